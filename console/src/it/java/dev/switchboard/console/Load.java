@@ -11,9 +11,11 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /** Clients that stream answers one after another, and count those that did not come whole. */
 final class Load implements AutoCloseable {
+  private static final long LIMIT_NS = 60_000_000_000L;
   private static final List<String> CLASSES = List.of("interactive", "standard", "batch");
   private static final List<String> ASKED =
       List.of(
@@ -75,9 +77,15 @@ final class Load implements AutoCloseable {
     }
   }
 
-  /** How many answers came whole. */
-  int whole() {
-    return whole.get();
+  /** Waits until so many came whole. */
+  void await(int answers) {
+    long until = System.nanoTime() + LIMIT_NS;
+    while (whole.get() < answers) {
+      if (System.nanoTime() > until) {
+        throw new AssertionError(whole.get() + " of " + answers + " answers came");
+      }
+      LockSupport.parkNanos(10_000_000);
+    }
   }
 
   /** How many were refused, or ended without their last event. */

@@ -15,7 +15,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.bench.FakeKubernetes;
-import dev.switchboard.gateway.fleet.Found;
+import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import java.net.http.HttpResponse;
@@ -95,7 +95,7 @@ class DiscoveryIT {
     return gateway().fleet().replicas().stream()
         .filter(
             each -> {
-              Found.Pod known = each.pod();
+              DiscoveredServer.Pod known = each.pod();
               return known != null && known.name().equals(pod);
             })
         .findFirst()

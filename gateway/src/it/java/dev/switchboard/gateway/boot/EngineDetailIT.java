@@ -86,7 +86,7 @@ class EngineDetailIT {
   }
 
   private static boolean heard(InProcessGateway gateway, String id) {
-    FlightRecord record = gateway.gateway().reconfiguration().house().recorder().find(id);
+    FlightRecord record = gateway.gateway().reconfiguration().context().recorder().find(id);
     return record != null && !record.engines().asked().isEmpty();
   }
 }

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.LeastLoaded;
@@ -44,7 +44,7 @@ class RoutingFaultIT extends TwoUpstreams {
           gateway.metric(
               "switchboard_requests_total{endpoint=\"chat\",model=\"m\",outcome=\"internal\"}"));
       assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
-      assertEquals(0, gateway.gateway().reconfiguration().house().admission().inFlight());
+      assertEquals(0, gateway.gateway().reconfiguration().context().admission().inFlight());
       assertEquals(List.of(), List.copyOf(first.seen));
     }
   }
@@ -72,8 +72,8 @@ class RoutingFaultIT extends TwoUpstreams {
     first.script((request, body) -> request.response().end("{\"choices\":[]}"));
     String tenant = "tenants: [{name: default, max-concurrency: 3}]";
     try (InProcessGateway gateway = InProcessGateway.before(tenant, first)) {
-      Gatehouse house = gateway.gateway().reconfiguration().house();
-      house
+      GatewayContext context = gateway.gateway().reconfiguration().context();
+      context
           .affinity()
           .tell(
               (model, replica, key) -> {
@@ -86,12 +86,13 @@ class RoutingFaultIT extends TwoUpstreams {
       }
 
       // The answer goes out before the last place is given back.
-      InProcessGateway.await(() -> house.admission().inFlight() == 0);
-      assertEquals(0, house.admission().queue("m").snapshot(house.clock().epochNanos()).running());
+      InProcessGateway.await(() -> context.admission().inFlight() == 0);
+      assertEquals(
+          0, context.admission().queue("m").snapshot(context.clock().epochNanos()).running());
       assertEquals(0, gateway.fleet().replicas().getFirst().inFlight());
       assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
       assertEquals(0, gateway.metric("switchboard_replica_in_flight{replica=\"u0\"}"));
-      house.affinity().tell((model, replica, key) -> {});
+      context.affinity().tell((model, replica, key) -> {});
       HttpResponse<String> next = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
       assertEquals(200, next.statusCode());
       assertEquals("2", next.headers().firstValue("x-ratelimit-remaining-concurrency").orElse(""));
@@ -130,11 +131,11 @@ class RoutingFaultIT extends TwoUpstreams {
   /** Asks a listener beside the gateway's own, whose router has a policy of the test. */
   private static HttpResponse<String> through(
       InProcessGateway gateway, RoutingPolicy policy, boolean stream) throws Exception {
-    Gatehouse house = gateway.gateway().reconfiguration().house();
+    GatewayContext context = gateway.gateway().reconfiguration().context();
     Router router = new Router(policy, List.of(), Set.of("m"));
     PublicServer server =
         new PublicServer(
-            () -> house.with(house.deadlines(), house.migration(), house.slos(), router),
+            () -> context.with(context.deadlines(), context.migration(), context.slos(), router),
             1,
             100,
             true,

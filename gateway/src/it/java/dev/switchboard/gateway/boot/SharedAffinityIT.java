@@ -99,7 +99,7 @@ class SharedAffinityIT extends TwoUpstreams {
     return gateway
         .gateway()
         .reconfiguration()
-        .house()
+        .context()
         .affinity()
         .enrich(RouteRequest.of("m"), key)
         .sticky();

@@ -60,12 +60,12 @@ class TraceLevelsIT {
   }
 
   private TraceDetail levelOf(String model) {
-    return gateway.gateway().reconfiguration().house().traces().of(model);
+    return gateway.gateway().reconfiguration().context().traces().of(model);
   }
 
   @Test
   void theCeilingIsShown() throws Exception {
-    gateway.gateway().reconfiguration().house().traces().ceiling(TraceDetail.OFF);
+    gateway.gateway().reconfiguration().context().traces().ceiling(TraceDetail.OFF);
 
     assertEquals(0, gateway.adminJson(ALL).at("/ceiling/level").asInt(-1));
   }

@@ -27,7 +27,7 @@ final class WatchedPods implements AutoCloseable {
   private final Vertx vertx = Vertx.vertx();
   private final Context loop = vertx.getOrCreateContext();
   private final ApiServer client;
-  private final Watch<Wire.PodMeta> watch;
+  private final Watch<ApiObjects.PodMeta> watch;
 
   WatchedPods(Path token, long idleMs, long resyncMs) throws Exception {
     NanoClock clock = () -> System.currentTimeMillis() * 1_000_000;
@@ -39,7 +39,7 @@ final class WatchedPods implements AutoCloseable {
                     vertx,
                     client,
                     new Watch.Target<>(
-                        "pods", KubernetesObjects.PODS, "", Wire.PodMeta.class, true),
+                        "pods", KubernetesObjects.PODS, "", ApiObjects.PodMeta.class, true),
                     new Watch.Patience(idleMs, resyncMs),
                     clock,
                     () -> ThreadLocalRandom.current().nextDouble(),
@@ -90,8 +90,8 @@ final class WatchedPods implements AutoCloseable {
     return on(
         () -> {
           Map<String, String> view = new TreeMap<>();
-          for (Wire.PodMeta pod : watch.objects()) {
-            Wire.Meta meta = Objects.requireNonNull(pod.metadata());
+          for (ApiObjects.PodMeta pod : watch.objects()) {
+            ApiObjects.Meta meta = Objects.requireNonNull(pod.metadata());
             view.put(
                 Objects.requireNonNull(meta.name()),
                 Objects.requireNonNull(meta.resourceVersion()));

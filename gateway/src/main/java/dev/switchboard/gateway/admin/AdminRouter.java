@@ -288,7 +288,7 @@ final class AdminRouter {
       RoutingContext context, AdminRoute route, Set<String> parameters, Action action) {
     AuditEntry.Why why;
     try {
-      why = SaidOfChange.read(context.request(), caller(context));
+      why = ChangeHeaders.read(context.request(), caller(context));
       JsonInput.only(context, parameters);
     } catch (ApiException said) {
       refused(context, route, said.error(), AuditEntry.Why.UNSAID);
@@ -323,7 +323,7 @@ final class AdminRouter {
       if (context.request().getHeader("If-Match") != null) {
         throw JsonInput.refused("If-Match", "is for what has a version, which this has not");
       }
-      why = SaidOfChange.read(context.request(), caller(context));
+      why = ChangeHeaders.read(context.request(), caller(context));
     } catch (ApiException said) {
       refused(context, route, said.error(), AuditEntry.Why.UNSAID);
       return;

@@ -10,7 +10,7 @@ import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.http.ConnectionWatch;
 import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.EngineDetail;
-import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
@@ -48,7 +48,7 @@ public final class AdminServer extends VerticleBase {
   /** To a worker that is asked for the steps of requests. */
   private static final int MOST_CONNECTIONS = 4;
 
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final Store store;
   private final ConfigControl control;
   private final EventFeed feed;
@@ -80,7 +80,7 @@ public final class AdminServer extends VerticleBase {
    * @param tls null for clear text
    */
   public AdminServer(
-      Gatehouse house,
+      GatewayContext gateway,
       Store store,
       ConfigControl control,
       EventFeed feed,
@@ -94,7 +94,7 @@ public final class AdminServer extends VerticleBase {
       AdminConfig config,
       boolean loopback,
       @Nullable ServerTls tls) {
-    this.house = house;
+    this.gateway = gateway;
     this.store = store;
     this.control = control;
     this.feed = feed;
@@ -107,9 +107,9 @@ public final class AdminServer extends VerticleBase {
     this.running = running;
     this.config = config;
     SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
-    this.guard = new AdminGuard(loopback, sites, house.keys());
+    this.guard = new AdminGuard(loopback, sites, gateway.keys());
     this.tls = tls;
-    this.scrape = new Scrape(house.metrics(), house.clock());
+    this.scrape = new Scrape(gateway.metrics(), gateway.clock());
   }
 
   @Override
@@ -126,16 +126,16 @@ public final class AdminServer extends VerticleBase {
     ConnectionWatch watch =
         new ConnectionWatch(
             vertx,
-            house.deadlines(),
-            house.clock(),
+            gateway.deadlines(),
+            gateway.clock(),
             new ConnectionWatch.Limit(config.maxConnections(), "admin"),
             new ConnectionWatch.Limit(config.maxConnectionsPerClient(), "admin_client"),
-            house.metrics()::connectionRefused);
+            gateway.metrics()::connectionRefused);
     connections = watch;
     created.connectionHandler(
         connection -> {
           StrictRequestDecoder.install(
-              connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
+              connection, gateway.http().maxUriBytes(), gateway.http().maxHeaderBytes());
           if (watch.opened(connection)) {
             if (tls != null) {
               tls.install(connection);
@@ -144,7 +144,7 @@ public final class AdminServer extends VerticleBase {
           }
         });
     created.invalidRequestHandler(this::unreadable);
-    LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("admin"));
+    LoopLag.watch(vertx, gateway.clock(), gateway.metrics().eventLoopLag("admin"));
     server = created;
     Router router = router();
     created.requestHandler(
@@ -182,7 +182,7 @@ public final class AdminServer extends VerticleBase {
 
   /** What follows a head that could not be read cannot be trusted. */
   private void unreadable(HttpServerRequest request) {
-    ApiError error = ProtocolGuard.unreadable(request, house.http());
+    ApiError error = ProtocolGuard.unreadable(request, gateway.http());
     request
         .response()
         .setStatusCode(error.status())
@@ -195,8 +195,8 @@ public final class AdminServer extends VerticleBase {
   private Router router() {
     Router router = Router.router(vertx);
     readable(router.route("/livez")).handler(Health::live);
-    readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
-    LongSupplier epochMs = () -> house.clock().epochNanos() / 1_000_000;
+    readable(router.route("/readyz")).handler(context -> Health.ready(context, gateway));
+    LongSupplier epochMs = () -> gateway.clock().epochNanos() / 1_000_000;
     AdminRouter admin = new AdminRouter(router, audit, epochMs);
     router.route().handler(context -> guarded(context, admin));
     DeniedRequests writesDown = admin.denied();
@@ -204,46 +204,46 @@ public final class AdminServer extends VerticleBase {
     denied = writesDown;
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
-    ReplicaRoutes.add(admin, house.fleet(), store, house.metrics().blame(), house.clock());
-    GatewayRoutes.add(admin, facts, house.traces());
+    ReplicaRoutes.add(admin, gateway.fleet(), store, gateway.metrics().blame(), gateway.clock());
+    GatewayRoutes.add(admin, facts, gateway.traces());
     GatewayList.add(admin, gateways, facts, epochMs);
-    ModelRoutes.add(admin, house.fleet(), store, control);
+    ModelRoutes.add(admin, gateway.fleet(), store, control);
     UpstreamClient client =
-        new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
-    WorkerRoutes.add(admin, house.fleet(), client);
-    EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
+        new UpstreamClient(vertx, gateway.deadlines().connectMs(), MOST_CONNECTIONS);
+    WorkerRoutes.add(admin, gateway.fleet(), client);
+    EngineDetail engines = new EngineDetail(vertx, client, gateway.fleet(), gateway.recorder());
     requests(admin, engines);
     AutoscalingRoutes.add(admin, autoscaling);
     DiscoveryRoutes.add(admin, discovery, epochMs);
-    PreviewRoutes.add(admin, house);
+    PreviewRoutes.add(admin, gateway);
     KeyRoutes.add(admin, store, epochMs);
-    TenantRoutes.add(admin, store, new TenantNow(house), control);
+    TenantRoutes.add(admin, store, new TenantNow(gateway), control);
     RecordRoutes.add(admin, store, epochMs);
     ConfigRoutes.add(admin, store, control, epochMs);
     SloRoutes.add(admin, store, control, epochMs);
-    SplitRoutes.add(admin, store, control, house.metrics().shadowScores());
-    TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
+    SplitRoutes.add(admin, store, control, gateway.metrics().shadowScores());
+    TraceRoutes.add(admin, gateway.traces(), gateway.fleet()::serves);
     EventRoutes.add(
         admin,
         vertx,
         feed,
-        house.metrics(),
+        gateway.metrics(),
         config.heartbeatMs(),
         this::mayRead,
         new EventHistory(store, epochMs));
-    DrillRoutes.add(admin, house.fleet(), drills);
+    DrillRoutes.add(admin, gateway.fleet(), drills);
     DiagnosticsRoutes.add(
-        admin, house, control, facts, client, new EventHistory(store, epochMs), scrape);
+        admin, gateway, control, facts, client, new EventHistory(store, epochMs), scrape);
     admin.close();
     routes = admin.routes();
     return router;
   }
 
   private void requests(AdminRouter admin, EngineDetail engines) {
-    RequestLines lines = new RequestLines(house.recorder(), config.traceUrl());
+    RequestLines lines = new RequestLines(gateway.recorder(), config.traceUrl());
     RequestTail tail =
-        new RequestTail(vertx, lines, feed, house.metrics(), config.heartbeatMs(), this::mayRead);
-    RequestArchive archive = new RequestArchive(vertx, house.recorder(), store);
+        new RequestTail(vertx, lines, feed, gateway.metrics(), config.heartbeatMs(), this::mayRead);
+    RequestArchive archive = new RequestArchive(vertx, gateway.recorder(), store);
     RequestRoutes.add(admin, vertx, archive, engines, running, lines, tail);
   }
 

@@ -7,7 +7,7 @@ import dev.switchboard.gateway.fleet.LogTail;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightRecorder;
-import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
@@ -50,7 +50,7 @@ final class DiagnosticsRoutes {
   private static final int MOST_REQUESTS = 200;
   private static final int LOOKED_AT = 2000;
 
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final ConfigControl control;
   private final Supplier<GatewayFacts> facts;
   private final UpstreamClient client;
@@ -63,31 +63,32 @@ final class DiagnosticsRoutes {
   private record Told(Map<String, String> states, String events, String metrics) {}
 
   private DiagnosticsRoutes(
-      Gatehouse house,
+      GatewayContext gateway,
       ConfigControl control,
       Supplier<GatewayFacts> facts,
       UpstreamClient client,
       EventHistory events,
       Scrape scrape) {
-    this.house = house;
+    this.gateway = gateway;
     this.control = control;
     this.facts = facts;
     this.client = client;
     this.events = events;
     this.scrape = scrape;
-    this.replicas = new ReplicaJson(house.metrics().blame(), house.clock());
-    this.epochMs = () -> house.clock().epochNanos() / 1_000_000;
+    this.replicas = new ReplicaJson(gateway.metrics().blame(), gateway.clock());
+    this.epochMs = () -> gateway.clock().epochNanos() / 1_000_000;
   }
 
   static void add(
       AdminRouter router,
-      Gatehouse house,
+      GatewayContext gateway,
       ConfigControl control,
       Supplier<GatewayFacts> facts,
       UpstreamClient client,
       EventHistory events,
       Scrape scrape) {
-    DiagnosticsRoutes routes = new DiagnosticsRoutes(house, control, facts, client, events, scrape);
+    DiagnosticsRoutes routes =
+        new DiagnosticsRoutes(gateway, control, facts, client, events, scrape);
     router.export("/admin/v1/diagnostics", Role.ADMIN, routes::answer);
   }
 
@@ -121,7 +122,7 @@ final class DiagnosticsRoutes {
   private Future<Told> told(RoutingContext context) {
     Map<String, String> states = new LinkedHashMap<>();
     List<Future<?>> asked = new ArrayList<>();
-    for (Replica replica : house.fleet().replicas()) {
+    for (Replica replica : gateway.fleet().replicas()) {
       UpstreamAddress address = replica.address();
       if (replica.worker() && address != null && asked.size() < MOST_WORKERS) {
         asked.add(state(replica, address, states));
@@ -157,7 +158,7 @@ final class DiagnosticsRoutes {
       throws IOException {
     try (Bundle bundle =
         new Bundle(new ResponseStream(loop, response, PATIENCE_MS), secrets(), epochMs, untilMs)) {
-      bundle.add("gateway.json", () -> pretty(GatewayRoutes.json(facts.get(), house.traces())));
+      bundle.add("gateway.json", () -> pretty(GatewayRoutes.json(facts.get(), gateway.traces())));
       bundle.add("host.json", () -> pretty(HostFacts.host()));
       bundle.add("jvm.json", () -> pretty(HostFacts.jvm()));
       bundle.add("memory.json", () -> pretty(HostFacts.memory()));
@@ -183,7 +184,7 @@ final class DiagnosticsRoutes {
   }
 
   private List<Replica> locals() {
-    return house.fleet().replicas().stream().filter(Replica::local).limit(MOST_WORKERS).toList();
+    return gateway.fleet().replicas().stream().filter(Replica::local).limit(MOST_WORKERS).toList();
   }
 
   private static String log(Replica replica) {
@@ -193,12 +194,12 @@ final class DiagnosticsRoutes {
   private ObjectNode fleet() {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     ArrayNode array = json.putArray("replicas");
-    house.fleet().replicas().forEach(replica -> array.add(replicas.of(replica)));
+    gateway.fleet().replicas().forEach(replica -> array.add(replicas.of(replica)));
     return json;
   }
 
   private ObjectNode models() {
-    ModelJson models = new ModelJson(house.fleet());
+    ModelJson models = new ModelJson(gateway.fleet());
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     ArrayNode array = json.putArray("models");
     control.models().forEach(state -> array.add(models.of(state.name(), state)));
@@ -207,7 +208,7 @@ final class DiagnosticsRoutes {
 
   /** The last that are of interest, then the last of all. */
   private ObjectNode requests() {
-    FlightRecorder recorder = house.recorder();
+    FlightRecorder recorder = gateway.recorder();
     List<FlightRecord> newest = recorder.newest(LOOKED_AT);
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     ArrayNode kept = json.putArray("of_interest");
@@ -223,7 +224,7 @@ final class DiagnosticsRoutes {
   /** All that is known to be secret here; it should be in none of the texts, and is taken out. */
   private List<String> secrets() {
     Set<String> secrets = new HashSet<>(control.secrets());
-    for (Replica replica : house.fleet().replicas()) {
+    for (Replica replica : gateway.fleet().replicas()) {
       String sent = replica.access().authorization();
       if (sent != null) {
         secrets.add(sent.replaceFirst("^Bearer ", ""));

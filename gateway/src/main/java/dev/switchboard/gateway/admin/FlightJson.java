@@ -7,7 +7,7 @@ import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.ReplicaView;
@@ -71,8 +71,10 @@ final class FlightJson {
     if (record.outcome() == Outcome.DEADLINE) {
       missed.add("deadline");
     }
-    Story story = Story.of(record);
-    long queued = story.nanos(Story.Phase.QUEUE) + story.nanos(Story.Phase.WORKER_QUEUE);
+    PhaseBreakdown breakdown = PhaseBreakdown.of(record);
+    long queued =
+        breakdown.nanos(PhaseBreakdown.Phase.QUEUE)
+            + breakdown.nanos(PhaseBreakdown.Phase.WORKER_QUEUE);
     json.put("queue_ms", queued / NANOS_PER_MS);
     json.put("policy", record.decision() == null ? null : record.decision().policy());
     json.put("hedged", record.attempts().stream().anyMatch(FlightRecord.Attempt::hedge));
@@ -90,18 +92,18 @@ final class FlightJson {
   }
 
   private ObjectNode timeline(FlightRecord record) {
-    Story story = Story.of(record);
+    PhaseBreakdown breakdown = PhaseBreakdown.of(record);
     long origin = record.at(Mark.ACCEPTED);
     ObjectNode json = summary(record);
     json.set("slo", slo(record.slo()));
-    json.set("phases", phases(record, story));
-    before(json, story);
-    json.put("client_stall_ms", story.clientStallNanos() / NANOS_PER_MS);
+    json.set("phases", phases(record, breakdown));
+    before(json, breakdown);
+    json.put("client_stall_ms", breakdown.clientStallNanos() / NANOS_PER_MS);
     millis(json, "longest_gap_ms", record.longestGapNanos());
     json.set("attempts", attempts(record, origin));
-    json.set("queue", queue(story));
-    json.set("route", route(record, story));
-    Story.Engine engine = story.engine();
+    json.set("queue", queue(breakdown));
+    json.set("route", route(record, breakdown));
+    PhaseBreakdown.Engine engine = breakdown.engine();
     if (engine == null) {
       json.putNull("prefill").putNull("decode");
       return json;
@@ -121,7 +123,7 @@ final class FlightJson {
         .put("priority", slo.priority());
   }
 
-  private void engine(ObjectNode json, Story.Engine engine, long origin) {
+  private void engine(ObjectNode json, PhaseBreakdown.Engine engine, long origin) {
     RequestTimeline told = engine.timelines().getFirst();
     json.set("prefill", phase(told.prefill(), origin));
     json.set("decode", phase(told.decode(), origin));
@@ -134,10 +136,10 @@ final class FlightJson {
   }
 
   /** Of the first request of a connection. */
-  private static void before(ObjectNode json, Story story) {
-    if (!story.before().isEmpty()) {
+  private static void before(ObjectNode json, PhaseBreakdown breakdown) {
+    if (!breakdown.before().isEmpty()) {
       ArrayNode array = json.putArray("before");
-      story
+      breakdown
           .before()
           .forEach(
               (phase, nanos) ->
@@ -145,10 +147,10 @@ final class FlightJson {
     }
   }
 
-  private static ArrayNode phases(FlightRecord record, Story story) {
+  private static ArrayNode phases(FlightRecord record, PhaseBreakdown breakdown) {
     ArrayNode array = JsonNodeFactory.instance.arrayNode();
     double wall = Math.max(1, record.wallNanos());
-    for (Story.Segment segment : story.segments()) {
+    for (PhaseBreakdown.Segment segment : breakdown.segments()) {
       array
           .addObject()
           .put("phase", segment.phase().label())
@@ -185,18 +187,18 @@ final class FlightJson {
     return array;
   }
 
-  private static ObjectNode queue(Story story) {
+  private static ObjectNode queue(PhaseBreakdown breakdown) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
-    long gateway = story.nanos(Story.Phase.QUEUE);
-    long worker = story.nanos(Story.Phase.WORKER_QUEUE);
+    long gateway = breakdown.nanos(PhaseBreakdown.Phase.QUEUE);
+    long worker = breakdown.nanos(PhaseBreakdown.Phase.WORKER_QUEUE);
     return json.put("ms", (gateway + worker) / NANOS_PER_MS)
         .put("gateway_ms", gateway / NANOS_PER_MS)
         .put("worker_ms", worker / NANOS_PER_MS);
   }
 
-  private ObjectNode route(FlightRecord record, Story story) {
+  private ObjectNode route(FlightRecord record, PhaseBreakdown breakdown) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("ms", story.nanos(Story.Phase.ROUTE) / NANOS_PER_MS);
+    json.put("ms", breakdown.nanos(PhaseBreakdown.Phase.ROUTE) / NANOS_PER_MS);
     Decision decision = record.decision();
     if (decision != null) {
       decide(json, decision);

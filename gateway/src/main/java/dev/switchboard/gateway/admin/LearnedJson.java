@@ -2,7 +2,7 @@ package dev.switchboard.gateway.admin;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.switchboard.gateway.routing.Doubt;
+import dev.switchboard.gateway.routing.PredictionError;
 import dev.switchboard.gateway.routing.Rates;
 import dev.switchboard.gateway.routing.Workload;
 
@@ -13,7 +13,7 @@ import dev.switchboard.gateway.routing.Workload;
 final class LearnedJson {
   private LearnedJson() {}
 
-  static ObjectNode of(Workload.Snapshot snapshot, Doubt doubt) {
+  static ObjectNode of(Workload.Snapshot snapshot, PredictionError doubt) {
     Rates rates = snapshot.rates();
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("samples", rates.samples());

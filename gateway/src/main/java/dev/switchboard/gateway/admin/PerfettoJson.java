@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Lane;
@@ -66,7 +66,7 @@ final class PerfettoJson {
     about.put("trace_id", record.traceId());
     process(GATEWAY, "gateway");
     gateway();
-    Story.Engine served = Story.of(record).engine();
+    PhaseBreakdown.Engine served = PhaseBreakdown.of(record).engine();
     if (served != null) {
       about.put("clock_offset_us", served.offsetNanos() / NANOS_PER_US);
       about.put("clock_error_us", served.errorNanos() / NANOS_PER_US);
@@ -85,7 +85,7 @@ final class PerfettoJson {
   }
 
   /** Each has a process of its own. */
-  private void engine(String name, Story.Engine told) {
+  private void engine(String name, PhaseBreakdown.Engine told) {
     process(engine, name);
     detailed = told.timelines().stream().anyMatch(each -> !each.steps().isEmpty());
     told.timelines().forEach(this::generation);

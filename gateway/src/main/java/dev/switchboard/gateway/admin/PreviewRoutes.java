@@ -3,7 +3,7 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.RouteRequest;
@@ -22,10 +22,10 @@ final class PreviewRoutes {
   private static final int MOST_TOKENS = 10_000_000;
   private static final int USUAL_TOKENS = 100;
 
-  private final Gatehouse house;
+  private final GatewayContext gateway;
 
-  private PreviewRoutes(Gatehouse house) {
-    this.house = house;
+  private PreviewRoutes(GatewayContext gateway) {
+    this.gateway = gateway;
   }
 
   /**
@@ -55,28 +55,28 @@ final class PreviewRoutes {
     }
   }
 
-  static void add(AdminRouter router, Gatehouse house) {
-    router.ask("/admin/v1/route", new PreviewRoutes(house)::decide);
+  static void add(AdminRouter router, GatewayContext gateway) {
+    router.ask("/admin/v1/route", new PreviewRoutes(gateway)::decide);
   }
 
   private JsonNode decide(RoutingContext context, byte[] body) {
     Wanted wanted = JsonInput.read(body, Wanted.class);
     String model = String.valueOf(wanted.model());
-    Router router = house.router();
+    Router router = gateway.router();
     if (!router.knows(model)) {
       throw new ApiException(ApiError.modelNotFound(model));
     }
     String tenant = wanted.tenant() == null ? "" : wanted.tenant();
-    Slo slo = slo(wanted.headers(), house.admission().maxPriority(tenant));
+    Slo slo = slo(wanted.headers(), gateway.admission().maxPriority(tenant));
     Affinity.Key key = new Affinity.Key(new long[0], 0, tenant, wanted.session());
-    long now = house.clock().epochNanos();
-    long turn = house.fleet().comingTurn();
+    long now = gateway.clock().epochNanos();
+    long turn = gateway.fleet().comingTurn();
     Router.Routed routed =
         router.route(
             router.preview(model, wanted.session()),
-            each -> house.fleet().views(each, now),
+            each -> gateway.fleet().views(each, now),
             each ->
-                house
+                gateway
                     .affinity()
                     .enrich(
                         new RouteRequest(
@@ -99,7 +99,7 @@ final class PreviewRoutes {
     if (headers != null) {
       named.putAll(headers);
     }
-    return house.slos().read(named::get, maxPriority);
+    return gateway.slos().read(named::get, maxPriority);
   }
 
   private static int orUsual(@Nullable Integer tokens) {

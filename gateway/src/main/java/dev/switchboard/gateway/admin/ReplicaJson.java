@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.ForeignEngine;
-import dev.switchboard.gateway.fleet.Found;
 import dev.switchboard.gateway.fleet.LastExit;
 import dev.switchboard.gateway.fleet.LoadedBytes;
 import dev.switchboard.gateway.fleet.Replica;
@@ -51,7 +51,7 @@ final class ReplicaJson {
     SocketAddress socket = address == null ? null : address.socket();
     json.put("url", address == null ? null : address.url().toString());
     json.put("socket", socket == null ? null : socket.path());
-    Found.Pod pod = replica.pod();
+    DiscoveredServer.Pod pod = replica.pod();
     if (pod != null) {
       json.set("pod", pod(pod));
     }
@@ -101,7 +101,7 @@ final class ReplicaJson {
         .put("restarts", replica.incarnation());
   }
 
-  private static ObjectNode pod(Found.Pod pod) {
+  private static ObjectNode pod(DiscoveredServer.Pod pod) {
     return JsonNodeFactory.instance
         .objectNode()
         .put("namespace", pod.namespace())

@@ -7,7 +7,7 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.http.RunningRequest;
-import dev.switchboard.gateway.telemetry.KeptFor;
+import dev.switchboard.gateway.telemetry.KeepReason;
 import java.util.List;
 
 /** Requests as lines of a list, with what only the recorder and the configuration know of them. */
@@ -28,10 +28,10 @@ record RequestLines(FlightRecorder recorder, String traceUrl) {
     ArrayNode ranks = json.putArray("waited_for");
     waitedFor.forEach(ranks::add);
     ArrayNode kept = json.putArray("kept_for");
-    KeptFor.of(record, record.slo(), recorder.slow(record))
+    KeepReason.of(record, record.slo(), recorder.slow(record))
         .forEach(reason -> kept.add(reason.label()));
     if (record.tellsSteps()) {
-      kept.add(KeptFor.ASKED.label());
+      kept.add(KeepReason.ASKED.label());
     }
     if (!traceUrl.isEmpty() && record.traceId() != null) {
       json.put("trace_url", traceUrl.replace(AdminConfig.TRACE_ID, record.traceId()));

@@ -3,30 +3,30 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admission.TenantUse;
-import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.identity.Quotas;
 import io.vertx.core.Future;
 import org.jspecify.annotations.Nullable;
 
 /** What a tenant uses now, what is left of each of its limits and quotas, and when that renews. */
 final class TenantNow {
-  private final Gatehouse house;
+  private final GatewayContext context;
 
-  TenantNow(Gatehouse house) {
-    this.house = house;
+  TenantNow(GatewayContext context) {
+    this.context = context;
   }
 
   /** By all gateways that share limits, where they answer in time; else by this one. */
   Future<ObjectNode> of(String name) {
-    long now = house.clock().epochNanos();
-    return house
+    long now = context.clock().epochNanos();
+    return context
         .shared()
         .use(name)
         .map(
             shared ->
                 json(
                     name,
-                    shared.orElseGet(() -> house.admission().use(name, now)),
+                    shared.orElseGet(() -> context.admission().use(name, now)),
                     shared.isPresent(),
                     now / 1_000_000));
   }
@@ -42,7 +42,7 @@ final class TenantNow {
     concurrency.put("limit", most == 0 ? null : most);
     concurrency.put("left", most == 0 ? null : Math.max(0, most - use.concurrent()));
     json.putNull("tokens_per_day").putNull("tokens_per_month");
-    for (Quotas.Standing standing : house.usage().quotas().standings(name, nowMs)) {
+    for (Quotas.Standing standing : context.usage().quotas().standings(name, nowMs)) {
       json.set("tokens_per_" + standing.period(), quota(standing));
     }
     return json;

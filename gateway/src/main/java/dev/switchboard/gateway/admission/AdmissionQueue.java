@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
-import dev.switchboard.gateway.routing.Promise;
+import dev.switchboard.gateway.routing.LatencyTarget;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * they cover its first request, so none starves.
  *
  * <p><b>Pace.</b> The lowest band is held back where it would break what others are promised, be
- * there a place or not ({@link Pace}); others pass what is held back. What it is owed is not.
+ * there a place or not ({@link BatchThrottle}); others pass what is held back. What it is owed is
+ * not.
  *
  * <p><b>Places.</b> The sum of what the ready replicas take ({@link ConcurrencyLimit}): in all, and
  * of streams that have no token yet. A request takes one for each of its answers; one that wants
@@ -39,10 +40,10 @@ import org.jspecify.annotations.Nullable;
  * is refused brings no news. The predicted wait is its position times the time between two places
  * that become free: by Little's law the mean time that a place is held over the number of places,
  * or longer while none became free for longer. In the lowest band it is no shorter than that band's
- * own beginnings have it ({@link Outflow}). So a burst does not fill the queue with what nobody
- * waits for any more, and what expires in it is dropped before it is dispatched. A full queue gives
- * up the newest request of its lowest band for one of a higher band, and within a band the last one
- * of a tenant that has more than its share.
+ * own beginnings have it ({@link BatchStartRate}). So a burst does not fill the queue with what
+ * nobody waits for any more, and what expires in it is dropped before it is dispatched. A full
+ * queue gives up the newest request of its lowest band for one of a higher band, and within a band
+ * the last one of a tenant that has more than its share.
  *
  * <p><b>Use.</b> {@link #offer}; when it runs, {@link #routed} and {@link #firstToken} as they
  * happen; then {@link #finished} or {@link #abandon}, once. {@link #tick} every few milliseconds
@@ -106,7 +107,7 @@ public final class AdmissionQueue {
     private State state = State.WAITING;
     private long startedNanos;
     private long predictedWaitNanos = WaitPredictor.UNKNOWN;
-    private @Nullable Site site;
+    private @Nullable ReplicaOccupancy site;
     private long routedNanos;
 
     /** Its stream has not begun. */
@@ -126,7 +127,7 @@ public final class AdmissionQueue {
         long now,
         long patience,
         boolean binds,
-        Promises.@Nullable Promise promise) {
+        RetryTurns.@Nullable Promise promise) {
       this.demand = demand;
       this.weight = weight;
       this.listener = listener;
@@ -198,20 +199,20 @@ public final class AdmissionQueue {
 
   private volatile AdmissionConfig config;
   private final WaitPredictor predictor;
-  private final Pace pace;
+  private final BatchThrottle pace;
   private final DoubleSupplier random;
   private final MeasuredTtft[] measured = new MeasuredTtft[Band.values().length];
   private final WaitCalibration calibration = new WaitCalibration();
-  private final Outflow yielding = new Outflow();
+  private final BatchStartRate yielding = new BatchStartRate();
   private final TokenFlow flow = new TokenFlow();
-  private final Promises toPeople = new Promises();
-  private final Promises toYielding = new Promises();
+  private final RetryTurns toPeople = new RetryTurns();
+  private final RetryTurns toYielding = new RetryTurns();
   private final Object lock = new Object();
 
   /** Requests that were let in and whose response has not ended. */
   final AtomicInteger passes = new AtomicInteger();
 
-  private final Map<String, Site> sites = new HashMap<>();
+  private final Map<String, ReplicaOccupancy> sites = new HashMap<>();
 
   /** When each replica that is not ready is expected to be. */
   private final Map<String, Long> returning = new HashMap<>();
@@ -247,7 +248,7 @@ public final class AdmissionQueue {
   public AdmissionQueue(AdmissionConfig config, WaitPredictor predictor, DoubleSupplier random) {
     this.config = config;
     this.predictor = predictor;
-    this.pace = new Pace(predictor);
+    this.pace = new BatchThrottle(predictor);
     this.random = random;
     Arrays.setAll(bands, band -> new BandQueue());
     Arrays.setAll(measured, band -> new MeasuredTtft());
@@ -264,7 +265,7 @@ public final class AdmissionQueue {
     if (!(weight > 0)) {
       throw new IllegalArgumentException("weight must be above 0");
     }
-    try (Notices notices = new Notices()) {
+    try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
         if (!byExpiry.isEmpty()) {
           drain(nowNanos, notices);
@@ -275,11 +276,11 @@ public final class AdmissionQueue {
   }
 
   private Verdict decide(
-      Demand demand, double weight, Listener listener, long now, Notices notices) {
+      Demand demand, double weight, Listener listener, long now, DeferredNotifications notices) {
     pace.offered(demand, now);
     flow.offered(demand);
     boolean free = mayRun(demand, now);
-    Promises.Promise promise = promises(demand).redeem(demand.asker().request(), now);
+    RetryTurns.Promise promise = promises(demand).redeem(demand.asker().request(), now);
     Entry entry = entry(demand, weight, listener, promise, now);
     if (holds()) {
       return hold(entry, now, notices);
@@ -312,7 +313,7 @@ public final class AdmissionQueue {
   }
 
   /** It waits for the first replica, which is no load that could miss its target. */
-  private Verdict hold(Entry entry, long now, Notices notices) {
+  private Verdict hold(Entry entry, long now, DeferredNotifications notices) {
     heldSince = heldSince == 0 ? now : heldSince;
     if (!makeRoom(entry, now, notices)) {
       return refusal(Reason.REPLICA_WAIT_FULL, entry, expectedHeld(now), now);
@@ -387,7 +388,7 @@ public final class AdmissionQueue {
       Demand demand,
       double weight,
       Listener listener,
-      Promises.@Nullable Promise promise,
+      RetryTurns.@Nullable Promise promise,
       long now) {
     long idle = measured(demand).idleNanos(demand, now);
     FirstReplica cold = readySites == 0 ? first : null;
@@ -474,7 +475,7 @@ public final class AdmissionQueue {
 
   private boolean isFirstOfPeople(Entry entry) {
     int ahead = unroutedPeople;
-    for (Site site : sites.values()) {
+    for (ReplicaOccupancy site : sites.values()) {
       ahead += site.ready ? site.unansweredPeople() : 0;
     }
     return ahead < readySites && before(entry) == 0 && isLast(entry);
@@ -532,7 +533,7 @@ public final class AdmissionQueue {
         return;
       }
       leaveSite(entry);
-      Site site = site(replica);
+      ReplicaOccupancy site = site(replica);
       entry.site = site;
       entry.routedNanos = nowNanos;
       entry.unanswered = streams;
@@ -543,9 +544,9 @@ public final class AdmissionQueue {
 
   /** The first token of a request came. */
   public void firstToken(Entry entry, long nowNanos) {
-    try (Notices notices = new Notices()) {
+    try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
-        Site site = entry.site;
+        ReplicaOccupancy site = entry.site;
         if (entry.state == State.RUNNING && site != null) {
           long taken = nowNanos - entry.routedNanos;
           site.firstToken(entry, taken, nowNanos, tight(entry, taken), !byExpiry.isEmpty());
@@ -558,7 +559,7 @@ public final class AdmissionQueue {
     }
   }
 
-  private static void answered(Entry entry, Site site) {
+  private static void answered(Entry entry, ReplicaOccupancy site) {
     if (entry.unanswered) {
       entry.unanswered = false;
       site.answered(entry);
@@ -580,7 +581,7 @@ public final class AdmissionQueue {
    */
   public void wholeAnswer(Entry entry, long tokens, long nowNanos) {
     synchronized (lock) {
-      Site site = entry.site;
+      ReplicaOccupancy site = entry.site;
       if (entry.state == State.RUNNING && site != null) {
         // Who is held back waits though there are places.
         boolean waits = !byExpiry.isEmpty() && !hasPlace(entry.yields(), 1);
@@ -595,7 +596,7 @@ public final class AdmissionQueue {
    * @param tokens that it read and generated; −1 where nobody knows
    */
   public void finished(Entry entry, long tokens, long nowNanos) {
-    try (Notices notices = new Notices()) {
+    try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
         if (entry.state == State.RUNNING) {
           end(entry, tokens < 0 ? entry.charged : tokens, nowNanos);
@@ -614,7 +615,7 @@ public final class AdmissionQueue {
 
   /** Drops what expired and dispatches what has a place. */
   public void tick(long nowNanos) {
-    try (Notices notices = new Notices()) {
+    try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
         drain(nowNanos, notices);
       }
@@ -633,9 +634,9 @@ public final class AdmissionQueue {
    * @param preempts it serves by priority, and preempts the last for a more urgent one
    */
   public void replica(String replica, boolean ready, int most, boolean preempts, long nowNanos) {
-    try (Notices notices = new Notices()) {
+    try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
-        Site site = site(replica);
+        ReplicaOccupancy site = site(replica);
         site.most = most == 0 ? Integer.MAX_VALUE : most;
         site.preempts = preempts;
         if (site.ready != ready) {
@@ -687,7 +688,7 @@ public final class AdmissionQueue {
    */
   public void reported(String replica, int waiting) {
     synchronized (lock) {
-      Site site = sites.get(replica);
+      ReplicaOccupancy site = sites.get(replica);
       if (site != null) {
         site.reported(waiting);
       }
@@ -697,7 +698,7 @@ public final class AdmissionQueue {
   /** A replica answered that it has enough. */
   public void refusedBy(String replica) {
     synchronized (lock) {
-      Site site = sites.get(replica);
+      ReplicaOccupancy site = sites.get(replica);
       if (site != null) {
         site.refused();
       }
@@ -716,8 +717,8 @@ public final class AdmissionQueue {
     }
   }
 
-  private Site site(String replica) {
-    return sites.computeIfAbsent(replica, id -> new Site(config));
+  private ReplicaOccupancy site(String replica) {
+    return sites.computeIfAbsent(replica, id -> new ReplicaOccupancy(config));
   }
 
   // ------------------------------------------------------------------ places
@@ -750,7 +751,7 @@ public final class AdmissionQueue {
     int places = 0;
     int first = 0;
     int taken = unroutedPeople + unroutedYielding;
-    for (Site site : sites.values()) {
+    for (ReplicaOccupancy site : sites.values()) {
       serving += site.ready && !site.preempts ? 1 : 0;
       places += site.ready ? site.places() : 0;
       first += site.ready ? site.firstPlaces() : 0;
@@ -764,7 +765,7 @@ public final class AdmissionQueue {
   private int free(boolean yields) {
     int free = -unroutedPeople;
     boolean preempt = true;
-    for (Site site : sites.values()) {
+    for (ReplicaOccupancy site : sites.values()) {
       free += site.ready ? site.free(yields) : 0;
       preempt &= !site.ready || site.preempts;
     }
@@ -774,7 +775,7 @@ public final class AdmissionQueue {
   private int held(boolean yields) {
     int held = unroutedPeople;
     boolean preempt = true;
-    for (Site site : sites.values()) {
+    for (ReplicaOccupancy site : sites.values()) {
       held += site.ready ? site.held(yields) : 0;
       preempt &= !site.ready || site.preempts;
     }
@@ -815,7 +816,7 @@ public final class AdmissionQueue {
 
   /** Its place at a replica, or that of one which is not routed yet. */
   private void leaveSite(Entry entry) {
-    Site site = entry.site;
+    ReplicaOccupancy site = entry.site;
     entry.site = null;
     if (site == null) {
       busy -= entry.places();
@@ -831,7 +832,7 @@ public final class AdmissionQueue {
     }
   }
 
-  private void drain(long now, Notices notices) {
+  private void drain(long now, DeferredNotifications notices) {
     while (!byExpiry.isEmpty() && byExpiry.first().expires <= now) {
       Entry entry = byExpiry.first();
       drop(entry, expiry(entry, now), expectedBehind(entry, now), now, notices);
@@ -852,7 +853,7 @@ public final class AdmissionQueue {
     }
   }
 
-  private void dispatch(Entry entry, long now, Notices notices) {
+  private void dispatch(Entry entry, long now, DeferredNotifications notices) {
     settle(band(entry), entry);
     takeOut(entry);
     begin(entry, now);
@@ -939,7 +940,8 @@ public final class AdmissionQueue {
     flow.waitsNoLonger(entry.demand);
   }
 
-  private void drop(Entry entry, Reason reason, Expected expected, long now, Notices notices) {
+  private void drop(
+      Entry entry, Reason reason, Expected expected, long now, DeferredNotifications notices) {
     giveUp(entry, now);
     notices.refused(entry, refusal(reason, entry, expected, now));
   }
@@ -963,7 +965,7 @@ public final class AdmissionQueue {
   // ------------------------------------------------------------------ bounds
 
   /** Makes room for a request, if it may take the place of others. */
-  private boolean makeRoom(Entry entry, long now, Notices notices) {
+  private boolean makeRoom(Entry entry, long now, DeferredNotifications notices) {
     if (entry.demand.bytes() > mostBytes() || mostRequests() == 0) {
       return false;
     }
@@ -1154,7 +1156,7 @@ public final class AdmissionQueue {
     return demand.ttftMs() > 0 || demand.deadlineNanos() != Long.MAX_VALUE;
   }
 
-  private Promises promises(Demand demand) {
+  private RetryTurns promises(Demand demand) {
     return yields(demand) ? toYielding : toPeople;
   }
 
@@ -1175,7 +1177,7 @@ public final class AdmissionQueue {
 
   /** Not even a replica that it had for itself would answer it by its deadline. */
   private boolean neverEnds(Demand demand, long now) {
-    Promise alone = predictor.alone(demand.promptTokens(), now);
+    LatencyTarget alone = predictor.alone(demand.promptTokens(), now);
     double endMs = alone.ttftMs() + Math.max(0, demand.outputTokens() - 1) * alone.tpotMs();
     double leftMs = (demand.deadlineNanos() - demand.acceptedNanos()) / 1e6;
     return Double.isFinite(endMs) && endMs > leftMs;

@@ -2,7 +2,7 @@ package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.routing.Forecast;
 import dev.switchboard.gateway.routing.Headroom;
-import dev.switchboard.gateway.routing.Promise;
+import dev.switchboard.gateway.routing.LatencyTarget;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.slo.Slo;
 import java.util.List;
@@ -49,12 +49,12 @@ public final class ReplicaForecast implements WaitPredictor {
   }
 
   @Override
-  public int rooms(Promise promise, double promptTokens, long nowNanos) {
+  public int rooms(LatencyTarget promise, double promptTokens, long nowNanos) {
     return Headroom.rooms(replicas.apply(nowNanos), promise, promptTokens, nowNanos);
   }
 
   @Override
-  public Promise alone(double promptTokens, long nowNanos) {
+  public LatencyTarget alone(double promptTokens, long nowNanos) {
     return Headroom.alone(replicas.apply(nowNanos), promptTokens, nowNanos);
   }
 

@@ -44,7 +44,7 @@ final class TenantGate {
   private static final class Use {
     final TokenBucket requests;
     final TokenBucket tokens;
-    final Map<Reason, Promises> promises = new EnumMap<>(Reason.class);
+    final Map<Reason, RetryTurns> promises = new EnumMap<>(Reason.class);
     int concurrent;
 
     /** For how long each of them stays, as was told last. */
@@ -55,19 +55,19 @@ final class TenantGate {
       tokens = new TokenBucket(limit.tokensPerMinute(), now);
     }
 
-    Promises promised(Reason reason) {
-      return promises.computeIfAbsent(reason, first -> new Promises());
+    RetryTurns promised(Reason reason) {
+      return promises.computeIfAbsent(reason, first -> new RetryTurns());
     }
 
     /** Whether it was told to come now. */
     boolean comesBack(Reason reason, Asker asker, long now) {
-      Promises promised = promises.get(reason);
+      RetryTurns promised = promises.get(reason);
       return promised != null && promised.redeem(asker.request(), now) != null;
     }
 
     /** Places that are kept for those who come back before one that begins now would end. */
     int kept(int most, long now) {
-      Promises promised = promises.get(Reason.TENANT_CONCURRENCY);
+      RetryTurns promised = promises.get(Reason.TENANT_CONCURRENCY);
       return promised == null ? 0 : promised.due(HOLDS * holdNanos, now, most);
     }
 
@@ -172,7 +172,7 @@ final class TenantGate {
   /** So much is missing, and what those need who were told to come back before. */
   private Refusal spent(
       Use use, TokenBucket bucket, double amount, Reason reason, Asker asker, long now) {
-    Promises promised = use.promised(reason);
+    RetryTurns promised = use.promised(reason);
     promised.lapse(now);
     long wait = bucket.nanosUntil(amount);
     long each = bucket.nanosFor(amount);
@@ -205,7 +205,7 @@ final class TenantGate {
     uses.computeIfPresent(
         tenant,
         (name, use) -> {
-          Promises told = use.promised(Reason.TENANT_CONCURRENCY);
+          RetryTurns told = use.promised(Reason.TENANT_CONCURRENCY);
           told.lapse(nowNanos);
           int free = told.free(least, apart, nowNanos);
           long at = nowNanos + free * NANOS_PER_SECOND_LONG;

@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.admission;
 
-import dev.switchboard.gateway.routing.Promise;
+import dev.switchboard.gateway.routing.LatencyTarget;
 
 /**
  * Predicts how long a request takes from its dispatch to its first token, at the replica that would
@@ -44,7 +44,7 @@ public interface WaitPredictor {
    * @param promise to whoever comes next
    * @param promptTokens that such a request usually has
    */
-  default int rooms(Promise promise, double promptTokens, long nowNanos) {
+  default int rooms(LatencyTarget promise, double promptTokens, long nowNanos) {
     return Integer.MAX_VALUE;
   }
 
@@ -54,7 +54,7 @@ public interface WaitPredictor {
    *
    * @param promptTokens of the request
    */
-  default Promise alone(double promptTokens, long nowNanos) {
-    return Promise.NONE;
+  default LatencyTarget alone(double promptTokens, long nowNanos) {
+    return LatencyTarget.NONE;
   }
 }

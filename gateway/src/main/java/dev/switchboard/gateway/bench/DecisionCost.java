@@ -2,11 +2,11 @@ package dev.switchboard.gateway.bench;
 
 import dev.switchboard.bench.Samples;
 import dev.switchboard.gateway.routing.Decision;
-import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.Policies;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.RoutingPolicy;
+import dev.switchboard.gateway.routing.SharedCostModel;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.slo.Slo;
 import java.lang.management.ManagementFactory;
@@ -43,7 +43,7 @@ final class DecisionCost {
 
   DecisionCost(String policy, int replicas) {
     this.policy = Policies.of(policy);
-    Peers peers = new Peers();
+    SharedCostModel peers = new SharedCostModel();
     SplittableRandom random = new SplittableRandom(1);
     for (int i = 0; i < replicas; i++) {
       Workload workload = new Workload(peers);

@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.switchboard.gateway.discovery.Census;
+import dev.switchboard.gateway.discovery.EndpointReconciler;
 import dev.switchboard.gateway.discovery.KubernetesConfig;
 import dev.switchboard.gateway.discovery.ModelSource;
 import dev.switchboard.gateway.fleet.Fleet;
@@ -133,7 +133,7 @@ public final class DiscoveryBench implements Callable<Integer> {
         new KubernetesDiscovery.Wanted(
             config,
             new Cluster(kubernetes.url(), "default"),
-            List.of(new Census.Source(model, "default", access))),
+            List.of(new EndpointReconciler.Source(model, "default", access))),
         found -> fleet.reconfigure(empty.withFound(Set.of("m"), found)),
         fleet::replicas,
         DiscoveryBench::now,

@@ -2,11 +2,11 @@ package dev.switchboard.gateway.bench;
 
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.FleetListener;
+import dev.switchboard.gateway.fleet.HealthChecks;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
-import dev.switchboard.gateway.fleet.Vigil;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -44,10 +44,10 @@ public final class ScriptedFleet {
             SILENT,
             System.err);
     fleet.start();
-    Vigil vigil = new Vigil(fleet, (replica, address, question) -> {});
+    HealthChecks healthChecks = new HealthChecks(fleet, (replica, address, question) -> {});
     for (Replica replica : fleet.replicas()) {
-      vigil.proven(replica, clock.epochNanos());
-      vigil.reported(replica, report(ranks, stragglers, clock), clock.epochNanos());
+      healthChecks.proven(replica, clock.epochNanos());
+      healthChecks.reported(replica, report(ranks, stragglers, clock), clock.epochNanos());
     }
   }
 

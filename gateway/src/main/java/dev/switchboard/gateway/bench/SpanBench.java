@@ -2,7 +2,7 @@ package dev.switchboard.gateway.bench;
 
 import com.sun.management.ThreadMXBean;
 import dev.switchboard.gateway.agent.SpanCounts;
-import dev.switchboard.gateway.bench.ToldRequest.Told;
+import dev.switchboard.gateway.bench.RecordedRequest.Told;
 import dev.switchboard.gateway.telemetry.ExporterThreads;
 import io.opentelemetry.api.GlobalOpenTelemetry;
 import io.opentelemetry.context.Context;
@@ -45,8 +45,8 @@ final class SpanBench implements Callable<Integer> {
 
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private final ExporterThreads exporter = new ExporterThreads();
-  private final ToldRequest request =
-      new ToldRequest(GlobalOpenTelemetry.getTracer("switchboard-gateway"));
+  private final RecordedRequest request =
+      new RecordedRequest(GlobalOpenTelemetry.getTracer("switchboard-gateway"));
   private final Random random = new Random(1);
 
   public static void main(String[] arguments) {

@@ -30,7 +30,8 @@ import picocli.CommandLine.Option;
     description = {
       "Measures what telemetry costs: the gateway without the agent, with it, and with our",
       "spans; the engine with and without its timeline; the gateway before a collector that is",
-      "dead, slow or failing; the spans of one request, as the thread pays them. Each number comes with what 95 of 100 such measurements give: a",
+      "dead, slow or failing; the spans of one request, as the thread pays them. Each number comes"
+          + " with what 95 of 100 such measurements give: a",
       "limit is reached or missed where all of that is on one side of it, else it cannot be told",
       "and more or longer rounds are needed. Ends with status 1 when spans are lost and nobody",
       "counts them."
@@ -197,7 +198,7 @@ public final class TelemetryBench implements Callable<Integer> {
     if (line.startsWith("sample ")) {
       String[] words = line.split(" ", -1);
       measured.add(
-          TelemetryReport.toldAs(ToldRequest.Told.valueOf(words[1])),
+          TelemetryReport.toldAs(RecordedRequest.Told.valueOf(words[1])),
           TelemetryReport.ONE_REQUEST,
           Map.of(
               TelemetryReport.MICROS, Double.parseDouble(words[2]),

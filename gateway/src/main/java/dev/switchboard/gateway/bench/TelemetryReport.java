@@ -7,7 +7,7 @@ import dev.switchboard.bench.Comparison;
 import dev.switchboard.bench.Interval;
 import dev.switchboard.bench.MarkdownTable;
 import dev.switchboard.bench.Samples;
-import dev.switchboard.gateway.bench.ToldRequest.Told;
+import dev.switchboard.gateway.bench.RecordedRequest.Told;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -141,7 +141,7 @@ final class TelemetryReport {
     return switch (told) {
       case NOTHING -> "none: not of interest";
       case REQUEST -> "all but those of ranks";
-      case RANKS -> "those of " + ToldRequest.RANK_SPANS + " ranks too";
+      case RANKS -> "those of " + RecordedRequest.RANK_SPANS + " ranks too";
     };
   }
 
@@ -227,7 +227,7 @@ final class TelemetryReport {
     for (Told told : Told.values()) {
       rows.add(cells(toldAs(told), told.spans(), quantity -> cost(told, quantity)));
     }
-    rows.add(cells("those of ranks alone", ToldRequest.RANK_SPANS, this::ranksCost));
+    rows.add(cells("those of ranks alone", RecordedRequest.RANK_SPANS, this::ranksCost));
     out.println();
     MarkdownTable.print(
         out,

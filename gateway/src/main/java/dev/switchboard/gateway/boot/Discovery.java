@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.boot;
 
-import dev.switchboard.gateway.discovery.Census;
 import dev.switchboard.gateway.discovery.DiscoveryStatus;
+import dev.switchboard.gateway.discovery.EndpointReconciler;
 import dev.switchboard.gateway.discovery.KubernetesConfig;
 import dev.switchboard.gateway.discovery.ModelSource;
 import dev.switchboard.gateway.fleet.Replica;
@@ -56,7 +56,7 @@ final class Discovery implements DiscoveryStatus.Source {
     }
     Cluster cluster =
         Cluster.of(kubernetes, name -> System.getenv(name), KubernetesConfig.NAMESPACE_FILE);
-    List<Census.Source> sources = new ArrayList<>();
+    List<EndpointReconciler.Source> sources = new ArrayList<>();
     for (int i = 0; i < kubernetes.models().size(); i++) {
       ModelSource model = kubernetes.models().get(i);
       String namespace = Objects.requireNonNullElse(model.namespace(), cluster.namespace());
@@ -66,7 +66,7 @@ final class Discovery implements DiscoveryStatus.Source {
               model.model(),
               PATH + i,
               now);
-      sources.add(new Census.Source(model, namespace, access));
+      sources.add(new EndpointReconciler.Source(model, namespace, access));
     }
     return new KubernetesDiscovery.Wanted(kubernetes, cluster, List.copyOf(sources));
   }

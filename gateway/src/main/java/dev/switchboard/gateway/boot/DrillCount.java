@@ -3,7 +3,7 @@ package dev.switchboard.gateway.boot;
 import dev.switchboard.gateway.drill.DrillKind;
 import dev.switchboard.gateway.drill.DrillReport;
 import dev.switchboard.gateway.drill.Drills;
-import dev.switchboard.gateway.telemetry.EachKind;
+import dev.switchboard.gateway.telemetry.KindCounters;
 import dev.switchboard.gateway.telemetry.Metrics;
 import java.util.function.Consumer;
 
@@ -15,8 +15,10 @@ final class DrillCount implements Drills.Listener {
 
   DrillCount(Metrics metrics, Drills.Listener next) {
     this.next = next;
-    this.begun = EachKind.counted(DrillKind.class, kind -> metrics.drills(kind.label(), "begun"));
-    this.healed = EachKind.counted(DrillKind.class, kind -> metrics.drills(kind.label(), "healed"));
+    this.begun =
+        KindCounters.counted(DrillKind.class, kind -> metrics.drills(kind.label(), "begun"));
+    this.healed =
+        KindCounters.counted(DrillKind.class, kind -> metrics.drills(kind.label(), "healed"));
   }
 
   @Override

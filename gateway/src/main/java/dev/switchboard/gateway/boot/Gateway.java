@@ -26,8 +26,8 @@ import dev.switchboard.gateway.edge.Edges;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.events.RequestEvents;
+import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.Fleet;
-import dev.switchboard.gateway.fleet.Found;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.fleet.Replica;
@@ -35,7 +35,7 @@ import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.http.CacheSalt;
-import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.http.PoisonRequests;
 import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.http.RunningRequests;
@@ -184,27 +184,28 @@ final class Gateway {
             model -> new ReplicaForecast(now -> fleet.views(model, now)),
             () -> ThreadLocalRandom.current().nextDouble());
     this.vertx = vertx(ports);
-    Gatehouse house = house();
-    keepRequests(house);
-    this.room = room(served.apply(config), house.metrics());
-    this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
-    this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
-    this.drills = drills(house);
-    fleet.onStateChange(watch(house));
-    this.sharedAffinity = sharedAffinity(house);
-    measure(house.metrics());
+    GatewayContext context = context();
+    keepRequests(context);
+    this.room = room(served.apply(config), context.metrics());
+    this.tls = new ListenerTls(config, quarterOfTheCores(), context.metrics());
+    this.reconfiguration =
+        new Reconfiguration(config, context, tls, source, served, told::reloaded);
+    this.drills = drills(context);
+    fleet.onStateChange(watch(context));
+    this.sharedAffinity = sharedAffinity(context);
+    measure(context.metrics());
     this.loads = new GatewayLoads(fleet.gatewayId(), () -> clock.epochNanos() / 1_000_000);
-    this.heartbeat = heartbeat(house);
+    this.heartbeat = heartbeat(context);
     this.autoscaling = autoscaling();
     this.discovery = new Discovery(vertx, this::discovered, fleet::replicas, clock);
-    house.metrics().autoscaling(this::scaling);
-    this.adminServer = adminServer(house, config.admin());
-    this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
+    context.metrics().autoscaling(this::scaling);
+    this.adminServer = adminServer(context, config.admin());
+    this.prober = new Prober(vertx, fleet, clock, probes(context.metrics()));
     prober.start();
     awaitStore();
-    discover(house.metrics());
-    await(house.shared().ready());
-    tick(house);
+    discover(context.metrics());
+    await(context.shared().ready());
+    tick(context);
     listen();
     heartbeat.start(vertx);
   }
@@ -216,20 +217,20 @@ final class Gateway {
         .build();
   }
 
-  private void keepRequests(Gatehouse house) {
+  private void keepRequests(GatewayContext context) {
     if (store.keepsRequests()) {
-      house.recorder().keepIn(store::keep);
+      context.recorder().keepIn(store::keep);
     }
   }
 
-  private Drills drills(Gatehouse house) {
+  private Drills drills(GatewayContext context) {
     Drills made =
         new Drills(
             config.drills(),
             Faults.of(fleet, new EngineFaults(vertx)),
             clock,
-            new DrillCount(house.metrics(), told));
-    house.events().watch(made::ended);
+            new DrillCount(context.metrics(), told));
+    context.events().watch(made::ended);
     return made;
   }
 
@@ -240,7 +241,7 @@ final class Gateway {
     reconfiguration.onDiscovery(discovery::want);
   }
 
-  private void discovered(List<Found> found) {
+  private void discovered(List<DiscoveredServer> found) {
     reconfiguration.discovered(found);
     searched();
   }
@@ -308,12 +309,12 @@ final class Gateway {
         });
   }
 
-  private Heartbeat heartbeat(Gatehouse house) {
+  private Heartbeat heartbeat(GatewayContext context) {
     return new Heartbeat(
         vertx,
         store,
         config.shared(),
-        () -> facts(house),
+        () -> facts(context),
         loads,
         () -> clock.epochNanos() / 1_000_000);
   }
@@ -324,11 +325,11 @@ final class Gateway {
     }
   }
 
-  private FleetWatch watch(Gatehouse house) {
+  private FleetWatch watch(GatewayContext context) {
     return new FleetWatch(
-        house.metrics(),
-        house.affinity(),
-        house.retries(),
+        context.metrics(),
+        context.affinity(),
+        context.retries(),
         admission,
         clock::epochNanos,
         (replica, from, to) -> {
@@ -337,15 +338,15 @@ final class Gateway {
         });
   }
 
-  private AdminServer adminServer(Gatehouse house, AdminConfig admin) {
+  private AdminServer adminServer(GatewayContext context, AdminConfig admin) {
     return new AdminServer(
-        house,
+        context,
         store,
         reconfiguration,
         feed,
         this::audit,
         drills,
-        () -> facts(house),
+        () -> facts(context),
         heartbeat,
         autoscaling,
         discovery,
@@ -355,7 +356,7 @@ final class Gateway {
         tls.admin());
   }
 
-  private GatewayFacts facts(Gatehouse house) {
+  private GatewayFacts facts(GatewayContext context) {
     String valkey = config.shared().url();
     return new GatewayFacts(
         identity,
@@ -367,7 +368,7 @@ final class Gateway {
         new GatewayFacts.StoreFacts(config.store().kind(), store.trouble()),
         valkey.isEmpty()
             ? null
-            : new GatewayFacts.ValkeyFacts(place(valkey), house.shared().reached()));
+            : new GatewayFacts.ValkeyFacts(place(valkey), context.shared().reached()));
   }
 
   /** Of a URL nothing that is a secret. */
@@ -396,18 +397,18 @@ final class Gateway {
   }
 
   /** What is due however few requests come. */
-  private void tick(Gatehouse house) {
+  private void tick(GatewayContext context) {
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
-    vertx.setPeriodic(STEPS_MS, tick -> house.steps().flush(clock.epochNanos()));
+    vertx.setPeriodic(STEPS_MS, tick -> context.steps().flush(clock.epochNanos()));
     autoscaling.tick();
     vertx.setPeriodic(Autoscaling.PERIOD_MS, tick -> autoscaling.tick());
-    vertx.setPeriodic(TELL_MS, tick -> look(house));
+    vertx.setPeriodic(TELL_MS, tick -> look(context));
     vertx.setPeriodic(STANDBY_MS, tick -> promote());
-    vertx.setPeriodic(USES_MS, tick -> store.used(house.keys().takeUses()));
+    vertx.setPeriodic(USES_MS, tick -> store.used(context.keys().takeUses()));
     TelemetryWatch.start(
         vertx,
-        house.metrics(),
-        house.traces(),
+        context.metrics(),
+        context.traces(),
         Runtime.getRuntime().availableProcessors(),
         clock,
         told::governed);
@@ -426,10 +427,10 @@ final class Gateway {
     }
   }
 
-  private void look(Gatehouse house) {
+  private void look(GatewayContext context) {
     drills.tick();
     told.tick();
-    house.events().tick(clock.epochNanos());
+    context.events().tick(clock.epochNanos());
   }
 
   /** What the prober hears, for the metrics and the queues. */
@@ -455,12 +456,12 @@ final class Gateway {
 
   /** Where the metrics come from that are read at each scrape, and those of workers' lives. */
   private void measure(Metrics metrics) {
-    metrics.targets(() -> reconfiguration.house().slos().targets());
+    metrics.targets(() -> reconfiguration.context().slos().targets());
     FleetGauges gauges = new FleetGauges(fleet::replicas, clock::epochNanos);
     metrics.fleet(gauges);
     metrics.engineNames(gauges, () -> reconfiguration.telemetry().replicaEngineNames());
     metrics.queues(() -> admission.snapshots(clock.epochNanos()));
-    metrics.edges(told -> reconfiguration.house().edges().each(told));
+    metrics.edges(told -> reconfiguration.context().edges().each(told));
     events.also(
         metrics::workerRestarted, metrics::workerStarted, this::announce, this::tellLoading);
   }
@@ -501,12 +502,12 @@ final class Gateway {
     return gateway;
   }
 
-  private Gatehouse house() {
+  private GatewayContext context() {
     OpenTelemetry telemetry = GlobalOpenTelemetry.get();
     boolean agent = !telemetry.getPropagators().getTextMapPropagator().fields().isEmpty();
     Metrics metrics = new Metrics(fleet::has, Version.text(), agent, sloMeter);
     Tracer tracer = telemetry.getTracer("dev.switchboard.gateway");
-    return new Gatehouse(
+    return new GatewayContext(
         config.http(),
         config.deadlines(),
         config.migration(),
@@ -552,14 +553,14 @@ final class Gateway {
   }
 
   /** Null where every gateway is alone. */
-  private @Nullable ValkeyAffinity sharedAffinity(Gatehouse house) {
+  private @Nullable ValkeyAffinity sharedAffinity(GatewayContext context) {
     if (config.shared().url().isEmpty()) {
       return null;
     }
     ValkeyAffinity shared =
         new ValkeyAffinity(
-            vertx, config.shared(), house.affinity(), this::foreign, this::replicaAt);
-    shared.start(new SecureRandom().generateSeed(SALT_KEY_BYTES), house.cacheSalt()::adopt);
+            vertx, config.shared(), context.affinity(), this::foreign, this::replicaAt);
+    shared.start(new SecureRandom().generateSeed(SALT_KEY_BYTES), context.cacheSalt()::adopt);
     return shared;
   }
 
@@ -649,7 +650,7 @@ final class Gateway {
                 () -> {
                   PublicServer server =
                       new PublicServer(
-                          reconfiguration::house,
+                          reconfiguration::context,
                           loops,
                           room.perLoop(),
                           GatewayConfig.loopback(config.http().bind()),
@@ -834,7 +835,7 @@ final class Gateway {
     if (sharedAffinity != null) {
       sharedAffinity.close();
     }
-    await(reconfiguration.house().shared().close());
+    await(reconfiguration.context().shared().close());
     await(heartbeat.leave());
     heartbeat.close();
     fleet.close();

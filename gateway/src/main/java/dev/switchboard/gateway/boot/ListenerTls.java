@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.boot;
 
-import dev.switchboard.gateway.telemetry.EachKind;
+import dev.switchboard.gateway.telemetry.KindCounters;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.tls.HandshakeFailure;
 import dev.switchboard.gateway.tls.ServerTls;
@@ -61,7 +61,7 @@ final class ListenerTls {
   }
 
   private Consumer<HandshakeFailure> failures(Section section) {
-    return EachKind.counted(
+    return KindCounters.counted(
         HandshakeFailure.class, why -> metrics.tlsHandshakeFailures(section.listener, why.label()));
   }
 

@@ -9,12 +9,12 @@ import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.edge.Edges;
+import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.FleetChange;
 import dev.switchboard.gateway.fleet.FleetPlan;
-import dev.switchboard.gateway.fleet.Found;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.http.DeadlinesConfig;
-import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.kubernetes.KubernetesDiscovery;
@@ -103,9 +103,9 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private volatile GatewayConfig config;
   private ConfigOrigins origins;
   private Snapshot stored = Snapshot.EMPTY;
-  private List<Found> found = List.of();
+  private List<DiscoveredServer> found = List.of();
   private volatile Consumer<KubernetesDiscovery.@Nullable Wanted> finder = wanted -> {};
-  private volatile Gatehouse house;
+  private volatile GatewayContext context;
   private volatile TenantLimits limits = tenant -> TenantLimits.Limit.NONE;
 
   /**
@@ -115,13 +115,13 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
    */
   Reconfiguration(
       GatewayConfig config,
-      Gatehouse house,
+      GatewayContext context,
       ListenerTls tls,
       ConfigSource source,
       Function<GatewayConfig, List<ModelSpec>> served,
       BiConsumer<String, List<String>> watcher) {
     this.config = config;
-    this.house = house;
+    this.context = context;
     this.tls = tls;
     this.source = source;
     this.origins = source.origins();
@@ -150,18 +150,18 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   /** Puts in force what was found; may wait for a reload that is under way. */
-  synchronized void discovered(List<Found> now) {
+  synchronized void discovered(List<DiscoveredServer> now) {
     Set<String> names = config.discovery().kubernetes().names();
     found = now;
     plan =
         plan.withFound(names, now.stream().filter(each -> names.contains(each.model())).toList());
-    FleetChange change = house.fleet().reconfigure(plan);
+    FleetChange change = context.fleet().reconfigure(plan);
     LOG.debug("discovered fleet=\"{}\"", change);
   }
 
   /** What a request that begins now works with. */
-  Gatehouse house() {
-    return house;
+  GatewayContext context() {
+    return context;
   }
 
   /** How the gateway is to stop. */
@@ -274,19 +274,19 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     origins = source.origins();
     plan = fleet;
     renewal.take().run();
-    house.keys().configured(wanted.auth());
-    house.admission().reconfigure(wanted.admission());
-    house.retries().reconfigure(wanted.retry());
-    house.edges().reconfigure(wanted.edge());
-    house.affinity().reconfigure(wanted.routing());
-    house.recorder().reconfigure(wanted.flight());
-    house.traces().reconfigure(wanted.telemetry());
+    context.keys().configured(wanted.auth());
+    context.admission().reconfigure(wanted.admission());
+    context.retries().reconfigure(wanted.retry());
+    context.edges().reconfigure(wanted.edge());
+    context.affinity().reconfigure(wanted.routing());
+    context.recorder().reconfigure(wanted.flight());
+    context.traces().reconfigure(wanted.telemetry());
     rebuild(router);
-    return house.fleet().reconfigure(fleet);
+    return context.fleet().reconfigure(fleet);
   }
 
   private void reloaded(String result, List<String> keys) {
-    house.metrics().reloaded(result);
+    context.metrics().reloaded(result);
     watcher.accept(result, keys);
   }
 
@@ -412,14 +412,14 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   public synchronized void changed(Snapshot snapshot) {
     boolean models = !snapshot.models().equals(stored.models());
     stored = snapshot;
-    house.keys().stored(snapshot.keys());
-    house.usage().quotas().tenants(snapshot.tenants());
-    house.traces().tenants(snapshot.tenants());
+    context.keys().stored(snapshot.keys());
+    context.usage().quotas().tenants(snapshot.tenants());
+    context.traces().tenants(snapshot.tenants());
     FleetPlan wanted = models ? replanned() : plan;
     rebuild(router(config, wanted.names()));
     if (models) {
       plan = wanted;
-      FleetChange change = house.fleet().reconfigure(wanted);
+      FleetChange change = context.fleet().reconfigure(wanted);
       LOG.info("models_set fleet=\"{}\"", change);
     }
   }
@@ -462,17 +462,17 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   @Override
   public void spent(List<Quotas.Spent> spent) {
-    spent.forEach(house.usage().quotas()::known);
+    spent.forEach(context.usage().quotas()::known);
   }
 
   @Override
   public void available(StoreException.@Nullable Kind trouble) {
-    house.metrics().store(trouble == null ? null : trouble.code());
+    context.metrics().store(trouble == null ? null : trouble.code());
   }
 
   @Override
   public void auditLost(int entries) {
-    house.metrics().auditLost(entries);
+    context.metrics().auditLost(entries);
   }
 
   // ------------------------------------------------------------------ both
@@ -520,9 +520,9 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   private void rebuild(Router router) {
     DeadlinesConfig deadlines = config.deadlines();
-    house = house.with(deadlines, config.migration(), new SloHeaders(slo()), router);
+    context = context.with(deadlines, config.migration(), new SloHeaders(slo()), router);
     limits = tenantLimits();
-    house.admission().tenants(limits);
+    context.admission().tenants(limits);
   }
 
   @Override

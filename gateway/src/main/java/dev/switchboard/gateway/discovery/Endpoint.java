@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.discovery;
 
-import dev.switchboard.gateway.fleet.Found.Pod;
+import dev.switchboard.gateway.fleet.DiscoveredServer.Pod;
 
 /**
  * One port of one pod, as the orchestrator knows it.

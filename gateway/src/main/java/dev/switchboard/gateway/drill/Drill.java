@@ -59,7 +59,7 @@ final class Drill {
   private final int incarnation;
   private final DrillPlan plan;
   private final long startNanos;
-  private final Witnesses witnesses;
+  private final AffectedRequests affectedRequests;
   private Phase phase = Phase.STARTING;
   private @Nullable Outcome outcome;
   private @Nullable String message;
@@ -76,7 +76,7 @@ final class Drill {
     this.incarnation = replica.incarnation();
     this.plan = plan;
     this.startNanos = nowNanos;
-    this.witnesses = new Witnesses(replica.id(), nowNanos);
+    this.affectedRequests = new AffectedRequests(replica.id(), nowNanos);
   }
 
   Replica replica() {
@@ -84,8 +84,8 @@ final class Drill {
   }
 
   /** The requests that meet it; they count themselves. */
-  Witnesses witnesses() {
-    return witnesses;
+  AffectedRequests affectedRequests() {
+    return affectedRequests;
   }
 
   DrillPlan plan() {
@@ -126,7 +126,7 @@ final class Drill {
     transitionTo(Phase.ENDED);
     outcome = how;
     endNanos = nowNanos;
-    witnesses.ends(nowNanos);
+    affectedRequests.ends(nowNanos);
   }
 
   /** Something that whoever looks should know. */
@@ -201,7 +201,7 @@ final class Drill {
         seen(leftMs),
         seen(backMs),
         seen(namedMs),
-        witnesses.report());
+        affectedRequests.report());
   }
 
   private static @Nullable Long seen(long millis) {

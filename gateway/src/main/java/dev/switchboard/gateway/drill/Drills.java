@@ -46,7 +46,7 @@ public final class Drills {
   private final Deque<Drill> last = new ArrayDeque<>();
 
   /** Of drills that go on, and of those that requests may have met that have not ended. */
-  private final List<Witnesses> watching = new CopyOnWriteArrayList<>();
+  private final List<AffectedRequests> watching = new CopyOnWriteArrayList<>();
 
   private long made;
   private boolean closed;
@@ -84,7 +84,7 @@ public final class Drills {
       drill = new Drill("d" + ++made, replica, plan, clock.epochNanos());
       drill.under(begun);
       active.put(replica.id(), drill);
-      watching.add(drill.witnesses());
+      watching.add(drill.affectedRequests());
     }
     var _ =
         faults
@@ -185,7 +185,7 @@ public final class Drills {
             (done, ignored) -> {
               synchronized (this) {
                 active.remove(drill.replica().id());
-                watching.remove(drill.witnesses());
+                watching.remove(drill.affectedRequests());
               }
               throw new CompletionException(
                   cause(failure) instanceof ApiException refused
@@ -216,8 +216,8 @@ public final class Drills {
 
   /** A request has ended, at whatever replicas it was. On any thread. */
   public void ended(FlightRecord record) {
-    for (Witnesses witnesses : watching) {
-      witnesses.ended(record);
+    for (AffectedRequests affectedRequests : watching) {
+      affectedRequests.ended(record);
     }
   }
 

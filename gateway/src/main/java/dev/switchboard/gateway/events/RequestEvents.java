@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.slo.Slo;
-import dev.switchboard.gateway.telemetry.KeptFor;
+import dev.switchboard.gateway.telemetry.KeepReason;
 import dev.switchboard.gateway.telemetry.Pace;
 import dev.switchboard.gateway.telemetry.SloVerdict;
 import java.util.HashMap;
@@ -70,7 +70,7 @@ public final class RequestEvents {
       shed(model(record), nowNanos);
       return;
     }
-    Set<KeptFor> reasons = KeptFor.of(record, slo, slow);
+    Set<KeepReason> reasons = KeepReason.of(record, slo, slow);
     if (record.outcome() == Outcome.SHED || reasons.isEmpty()) {
       return;
     }
@@ -81,7 +81,7 @@ public final class RequestEvents {
     }
   }
 
-  private void tell(FlightRecord record, Set<KeptFor> reasons) {
+  private void tell(FlightRecord record, Set<KeepReason> reasons) {
     ObjectNode data = JsonNodeFactory.instance.objectNode();
     data.put("id", record.id()).put("model", model(record)).put("replica", record.replica());
     data.put("outcome", record.outcome().label()).put("status", record.status());

@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.explain;
 
 import dev.switchboard.gateway.flight.FlightRecord;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +23,7 @@ public record Explanation(
     String text,
     Culprit culprit,
     double culpritMs,
-    Story.Phase dominant,
+    PhaseBreakdown.Phase dominant,
     double dominantMs,
     double wallMs,
     Map<Culprit, Double> charges,
@@ -62,15 +62,17 @@ public record Explanation(
       ids = List.copyOf(ids);
     }
 
-    static Ahead of(Story story, Others others) {
+    static Ahead of(PhaseBreakdown breakdown, OtherRequests others) {
       List<FlightRecord> named =
           others.firstAtReplica().isEmpty() ? others.admittedFirst() : others.firstAtReplica();
       return new Ahead(
-          story.nanos(Story.Phase.QUEUE) / 1e6,
-          (story.nanos(Story.Phase.WORKER_QUEUE) + story.nanos(Story.Phase.PREFILL_WAIT)) / 1e6,
+          breakdown.nanos(PhaseBreakdown.Phase.QUEUE) / 1e6,
+          (breakdown.nanos(PhaseBreakdown.Phase.WORKER_QUEUE)
+                  + breakdown.nanos(PhaseBreakdown.Phase.PREFILL_WAIT))
+              / 1e6,
           others.admittedFirst().size(),
           others.firstAtReplica().size(),
-          Others.computedTokens(others.firstAtReplica()),
+          OtherRequests.computedTokens(others.firstAtReplica()),
           others.running(),
           names(named));
     }
@@ -85,12 +87,12 @@ public record Explanation(
    */
   public static Explanation of(
       FlightRecord record, List<String> waitedFor, List<FlightRecord> beside) {
-    Story story = Story.of(record);
-    Charges charges = Charges.of(record, story, waitedFor);
+    PhaseBreakdown breakdown = PhaseBreakdown.of(record);
+    BlameShares charges = BlameShares.of(record, breakdown, waitedFor);
     Culprit culprit = charges.worst(record.wallNanos());
-    Story.Segment dominant = dominant(story);
-    Others others = Others.of(record, beside);
-    Charges.Rank rank = charges.rank();
+    PhaseBreakdown.Segment dominant = dominant(breakdown);
+    OtherRequests others = OtherRequests.of(record, beside);
+    BlameShares.Rank rank = charges.rank();
     Map<Culprit, Double> told =
         charges.nanos().entrySet().stream()
             .collect(Collectors.toMap(Map.Entry::getKey, each -> each.getValue() / 1e6));
@@ -106,20 +108,20 @@ public record Explanation(
             rank == null ? null : rank.place(),
             rank == null ? 0 : rank.lateMs(),
             names(others.computed()),
-            Others.computedTokens(others.computed()),
-            Ahead.of(story, others),
+            OtherRequests.computedTokens(others.computed()),
+            Ahead.of(breakdown, others),
             Alternative.of(record));
-    return found.withText(Words.of(record, found));
+    return found.withText(ExplanationText.of(record, found));
   }
 
   private static List<String> names(List<FlightRecord> records) {
     return records.stream().map(FlightRecord::id).limit(MOST_NAMED).toList();
   }
 
-  private static Story.Segment dominant(Story story) {
-    return story.segments().stream()
-        .max(Comparator.comparingLong(Story.Segment::nanos))
-        .orElse(new Story.Segment(Story.Phase.UNEXPLAINED, 0));
+  private static PhaseBreakdown.Segment dominant(PhaseBreakdown breakdown) {
+    return breakdown.segments().stream()
+        .max(Comparator.comparingLong(PhaseBreakdown.Segment::nanos))
+        .orElse(new PhaseBreakdown.Segment(PhaseBreakdown.Phase.UNEXPLAINED, 0));
   }
 
   private Explanation withText(String words) {

@@ -48,7 +48,7 @@ final class DrainDriver {
   private void step(Replica replica, Running one) {
     switch (one.drain().next(replica.inFlight(), clock.epochNanos())) {
       case WAIT -> {}
-      case ASK -> replica.askToLeave(Guest.Leave.DRAINED);
+      case ASK -> replica.askToLeave(ServedRequest.Leave.DRAINED);
       case DONE -> {
         running.remove(replica);
         if (replica.tryTransition(ReplicaState.DRAINING, ReplicaState.DRAINED, "empty")) {

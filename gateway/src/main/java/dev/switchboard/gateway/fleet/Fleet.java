@@ -48,15 +48,15 @@ public final class Fleet implements AutoCloseable {
   private final AtomicBoolean closed = new AtomicBoolean();
   private final DrainDriver drains;
   private final FleetCommands commands;
-  private final Settings settings = new Settings(this);
+  private final ReplicaSettings settings = new ReplicaSettings(this);
   private final ProcessDrills drills = new ProcessDrills(this);
-  private final Verdicts verdicts = new Verdicts(this);
-  private final Reserve reserve = new Reserve(this);
+  private final OutlierEjection outlierEjection = new OutlierEjection(this);
+  private final Standbys reserve = new Standbys(this);
   private final LocalModels localModels = new LocalModels(this);
   private final Restarts restarts;
-  private final Recruits recruits;
-  private final Departures departures;
-  private final FoundOrders orders = new FoundOrders(this);
+  private final ReplicaReconciler replicaReconciler;
+  private final RemovedReplicas removedReplicas;
+  private final DiscoveredOrders orders = new DiscoveredOrders(this);
   private volatile FleetPlan plan;
   private volatile Roster roster = Roster.EMPTY;
   private boolean started;
@@ -136,9 +136,9 @@ public final class Fleet implements AutoCloseable {
     this.drains = new DrainDriver(clock);
     this.commands = new FleetCommands(this, drains, clock);
     this.restarts = new Restarts(this, clock);
-    this.recruits = new Recruits(this, command, starter, clock, listener);
-    this.departures = new Departures(this, clock);
-    this.roster = new Reshaping(this, Roster.EMPTY, plan).roster();
+    this.replicaReconciler = new ReplicaReconciler(this, command, starter, clock, listener);
+    this.removedReplicas = new RemovedReplicas(this, clock);
+    this.roster = new FleetReconciler(this, Roster.EMPTY, plan).roster();
   }
 
   /** A name that none of this gateway's attempts has had. */
@@ -182,7 +182,7 @@ public final class Fleet implements AutoCloseable {
       drains.tick();
       restarts.tick();
       synchronized (this) {
-        departures.tick();
+        removedReplicas.tick();
         restarts.replaceNext();
       }
     } catch (RuntimeException e) {
@@ -354,7 +354,7 @@ public final class Fleet implements AutoCloseable {
   }
 
   /** What operators set, as it is kept. */
-  public Settings settings() {
+  public ReplicaSettings settings() {
     return settings;
   }
 
@@ -369,8 +369,8 @@ public final class Fleet implements AutoCloseable {
   }
 
   /** What requests tell of replicas. */
-  public Verdicts verdicts() {
-    return verdicts;
+  public OutlierEjection outlierEjection() {
+    return outlierEjection;
   }
 
   /** What is done to processes on purpose. */
@@ -378,20 +378,20 @@ public final class Fleet implements AutoCloseable {
     return drills;
   }
 
-  Reserve reserve() {
+  Standbys reserve() {
     return reserve;
   }
 
-  Recruits recruits() {
-    return recruits;
+  ReplicaReconciler replicaReconciler() {
+    return replicaReconciler;
   }
 
-  FoundOrders orders() {
+  DiscoveredOrders orders() {
     return orders;
   }
 
-  Departures departures() {
-    return departures;
+  RemovedReplicas removedReplicas() {
+    return removedReplicas;
   }
 
   ScheduledExecutorService executor() {
@@ -423,15 +423,15 @@ public final class Fleet implements AutoCloseable {
     Roster before = roster;
     plan = wanted;
     replicas().forEach(replica -> replica.circuit().reconfigure(wanted.circuit()));
-    Reshaping reshaping = new Reshaping(this, before, wanted);
-    roster = reshaping.roster();
+    FleetReconciler fleetReconciler = new FleetReconciler(this, before, wanted);
+    roster = fleetReconciler.roster();
     if (started && !closed.get()) {
-      reshaping.begun().forEach(worker -> later(worker::start));
+      fleetReconciler.begun().forEach(worker -> later(worker::start));
     }
     Set<String> standby = new HashSet<>(before.wantedReady().keySet());
     standby.addAll(roster.wantedReady().keySet());
     standby.forEach(model -> later(() -> reserve.stand(model)));
-    return reshaping.change();
+    return fleetReconciler.change();
   }
 
   /** Models that replicas may be found of, before any is looked for. */
@@ -481,7 +481,7 @@ public final class Fleet implements AutoCloseable {
   /** It is not in the fleet any more; under the lock. */
   void gone(Replica replica) {
     roster = roster.without(replica);
-    recruits.forget(replica);
+    replicaReconciler.forget(replica);
     LOG.info("replica_gone replica={}", replica.id());
     tellGone(replica);
     if (!closed.get()) {

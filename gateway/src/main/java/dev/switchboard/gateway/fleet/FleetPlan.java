@@ -58,7 +58,7 @@ public final class FleetPlan {
    *
    * @param names of models that may be found, whether any is there or not
    */
-  public FleetPlan withFound(Set<String> names, List<Found> now) {
+  public FleetPlan withFound(Set<String> names, List<DiscoveredServer> now) {
     List<List<Server>> singly = now.stream().map(each -> List.of(each.server())).toList();
     return new FleetPlan(workers, circuit, models, files, servers, names, singly, fromZero);
   }

@@ -94,7 +94,7 @@ public final class LocalModels {
   private List<Replica> workers(String model) {
     List<Replica> there = new ArrayList<>(fleet.roster().of(model));
     there.removeIf(replica -> !replica.local() || replica.leaving());
-    there.sort(Comparator.comparingInt(Reshaping::rank));
+    there.sort(Comparator.comparingInt(FleetReconciler::rank));
     return there;
   }
 
@@ -141,11 +141,11 @@ public final class LocalModels {
   /** The command of a process that tells what a worker of a model would take. */
   public List<String> planCommand(ModelSpec spec) {
     FleetPlan plan = fleet.plan();
-    return fleet.recruits().command().plan(spec, plan.workers(), plan.threads());
+    return fleet.replicaReconciler().command().plan(spec, plan.workers(), plan.threads());
   }
 
   /** The command of a process that tells what files hold. */
   public List<String> inspectCommand(List<Path> files) {
-    return fleet.recruits().command().inspect(files, fleet.config());
+    return fleet.replicaReconciler().command().inspect(files, fleet.config());
   }
 }

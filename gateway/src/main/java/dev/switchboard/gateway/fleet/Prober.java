@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Asks replicas over HTTP what the {@link Vigil} wants to know. Runs on one event loop. */
+/** Asks replicas over HTTP what the {@link HealthChecks} wants to know. Runs on one event loop. */
 public final class Prober {
   private static final Logger LOG = LoggerFactory.getLogger(Prober.class);
   private static final String REQUESTS = "/engine/v1/requests";
@@ -44,7 +44,7 @@ public final class Prober {
   private final Map<String, InFlightDiff> diffs = new HashMap<>();
   private final Vertx vertx;
   private final HttpClient client;
-  private final Vigil vigil;
+  private final HealthChecks healthChecks;
   private final ForeignLoads loads;
   private final Context loop;
   private volatile boolean stopped;
@@ -73,7 +73,7 @@ public final class Prober {
     this.clock = clock;
     this.fleet = fleet;
     this.listener = listener;
-    this.vigil = new Vigil(fleet, this::ask);
+    this.healthChecks = new HealthChecks(fleet, this::ask);
     this.loads = new ForeignLoads(clock, this::metrics, this::foreignLoad, listener::unread);
     this.client =
         vertx.createHttpClient(new HttpClientOptions().setConnectTimeout(1000).setKeepAlive(true));
@@ -87,8 +87,8 @@ public final class Prober {
   /** How often may change between two turns. */
   private void turn() {
     if (!stopped) {
-      vertx.setTimer(vigil.turnMs(), again -> turn());
-      vigil.turn(clock.epochNanos());
+      vertx.setTimer(healthChecks.turnMs(), again -> turn());
+      healthChecks.turn(clock.epochNanos());
     }
   }
 
@@ -96,7 +96,7 @@ public final class Prober {
     stopped = true;
   }
 
-  private void ask(Replica replica, UpstreamAddress address, Vigil.Question question) {
+  private void ask(Replica replica, UpstreamAddress address, HealthChecks.Question question) {
     switch (question) {
       case CANARY -> canary(replica, address);
       case STATE -> state(replica, address);
@@ -112,10 +112,10 @@ public final class Prober {
         .onSuccess(
             proof -> {
               if (there(replica)) {
-                vigil.proven(replica, clock.epochNanos());
+                healthChecks.proven(replica, clock.epochNanos());
               }
             })
-        .onFailure(cause -> failed(replica, address, Vigil.Question.CANARY, cause));
+        .onFailure(cause -> failed(replica, address, HealthChecks.Question.CANARY, cause));
   }
 
   private void state(Replica replica, UpstreamAddress address) {
@@ -130,11 +130,11 @@ public final class Prober {
               if (!there(replica)) {
                 return;
               }
-              vigil.reported(replica, report, clock.epochNanos());
+              healthChecks.reported(replica, report, clock.epochNanos());
               listener.reported(replica, report);
               compare(replica, address, report);
             })
-        .onFailure(cause -> failed(replica, address, Vigil.Question.STATE, cause));
+        .onFailure(cause -> failed(replica, address, HealthChecks.Question.STATE, cause));
   }
 
   /** Its models prove it; its metrics, which come on their own, only tell its load. */
@@ -145,14 +145,14 @@ public final class Prober {
               if (!there(replica)) {
                 return;
               }
-              vigil.answers(replica, clock.epochNanos());
+              healthChecks.answers(replica, clock.epochNanos());
               if (replica.access().engine() == null) {
                 foreignLoad(replica, ReplicaReport.NONE);
               } else {
                 loads.ask(replica, address);
               }
             })
-        .onFailure(cause -> failed(replica, address, Vigil.Question.STATE, cause));
+        .onFailure(cause -> failed(replica, address, HealthChecks.Question.STATE, cause));
   }
 
   private void foreignLoad(Replica replica, ReplicaReport report) {
@@ -178,9 +178,10 @@ public final class Prober {
   }
 
   private void failed(
-      Replica replica, UpstreamAddress address, Vigil.Question question, Throwable cause) {
+      Replica replica, UpstreamAddress address, HealthChecks.Question question, Throwable cause) {
     if (there(replica)) {
-      vigil.failed(replica, question, refused(cause), () -> Unanswered.reason(address, cause));
+      healthChecks.failed(
+          replica, question, refused(cause), () -> Unanswered.reason(address, cause));
     }
   }
 

@@ -1,8 +1,8 @@
 package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.drain.Drain;
-import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.routing.SharedCostModel;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
@@ -69,7 +69,7 @@ public final class Replica {
   private volatile long sinceMs;
   private volatile boolean cordoned;
   private volatile @Nullable String held;
-  private volatile Found.@Nullable Pod pod;
+  private volatile DiscoveredServer.@Nullable Pod pod;
   private volatile boolean leaving;
   private volatile @Nullable ModelFacts facts;
 
@@ -84,7 +84,7 @@ public final class Replica {
       String model,
       boolean local,
       UpstreamAccess access,
-      Peers peers,
+      SharedCostModel peers,
       Circuit.Config circuit,
       LongSupplier epochMs,
       StateListener listener) {
@@ -366,11 +366,11 @@ public final class Replica {
   }
 
   /** The pod that it was found as; null for one that was not found. */
-  public Found.@Nullable Pod pod() {
+  public DiscoveredServer.@Nullable Pod pod() {
     return pod;
   }
 
-  void pod(Found.@Nullable Pod value) {
+  void pod(DiscoveredServer.@Nullable Pod value) {
     pod = value;
   }
 
@@ -425,7 +425,7 @@ public final class Replica {
     if (!to.listening()) {
       address = null;
       report = ReplicaReport.NONE;
-      askToLeave(Guest.Leave.GONE);
+      askToLeave(ServedRequest.Leave.GONE);
     }
     return true;
   }
@@ -470,7 +470,7 @@ public final class Replica {
   }
 
   /** Asks every request here to go elsewhere. */
-  void askToLeave(Guest.Leave why) {
+  void askToLeave(ServedRequest.Leave why) {
     open.values().forEach(ticket -> ticket.guest.leave(why));
   }
 
@@ -504,13 +504,13 @@ public final class Replica {
   void lost(Collection<Long> attempts) {
     for (Ticket ticket : open.values()) {
       if (attempts.contains(ticket.number)) {
-        ticket.guest.leave(Guest.Leave.LOST);
+        ticket.guest.leave(ServedRequest.Leave.LOST);
       }
     }
   }
 
   /** Every request here. */
-  void guests(Consumer<Guest> each) {
+  void guests(Consumer<ServedRequest> each) {
     open.values().forEach(ticket -> each.accept(ticket.guest));
   }
 
@@ -521,7 +521,7 @@ public final class Replica {
    * @param guest asked to leave when the replica goes away before that, or is to be emptied
    * @return null when it takes no requests any more
    */
-  public @Nullable Ticket open(Guest guest, long nowNanos) {
+  public @Nullable Ticket open(ServedRequest guest, long nowNanos) {
     Ticket ticket = new Ticket(guest);
     open.put(ticket.place, ticket);
     ticket.first = inFlight.incrementAndGet() == 1;
@@ -578,14 +578,14 @@ public final class Replica {
   public final class Ticket {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final long place = opened.getAndIncrement();
-    private final Guest guest;
+    private final ServedRequest guest;
     private boolean first;
     private Circuit.@Nullable Call call;
     private volatile long number;
     private volatile long heardNanos;
     private volatile boolean owed = true;
 
-    private Ticket(Guest guest) {
+    private Ticket(ServedRequest guest) {
       this.guest = guest;
     }
 

@@ -16,12 +16,12 @@ record Server(
     UpstreamSpec spec,
     String model,
     UpstreamAccess access,
-    Found.@Nullable Pod pod,
-    Found.Orders orders) {
+    DiscoveredServer.@Nullable Pod pod,
+    DiscoveredServer.Orders orders) {
 
   /** One that the configuration names. */
   Server(UpstreamSpec spec, String model, UpstreamAccess access) {
-    this(spec, model, access, null, Found.SERVE);
+    this(spec, model, access, null, DiscoveredServer.SERVE);
   }
 
   /** What makes it another replica when it changes: what is learned of one says nothing then. */

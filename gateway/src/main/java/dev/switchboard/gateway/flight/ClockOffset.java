@@ -49,10 +49,10 @@ final class ClockOffset {
   }
 
   /** The timelines on the gateway's clock. */
-  Story.Engine align(List<RequestTimeline> timelines) {
+  PhaseBreakdown.Engine align(List<RequestTimeline> timelines) {
     clamped = false;
     List<RequestTimeline> moved = timelines.stream().map(this::timeline).toList();
-    return new Story.Engine(moved, offset, error, clamped);
+    return new PhaseBreakdown.Engine(moved, offset, error, clamped);
   }
 
   private RequestTimeline timeline(RequestTimeline t) {

@@ -30,7 +30,7 @@ public sealed interface EngineAnswer {
    *
    * @param engine on the gateway's clock
    */
-  record Told(Story.Engine engine) implements EngineAnswer {}
+  record Told(PhaseBreakdown.Engine engine) implements EngineAnswer {}
 
   /** It did not, and why. */
   record Missing(Why why) implements EngineAnswer {}

@@ -427,7 +427,7 @@ final class FlightCodec {
   private static EngineAnswer answer(Reader from) {
     if (from.flag()) {
       return new EngineAnswer.Told(
-          new Story.Engine(
+          new PhaseBreakdown.Engine(
               from.list(FlightCodec::timeline), from.number(), from.number(), from.flag()));
     }
     return new EngineAnswer.Missing(from.constant(WHYS));

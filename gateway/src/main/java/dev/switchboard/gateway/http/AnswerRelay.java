@@ -220,7 +220,7 @@ final class AnswerRelay {
 
   private static boolean closed(EventRelay.Break how) {
     Throwable cause = how.cause();
-    return !how.told() && cause != null && Deaths.saidBy(cause);
+    return !how.told() && cause != null && LostReplicas.saidBy(cause);
   }
 
   // ------------------------------------------------------------------ whole answers
@@ -229,13 +229,13 @@ final class AnswerRelay {
     close();
     AnswerMemory.Share share = call.loop().answers().open(answer);
     held = share;
-    WholeAnswer.collect(answer, call.house().http().maxAnswerBytes(), share)
+    WholeAnswer.collect(answer, call.gateway().http().maxAnswerBytes(), share)
         .onComplete(bytes -> whole(current, answer, bytes), cause -> broke(current, cause));
   }
 
   private void broke(Attempt current, Throwable cause) {
     String reason = "the answer broke: " + cause.getMessage();
-    if (Deaths.saidBy(cause)) {
+    if (LostReplicas.saidBy(cause)) {
       owner.gone(current, reason);
     } else {
       owner.broke(current, reason);

@@ -2,10 +2,10 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.StreamState;
-import dev.switchboard.gateway.fleet.Guest;
+import dev.switchboard.gateway.fleet.OutlierEjection;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
-import dev.switchboard.gateway.fleet.Verdicts;
+import dev.switchboard.gateway.fleet.ServedRequest;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
@@ -15,7 +15,7 @@ import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
-import dev.switchboard.gateway.telemetry.KeptFor;
+import dev.switchboard.gateway.telemetry.KeepReason;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * its {@link Owner} decides. Callbacks may come after it was given up; they ask {@link #over}
  * first.
  */
-final class Attempt implements Guest {
+final class Attempt implements ServedRequest {
   /** For an answer that waits to be read. */
   private static final long LOST_MS = 1000;
 
@@ -64,7 +64,7 @@ final class Attempt implements Guest {
 
   private final Call call;
   private final Flight flight;
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final Owner owner;
   private final Context eventLoop;
   private final int number;
@@ -103,7 +103,7 @@ final class Attempt implements Guest {
       @Nullable Move move) {
     this.call = call;
     this.flight = call.flight();
-    this.house = call.house();
+    this.gateway = call.gateway();
     this.owner = owner;
     this.eventLoop = call.loop().vertx().getOrCreateContext();
     this.number = number;
@@ -246,7 +246,7 @@ final class Attempt implements Guest {
    */
   void begin(RouteRequest wanted) {
     learns(wanted);
-    house.metrics().replicaInFlight(replica.id()).inc();
+    gateway.metrics().replicaInFlight(replica.id()).inc();
     inMetrics = true;
     traced = call.trace().startAttempt(flight, replica.id(), number, hedge, startNanos);
   }
@@ -290,7 +290,7 @@ final class Attempt implements Guest {
 
   private void send(HttpClientRequest opened, UpstreamRequest asked) {
     @Nullable Buffer answered = move == null ? null : move.answered();
-    AttemptId name = house.fleet().nextAttempt();
+    AttemptId name = gateway.fleet().nextAttempt();
     ticket().sent(name.number());
     asked.head(opened, replica, name, traced().context(), answered == null ? 0 : answered.length());
     Buffer body = asked.body(replica);
@@ -305,12 +305,12 @@ final class Attempt implements Guest {
             traced(),
             name.number(),
             flight.id(),
-            house.steps(),
+            gateway.steps(),
             opened.headers().get("traceparent"));
   }
 
   private void failed(String what, Throwable cause) {
-    if (Deaths.saidBy(cause)) {
+    if (LostReplicas.saidBy(cause)) {
       owner.gone(this, what + cause.getMessage());
     } else {
       owner.broke(this, what + cause.getMessage());
@@ -375,7 +375,7 @@ final class Attempt implements Guest {
   }
 
   private void predicted(Prediction told, double ttftMs, double tpotMs) {
-    house
+    gateway
         .metrics()
         .predicted(
             decision.model(),
@@ -384,7 +384,7 @@ final class Attempt implements Guest {
             tpotMs,
             decision.regretMs(ttftMs),
             call.trace().exemplar());
-    house.metrics().shadowScores().measured(decision, ttftMs, tpotMs);
+    gateway.metrics().shadowScores().measured(decision, ttftMs, tpotMs);
   }
 
   /** The client does not read. */
@@ -445,7 +445,7 @@ final class Attempt implements Guest {
       return;
     }
     // Each is given back, or told, whatever the others throw: it ends only once.
-    Steps.all(
+    CleanupSteps.all(
         () -> outrun(result),
         () -> leaveReplica(error != null, departure(result, begun)),
         () -> judge(error == null ? "an error status" : error, result, flight.now()),
@@ -455,9 +455,9 @@ final class Attempt implements Guest {
   private void tell(@Nullable String error, AttemptResult result) {
     long now = flight.now();
     if (replica.state() == ReplicaState.DRAINING) {
-      call.trace().keepFor(KeptFor.DRAINED);
+      call.trace().keepFor(KeepReason.DRAINED);
     }
-    house.metrics().attempt(replica.id(), result);
+    gateway.metrics().attempt(replica.id(), result);
     flight.attempt(
         new FlightRecord.Attempt(
             number,
@@ -486,13 +486,13 @@ final class Attempt implements Guest {
     }
     Circuit.FirstToken late = firstToken(now);
     if (!hedge && late != null) {
-      house.fleet().verdicts().outrun(ticket(), late, now);
+      gateway.fleet().outlierEjection().outrun(ticket(), late, now);
     }
   }
 
   private void leaveReplica(boolean reset, Drain.Departure how) {
     over = true;
-    Steps.all(
+    CleanupSteps.all(
         () -> {
           if (relay != null) {
             relay.stop();
@@ -512,7 +512,7 @@ final class Attempt implements Guest {
         () -> {
           if (inMetrics) {
             inMetrics = false;
-            house.metrics().replicaInFlight(replica.id()).dec();
+            gateway.metrics().replicaInFlight(replica.id()).dec();
           }
         });
   }
@@ -529,11 +529,11 @@ final class Attempt implements Guest {
 
   /** What it says of its replica. */
   private void judge(String reason, AttemptResult result, long now) {
-    Verdicts verdicts = house.fleet().verdicts();
+    OutlierEjection outlierEjection = gateway.fleet().outlierEjection();
     switch (result) {
-      case SERVED -> verdicts.served(ticket(), firstToken(), now);
-      case FAILED -> verdicts.failed(ticket(), reason, now);
-      case MOVED, SHED, OUTRUN, ABANDONED -> verdicts.left(ticket());
+      case SERVED -> outlierEjection.served(ticket(), firstToken(), now);
+      case FAILED -> outlierEjection.failed(ticket(), reason, now);
+      case MOVED, SHED, OUTRUN, ABANDONED -> outlierEjection.left(ticket());
     }
   }
 

@@ -2,8 +2,8 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.edge.EdgeReason;
-import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ServedRequest;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
@@ -16,7 +16,7 @@ import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.Replay;
-import dev.switchboard.gateway.telemetry.KeptFor;
+import dev.switchboard.gateway.telemetry.KeepReason;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.http.HttpClientResponse;
 import org.jspecify.annotations.Nullable;
@@ -43,18 +43,18 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   private static final int MOVE_POLL_MS = 20;
 
   private final Call call;
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final Flight flight;
   private final long deadlineNanos;
   private final UpstreamRequest asked;
   private final ReplicaChoice choice;
-  private final Admittance place;
+  private final RequestAdmission place;
   private final DeadlineTimer deadline;
   private final ClientAnswer client;
-  private final Allowance allowance;
+  private final QuotaReservation allowance;
   private final Migration migration;
-  private final Deaths deaths = new Deaths();
-  private final Suspicion suspicion;
+  private final LostReplicas deaths = new LostReplicas();
+  private final PoisonCheck suspicion;
   private final AnswerRelay relay;
 
   /** Null where a second attempt beside the first is not wanted. */
@@ -70,14 +70,14 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       Call call,
       RequestHead head,
       UpstreamRequest asked,
-      Admittance place,
+      RequestAdmission place,
       DeadlineTimer deadline,
       ClientAnswer client,
-      Allowance allowance,
-      Suspicion suspicion) {
+      QuotaReservation allowance,
+      PoisonCheck suspicion) {
     this.suspicion = suspicion;
     this.call = call;
-    this.house = call.house();
+    this.gateway = call.gateway();
     this.flight = call.flight();
     this.deadlineNanos = head.slo().deadlineNanos(flight.at(Mark.ACCEPTED));
     this.asked = asked;
@@ -89,7 +89,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     this.migration = new Migration(call, deadline);
     this.relay = new AnswerRelay(call, head.receipt(), client, migration, this);
     this.hedge =
-        house.retries().hedge().covers(head.slo().name())
+        gateway.retries().hedge().covers(head.slo().name())
             ? new HedgeWatch(call, head.slo(), choice, client, this::beside)
             : null;
   }
@@ -100,7 +100,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   void begin() {
     Decision nobody = tryToBegin();
     if (nobody != null) {
-      house.metrics().decided(nobody);
+      gateway.metrics().decided(nobody);
       noReplica(nobody);
     }
   }
@@ -111,7 +111,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     flight.decision(decision);
     flight.model(decision.model());
     if (flight.attempts() == 0) {
-      house.retries().earn(decision.model());
+      gateway.retries().earn(decision.model());
     }
     Attempt begun = enter(decision, false, flight.at(Mark.ROUTED));
     // Whoever was chosen may have been drained since then.
@@ -126,7 +126,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     // First of all: what it holds is given back with it, whatever throws from here on.
     attempt = begun;
     flight.replicaWaitEnds();
-    house.metrics().decided(decision);
+    gateway.metrics().decided(decision);
     deadline.moving(0);
     migration.replay().reset();
     leads(begun);
@@ -164,7 +164,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   /** An attempt at the chosen replica, counted there; null when it takes none. */
   private @Nullable Attempt enter(Decision decision, boolean beside, long start) {
-    Replica chosen = decision.chosen() == null ? null : house.fleet().find(decision.chosen());
+    Replica chosen = decision.chosen() == null ? null : gateway.fleet().find(decision.chosen());
     if (chosen == null) {
       return null;
     }
@@ -193,7 +193,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   private void noReplica(Decision decision) {
-    int least = house.admission().retryAfterSeconds();
+    int least = gateway.admission().retryAfterSeconds();
     if (choice.broke()) {
       client.fail(Failure.of(ApiError.internal("The request could not be routed.")));
     } else if (decision.full()) {
@@ -201,7 +201,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     } else if (choice.excludesAny()) {
       client.fail(Failure.of(ApiError.upstreamFailed("Every replica that was tried failed.")));
     } else {
-      int seconds = house.fleet().retryAfterSeconds(flight.model(), least);
+      int seconds = gateway.fleet().retryAfterSeconds(flight.model(), least);
       client.fail(Failures.noReplica(flight.model(), seconds));
     }
   }
@@ -289,7 +289,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       moveOn();
     } else if (client.begun()) {
       lost(current, how);
-    } else if (cause == MoveCause.DIED && house.migration().attempts() > 0) {
+    } else if (cause == MoveCause.DIED && gateway.migration().attempts() > 0) {
       afterDeath(current, how);
     } else if (mayRetry(current)) {
       begin();
@@ -319,15 +319,15 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   private boolean mayRetry(Attempt current) {
     int attempts = flight.attempts() - deaths.count() + (current.over() ? 0 : 1);
-    if (attempts >= house.retries().attempts()
-        || house.admission().closing()
+    if (attempts >= gateway.retries().attempts()
+        || gateway.admission().closing()
         || flight.now() >= deadlineNanos) {
       return false;
     }
-    if (house.retries().spend(flight.model())) {
+    if (gateway.retries().spend(flight.model())) {
       return true;
     }
-    house.metrics().retryDenied(flight.model());
+    gateway.metrics().retryDenied(flight.model());
     return false;
   }
 
@@ -344,7 +344,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (second.chosen() != null) {
       HedgeResult refused = beside(second);
       if (refused == null) {
-        house.metrics().decided(second);
+        gateway.metrics().decided(second);
       }
     }
   }
@@ -356,7 +356,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       return HedgeResult.NO_REPLICA;
     }
     rival = begun;
-    call.trace().keepFor(KeptFor.HEDGED);
+    call.trace().keepFor(KeepReason.HEDGED);
     begun.begin(choice.wanted());
     begun.open(asked);
     return null;
@@ -376,8 +376,10 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     }
     rival = null;
     Attempt loser = current == second ? first : second;
-    house.metrics().hedged(flight.model(), current == second ? HedgeResult.WON : HedgeResult.LOST);
-    house.metrics().wasted(flight.model(), "hedge", loser.computeTokens(choice.wanted()));
+    gateway
+        .metrics()
+        .hedged(flight.model(), current == second ? HedgeResult.WON : HedgeResult.LOST);
+    gateway.metrics().wasted(flight.model(), "hedge", loser.computeTokens(choice.wanted()));
     if (current == second) {
       takesOver(second);
     }
@@ -405,7 +407,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     }
     rival = null;
     boolean broke = current == second;
-    house.metrics().hedged(flight.model(), broke ? HedgeResult.BROKEN : HedgeResult.WON);
+    gateway.metrics().hedged(flight.model(), broke ? HedgeResult.BROKEN : HedgeResult.WON);
     choice.exclude(current.replica().id());
     if (!broke) {
       takesOver(second);
@@ -444,7 +446,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   @Override
-  public void leave(Attempt current, Guest.Leave why) {
+  public void leave(Attempt current, ServedRequest.Leave why) {
     switch (why) {
       case GONE -> gone(current, "the replica went away");
       case SILENT ->
@@ -614,7 +616,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     Attempt second = rival;
     if (second != null) {
       rival = null;
-      house.metrics().hedged(flight.model(), HedgeResult.ABANDONED);
+      gateway.metrics().hedged(flight.model(), HedgeResult.ABANDONED);
       second.end(error, result, client.begun());
     }
     Attempt current = attempt;

@@ -9,7 +9,7 @@ import io.vertx.core.net.SocketAddress;
 
 /** One request as it came in: where it is served, who asks for what, and where that is noted. */
 record Call(
-    Gatehouse house,
+    GatewayContext gateway,
     EventLoop loop,
     Endpoint endpoint,
     HttpServerRequest request,
@@ -38,11 +38,11 @@ record Call(
 
   /** Whether workers are asked to say which tokens their events tell. */
   boolean replays() {
-    return house.migration().attempts() > 0 && streams();
+    return gateway.migration().attempts() > 0 && streams();
   }
 
   /** Of the gateway's clock; the flight's own may have another origin. */
   long nowNanos() {
-    return house.clock().epochNanos();
+    return gateway.clock().epochNanos();
   }
 }

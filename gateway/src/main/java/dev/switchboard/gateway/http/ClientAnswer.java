@@ -144,7 +144,7 @@ final class ClientAnswer {
 
   /** Observes the seconds between two pieces of content. */
   DoubleConsumer gaps() {
-    return call.house().metrics().itl(flight.model(), flight.sloClass(), call.trace().exemplar());
+    return call.gateway().metrics().itl(flight.model(), flight.sloClass(), call.trace().exemplar());
   }
 
   /** An error: alone, or behind what went out already. */

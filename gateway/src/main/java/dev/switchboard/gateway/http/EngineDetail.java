@@ -8,7 +8,7 @@ import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightRecorder;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.RequestTimeline;
@@ -205,9 +205,10 @@ public final class EngineDetail {
     return timelines;
   }
 
-  private static Story.Engine engine(FlightRecord.Attempt attempt, JsonNode told) {
+  private static PhaseBreakdown.Engine engine(FlightRecord.Attempt attempt, JsonNode told) {
     // It wrote this later than the attempt ended.
     EngineStamps stamps = new EngineStamps(told.path("received_ns").asLong(), 0);
-    return Story.Engine.of(timelines(told), stamps, attempt.startNanos(), attempt.endNanos());
+    return PhaseBreakdown.Engine.of(
+        timelines(told), stamps, attempt.startNanos(), attempt.endNanos());
   }
 }

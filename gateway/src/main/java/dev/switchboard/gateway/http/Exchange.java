@@ -12,7 +12,7 @@ import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.stream.AnswerText;
 import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.stream.Pieces;
-import dev.switchboard.gateway.telemetry.KeptFor;
+import dev.switchboard.gateway.telemetry.KeepReason;
 import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * The course of one request, from its head to its last byte, on one event loop:
  *
  * <pre>
- *   RequestHead ─▶ ParsedRequest ─▶ Admittance ─▶ Attempts ────────────────────────▶ Settlement
+ *   RequestHead ─▶ ParsedRequest ─▶ RequestAdmission ─▶ Attempts ────────────────────────▶ Settlement
  *                                                  │ ReplicaChoice ─▶ Attempt
  *                                                  │    ▲─ retry, hedge, Migration
  *                                                  └ AnswerRelay ─▶ ClientAnswer
@@ -43,11 +43,11 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private static final Buffer UNREAD = Buffer.buffer();
 
   private final Call call;
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final Flight flight;
   private final DeadlineTimer deadline;
   private final ClientAnswer answer;
-  private final Allowance allowance;
+  private final QuotaReservation allowance;
 
   private RequestHead head = RequestHead.NONE;
   private Buffer body = UNREAD;
@@ -57,40 +57,40 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private BodyMemory.@Nullable Share bodyMemory;
 
   /** Null until the body is read. */
-  private @Nullable Admittance place;
+  private @Nullable RequestAdmission place;
 
   /** Null until it is admitted. */
   private @Nullable Attempts attempts;
 
   /** Known with the model that is asked for. */
-  private DeadlyClients.Client client = new DeadlyClients.Client("", "", "");
+  private ClientQuarantine.Client client = new ClientQuarantine.Client("", "", "");
 
   private boolean faulted;
 
   Exchange(Call call) {
     this.call = call;
-    this.house = call.house();
+    this.gateway = call.gateway();
     this.flight = call.flight();
     this.deadline =
         new DeadlineTimer(
             call.loop().vertx(),
-            house.deadlines(),
-            house.migration().waitMs(),
+            gateway.deadlines(),
+            gateway.migration().waitMs(),
             flight,
             this::deadlineMissed);
     this.answer = new ClientAnswer(call, deadline, this);
-    this.allowance = new Allowance(call);
+    this.allowance = new QuotaReservation(call);
     flight.endpoint(call.endpoint().operation());
     flight.traceId(call.trace().traceId());
     // Which model it is for is not known yet.
-    call.trace().detail(house.traces().of(""), house.traces().general());
+    call.trace().detail(gateway.traces().of(""), gateway.traces().general());
   }
 
   void start() {
     RequestFaults.begins(this);
     call.loop().running().add(this);
     flight.tenant(call.caller().tenant());
-    house.recorder().begin(flight.id());
+    gateway.recorder().begin(flight.id());
     HttpServerResponse response = call.response();
     response.closeHandler(closed -> clientGone());
     response.exceptionHandler(
@@ -109,13 +109,13 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     flight.slo(head.slo());
     call.trace().conversation(head.session());
     deadline.request(head.slo().deadlineNanos(flight.at(Mark.ACCEPTED)));
-    BodyMemory.Share memory = house.bodies().open();
+    BodyMemory.Share memory = gateway.bodies().open();
     bodyMemory = memory;
     BodyReader.read(
             call.loop().vertx(),
             call.request(),
-            house.http().maxBodyBytes(),
-            house.deadlines().bodyMs(),
+            gateway.http().maxBodyBytes(),
+            gateway.deadlines().bodyMs(),
             memory)
         .compose(this::parse)
         .onComplete(this::parsed, this::unreadable);
@@ -136,7 +136,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       fail(Failure.of(refused.error()));
     } else if (cause instanceof BodyReader.NoMemory full) {
       BodyMemory.Wait wait = full.predicted();
-      refused(house.admission().noBodyMemory(wait.p50Nanos(), wait.p90Nanos()));
+      refused(gateway.admission().noBodyMemory(wait.p50Nanos(), wait.p90Nanos()));
     } else if (answer.over() || call.response().closed()) {
       clientGone();
     } else {
@@ -154,7 +154,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     flight.parameters(parsed.parameters());
     head = head.prioritized(call, parsed.priority());
     flight.slo(head.slo());
-    if (!house.router().knows(parsed.model())) {
+    if (!gateway.router().knows(parsed.model())) {
       fail(Failure.of(ApiError.modelNotFound(parsed.model())));
       return;
     }
@@ -162,14 +162,14 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       clientGone();
       return;
     }
-    client = new DeadlyClients.Client(flight.model(), call.caller().tenant(), call.clientName());
+    client = new ClientQuarantine.Client(flight.model(), call.caller().tenant(), call.clientName());
     Failure held = held();
     if (held != null) {
       fail(held);
       return;
     }
     ReplicaChoice choice = ReplicaChoice.of(call, head, parsed, body.length());
-    if (choice.models().stream().noneMatch(house.fleet()::serves)) {
+    if (choice.models().stream().noneMatch(gateway.fleet()::serves)) {
       // It was served when the request began; who leaves does not wait for the end of its body.
       fail(Failure.of(ApiError.modelNotFound(parsed.model())));
       return;
@@ -182,25 +182,25 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
     traced();
     upstream = upstream(parsed, choice.requested());
-    Admittance entering = new Admittance(call, head.slo(), choice, this);
+    RequestAdmission entering = new RequestAdmission(call, head.slo(), choice, this);
     place = entering;
     entering.enter(parsed, body.length());
   }
 
   /** What is said to a request that is not tried, since workers died of it or of its client's. */
   private @Nullable Failure held() {
-    int seconds = house.poison().clients().heldSeconds(client);
+    int seconds = gateway.poison().clients().heldSeconds(client);
     if (seconds > 0) {
       LOG.warn(
           "client_held request={} trace={} seconds={}", flight.id(), flight.traceId(), seconds);
-      house.metrics().poisoned(flight.model(), "client_held");
+      gateway.metrics().poisoned(flight.model(), "client_held");
       return Failures.clientHeld(seconds);
     }
-    seconds = house.poison().heldSeconds(call.endpoint().path(), body);
+    seconds = gateway.poison().heldSeconds(call.endpoint().path(), body);
     if (seconds > 0) {
       LOG.warn(
           "request_held request={} trace={} seconds={}", flight.id(), flight.traceId(), seconds);
-      house.metrics().poisoned(flight.model(), "held");
+      gateway.metrics().poisoned(flight.model(), "held");
       return Failures.engineFailed(seconds);
     }
     return null;
@@ -225,14 +225,14 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     TraceDetail asked = head.trace();
     call.trace()
         .detail(
-            house.traces().of(flight.model(), tenant, asked),
-            house.traces().wanted(flight.model(), tenant, asked));
-    int bytes = call.endpoint().generates() ? house.traces().contentBytes(tenant) : 0;
+            gateway.traces().of(flight.model(), tenant, asked),
+            gateway.traces().wanted(flight.model(), tenant, asked));
+    int bytes = call.endpoint().generates() ? gateway.traces().contentBytes(tenant) : 0;
     if (bytes > 0) {
       answer.noting(new AnswerText(bytes));
     }
-    if (asked != null && house.traces().mayRaise(tenant)) {
-      call.trace().keepFor(KeptFor.ASKED);
+    if (asked != null && gateway.traces().mayRaise(tenant)) {
+      call.trace().keepFor(KeepReason.ASKED);
     }
   }
 
@@ -241,13 +241,13 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     if (answer.over()) {
       return;
     }
-    house.metrics().admission(flight.model(), head.slo().name(), refusal.reason().label());
+    gateway.metrics().admission(flight.model(), head.slo().name(), refusal.reason().label());
     fail(Failures.of(refusal, ServerTiming.times(flight)));
   }
 
   @Override
   public void admitted() {
-    Admittance entered = place;
+    RequestAdmission entered = place;
     UpstreamRequest asked = upstream;
     if (answer.over() || entered == null || asked == null) {
       return;
@@ -263,7 +263,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
             deadline,
             answer,
             allowance,
-            new Suspicion(call, client, body));
+            new PoisonCheck(call, client, body));
     attempts = begun;
     begun.begin();
   }
@@ -296,7 +296,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private void noConnection() {
     endAttempts("no connection was free in time", AttemptResult.ABANDONED);
     fail(
-        Failures.noConnection(house.admission().retryAfterSeconds())
+        Failures.noConnection(gateway.admission().retryAfterSeconds())
             .withTiming(ServerTiming.json(flight)));
   }
 
@@ -342,7 +342,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       return;
     }
     faulted = true;
-    Steps.all(
+    CleanupSteps.all(
         () -> endAttempts("a fault of the gateway", AttemptResult.ABANDONED),
         () -> answer.lost(Failure.of(ApiError.internal())));
   }
@@ -417,7 +417,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   @Override
   public void ended(Outcome outcome, @Nullable Failure failure) {
     call.loop().running().remove(this);
-    Steps.all(
+    CleanupSteps.all(
         () -> closeAttempts(outcome),
         this::closeBody,
         deadline::cancel,
@@ -429,7 +429,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private void closeAttempts(Outcome outcome) {
     Attempts begun = attempts;
     if (begun != null) {
-      Steps.all(
+      CleanupSteps.all(
           () -> begun.end("the request is over", AttemptResult.ABANDONED),
           () -> begun.close(outcome));
     }

@@ -16,18 +16,18 @@ public final class Health {
   }
 
   /** Readiness under the name that other servers of models have for it. */
-  public static void ok(RoutingContext context, Gatehouse house) {
-    if (!house.admission().closing() && house.fleet().anyReady()) {
+  public static void ok(RoutingContext context, GatewayContext gateway) {
+    if (!gateway.admission().closing() && gateway.fleet().anyReady()) {
       Answers.json(context.response(), "{\"status\":\"ok\"}");
     } else {
-      ready(context, house);
+      ready(context, gateway);
     }
   }
 
-  public static void ready(RoutingContext context, Gatehouse house) {
-    boolean closing = house.admission().closing();
-    if (!closing && house.fleet().anyReady()) {
-      String trouble = house.metrics().storeTrouble();
+  public static void ready(RoutingContext context, GatewayContext gateway) {
+    boolean closing = gateway.admission().closing();
+    if (!closing && gateway.fleet().anyReady()) {
+      String trouble = gateway.metrics().storeTrouble();
       Answers.json(
           context.response(),
           "{\"status\":\"ready\""

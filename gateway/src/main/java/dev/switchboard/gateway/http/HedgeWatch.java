@@ -19,7 +19,7 @@ final class HedgeWatch {
   }
 
   private final Call call;
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final Flight flight;
   private final Slo slo;
   private final ReplicaChoice choice;
@@ -33,7 +33,7 @@ final class HedgeWatch {
 
   HedgeWatch(Call call, Slo slo, ReplicaChoice choice, ClientAnswer answer, Sender sender) {
     this.call = call;
-    this.house = call.house();
+    this.gateway = call.gateway();
     this.flight = call.flight();
     this.slo = slo;
     this.choice = choice;
@@ -43,13 +43,13 @@ final class HedgeWatch {
 
   /** An attempt begins; once a request has been late it is not looked at again. */
   void watch(Attempt begun, Decision decision) {
-    HedgePolicy policy = house.retries().hedge();
+    HedgePolicy policy = gateway.retries().hedge();
     Decision.Candidate chosen = decision.winner();
     if (hedged
         || begun.over()
         || chosen == null
         || !call.streams()
-        || begun.number() >= house.retries().attempts()) {
+        || begun.number() >= gateway.retries().attempts()) {
       return;
     }
     double lateMs = policy.lateAfterMs(chosen);
@@ -73,15 +73,15 @@ final class HedgeWatch {
     hedged = true;
     HedgeResult refused = hedge(current, lateMs);
     if (refused != null) {
-      house.metrics().hedged(flight.model(), refused);
+      gateway.metrics().hedged(flight.model(), refused);
     }
   }
 
   /** Sends the request to a second replica, or says why not. */
   private @Nullable HedgeResult hedge(Attempt current, double lateMs) {
     AdmissionQueue.Snapshot queue =
-        house.admission().queue(flight.model()).snapshot(call.nowNanos());
-    if (house.admission().closing() || queue.full()) {
+        gateway.admission().queue(flight.model()).snapshot(call.nowNanos());
+    if (gateway.admission().closing() || queue.full()) {
       return HedgeResult.OVERLOADED;
     }
     Decision second = choice.decideWithout(current.replica().id(), true);
@@ -91,7 +91,7 @@ final class HedgeWatch {
       case OVERLOADED -> HedgeResult.OVERLOADED;
       case DRAINING -> HedgeResult.DRAINING;
       case SEND ->
-          house.retries().spend(flight.model()) ? sender.send(second) : HedgeResult.NO_BUDGET;
+          gateway.retries().spend(flight.model()) ? sender.send(second) : HedgeResult.NO_BUDGET;
     };
   }
 }

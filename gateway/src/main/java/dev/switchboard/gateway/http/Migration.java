@@ -21,7 +21,7 @@ final class Migration {
   private static final long BUSY_NANOS = 250_000_000;
 
   private final Call call;
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final Flight flight;
   private final DeadlineTimer deadline;
   private final Replay replay;
@@ -39,10 +39,10 @@ final class Migration {
 
   Migration(Call call, DeadlineTimer deadline) {
     this.call = call;
-    this.house = call.house();
+    this.gateway = call.gateway();
     this.flight = call.flight();
     this.deadline = deadline;
-    this.replay = new Replay(house.migration().maxTokens());
+    this.replay = new Replay(gateway.migration().maxTokens());
   }
 
   /** What the client has of the answer. */
@@ -57,7 +57,7 @@ final class Migration {
 
   /** Whether another worker could go on with the stream of this one. */
   boolean may(Attempt current, MoveCause cause) {
-    boolean another = move != null || !cause.fault() || faults < house.migration().attempts();
+    boolean another = move != null || !cause.fault() || faults < gateway.migration().attempts();
     return call.replays() && another && current.replica().worker() && replay.complete();
   }
 
@@ -114,7 +114,7 @@ final class Migration {
         choice.exclude(attempt.replica().id());
       }
     }
-    for (Replica replica : house.fleet().replicas()) {
+    for (Replica replica : gateway.fleet().replicas()) {
       if (!replica.worker()) {
         choice.exclude(replica.id());
       }
@@ -133,12 +133,12 @@ final class Migration {
     move = null;
     moved = true;
     deadline.moving(0);
-    house
+    gateway
         .metrics()
         .moved(
             flight.model(), done.cause(), (now - done.cutNanos()) / 1e9, call.trace().exemplar());
     if (done.cause() == MoveCause.DRAINED) {
-      house.fleet().verdicts().resumed(done.from(), now - done.cutNanos());
+      gateway.fleet().outlierEjection().resumed(done.from(), now - done.cutNanos());
     }
   }
 
@@ -152,15 +152,15 @@ final class Migration {
   /** The request is over; nobody goes on with it any more. */
   void end(boolean clientLeft) {
     if (replay.computedAgain() > 0) {
-      house.metrics().wasted(flight.model(), "moved", replay.computedAgain());
+      gateway.metrics().wasted(flight.model(), "moved", replay.computedAgain());
     }
     Move unfinished = move;
     if (unfinished == null) {
       return;
     }
-    house.metrics().notMoved(flight.model(), unfinished.cause(), clientLeft);
+    gateway.metrics().notMoved(flight.model(), unfinished.cause(), clientLeft);
     if (unfinished.cause() == MoveCause.DRAINED) {
-      house.fleet().verdicts().notResumed(unfinished.from(), clientLeft);
+      gateway.fleet().outlierEjection().notResumed(unfinished.from(), clientLeft);
     }
   }
 }

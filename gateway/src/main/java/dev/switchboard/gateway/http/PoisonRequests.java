@@ -28,16 +28,16 @@ public final class PoisonRequests {
 
   private record Key(String path, int bytes, String hash) {}
 
-  private final Holds<Key> held;
-  private final DeadlyClients clients;
+  private final Quarantine<Key> held;
+  private final ClientQuarantine clients;
 
   public PoisonRequests(NanoClock clock) {
-    this.held = new Holds<>(clock, MOST, REMEMBERED_SECONDS);
-    this.clients = new DeadlyClients(clock);
+    this.held = new Quarantine<>(clock, MOST, REMEMBERED_SECONDS);
+    this.clients = new ClientQuarantine(clock);
   }
 
   /** Those whose requests end workers, equal or not. */
-  DeadlyClients clients() {
+  ClientQuarantine clients() {
     return clients;
   }
 
@@ -58,7 +58,7 @@ public final class PoisonRequests {
     return held.hold(
         key(path, body),
         alone,
-        times -> alone ? Holds.doubled(ALONE_SECONDS, MOST_SECONDS, times) : SHARED_SECONDS);
+        times -> alone ? Quarantine.doubled(ALONE_SECONDS, MOST_SECONDS, times) : SHARED_SECONDS);
   }
 
   private static Key key(String path, byte[] body) {

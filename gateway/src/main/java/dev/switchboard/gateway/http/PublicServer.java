@@ -71,8 +71,8 @@ public final class PublicServer extends VerticleBase {
 
   private static final TextMapGetter<HttpServerRequest> HEADERS = new HeaderGetter();
 
-  private final Supplier<Gatehouse> houses;
-  private final Gatehouse house;
+  private final Supplier<GatewayContext> houses;
+  private final GatewayContext gateway;
   private final OpenApiDocument document = new OpenApiDocument(PublicServer.class);
   private final RequestIds ids;
   private final AnswerMemory answers;
@@ -96,7 +96,7 @@ public final class PublicServer extends VerticleBase {
    * @param tls null for clear text
    */
   public PublicServer(
-      Supplier<Gatehouse> houses,
+      Supplier<GatewayContext> houses,
       int eventLoops,
       int maxConnections,
       boolean loopback,
@@ -105,14 +105,14 @@ public final class PublicServer extends VerticleBase {
     this.loopback = loopback;
     this.tls = tls;
     this.houses = houses;
-    this.house = houses.get();
-    this.ids = new RequestIds(house.freshIds());
-    this.answers = new AnswerMemory(house.http().answerMemoryBytes() / eventLoops);
-    HttpConfig http = house.http();
+    this.gateway = houses.get();
+    this.ids = new RequestIds(gateway.freshIds());
+    this.answers = new AnswerMemory(gateway.http().answerMemoryBytes() / eventLoops);
+    HttpConfig http = gateway.http();
     this.sites = new SiteGuard("http", http.bind(), http.hosts(), tls != null);
     this.cors = new Cors(http.cors());
     this.paths = new NearPath(paths());
-    this.startedSeconds = house.clock().epochNanos() / 1_000_000_000L;
+    this.startedSeconds = gateway.clock().epochNanos() / 1_000_000_000L;
   }
 
   @Override
@@ -121,24 +121,24 @@ public final class PublicServer extends VerticleBase {
     ConnectionWatch watch =
         new ConnectionWatch(
             vertx,
-            house.deadlines(),
-            house.clock(),
+            gateway.deadlines(),
+            gateway.clock(),
             new ConnectionWatch.Limit(maxConnections, "total"),
-            new ConnectionWatch.Limit(house.http().maxConnectionsPerClient(), "client"),
-            house.metrics()::connectionRefused);
+            new ConnectionWatch.Limit(gateway.http().maxConnectionsPerClient(), "client"),
+            gateway.metrics()::connectionRefused);
     connections = watch;
-    LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("api"));
-    EventLoop loop = loop(LoopLateness.watch(vertx, house.clock()));
-    HttpServer created = vertx.createHttpServer(options(house.http()));
+    LoopLag.watch(vertx, gateway.clock(), gateway.metrics().eventLoopLag("api"));
+    EventLoop loop = loop(LoopLateness.watch(vertx, gateway.clock()));
+    HttpServer created = vertx.createHttpServer(options(gateway.http()));
     created.connectionHandler(
         connection -> {
           StrictRequestDecoder.install(
-              connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
+              connection, gateway.http().maxUriBytes(), gateway.http().maxHeaderBytes());
           if (watch.opened(connection)) {
-            Arrival.accepted(connection, loop, house.clock().epochNanos());
+            Arrival.accepted(connection, loop, gateway.clock().epochNanos());
             if (tls != null) {
               tls.install(
-                  connection, () -> Arrival.secured(connection, house.clock().epochNanos()));
+                  connection, () -> Arrival.secured(connection, gateway.clock().epochNanos()));
             }
             LingeringClose.install(connection);
           }
@@ -217,7 +217,7 @@ public final class PublicServer extends VerticleBase {
     return new EventLoop(
         vertx,
         new UpstreamClient(
-            vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections()),
+            vertx, gateway.deadlines().connectMs(), gateway.http().maxUpstreamConnections()),
         answers,
         new RequestParser(limits()),
         new KernelSocket(),
@@ -232,8 +232,8 @@ public final class PublicServer extends VerticleBase {
     // none.
     router.route().handler(RoutingContext::next);
     readable(router.route("/livez")).handler(Health::live);
-    readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
-    readable(router.route("/health")).handler(context -> Health.ok(context, house));
+    readable(router.route("/readyz")).handler(context -> Health.ready(context, gateway));
+    readable(router.route("/health")).handler(context -> Health.ok(context, gateway));
     readable(router.route("/version")).handler(PublicServer::version);
     router.route("/v1/*").handler(this::authenticate);
     for (Endpoint endpoint : Endpoint.values()) {
@@ -261,7 +261,7 @@ public final class PublicServer extends VerticleBase {
   /** What is answered here, as method and path, HEAD left out. */
   public List<String> routes() {
     List<String> found = new ArrayList<>();
-    for (Route route : router(loop(new LoopLateness(house.clock()))).getRoutes()) {
+    for (Route route : router(loop(new LoopLateness(gateway.clock()))).getRoutes()) {
       for (HttpMethod method : route.methods() == null ? Set.<HttpMethod>of() : route.methods()) {
         if (!method.equals(HttpMethod.HEAD)) {
           found.add(method + " " + (route.isRegexPath() ? "/v1/models/{id}" : route.getPath()));
@@ -301,7 +301,7 @@ public final class PublicServer extends VerticleBase {
   private RequestLimits limits() {
     RequestLimits limits = RequestLimits.DEFAULT;
     return new RequestLimits(
-        house.http().maxBodyBytes(),
+        gateway.http().maxBodyBytes(),
         limits.jsonDepth(),
         limits.jsonTokens(),
         limits.stringChars(),
@@ -320,10 +320,10 @@ public final class PublicServer extends VerticleBase {
    */
   private boolean admitted(HttpServerRequest request) {
     String id = ids.of(request.getHeader(RequestIds.HEADER));
-    ServerTiming.tell(request.response(), house.clock());
+    ServerTiming.tell(request.response(), gateway.clock());
     request.response().putHeader(RequestIds.HEADER, id);
     ServerSpan.begins(Span.current(), id);
-    if (house.admission().closing()) {
+    if (gateway.admission().closing()) {
       request.response().putHeader("Connection", "close");
     }
     cors.tell(request);
@@ -346,7 +346,7 @@ public final class PublicServer extends VerticleBase {
    * Without keys whoever is on this machine is served, but no web page that a browser shows here.
    */
   private @Nullable ApiError foreign(HttpServerRequest request) {
-    if (house.keys().required() || PROBES.contains(String.valueOf(request.path()))) {
+    if (gateway.keys().required() || PROBES.contains(String.valueOf(request.path()))) {
       return null;
     }
     ApiError host = loopback ? sites.host(request) : null;
@@ -354,7 +354,7 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void authenticate(RoutingContext context) {
-    Caller caller = house.keys().caller(context.request().getHeader("Authorization"));
+    Caller caller = gateway.keys().caller(context.request().getHeader("Authorization"));
     if (caller != null && caller.role() == Caller.Role.APP) {
       context.put(CALLER, caller);
       context.next();
@@ -379,11 +379,11 @@ public final class PublicServer extends VerticleBase {
     HttpServerRequest request = context.request();
     Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
     ServerSpan.waits(Span.current());
-    long nowMs = house.clock().epochNanos() / 1_000_000;
-    Quotas.Exhausted spent = house.usage().quotas().exhausted(caller.tenant(), nowMs);
-    Flight flight = new Flight(requestId(context), house.clock());
+    long nowMs = gateway.clock().epochNanos() / 1_000_000;
+    Quotas.Exhausted spent = gateway.usage().quotas().exhausted(caller.tenant(), nowMs);
+    Flight flight = new Flight(requestId(context), gateway.clock());
     flight.onLoop(loop.lateness());
-    Arrival.tell(request.connection(), loop, flight, house.clock().epochNanos());
+    Arrival.tell(request.connection(), loop, flight, gateway.clock().epochNanos());
     ServerTiming.tell(context.response(), flight);
     if (spent != null) {
       refuse(context, Failures.of(spent, ServerTiming.times(flight)));
@@ -391,12 +391,12 @@ public final class PublicServer extends VerticleBase {
     }
     RequestTrace trace =
         new RequestTrace(
-            house.tracer(),
+            gateway.tracer(),
             traceContext(request),
-            () -> house.propagator().extract(Context.root(), request, HEADERS),
+            () -> gateway.propagator().extract(Context.root(), request, HEADERS),
             "POST " + endpoint.path(),
-            house.traces(),
-            house.clock().epochNanos());
+            gateway.traces(),
+            gateway.clock().epochNanos());
     new Exchange(new Call(houses.get(), loop, endpoint, request, caller, flight, trace)).start();
   }
 
@@ -410,7 +410,7 @@ public final class PublicServer extends VerticleBase {
     Context current = Context.current();
     return Span.fromContext(current).getSpanContext().isValid()
         ? current
-        : house.propagator().extract(current, request, HEADERS);
+        : gateway.propagator().extract(current, request, HEADERS);
   }
 
   private void models(RoutingContext context) {
@@ -474,7 +474,7 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void refuse(HttpServerRequest request, Failure failure) {
-    house.metrics().refused("other", failure.outcome());
+    gateway.metrics().refused("other", failure.outcome());
     ServerSpan.ends(Span.current(), failure.outcome(), null);
     Answers.error(request, failure);
   }
@@ -483,17 +483,17 @@ public final class PublicServer extends VerticleBase {
    * A head that Netty could not read: answered, then closed, for what follows cannot be trusted.
    */
   private void invalid(HttpServerRequest request) {
-    ApiError error = ProtocolGuard.unreadable(request, house.http());
+    ApiError error = ProtocolGuard.unreadable(request, gateway.http());
     Outcome outcome =
         error.status() < 500 ? Outcome.ofStatus(error.status()) : Outcome.INVALID_REQUEST;
-    house.metrics().refused("other", outcome);
+    gateway.metrics().refused("other", outcome);
     HttpServerResponse response = request.response();
-    ServerTiming.tell(response, house.clock());
+    ServerTiming.tell(response, gateway.clock());
     response
         .setStatusCode(error.status())
         .putHeader("Content-Type", "application/json")
         .putHeader("Connection", "close")
-        .putHeader(RequestIds.HEADER, house.freshIds().get())
+        .putHeader(RequestIds.HEADER, gateway.freshIds().get())
         .putHeader("X-Switchboard-Reason", Answers.reason(Failure.of(error)))
         .end(error.toJson())
         .onComplete(done -> request.connection().close());

@@ -35,7 +35,7 @@ final class ReplicaChoice {
    */
   private static final int USUAL_OUTPUT_TOKENS = 256;
 
-  private final Gatehouse house;
+  private final GatewayContext gateway;
   private final Flight flight;
   private final Slo slo;
   private final Affinity.Key affinity;
@@ -57,7 +57,7 @@ final class ReplicaChoice {
       @Nullable EdgeWatch edge,
       Affinity.Key affinity,
       int promptTokens) {
-    this.house = call.house();
+    this.gateway = call.gateway();
     this.flight = call.flight();
     this.generates = call.endpoint().generates();
     // What has no first token has no target for it, nor for those after it.
@@ -73,11 +73,11 @@ final class ReplicaChoice {
    */
   static ReplicaChoice of(Call call, RequestHead head, ParsedRequest parsed, int bodyBytes) {
     String session = head.session();
-    Router.Plan plan = call.house().router().plan(parsed.model(), session);
+    Router.Plan plan = call.gateway().router().plan(parsed.model(), session);
     Affinity.Key affinity =
         new Affinity.Key(
             parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, call.caller().tenant(), session);
-    EdgeLink link = call.house().edges().of(parsed.model());
+    EdgeLink link = call.gateway().edges().of(parsed.model());
     EdgeWatch edge = link == null ? null : new EdgeWatch(call, link, plan.models().getFirst());
     Router.Plan led = link == null || edge == null ? plan : led(call, plan, link, edge);
     return new ReplicaChoice(
@@ -87,7 +87,7 @@ final class ReplicaChoice {
   /** The local model stands in for the one in the region: first, or where that one cannot. */
   private static Router.Plan led(Call call, Router.Plan plan, EdgeLink link, EdgeWatch edge) {
     Router.Plan both = plan.endingWith(edge.local());
-    boolean ready = call.house().admission().queue(plan.models().getFirst()).ready();
+    boolean ready = call.gateway().admission().queue(plan.models().getFirst()).ready();
     EdgeLink.Way way = link.choose(ready, call.nowNanos() / 1_000_000);
     EdgeReason reason = link.local();
     return way == EdgeLink.Way.LOCAL && reason != null
@@ -117,7 +117,7 @@ final class ReplicaChoice {
 
   /** It is admitted; ties are broken in turn. */
   void takeTurn() {
-    turn = house.fleet().nextTurn();
+    turn = gateway.fleet().nextTurn();
   }
 
   /** Estimated from its bytes. */
@@ -167,7 +167,7 @@ final class ReplicaChoice {
   /** Whether a replica of its models is left, ready or not, that failed nothing of it. */
   boolean leavesAny() {
     for (String model : plan.models()) {
-      for (ReplicaView view : house.fleet().views(model, flight.now())) {
+      for (ReplicaView view : gateway.fleet().views(model, flight.now())) {
         boolean ended = view.state().equals("FAILED") || view.state().equals("STOPPED");
         if (!ended && !excluded.contains(view.id())) {
           return true;
@@ -196,11 +196,11 @@ final class ReplicaChoice {
     Router.Plan among = sameModel ? plan.only(flight.model()) : plan;
     try {
       Router.Routed routed =
-          house
+          gateway
               .router()
               .route(
                   among,
-                  model -> house.fleet().views(model, now),
+                  model -> gateway.fleet().views(model, now),
                   model -> wanted(model, now),
                   now);
       wanted = routed.request();
@@ -208,7 +208,7 @@ final class ReplicaChoice {
     } catch (RuntimeException broken) {
       if (!broke) {
         broke = true;
-        house.metrics().routingFailed(flight.model());
+        gateway.metrics().routingFailed(flight.model());
         LOG.error(
             "routing_failed request={} trace={} model={}",
             flight.id(),
@@ -254,19 +254,19 @@ final class ReplicaChoice {
             outputTokens(),
             Map.of(),
             null);
-    return house.affinity().enrich(plain, affinity);
+    return gateway.affinity().enrich(plain, affinity);
   }
 
   /** A replica got it: its session and what begins like its prompt go there too. */
   void sent(String replica) {
-    house.affinity().sent(flight.model(), replica, affinity);
+    gateway.affinity().sent(flight.model(), replica, affinity);
   }
 
   /** A replica failed it for good: its session goes on at another one, if there is one. */
   void failed(String replica) {
     if (affinity.session() != null) {
       String other = decideWithout(replica, true).chosen();
-      house.affinity().failed(flight.model(), replica, other, affinity);
+      gateway.affinity().failed(flight.model(), replica, other, affinity);
     }
   }
 }

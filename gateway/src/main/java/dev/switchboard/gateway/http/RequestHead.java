@@ -43,10 +43,10 @@ record RequestHead(
     return new RequestHead(
         timeline != null,
         steps,
-        call.house().slos().read(request::getHeader, maxPriority(call)),
+        call.gateway().slos().read(request::getHeader, maxPriority(call)),
         SessionHeader.read(request),
         TraceHeader.read(request),
-        call.house()
+        call.gateway()
             .cacheSalt()
             .of(request.getHeader("Authorization"), request.getHeader(CacheSalt.HEADER)));
   }
@@ -66,6 +66,6 @@ record RequestHead(
   }
 
   private static int maxPriority(Call call) {
-    return call.house().admission().maxPriority(call.caller().tenant());
+    return call.gateway().admission().maxPriority(call.caller().tenant());
   }
 }

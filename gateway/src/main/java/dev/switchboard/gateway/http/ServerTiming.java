@@ -4,7 +4,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -85,10 +85,10 @@ final class ServerTiming {
   }
 
   /** Those before the request's own time first; the others sum to the total. */
-  private static void phases(FlightRecord record, Story.Listener to) {
-    Story story = Story.of(record);
-    story.before().forEach(to::took);
-    story.forEach(to);
+  private static void phases(FlightRecord record, PhaseBreakdown.Listener to) {
+    PhaseBreakdown breakdown = PhaseBreakdown.of(record);
+    breakdown.before().forEach(to::took);
+    breakdown.forEach(to);
   }
 
   private static FlightRecord soFar(Flight flight) {

@@ -4,7 +4,7 @@ import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.stream.AnswerText;
@@ -30,28 +30,29 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   private static final Logger LOG = LoggerFactory.getLogger(Settlement.class);
 
   void settle(FlightRecord record) {
-    Gatehouse house = call.house();
-    long begun = house.metrics().threadNanos();
+    GatewayContext gateway = call.gateway();
+    long begun = gateway.metrics().threadNanos();
     long now = call.nowNanos();
-    Steps.all(() -> house.recorder().add(record), () -> count(record), () -> tell(record, now));
-    house.metrics().recorded(begun);
-    if (record.outcome() != Outcome.OK || house.traces().logsAll()) {
+    CleanupSteps.all(
+        () -> gateway.recorder().add(record), () -> count(record), () -> tell(record, now));
+    gateway.metrics().recorded(begun);
+    if (record.outcome() != Outcome.OK || gateway.traces().logsAll()) {
       log(record);
     }
   }
 
   private void tell(FlightRecord record, long begun) {
-    Gatehouse house = call.house();
-    Story story = Story.of(record);
-    Stragglers stragglers = Stragglers.of(record, house.fleet()::find);
-    List<String> waitedFor = places(house.metrics().blamed(record, slo, stragglers));
-    house.metrics().finished(record, story, slo, call.trace().exemplar(), waitedFor);
-    house.events().ended(record, slo, house.recorder().slow(record), begun);
+    GatewayContext gateway = call.gateway();
+    PhaseBreakdown breakdown = PhaseBreakdown.of(record);
+    Stragglers stragglers = Stragglers.of(record, gateway.fleet()::find);
+    List<String> waitedFor = places(gateway.metrics().blamed(record, slo, stragglers));
+    gateway.metrics().finished(record, breakdown, slo, call.trace().exemplar(), waitedFor);
+    gateway.events().ended(record, slo, gateway.recorder().slow(record), begun);
     if (!waitedFor.isEmpty()) {
-      house.recorder().waited(record, waitedFor);
+      gateway.recorder().waited(record, waitedFor);
     }
-    house.recorder().tail().ended(record, waitedFor);
-    tell(record, story, stragglers);
+    gateway.recorder().tail().ended(record, waitedFor);
+    tell(record, breakdown, stragglers);
   }
 
   /** Tokens that nobody told are none, as the metrics have it. */
@@ -74,7 +75,7 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
 
   private void count(FlightRecord record) {
     Usage used = record.usage();
-    call.house()
+    call.gateway()
         .usage()
         .add(
             call.caller().tenant(),
@@ -85,13 +86,13 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   }
 
   /** Makes its spans: now, or when the workers have said what their answers did not. */
-  private void tell(FlightRecord record, Story story, Stragglers stragglers) {
-    Gatehouse house = call.house();
+  private void tell(FlightRecord record, PhaseBreakdown breakdown, Stragglers stragglers) {
+    GatewayContext gateway = call.gateway();
     RequestTrace trace = call.trace();
     long now = call.nowNanos();
     RequestTrace.Telling telling =
         trace.judge(
-            record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
+            record, slo, gateway.recorder().slow(record), gateway.traces(), gateway.metrics(), now);
     Future<Map<Integer, EngineAnswer>> answers = answers(record, telling, now);
     if (telling.nothing()) {
       return;
@@ -103,11 +104,11 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
                     answers.map(
                         found ->
                             new RequestTrace.Afterwards(
-                                found, stragglers, house.steps(), content.orElse(null))));
+                                found, stragglers, gateway.steps(), content.orElse(null))));
     if (known.succeeded()) {
-      trace.finish(record, story, telling, known.result());
+      trace.finish(record, breakdown, telling, known.result());
     } else {
-      known.onSuccess(told -> finish(record, story, telling, told));
+      known.onSuccess(told -> finish(record, breakdown, telling, told));
     }
   }
 
@@ -120,28 +121,28 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   /** Later, when nothing else measures what it takes. */
   private void finish(
       FlightRecord record,
-      Story story,
+      PhaseBreakdown breakdown,
       RequestTrace.Telling telling,
       RequestTrace.Afterwards known) {
-    long begun = call.house().metrics().threadNanos();
-    call.trace().finish(record, story, telling, known);
-    call.house().metrics().recorded(begun);
+    long begun = call.gateway().metrics().threadNanos();
+    call.trace().finish(record, breakdown, telling, known);
+    call.gateway().metrics().recorded(begun);
   }
 
   /** Asks replicas where spans will tell it, or the record is one that stays. */
   private Future<Map<Integer, EngineAnswer>> answers(
       FlightRecord record, RequestTrace.Telling telling, long nowNanos) {
-    Gatehouse house = call.house();
+    GatewayContext gateway = call.gateway();
     boolean asks =
         telling.asks()
-            || (house.recorder().interesting(record)
+            || (gateway.recorder().interesting(record)
                 && EngineDetail.lacks(record)
-                && house.traces().mayKeep(nowNanos));
+                && gateway.traces().mayKeep(nowNanos));
     if (!asks) {
       return Future.succeededFuture(Map.of());
     }
     return new EngineDetail(
-            call.loop().vertx(), call.loop().client(), house.fleet(), house.recorder())
+            call.loop().vertx(), call.loop().client(), gateway.fleet(), gateway.recorder())
         .of(record, telling.steps());
   }
 
@@ -152,7 +153,7 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
       return Future.succeededFuture(Optional.empty());
     }
     byte[] asked = body.getBytes();
-    int most = call.house().traces().contentBytes(call.caller().tenant());
+    int most = call.gateway().traces().contentBytes(call.caller().tenant());
     return call.loop()
         .work(
             asked.length,

@@ -108,7 +108,7 @@ final class UpstreamRequest {
 
   /** The attempt's own trace headers; without an agent the client's, as they came. */
   private void trace(HttpClientRequest upstream, Context traced) {
-    call.house().propagator().inject(traced, upstream, UpstreamRequest::putHeader);
+    call.gateway().propagator().inject(traced, upstream, UpstreamRequest::putHeader);
     if (call.trace().traceId() == null) {
       HttpServerRequest client = call.request();
       for (String name : TRACE_HEADERS) {

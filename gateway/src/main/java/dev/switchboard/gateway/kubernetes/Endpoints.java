@@ -2,14 +2,14 @@ package dev.switchboard.gateway.kubernetes;
 
 import dev.switchboard.gateway.discovery.Endpoint;
 import dev.switchboard.gateway.discovery.ModelSource;
-import dev.switchboard.gateway.fleet.Found;
-import dev.switchboard.gateway.kubernetes.Wire.Conditions;
-import dev.switchboard.gateway.kubernetes.Wire.Meta;
-import dev.switchboard.gateway.kubernetes.Wire.Pod;
-import dev.switchboard.gateway.kubernetes.Wire.Slice;
-import dev.switchboard.gateway.kubernetes.Wire.SliceEndpoint;
-import dev.switchboard.gateway.kubernetes.Wire.SlicePort;
-import dev.switchboard.gateway.kubernetes.Wire.TargetRef;
+import dev.switchboard.gateway.fleet.DiscoveredServer;
+import dev.switchboard.gateway.kubernetes.ApiObjects.Conditions;
+import dev.switchboard.gateway.kubernetes.ApiObjects.Meta;
+import dev.switchboard.gateway.kubernetes.ApiObjects.Pod;
+import dev.switchboard.gateway.kubernetes.ApiObjects.Slice;
+import dev.switchboard.gateway.kubernetes.ApiObjects.SliceEndpoint;
+import dev.switchboard.gateway.kubernetes.ApiObjects.SlicePort;
+import dev.switchboard.gateway.kubernetes.ApiObjects.TargetRef;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -72,7 +72,7 @@ final class Endpoints {
   private static long revision(Slice slice) {
     Meta meta = slice.metadata();
     String revision = meta == null ? null : meta.resourceVersion();
-    return Ledger.number(revision == null ? "" : revision);
+    return ObjectCache.number(revision == null ? "" : revision);
   }
 
   private static boolean weightless(Slice slice) {
@@ -128,14 +128,14 @@ final class Endpoints {
         conditions.isTerminating());
   }
 
-  private static Found.Pod pod(SliceEndpoint each, String host, String namespace) {
+  private static DiscoveredServer.Pod pod(SliceEndpoint each, String host, String namespace) {
     String node = Objects.requireNonNullElse(each.nodeName(), "");
     String zone = Objects.requireNonNullElse(each.zone(), "");
     TargetRef target = each.targetRef();
     if (target == null || !"Pod".equals(target.kind()) || target.uid() == null) {
-      return new Found.Pod(namespace, "", "at " + host, node, zone);
+      return new DiscoveredServer.Pod(namespace, "", "at " + host, node, zone);
     }
-    return new Found.Pod(
+    return new DiscoveredServer.Pod(
         Objects.requireNonNullElse(target.namespace(), namespace),
         Objects.requireNonNullElse(target.name(), ""),
         target.uid(),
@@ -211,7 +211,7 @@ final class Endpoints {
     return new Endpoint(
         host,
         port,
-        new Found.Pod(
+        new DiscoveredServer.Pod(
             Objects.requireNonNullElse(meta.namespace(), ""),
             Objects.requireNonNullElse(meta.name(), ""),
             Objects.requireNonNullElse(meta.uid(), "at " + host),

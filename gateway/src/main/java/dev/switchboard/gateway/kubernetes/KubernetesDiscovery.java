@@ -1,12 +1,12 @@
 package dev.switchboard.gateway.kubernetes;
 
-import dev.switchboard.gateway.discovery.Census;
 import dev.switchboard.gateway.discovery.DeletionCosts;
 import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.discovery.Endpoint;
+import dev.switchboard.gateway.discovery.EndpointReconciler;
 import dev.switchboard.gateway.discovery.KubernetesConfig;
-import dev.switchboard.gateway.discovery.PodMarks;
-import dev.switchboard.gateway.fleet.Found;
+import dev.switchboard.gateway.discovery.PodAnnotations;
+import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -47,14 +47,15 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private static final long PATCH_MS = 5000;
 
   /** What is found is put in force there; may block. */
-  public interface Taker extends Consumer<List<Found>> {}
+  public interface Taker extends Consumer<List<DiscoveredServer>> {}
 
   /**
    * What is to be found.
    *
    * @param sources of the models, with their keys read
    */
-  public record Wanted(KubernetesConfig config, Cluster cluster, List<Census.Source> sources) {}
+  public record Wanted(
+      KubernetesConfig config, Cluster cluster, List<EndpointReconciler.Source> sources) {}
 
   private final Vertx vertx;
   private final Context loop;
@@ -62,17 +63,17 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private final Supplier<List<Replica>> replicas;
   private final NanoClock clock;
   private final DoubleSupplier chance;
-  private final Census census;
+  private final EndpointReconciler endpointReconciler;
   private final DeletionCosts costs = new DeletionCosts();
   private final Map<String, List<Endpoint>> last = new HashMap<>();
 
   /** What was found of each source when it was looked at last. */
-  private final Map<Census.Source, Endpoints.Known> view = new HashMap<>();
+  private final Map<EndpointReconciler.Source, Endpoints.Known> view = new HashMap<>();
 
   private Wanted wanted;
   private ApiServer server;
   private Watches watches;
-  private @Nullable List<Found> inForce;
+  private @Nullable List<DiscoveredServer> inForce;
   private boolean planned;
   private boolean taking;
   private boolean again;
@@ -102,13 +103,13 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     this.clock = clock;
     this.chance = chance;
     this.wanted = wanted;
-    this.census = new Census(patience(wanted.config()));
+    this.endpointReconciler = new EndpointReconciler(patience(wanted.config()));
     this.server = server(wanted);
     this.watches = new Watches(this::watch);
   }
 
-  private static Census.Patience patience(KubernetesConfig config) {
-    return new Census.Patience(config.drainGraceMs(), config.unreadyMs());
+  private static EndpointReconciler.Patience patience(KubernetesConfig config) {
+    return new EndpointReconciler.Patience(config.drainGraceMs(), config.unreadyMs());
   }
 
   private ApiServer server(Wanted of) {
@@ -116,7 +117,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     return new ApiServer(vertx, of.cluster().url(), config.tokenFile(), config.caFile(), clock);
   }
 
-  private <T extends Wire.Watched> Watch<T> watch(Watch.Target<T> target) {
+  private <T extends ApiObjects.Watched> Watch<T> watch(Watch.Target<T> target) {
     KubernetesConfig config = wanted.config();
     return new Watch<>(
         vertx,
@@ -144,7 +145,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
         begin -> {
           Wanted before = wanted;
           wanted = other;
-          census.reconfigure(patience(other.config()));
+          endpointReconciler.reconfigure(patience(other.config()));
           if (!sameServer(before, other)) {
             watches.stop();
             server.close();
@@ -202,11 +203,11 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     }
     takenNanos = clock.epochNanos();
     watches.want(wanted);
-    Map<Census.Source, List<Endpoint>> known = new LinkedHashMap<>();
+    Map<EndpointReconciler.Source, List<Endpoint>> known = new LinkedHashMap<>();
     view.clear();
     wanted.sources().forEach(source -> known.put(source, endpoints(source)));
-    List<Found> found = census.take(known, watches::marks, takenNanos);
-    due(census.dueNanos());
+    List<DiscoveredServer> found = endpointReconciler.take(known, watches::marks, takenNanos);
+    due(endpointReconciler.dueNanos());
     tell();
     // Before everything was listed once, nothing found says nothing.
     boolean empty = inForce == null && found.isEmpty() && !allKnown();
@@ -219,7 +220,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     return wanted.sources().stream().allMatch(source -> watches.endpoints(source) != null);
   }
 
-  private List<Endpoint> endpoints(Census.Source source) {
+  private List<Endpoint> endpoints(EndpointReconciler.Source source) {
     String identity = source.namespace() + " " + source.model().label() + source.model().model();
     Endpoints.Known known = watches.endpoints(source);
     if (known == null) {
@@ -231,7 +232,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     return known.endpoints();
   }
 
-  private void force(List<Found> found) {
+  private void force(List<DiscoveredServer> found) {
     taking = true;
     vertx
         .<Void>executeBlocking(
@@ -291,12 +292,12 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private List<DeletionCosts.Use> uses() {
     Map<String, DeletionCosts.Use> uses = new LinkedHashMap<>();
     for (Replica replica : replicas.get()) {
-      Found.Pod pod = replica.pod();
+      DiscoveredServer.Pod pod = replica.pod();
       if (pod == null || pod.name().isEmpty() || replica.leaving()) {
         continue;
       }
       String key = pod.namespace() + "/" + pod.name();
-      PodMarks marks = watches.marks(key);
+      PodAnnotations marks = watches.marks(key);
       if (marks != null) {
         String now = Objects.requireNonNullElse(marks.deletionCost(), "");
         DeletionCosts.Use use = new DeletionCosts.Use(key, requests(replica), serves(replica), now);
@@ -333,7 +334,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
             + change.pod().substring(slash + 1);
     String body =
         "{\"metadata\":{\"annotations\":{\""
-            + PodMarks.DELETION_COST
+            + PodAnnotations.DELETION_COST
             + "\":\""
             + change.cost()
             + "\"}}}";
@@ -361,7 +362,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
 
   private void tell() {
     List<DiscoveryStatus.Model> models = new ArrayList<>();
-    for (Census.Source source : wanted.sources()) {
+    for (EndpointReconciler.Source source : wanted.sources()) {
       Endpoints.Known known = view.get(source);
       models.add(
           told(
@@ -380,7 +381,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   }
 
   private DiscoveryStatus.Model told(
-      Census.Source source, List<Endpoint> endpoints, @Nullable String trouble) {
+      EndpointReconciler.Source source, List<Endpoint> endpoints, @Nullable String trouble) {
     int ready = 0;
     int ends = 0;
     for (Endpoint each : endpoints) {

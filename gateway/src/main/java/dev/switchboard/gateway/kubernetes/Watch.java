@@ -4,8 +4,8 @@ import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.discovery.DiscoveryStatus.State;
 import dev.switchboard.gateway.discovery.DiscoveryStatus.Trouble;
 import dev.switchboard.gateway.flight.NanoClock;
-import dev.switchboard.gateway.kubernetes.Course.Next;
-import dev.switchboard.gateway.kubernetes.Course.Step;
+import dev.switchboard.gateway.kubernetes.WatchPlan.Next;
+import dev.switchboard.gateway.kubernetes.WatchPlan.Step;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -29,13 +29,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps a {@link Ledger} as the API server has it: lists everything in pages, then watches from
- * where the list was, by the {@link Course}. What was known last holds whatever fails. An answer
- * that belongs to a step which is over says nothing any more.
+ * Keeps a {@link ObjectCache} as the API server has it: lists everything in pages, then watches
+ * from where the list was, by the {@link WatchPlan}. What was known last holds whatever fails. An
+ * answer that belongs to a step which is over says nothing any more.
  *
  * <p>On one event loop.
  */
-final class Watch<T extends Wire.Watched> {
+final class Watch<T extends ApiObjects.Watched> {
   private static final Logger LOG = LoggerFactory.getLogger(Watch.class);
 
   /** Larger than any object that etcd takes. */
@@ -84,8 +84,8 @@ final class Watch<T extends Wire.Watched> {
   private final NanoClock clock;
   private final DoubleSupplier chance;
   private final Runnable changed;
-  private final Ledger<T> ledger = new Ledger<>();
-  private final Course course;
+  private final ObjectCache<T> ledger = new ObjectCache<>();
+  private final WatchPlan course;
   private final long sinceNanos;
   private final Map<Trouble, Long> failures = new EnumMap<>(Trouble.class);
   private State state = State.LISTING;
@@ -123,7 +123,7 @@ final class Watch<T extends Wire.Watched> {
     this.clock = clock;
     this.chance = chance;
     this.changed = changed;
-    this.course = new Course(chance);
+    this.course = new WatchPlan(chance);
     this.sinceNanos = clock.epochNanos();
   }
 
@@ -265,8 +265,8 @@ final class Watch<T extends Wire.Watched> {
             read ->
                 Future.succeededFuture(
                     read.succeeded()
-                        ? Wire.status(read.result().getBytes())
-                        : Wire.status(new byte[0])))
+                        ? ApiObjects.status(read.result().getBytes())
+                        : ApiObjects.status(new byte[0])))
         .onSuccess(
             said -> {
               if (!over(mine)) {
@@ -275,8 +275,8 @@ final class Watch<T extends Wire.Watched> {
             });
   }
 
-  private void refused(Step step, int status, Wire.Status said, long retryAfterMs) {
-    Wire.Details details = said.details();
+  private void refused(Step step, int status, ApiObjects.Status said, long retryAfterMs) {
+    ApiObjects.Details details = said.details();
     Integer seconds = details == null ? null : details.retryAfterSeconds();
     long waitMs = seconds == null ? retryAfterMs : Math.max(retryAfterMs, seconds * 1000L);
     String message = said.message();
@@ -340,16 +340,16 @@ final class Watch<T extends Wire.Watched> {
       return;
     }
     open = null;
-    Wire.Page<T> page;
+    ApiObjects.Page<T> page;
     try {
-      page = Wire.page(body.getBytes(), target.type());
+      page = ApiObjects.page(body.getBytes(), target.type());
     } catch (IOException e) {
       fail(Step.LIST, Trouble.MALFORMED, "a list that cannot be read: " + e.getMessage(), 0);
       return;
     }
     if (page.items() != null) {
       for (T item : page.items()) {
-        Wire.Meta meta = item == null ? null : item.metadata();
+        ApiObjects.Meta meta = item == null ? null : item.metadata();
         if (meta == null || meta.name() == null) {
           fail(Step.LIST, Trouble.MALFORMED, "a list with an object without a name", 0);
           return;
@@ -361,11 +361,11 @@ final class Watch<T extends Wire.Watched> {
       fail(Step.LIST, Trouble.TOO_LARGE, "more than " + MOST_OBJECTS + " objects", 0);
       return;
     }
-    Wire.ListMeta meta = Objects.requireNonNull(page.metadata(), "checked when it was read");
+    ApiObjects.ListMeta meta = Objects.requireNonNull(page.metadata(), "checked when it was read");
     if (meta.next() != null && !meta.next().isEmpty()) {
       page(meta.next(), before, mine);
     } else {
-      listed(before, Ledger.number(Objects.requireNonNull(meta.resourceVersion())));
+      listed(before, ObjectCache.number(Objects.requireNonNull(meta.resourceVersion())));
     }
   }
 
@@ -422,7 +422,7 @@ final class Watch<T extends Wire.Watched> {
     open = answer;
     heardNanos = clock.epochNanos();
     failure = null;
-    Lines lines = new Lines(MOST_LINE_BYTES, line -> line(line, mine));
+    LineSplitter lines = new LineSplitter(MOST_LINE_BYTES, line -> line(line, mine));
     answer.handler(
         piece -> {
           if (!over(mine) && !lines.add(piece) && !over(mine)) {
@@ -448,22 +448,22 @@ final class Watch<T extends Wire.Watched> {
     if (over(mine)) {
       return;
     }
-    Wire.Event<T> event;
+    ApiObjects.Event<T> event;
     try {
-      event = Wire.event(line, target.type());
+      event = ApiObjects.event(line, target.type());
     } catch (IOException e) {
       fail(Step.WATCH, Trouble.MALFORMED, "an event that cannot be read: " + e.getMessage(), 0);
       return;
     }
     heardNanos = clock.epochNanos();
     switch (event) {
-      case Wire.Put<T> put -> took(ledger.put(put.object()));
-      case Wire.Delete<T> delete -> took(ledger.delete(delete.object()));
-      case Wire.Bookmark<T> bookmark -> {
+      case ApiObjects.Put<T> put -> took(ledger.put(put.object()));
+      case ApiObjects.Delete<T> delete -> took(ledger.delete(delete.object()));
+      case ApiObjects.Bookmark<T> bookmark -> {
         course.heard();
-        ledger.reached(Ledger.number(bookmark.revision()));
+        ledger.reached(ObjectCache.number(bookmark.revision()));
       }
-      case Wire.Failed<T> failed -> {
+      case ApiObjects.Failed<T> failed -> {
         Integer code = failed.status().code();
         refused(Step.WATCH, code == null ? 500 : code, failed.status(), 0);
       }

@@ -1,9 +1,9 @@
 package dev.switchboard.gateway.kubernetes;
 
-import dev.switchboard.gateway.discovery.Census;
 import dev.switchboard.gateway.discovery.DiscoveryStatus;
+import dev.switchboard.gateway.discovery.EndpointReconciler;
 import dev.switchboard.gateway.discovery.ModelSource;
-import dev.switchboard.gateway.discovery.PodMarks;
+import dev.switchboard.gateway.discovery.PodAnnotations;
 import dev.switchboard.gateway.kubernetes.Watch.Target;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -29,14 +29,14 @@ final class Watches {
 
   /** Makes a watch that does not run yet. */
   interface Maker {
-    <T extends Wire.Watched> Watch<T> make(Target<T> target);
+    <T extends ApiObjects.Watched> Watch<T> make(Target<T> target);
   }
 
   private final Maker maker;
-  private final Map<String, Watch<Wire.Slice>> slices = new LinkedHashMap<>();
-  private final Map<String, Watch<Wire.Pod>> pods = new LinkedHashMap<>();
-  private final Map<String, Watch<Wire.Pool>> pools = new LinkedHashMap<>();
-  private final Map<String, Watch<Wire.PodMeta>> marks = new LinkedHashMap<>();
+  private final Map<String, Watch<ApiObjects.Slice>> slices = new LinkedHashMap<>();
+  private final Map<String, Watch<ApiObjects.Pod>> pods = new LinkedHashMap<>();
+  private final Map<String, Watch<ApiObjects.Pool>> pools = new LinkedHashMap<>();
+  private final Map<String, Watch<ApiObjects.PodMeta>> marks = new LinkedHashMap<>();
 
   Watches(Maker maker) {
     this.maker = maker;
@@ -45,14 +45,14 @@ final class Watches {
   /** Starts what is missing, and stops what nobody wants any more. */
   void want(KubernetesDiscovery.Wanted wanted) {
     Set<String> names = new HashSet<>();
-    for (Census.Source source : wanted.sources()) {
+    for (EndpointReconciler.Source source : wanted.sources()) {
       ModelSource model = source.model();
       String namespace = source.namespace();
       if (model.service() != null) {
         need(slices, slicesOf(namespace, model.service()), names);
         need(marks, marksOf(namespace, wanted.config().podSelector()), names);
       } else if (model.inferencePool() != null) {
-        Target<Wire.Pool> pool = poolOf(namespace, model.inferencePool());
+        Target<ApiObjects.Pool> pool = poolOf(namespace, model.inferencePool());
         need(pools, pool, names);
         String selector = selector(pools.get(pool.name()));
         if (selector != null) {
@@ -75,7 +75,7 @@ final class Watches {
     }
   }
 
-  private <T extends Wire.Watched> void need(
+  private <T extends ApiObjects.Watched> void need(
       Map<String, Watch<T>> there, Target<T> target, Set<String> names) {
     names.add(target.name());
     Watch<T> known = there.get(target.name());
@@ -92,39 +92,39 @@ final class Watches {
 
   // ------------------------------------------------------------------ targets
 
-  private static Target<Wire.Slice> slicesOf(String namespace, String service) {
+  private static Target<ApiObjects.Slice> slicesOf(String namespace, String service) {
     return new Target<>(
         "endpointslices " + namespace + "/" + service,
         DISCOVERY + namespace + "/endpointslices",
         "labelSelector=" + encoded(SERVICE + service),
-        Wire.Slice.class,
+        ApiObjects.Slice.class,
         false);
   }
 
-  private static Target<Wire.Pod> podsOf(String namespace, String selector) {
+  private static Target<ApiObjects.Pod> podsOf(String namespace, String selector) {
     return new Target<>(
         "pods " + namespace + "/" + selector,
         CORE + namespace + "/pods",
         "labelSelector=" + encoded(selector),
-        Wire.Pod.class,
+        ApiObjects.Pod.class,
         false);
   }
 
-  private static Target<Wire.PodMeta> marksOf(String namespace, String selector) {
+  private static Target<ApiObjects.PodMeta> marksOf(String namespace, String selector) {
     return new Target<>(
         "annotations " + namespace + (selector.isEmpty() ? "" : "/" + selector),
         CORE + namespace + "/pods",
         selector.isEmpty() ? "" : "labelSelector=" + encoded(selector),
-        Wire.PodMeta.class,
+        ApiObjects.PodMeta.class,
         true);
   }
 
-  private static Target<Wire.Pool> poolOf(String namespace, String name) {
+  private static Target<ApiObjects.Pool> poolOf(String namespace, String name) {
     return new Target<>(
         "inferencepools " + namespace + "/" + name,
         POOLS + namespace + "/inferencepools",
         "fieldSelector=" + encoded("metadata.name=" + name),
-        Wire.Pool.class,
+        ApiObjects.Pool.class,
         false);
   }
 
@@ -134,24 +134,24 @@ final class Watches {
 
   // ------------------------------------------------------------------ what they know
 
-  private static Wire.@Nullable Pool pool(@Nullable Watch<Wire.Pool> watch) {
+  private static ApiObjects.@Nullable Pool pool(@Nullable Watch<ApiObjects.Pool> watch) {
     return watch == null ? null : watch.objects().stream().findFirst().orElse(null);
   }
 
   /** Null while it is not known, or where it selects nothing. */
-  private static @Nullable String selector(@Nullable Watch<Wire.Pool> watch) {
-    Wire.Pool pool = pool(watch);
-    Wire.PoolSpec spec = pool == null ? null : pool.spec();
-    Wire.LabelSelector selector = spec == null ? null : spec.selector();
+  private static @Nullable String selector(@Nullable Watch<ApiObjects.Pool> watch) {
+    ApiObjects.Pool pool = pool(watch);
+    ApiObjects.PoolSpec spec = pool == null ? null : pool.spec();
+    ApiObjects.LabelSelector selector = spec == null ? null : spec.selector();
     Map<String, String> labels = selector == null ? null : selector.matchLabels();
     return labels == null || labels.isEmpty() ? null : ModelSource.text(labels);
   }
 
-  private static List<Integer> ports(Wire.@Nullable Pool pool) {
+  private static List<Integer> ports(ApiObjects.@Nullable Pool pool) {
     List<Integer> ports = new ArrayList<>();
-    Wire.PoolSpec spec = pool == null ? null : pool.spec();
+    ApiObjects.PoolSpec spec = pool == null ? null : pool.spec();
     if (spec != null && spec.targetPorts() != null) {
-      for (Wire.TargetPort each : spec.targetPorts()) {
+      for (ApiObjects.TargetPort each : spec.targetPorts()) {
         Integer port = each.number();
         if (port != null && port >= 1 && port <= 65_535 && !ports.contains(port)) {
           ports.add(port);
@@ -162,11 +162,11 @@ final class Watches {
   }
 
   /** Of a source; null while that was not listed yet. */
-  Endpoints.@Nullable Known endpoints(Census.Source source) {
+  Endpoints.@Nullable Known endpoints(EndpointReconciler.Source source) {
     ModelSource model = source.model();
     String namespace = source.namespace();
     if (model.service() != null) {
-      Watch<Wire.Slice> watch = slices.get(slicesOf(namespace, model.service()).name());
+      Watch<ApiObjects.Slice> watch = slices.get(slicesOf(namespace, model.service()).name());
       return watch == null || !watch.known()
           ? null
           : Endpoints.ofSlices(watch.objects(), model, namespace);
@@ -174,11 +174,11 @@ final class Watches {
     if (model.inferencePool() == null) {
       return ofPods(podsOf(namespace, model.selectorText()), model, List.of());
     }
-    Watch<Wire.Pool> watch = pools.get(poolOf(namespace, model.inferencePool()).name());
+    Watch<ApiObjects.Pool> watch = pools.get(poolOf(namespace, model.inferencePool()).name());
     if (watch == null || !watch.known()) {
       return null;
     }
-    Wire.Pool pool = pool(watch);
+    ApiObjects.Pool pool = pool(watch);
     String selector = selector(watch);
     if (pool == null || selector == null) {
       return new Endpoints.Known(
@@ -193,13 +193,13 @@ final class Watches {
   }
 
   private Endpoints.@Nullable Known ofPods(
-      Target<Wire.Pod> target, ModelSource model, List<Integer> ports) {
-    Watch<Wire.Pod> watch = pods.get(target.name());
+      Target<ApiObjects.Pod> target, ModelSource model, List<Integer> ports) {
+    Watch<ApiObjects.Pod> watch = pods.get(target.name());
     return watch == null || !watch.known() ? null : Endpoints.ofPods(watch.objects(), model, ports);
   }
 
   /** What keeps a source from going on; null for nothing. */
-  @Nullable String trouble(Census.Source source) {
+  @Nullable String trouble(EndpointReconciler.Source source) {
     ModelSource model = source.model();
     String namespace = source.namespace();
     Watch<?> watch = null;
@@ -218,15 +218,15 @@ final class Watches {
    *
    * @param key its namespace and name, with a slash between
    */
-  @Nullable PodMarks marks(String key) {
-    for (Watch<Wire.PodMeta> watch : marks.values()) {
-      Wire.PodMeta pod = watch.get(key);
+  @Nullable PodAnnotations marks(String key) {
+    for (Watch<ApiObjects.PodMeta> watch : marks.values()) {
+      ApiObjects.PodMeta pod = watch.get(key);
       if (pod != null) {
         return of(pod.metadata());
       }
     }
-    for (Watch<Wire.Pod> watch : pods.values()) {
-      Wire.Pod pod = watch.get(key);
+    for (Watch<ApiObjects.Pod> watch : pods.values()) {
+      ApiObjects.Pod pod = watch.get(key);
       if (pod != null) {
         return of(pod.metadata());
       }
@@ -234,9 +234,9 @@ final class Watches {
     return null;
   }
 
-  private static PodMarks of(Wire.@Nullable Meta meta) {
+  private static PodAnnotations of(ApiObjects.@Nullable Meta meta) {
     Map<String, String> annotations = meta == null ? null : meta.annotations();
-    return PodMarks.of(Objects.requireNonNullElse(annotations, Map.of()));
+    return PodAnnotations.of(Objects.requireNonNullElse(annotations, Map.of()));
   }
 
   void tick() {

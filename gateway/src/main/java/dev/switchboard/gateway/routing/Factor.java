@@ -12,7 +12,7 @@ package dev.switchboard.gateway.routing;
  * standard error and what replicas that are alike differ by, as an empirical Bayes estimate does
  * (James and Stein; partial pooling), but more steeply: half of it counts at about twice of both.
  * So replicas that are alike are taken for equal, whatever noise says, and one that differs is not.
- * How it ages is said by {@link Rates}. Guarded by {@link Peers}.
+ * How it ages is said by {@link Rates}. Guarded by {@link SharedCostModel}.
  */
 final class Factor {
   private static final int MOST = 40;

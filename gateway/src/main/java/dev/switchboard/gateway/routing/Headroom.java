@@ -30,7 +30,7 @@ public final class Headroom {
    * @param promptTokens that such a request usually has
    */
   public static int rooms(
-      List<ReplicaView> replicas, Promise promise, double promptTokens, long nowNanos) {
+      List<ReplicaView> replicas, LatencyTarget promise, double promptTokens, long nowNanos) {
     boolean promised = promise.binds();
     boolean open = false;
     int rooms = 0;
@@ -50,8 +50,9 @@ public final class Headroom {
    *
    * @param promptTokens of the request
    */
-  public static Promise alone(List<ReplicaView> replicas, double promptTokens, long nowNanos) {
-    Promise best = Promise.NONE;
+  public static LatencyTarget alone(
+      List<ReplicaView> replicas, double promptTokens, long nowNanos) {
+    LatencyTarget best = LatencyTarget.NONE;
     for (ReplicaView replica : replicas) {
       Rates rates = replica.own().rates();
       if (replica.refusal() == null && rates.believed(nowNanos)) {
@@ -62,7 +63,7 @@ public final class Headroom {
   }
 
   private static boolean has(
-      ReplicaView replica, Promise promise, double promptTokens, long nowNanos) {
+      ReplicaView replica, LatencyTarget promise, double promptTokens, long nowNanos) {
     Rates rates = replica.own().rates();
     if (!rates.believed(nowNanos)) {
       return true;

@@ -12,7 +12,7 @@ package dev.switchboard.gateway.routing;
  *
  * <p>Samples that are further off than noise, of one that has just become slow, do not teach the
  * coefficients: its factor is too slow for them. Where all replicas become slower, the mean of the
- * factors follows. Guarded by {@link Peers}.
+ * factors follows. Guarded by {@link SharedCostModel}.
  */
 final class PooledTime {
   private static final double LEAST_MS = 0.05;

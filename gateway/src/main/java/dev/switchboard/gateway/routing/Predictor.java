@@ -4,16 +4,16 @@ package dev.switchboard.gateway.routing;
  * Learns the speed of one replica from what it does; no profile, no configuration.
  *
  * <p>What a request costs as a function of tokens and load is learned from all replicas of the
- * model at once ({@link Peers}); of the replica itself only how much slower it is than that ({@link
- * Factor}). Not thread-safe; {@link #rates} gives an immutable copy.
+ * model at once ({@link SharedCostModel}); of the replica itself only how much slower it is than
+ * that ({@link Factor}). Not thread-safe; {@link #rates} gives an immutable copy.
  */
 final class Predictor {
   private static final double LEAST_MS = 0.05;
 
-  private final Peers peers;
-  private final Peers.Member own;
+  private final SharedCostModel peers;
+  private final SharedCostModel.Member own;
 
-  Predictor(Peers peers) {
+  Predictor(SharedCostModel peers) {
     this.peers = peers;
     this.own = peers.join();
   }
@@ -24,7 +24,7 @@ final class Predictor {
   }
 
   /** How sure that is. */
-  Doubt doubt() {
+  PredictionError doubt() {
     return own.doubt();
   }
 

@@ -141,9 +141,9 @@ public record Rates(
    *
    * @param promptTokens of the request
    */
-  Promise alone(double promptTokens, long nowNanos) {
+  LatencyTarget alone(double promptTokens, long nowNanos) {
     Prediction alone = predict(Load.NONE, promptTokens, 1, 0, nowNanos);
-    return new Promise(alone.likelyTtftMs(), alone.likelyTpotMs());
+    return new LatencyTarget(alone.likelyTtftMs(), alone.likelyTpotMs());
   }
 
   /** What those that wait there add to a first token. */

@@ -177,7 +177,7 @@ public final class Router {
     double place =
         sum
             * (session == null
-                ? Share.ofTargets(nextPlace.getAsLong())
+                ? WeightedShare.ofTargets(nextPlace.getAsLong())
                 : Scoring.unit(Scoring.hash(spec.name() + "\n" + session)));
     for (RouteSpec.Target target : targets) {
       place -= target.share();

@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * lowest score. A policy only gives the scores.
  *
  * <p>Of equal scores the replica with the fewest requests wins, and of those one after the other,
- * by the request's turn. Where weights differ, each has its {@link Share} of the requests, and the
- * policy chooses among the replicas of one weight.
+ * by the request's turn. Where weights differ, each has its {@link WeightedShare} of the requests,
+ * and the policy chooses among the replicas of one weight.
  *
  * <p>A session stays where it was, which is a preference and no fate. It goes elsewhere when that
  * replica is overloaded: has more than twice as much to do as the idlest one, and some; or late: is
@@ -97,17 +97,17 @@ final class Scoring {
    * a session's own weight where it stays.
    */
   private static List<Candidate> group(List<Candidate> open, RouteRequest request) {
-    if (Share.alike(open)) {
+    if (WeightedShare.alike(open)) {
       return open;
     }
     Candidate home = home(open, request);
     if (home != null) {
-      List<Candidate> own = Share.of(open, home.view().weight());
+      List<Candidate> own = WeightedShare.of(open, home.view().weight());
       if (!overloaded(home, own) && !late(home, request, lateMs(open))) {
         return own;
       }
     }
-    return Share.ofTurn(open, request.turn());
+    return WeightedShare.ofTurn(open, request.turn());
   }
 
   private static String choose(

@@ -5,8 +5,8 @@ import java.util.List;
 /**
  * Spreads requests in the ratio of the replicas' weights, whatever they have to do.
  *
- * <p>What differs in weight has its {@link Share}. Among replicas of one weight rendezvous hashing
- * over the request's turn: the lowest of numbers that are uniform for each pair of turn and
+ * <p>What differs in weight has its {@link WeightedShare}. Among replicas of one weight rendezvous
+ * hashing over the request's turn: the lowest of numbers that are uniform for each pair of turn and
  * replica.
  */
 public final class Weighted implements RoutingPolicy {

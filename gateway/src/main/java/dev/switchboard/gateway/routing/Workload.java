@@ -80,7 +80,7 @@ public final class Workload {
   private double prefixTrust = 1;
 
   /** At a replica that serves by arrival. */
-  public Workload(Peers peers) {
+  public Workload(SharedCostModel peers) {
     this(peers, false);
   }
 
@@ -89,7 +89,7 @@ public final class Workload {
    *
    * @param byPriority whether it serves the most urgent first
    */
-  public Workload(Peers peers, boolean byPriority) {
+  public Workload(SharedCostModel peers, boolean byPriority) {
     this.predictor = new Predictor(peers);
     this.byPriority = byPriority;
   }
@@ -178,7 +178,7 @@ public final class Workload {
   }
 
   /** How sure what was learned is; for people. */
-  public synchronized Doubt doubt() {
+  public synchronized PredictionError doubt() {
     return predictor.doubt();
   }
 

@@ -106,7 +106,7 @@ public final class ValkeyLimits implements SharedLimits {
   private final Vertx vertx;
   private final Redis redis;
   private final String self = UUID.randomUUID().toString();
-  private final Tickets tickets = new Tickets();
+  private final SharedLeases tickets = new SharedLeases();
   private final long timer;
   private final Future<Void> ready;
   private final Silence silence;
@@ -195,8 +195,8 @@ public final class ValkeyLimits implements SharedLimits {
     if (away()) {
       return Future.succeededFuture(uncounted(tickets.draw(tenant, false)));
     }
-    List<Ticket> over = tickets.over(tenant, ENDS_BEFORE_ENTRY);
-    Ticket ticket = tickets.draw(tenant, true);
+    List<SharedLease> over = tickets.over(tenant, ENDS_BEFORE_ENTRY);
+    SharedLease ticket = tickets.draw(tenant, true);
     Request request = entry(tenant, limit, ticket.number, ask);
     over.forEach(ended -> request.arg(ended.number).arg(ended.used).arg(flag(ended.served)));
     Future<Response> answer = send(request);
@@ -226,7 +226,7 @@ public final class ValkeyLimits implements SharedLimits {
   }
 
   /** At the start: refused where only the time is up, since the server is there. */
-  private Entry unheard(Ticket ticket, TenantLimits.Limit limit, Throwable cause) {
+  private Entry unheard(SharedLease ticket, TenantLimits.Limit limit, Throwable cause) {
     if (!(cause instanceof TimeoutException)) {
       lost(cause);
       return uncounted(ticket);
@@ -244,7 +244,7 @@ public final class ValkeyLimits implements SharedLimits {
   }
 
   /** Notes the answer, also one that came too late for the request. */
-  private void answered(Ticket ticket, Future<Response> answer) {
+  private void answered(SharedLease ticket, Future<Response> answer) {
     answer
         .timeout(config.leaseMs(), TimeUnit.MILLISECONDS)
         .onComplete(
@@ -257,7 +257,7 @@ public final class ValkeyLimits implements SharedLimits {
   }
 
   /** What the script says: who refuses, how long to wait, and what is taken of each limit. */
-  private Entry entry(Ticket ticket, TenantLimits.Limit limit, Response told) {
+  private Entry entry(SharedLease ticket, TenantLimits.Limit limit, Response told) {
     Map<String, String> headers = new LinkedHashMap<>();
     RateLimitHeaders.concurrency(headers, limit.maxConcurrency(), number(told, 4));
     put(headers, "requests", limit.requestsPerMinute(), number(told, 2));
@@ -272,7 +272,7 @@ public final class ValkeyLimits implements SharedLimits {
     return Entry.let(new Held(ticket, true), headers);
   }
 
-  private Entry uncounted(Ticket ticket) {
+  private Entry uncounted(SharedLease ticket) {
     return Entry.let(new Held(ticket, false), Map.of());
   }
 
@@ -324,10 +324,10 @@ public final class ValkeyLimits implements SharedLimits {
   // ------------------------------------------------------------------ end
 
   private final class Held implements Reservation {
-    private final Ticket ticket;
+    private final SharedLease ticket;
     private final boolean counted;
 
-    Held(Ticket ticket, boolean counted) {
+    Held(SharedLease ticket, boolean counted) {
       this.ticket = ticket;
       this.counted = counted;
     }
@@ -352,13 +352,13 @@ public final class ValkeyLimits implements SharedLimits {
 
   /** Says which requests of a tenant are over; what fails is said again with the next renewal. */
   private Future<Void> tell(String tenant, boolean again) {
-    List<Tickets.End> ends = tickets.toTell(tenant, ENDS, again);
+    List<SharedLeases.End> ends = tickets.toTell(tenant, ENDS, again);
     if (ends.isEmpty()) {
       return Future.succeededFuture();
     }
     Request request = call(SETTLE, tenant, limits.of(tenant));
-    for (Tickets.End end : ends) {
-      Ticket ticket = end.ticket();
+    for (SharedLeases.End end : ends) {
+      SharedLease ticket = end.ticket();
       request.arg(ticket.number).arg(ticket.used).arg(flag(ticket.served)).arg(flag(end.whole()));
     }
     return inTime(send(request))
@@ -391,7 +391,7 @@ public final class ValkeyLimits implements SharedLimits {
   }
 
   private Future<Response> renew(String tenant) {
-    Tickets.Roll roll = tickets.roll(tenant);
+    SharedLeases.Roll roll = tickets.roll(tenant);
     Request request =
         call(RENEW, tenant, limits.of(tenant)).arg(roll.upTo()).arg(roll.running().size());
     roll.running().forEach(number -> request.arg((long) number));

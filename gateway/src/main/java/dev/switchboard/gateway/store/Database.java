@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The one connection to the database, opened anew when it broke. An embedded file that other
- * gateways want too is opened by turns ({@link FileTurns}). Used by the store's thread only.
+ * gateways want too is opened by turns ({@link FileLease}). Used by the store's thread only.
  */
 final class Database implements AutoCloseable {
   /** The newest migration among the resources of this package. */
@@ -63,7 +63,7 @@ final class Database implements AutoCloseable {
   private final boolean mustExist;
   private final @Nullable StoreFile file;
   private @Nullable Connection connection;
-  private @Nullable FileTurns turns;
+  private @Nullable FileLease turns;
   private boolean migrated;
   private boolean replaced;
 
@@ -339,7 +339,7 @@ final class Database implements AutoCloseable {
       return;
     }
     try {
-      FileTurns mine = turns == null ? new FileTurns(path) : turns;
+      FileLease mine = turns == null ? new FileLease(path) : turns;
       turns = mine;
       for (int tries = 1; !mine.begin(); tries++) {
         if (tries >= turnTries) {
@@ -379,7 +379,7 @@ final class Database implements AutoCloseable {
 
   /** A piece of work is done: whoever waits for the file may have it. */
   void rest() {
-    FileTurns mine = turns;
+    FileLease mine = turns;
     try {
       if (mine != null && mine.wanted()) {
         disconnect();
@@ -490,7 +490,7 @@ final class Database implements AutoCloseable {
   @Override
   public void close() {
     disconnect();
-    FileTurns mine = turns;
+    FileLease mine = turns;
     turns = null;
     try {
       if (mine != null) {

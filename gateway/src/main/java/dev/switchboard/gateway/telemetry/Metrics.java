@@ -8,7 +8,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.HedgeResult;
 import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
@@ -99,7 +99,7 @@ public final class Metrics {
   final Counter sloMisses = made.counter(Metric.SLO_MISSES);
   final Counter admissions = made.counter(Metric.ADMISSIONS);
   private final DistributionDataPoint route = made.histogram(Metric.ROUTE);
-  private final Map<Story.Phase, DistributionDataPoint> phases =
+  private final Map<PhaseBreakdown.Phase, DistributionDataPoint> phases =
       phases(made.histogram(Metric.PHASE_TIME));
   final Counter stage = made.counter(Metric.STAGE_TIME);
   private final Counter attempts = made.counter(Metric.UPSTREAM_ATTEMPTS);
@@ -182,7 +182,7 @@ public final class Metrics {
     made.info(Metric.BUILD).setLabelValues(version, Boolean.toString(agentAttached));
     JvmMetrics.builder().register(made.registry());
     queueGauges();
-    for (KeptFor why : KeptFor.values()) {
+    for (KeepReason why : KeepReason.values()) {
       tracesKept.initLabelValues(why.label());
     }
     tracesKept.initLabelValues(LEFT_OUT);
@@ -227,9 +227,10 @@ public final class Metrics {
     return (to, each) -> to.call(value.applyAsDouble(each.getValue()), each.getKey());
   }
 
-  private static Map<Story.Phase, DistributionDataPoint> phases(Histogram histogram) {
-    Map<Story.Phase, DistributionDataPoint> found = new EnumMap<>(Story.Phase.class);
-    for (Story.Phase each : Story.Phase.values()) {
+  private static Map<PhaseBreakdown.Phase, DistributionDataPoint> phases(Histogram histogram) {
+    Map<PhaseBreakdown.Phase, DistributionDataPoint> found =
+        new EnumMap<>(PhaseBreakdown.Phase.class);
+    for (PhaseBreakdown.Phase each : PhaseBreakdown.Phase.values()) {
       found.put(each, histogram.labelValues(each.label()));
     }
     return found;
@@ -677,7 +678,11 @@ public final class Metrics {
    * @param waitedFor ranks that held up their stages while it waited there, as {@code stage.rank}
    */
   public void finished(
-      FlightRecord record, Story story, Slo slo, Labels exemplar, List<String> waitedFor) {
+      FlightRecord record,
+      PhaseBreakdown breakdown,
+      Slo slo,
+      Labels exemplar,
+      List<String> waitedFor) {
     ModelSeries model = series(record.model());
     ModelSeries.OfEndpoint endpoint = model.endpoint(record.endpoint());
     endpoint.requests(record.outcome()).inc();
@@ -687,19 +692,19 @@ public final class Metrics {
       observe(ofClass.ttft, record.ttftNanos(), exemplar);
       observe(ofClass.tpot, record.tpotNanos(), exemplar);
     }
-    story.forEach((phase, nanos) -> observe(series(phase), nanos, exemplar));
-    story.before().forEach((phase, nanos) -> observe(series(phase), nanos, exemplar));
+    breakdown.forEach((phase, nanos) -> observe(series(phase), nanos, exemplar));
+    breakdown.before().forEach((phase, nanos) -> observe(series(phase), nanos, exemplar));
     if (record.decision() != null) {
       DistributionDataPoint waited = model.ofClass(record.sloClass()).queue;
-      observe(waited, story.nanos(Story.Phase.QUEUE), exemplar);
-      observe(route, story.nanos(Story.Phase.ROUTE), exemplar);
-      observe(model.unexplained, story.nanos(Story.Phase.UNEXPLAINED), exemplar);
+      observe(waited, breakdown.nanos(PhaseBreakdown.Phase.QUEUE), exemplar);
+      observe(route, breakdown.nanos(PhaseBreakdown.Phase.ROUTE), exemplar);
+      observe(model.unexplained, breakdown.nanos(PhaseBreakdown.Phase.UNEXPLAINED), exemplar);
     }
-    if (story.clientStallNanos() > 0) {
-      model.clientStall.inc(story.clientStallNanos() / 1e9);
+    if (breakdown.clientStallNanos() > 0) {
+      model.clientStall.inc(breakdown.clientStallNanos() / 1e9);
     }
     countObjectives(
-        model, record, slo, objective -> SloBlame.of(objective, record, story, slo, waitedFor));
+        model, record, slo, objective -> SloBlame.of(objective, record, breakdown, slo, waitedFor));
     countTokens(model, record);
     countRetries(record);
     for (RequestTimeline timeline : record.timelines()) {
@@ -708,7 +713,7 @@ public final class Metrics {
     }
   }
 
-  private DistributionDataPoint series(Story.Phase phase) {
+  private DistributionDataPoint series(PhaseBreakdown.Phase phase) {
     return Objects.requireNonNull(phases.get(phase));
   }
 

@@ -3,8 +3,8 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.flight.RequestParameters;
-import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.ReplicaView;
@@ -29,7 +29,7 @@ final class RequestSpans {
   private final Context above;
   private final TraceDetail detail;
   private final FlightRecord record;
-  private final Story story;
+  private final PhaseBreakdown breakdown;
   private final Stragglers stragglers;
   private final StepSpans steps;
 
@@ -41,14 +41,14 @@ final class RequestSpans {
       Context above,
       TraceDetail detail,
       FlightRecord record,
-      Story story,
+      PhaseBreakdown breakdown,
       Stragglers stragglers,
       StepSpans steps) {
     this.tracer = tracer;
     this.above = above;
     this.detail = detail;
     this.record = record;
-    this.story = story;
+    this.breakdown = breakdown;
     this.stragglers = stragglers;
     this.steps = steps;
   }
@@ -73,9 +73,9 @@ final class RequestSpans {
         orElse(record.at(Mark.ADMITTED), orElse(record.at(Mark.PARSED), record.at(Mark.ENDED)));
     Span span = child("switchboard.admit", above, record.at(Mark.ACCEPTED));
     slo(span, record.slo());
-    span.setAttribute("switchboard.receive_ms", story.nanos(Story.Phase.ACCEPT) / 1e6);
-    span.setAttribute("switchboard.parse_ms", story.nanos(Story.Phase.PARSE) / 1e6);
-    span.setAttribute("switchboard.queue_ms", story.nanos(Story.Phase.QUEUE) / 1e6);
+    span.setAttribute("switchboard.receive_ms", breakdown.nanos(PhaseBreakdown.Phase.ACCEPT) / 1e6);
+    span.setAttribute("switchboard.parse_ms", breakdown.nanos(PhaseBreakdown.Phase.PARSE) / 1e6);
+    span.setAttribute("switchboard.queue_ms", breakdown.nanos(PhaseBreakdown.Phase.QUEUE) / 1e6);
     if (!keptFor.isEmpty()) {
       span.setAttribute("switchboard.kept", true);
       span.setAttribute(AttributeKey.stringArrayKey("switchboard.kept_for"), keptFor);
@@ -233,7 +233,7 @@ final class RequestSpans {
   }
 
   /** What a replica did in an attempt. */
-  void engine(Context attempt, String replica, Story.Engine engine) {
+  void engine(Context attempt, String replica, PhaseBreakdown.Engine engine) {
     for (RequestTimeline timeline : engine.timelines()) {
       long queueEnd = orElse(timeline.scheduledNanos(), timeline.finishedNanos());
       Span queue = child("engine.queue", attempt, timeline.tokenizedNanos());
@@ -265,7 +265,7 @@ final class RequestSpans {
       String replica,
       RequestTimeline timeline,
       @Nullable Phase phase,
-      Story.Engine engine) {
+      PhaseBreakdown.Engine engine) {
     if (phase == null) {
       return;
     }

@@ -5,7 +5,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.slo.Slo;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
@@ -67,7 +67,7 @@ public final class RequestTrace {
 
   private final Labels exemplar;
   private final List<Tried> tries = new ArrayList<>(1);
-  private final Set<KeptFor> reasons = EnumSet.noneOf(KeptFor.class);
+  private final Set<KeepReason> reasons = EnumSet.noneOf(KeepReason.class);
   private TraceDetail detail = TraceDetail.REQUEST;
   private TraceDetail wanted = TraceDetail.REQUEST;
   private @Nullable String conversation;
@@ -147,7 +147,7 @@ public final class RequestTrace {
   }
 
   /** It is to be told in full, if at all. */
-  public void keepFor(KeptFor reason) {
+  public void keepFor(KeepReason reason) {
     reasons.add(reason);
   }
 
@@ -156,7 +156,7 @@ public final class RequestTrace {
     if (!server.isValid() || !levels.chooseExemplar(nowNanos)) {
       return Labels.EMPTY;
     }
-    reasons.add(KeptFor.EXEMPLAR);
+    reasons.add(KeepReason.EXEMPLAR);
     Span.fromContext(parent).setAttribute("switchboard.exemplar", true);
     // The span of one that is made after the fact has another id.
     return sampled
@@ -365,15 +365,15 @@ public final class RequestTrace {
     if (!tells()) {
       return Telling.NOTHING;
     }
-    KeptFor.judge(record, slo, slow, reasons);
+    KeepReason.judge(record, slo, slow, reasons);
     boolean kept =
-        !reasons.isEmpty() && (reasons.contains(KeptFor.EXEMPLAR) || levels.mayKeep(nowNanos));
+        !reasons.isEmpty() && (reasons.contains(KeepReason.EXEMPLAR) || levels.mayKeep(nowNanos));
     if (!live && !reasons.isEmpty()) {
       metrics.traceKept(kept ? reasons.iterator().next().label() : Metrics.LEFT_OUT);
     }
     if (kept) {
       return new Telling(
-          levels.full(wanted, reasons.stream().anyMatch(KeptFor::breach), nowNanos), true);
+          levels.full(wanted, reasons.stream().anyMatch(KeepReason::breach), nowNanos), true);
     }
     if (live) {
       return new Telling(detail, false);
@@ -442,7 +442,8 @@ public final class RequestTrace {
   }
 
   /** Makes every span of a request that is over. */
-  public void finish(FlightRecord record, Story story, Telling telling, Afterwards known) {
+  public void finish(
+      FlightRecord record, PhaseBreakdown breakdown, Telling telling, Afterwards known) {
     if (telling.nothing()) {
       return;
     }
@@ -450,12 +451,12 @@ public final class RequestTrace {
     Context above = root == null ? parent : Context.root().with(root);
     RequestSpans spans =
         new RequestSpans(
-            tracer, above, telling.detail(), record, story, known.stragglers(), known.steps());
+            tracer, above, telling.detail(), record, breakdown, known.stragglers(), known.steps());
     spans.beginning(
-        telling.full() ? reasons.stream().map(KeptFor::label).toList() : List.of(),
-        reasons.stream().anyMatch(KeptFor::breach));
+        telling.full() ? reasons.stream().map(KeepReason::label).toList() : List.of(),
+        reasons.stream().anyMatch(KeepReason::breach));
     for (Tried tried : tries) {
-      finish(tried, record, spans, above, story, known);
+      finish(tried, record, spans, above, breakdown, known);
     }
     if (!live && record.stream() && record.at(Mark.FIRST_TOKEN) != 0) {
       firstToken(above, record.sloClass(), record.at(Mark.ACCEPTED), record.at(Mark.FIRST_TOKEN));
@@ -470,7 +471,7 @@ public final class RequestTrace {
       FlightRecord record,
       RequestSpans spans,
       Context above,
-      Story story,
+      PhaseBreakdown breakdown,
       Afterwards known) {
     Span span = live ? tried.span : remade(tried, record, above);
     Context attempt = live ? tried.context : above.with(span);
@@ -481,8 +482,8 @@ public final class RequestTrace {
     // What a replica was asked for afterwards has each step.
     if (known.answers().get(tried.number) instanceof EngineAnswer.Told told) {
       spans.engine(attempt, tried.replica, told.engine());
-    } else if (served && story.engine() != null) {
-      spans.engine(attempt, tried.replica, story.engine());
+    } else if (served && breakdown.engine() != null) {
+      spans.engine(attempt, tried.replica, breakdown.engine());
     }
     if (served) {
       spans.describe(span);
@@ -523,7 +524,7 @@ public final class RequestTrace {
     root.setAttribute("switchboard.retroactive", true);
     root.setAttribute(
         AttributeKey.stringArrayKey("switchboard.kept_for"),
-        reasons.stream().map(KeptFor::label).toList());
+        reasons.stream().map(KeepReason::label).toList());
     if (!exemplar.isEmpty()) {
       root.setAttribute("switchboard.exemplar", true);
     }

@@ -1,11 +1,11 @@
 package dev.switchboard.gateway.telemetry;
 
-import dev.switchboard.gateway.explain.Charges;
+import dev.switchboard.gateway.explain.BlameShares;
 import dev.switchboard.gateway.explain.Culprit;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
-import dev.switchboard.gateway.flight.Story.Phase;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
+import dev.switchboard.gateway.flight.PhaseBreakdown.Phase;
 import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.slo.SloCause;
@@ -14,7 +14,7 @@ import java.util.List;
 /**
  * What made a request miss an objective, by where its time went.
  *
- * <p>The time that an objective measures is summed by cause, by the same {@link Charges} that
+ * <p>The time that an objective measures is summed by cause, by the same {@link BlameShares} that
  * explain a request. The largest sum but for the request's own work, a prompt that was in no cache
  * left out of that, is to blame where the request would have been in time without it; else what
  * took most of the time is, be it its own prompt.
@@ -39,7 +39,11 @@ public final class SloBlame {
    * @param waitedFor ranks that its workers had named as stragglers, as {@code stage.rank}
    */
   public static SloCause of(
-      Objective objective, FlightRecord record, Story story, Slo slo, List<String> waitedFor) {
+      Objective objective,
+      FlightRecord record,
+      PhaseBreakdown breakdown,
+      Slo slo,
+      List<String> waitedFor) {
     if (objective == Objective.AVAILABILITY && record.outcome() != Outcome.DEADLINE) {
       if (record.outcome() == Outcome.SHED) {
         return SloCause.QUEUE;
@@ -47,7 +51,7 @@ public final class SloBlame {
       return lost(record) ? SloCause.MIGRATION : SloCause.FAILURE;
     }
     SloBlame blame = new SloBlame(objective);
-    Charges.each(record, story, waitedFor, blame::add);
+    BlameShares.each(record, breakdown, waitedFor, blame::add);
     return blame.guilty(NANOS_PER_MS * targetMs(objective, record, slo));
   }
 

@@ -17,7 +17,7 @@ local least = tonumber(ARGV[12]) * 1000000
 local MINUTES = {turns = KEYS[5], clients = KEYS[7], heed = 'minutes'}
 local PLACED = {turns = KEYS[6], clients = KEYS[8], heed = 'places'}
 local HEED = KEYS[9]
--- As gateways do it that hold limits alone (Promises).
+-- As gateways do it that hold limits alone (RetryTurns).
 local MOST_TURNS, GRACE, EARLY, LONGEST, SHARE_OF_NEW, KEPT_MILLIS = 4096, 3000000, 1000, 600, 0.05, 4000000
 
 -- The share of turns that clients came back for of late, and how many nobody came for since somebody did.

@@ -3,8 +3,8 @@ package dev.switchboard.gateway.simulation;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.gateway.flight.Story;
-import dev.switchboard.gateway.flight.Story.Phase;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
+import dev.switchboard.gateway.flight.PhaseBreakdown.Phase;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -179,10 +179,13 @@ class AttributionSimulationTest {
 
   private static String told(LateRequest.Ended ended) {
     List<String> phases = new ArrayList<>();
-    for (Story.Segment segment : ended.story().segments()) {
+    for (PhaseBreakdown.Segment segment : ended.breakdown().segments()) {
       phases.add(segment.phase().label() + " " + ms(segment.nanos()));
     }
-    ended.story().before().forEach((phase, nanos) -> phases.add(phase.label() + " " + ms(nanos)));
+    ended
+        .breakdown()
+        .before()
+        .forEach((phase, nanos) -> phases.add(phase.label() + " " + ms(nanos)));
     return phases.toString();
   }
 }

@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.simulation;
 
-import dev.switchboard.gateway.flight.Story.Phase;
+import dev.switchboard.gateway.flight.PhaseBreakdown.Phase;
 import java.util.EnumSet;
 import java.util.Set;
 

@@ -15,7 +15,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prompt;
 import dev.switchboard.gateway.telemetry.LoopLateness;
@@ -133,11 +133,11 @@ final class LateRequest {
    *
    * @param nanos from the client's first packet to the last byte that it took
    */
-  record Ended(FlightRecord record, Story story, long nanos) {
-    long nanos(Set<Story.Phase> phases) {
+  record Ended(FlightRecord record, PhaseBreakdown breakdown, long nanos) {
+    long nanos(Set<PhaseBreakdown.Phase> phases) {
       long sum = 0;
-      for (Story.Phase phase : phases) {
-        sum += story.nanos(phase) + story.before().getOrDefault(phase, 0L);
+      for (PhaseBreakdown.Phase phase : phases) {
+        sum += breakdown.nanos(phase) + breakdown.before().getOrDefault(phase, 0L);
       }
       return sum;
     }
@@ -204,7 +204,7 @@ final class LateRequest {
     }
     relay(answer);
     FlightRecord record = flight.finish(Outcome.OK, 200, null);
-    return new Ended(record, Story.of(record), now - begun);
+    return new Ended(record, PhaseBreakdown.of(record), now - begun);
   }
 
   private void freeze(long from) {

@@ -4,11 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.FleetListener;
+import dev.switchboard.gateway.fleet.HealthChecks;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
-import dev.switchboard.gateway.fleet.Vigil;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.fleet.WorkerStarter;
 import dev.switchboard.gateway.fleet.WorkersConfig;
@@ -43,7 +43,7 @@ final class SimulatedFleet {
   private final Map<String, SimulatedReplica> engines = new LinkedHashMap<>();
   private final BiConsumer<Replica, ReplicaReport> reports;
   private final Fleet fleet;
-  private final Vigil vigil;
+  private final HealthChecks healthChecks;
 
   /**
    * @param foreign whether they are servers that the gateway does not run
@@ -70,7 +70,7 @@ final class SimulatedFleet {
             SILENT,
             this::start,
             new VirtualExecutor(time));
-    this.vigil = new Vigil(fleet, this::ask);
+    this.healthChecks = new HealthChecks(fleet, this::ask);
     if (foreign) {
       replicas.forEach(SimulatedReplica::boot);
     }
@@ -106,7 +106,7 @@ final class SimulatedFleet {
 
   void start() {
     fleet.start();
-    time.every(vigil.turnMs() * 1_000_000, () -> vigil.turn(time.nowNanos()));
+    time.every(healthChecks.turnMs() * 1_000_000, () -> healthChecks.turn(time.nowNanos()));
   }
 
   SimulatedReplica engine(String id) {
@@ -202,16 +202,19 @@ final class SimulatedFleet {
 
   // ------------------------------------------------------------------ questions
 
-  private void ask(Replica replica, UpstreamAddress address, Vigil.Question question) {
+  private void ask(Replica replica, UpstreamAddress address, HealthChecks.Question question) {
     SimulatedReplica engine = engine(replica.id());
-    double took = QUESTION_MS + (question == Vigil.Question.CANARY ? engine.stepMs() : 0);
+    double took = QUESTION_MS + (question == HealthChecks.Question.CANARY ? engine.stepMs() : 0);
     double limit =
-        question == Vigil.Question.CANARY ? CONFIG.canaryTimeoutMs() : CONFIG.stateTimeoutMs();
+        question == HealthChecks.Question.CANARY
+            ? CONFIG.canaryTimeoutMs()
+            : CONFIG.stateTimeoutMs();
     if (!engine.alive()) {
       time.afterMs(
-          QUESTION_MS, () -> vigil.failed(replica, question, true, () -> "connection refused"));
+          QUESTION_MS,
+          () -> healthChecks.failed(replica, question, true, () -> "connection refused"));
     } else if (took > limit) {
-      time.afterMs(limit, () -> vigil.failed(replica, question, false, () -> "timeout"));
+      time.afterMs(limit, () -> healthChecks.failed(replica, question, false, () -> "timeout"));
     } else {
       time.afterMs(took, () -> answer(replica, engine, question, limit - took));
     }
@@ -219,17 +222,17 @@ final class SimulatedFleet {
 
   /** Who stands still answers when it goes on, if it still may. */
   private void answer(
-      Replica replica, SimulatedReplica engine, Vigil.Question question, double leftMs) {
+      Replica replica, SimulatedReplica engine, HealthChecks.Question question, double leftMs) {
     if (engine.frozen() && leftMs > 0) {
       double wait = Math.min(leftMs, 50);
       time.afterMs(wait, () -> answer(replica, engine, question, leftMs - wait));
     } else if (!engine.alive() || engine.frozen()) {
-      vigil.failed(replica, question, !engine.alive(), () -> "no answer");
-    } else if (question == Vigil.Question.CANARY) {
-      vigil.proven(replica, time.nowNanos());
+      healthChecks.failed(replica, question, !engine.alive(), () -> "no answer");
+    } else if (question == HealthChecks.Question.CANARY) {
+      healthChecks.proven(replica, time.nowNanos());
     } else {
       ReplicaReport report = replica.local() ? report(engine) : ReplicaReport.NONE;
-      vigil.reported(replica, report, time.nowNanos());
+      healthChecks.reported(replica, report, time.nowNanos());
       reports.accept(replica, report);
     }
   }

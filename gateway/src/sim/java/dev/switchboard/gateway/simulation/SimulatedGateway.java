@@ -12,9 +12,9 @@ import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.fleet.Fleet;
-import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.fleet.ServedRequest;
 import dev.switchboard.gateway.http.MigrationConfig;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
@@ -488,7 +488,7 @@ final class SimulatedGateway {
         move = null;
         entry.paused(time.nowNanos() - done.cutNanos);
         if (done.drained) {
-          fleet.verdicts().resumed(done.from, time.nowNanos() - done.cutNanos);
+          fleet.outlierEjection().resumed(done.from, time.nowNanos() - done.cutNanos);
         }
       }
     }
@@ -498,7 +498,7 @@ final class SimulatedGateway {
       Move unfinished = move;
       move = null;
       if (unfinished != null && unfinished.drained) {
-        fleet.verdicts().notResumed(unfinished.from, false);
+        fleet.outlierEjection().notResumed(unfinished.from, false);
       }
       entry.end(end, now);
       Admission.Pass held = pass;
@@ -511,7 +511,7 @@ final class SimulatedGateway {
   }
 
   /** One attempt of a request at a replica. */
-  private final class Attempt implements SimulatedReplica.Listener, Guest {
+  private final class Attempt implements SimulatedReplica.Listener, ServedRequest {
     private final Course course;
     private final Replica replica;
     private final int incarnation;
@@ -664,9 +664,9 @@ final class SimulatedGateway {
     private void judge(Replica.Ticket there, Drain.Departure how, long now) {
       boolean timed = streams && !goesOn;
       switch (how) {
-        case FINISHED -> fleet.verdicts().served(there, timed ? firstToken() : null, now);
-        case FAILED -> fleet.verdicts().failed(there, "it broke", now);
-        case MOVED, RESTARTED, ABANDONED -> fleet.verdicts().left(there);
+        case FINISHED -> fleet.outlierEjection().served(there, timed ? firstToken() : null, now);
+        case FAILED -> fleet.outlierEjection().failed(there, "it broke", now);
+        case MOVED, RESTARTED, ABANDONED -> fleet.outlierEjection().left(there);
       }
     }
 

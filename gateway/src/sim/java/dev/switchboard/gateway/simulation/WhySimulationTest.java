@@ -93,7 +93,7 @@ class WhySimulationTest {
           SloBlame.of(
               Objective.DEADLINE,
               ended.record(),
-              ended.story(),
+              ended.breakdown(),
               new Slo("late", 0, 0, deadlineMs, 0),
               List.of());
       right += found == OBJECTIVES.get(culprit) ? 1 : 0;

@@ -3,7 +3,7 @@ package dev.switchboard.gateway.admission;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.gateway.routing.Promise;
+import dev.switchboard.gateway.routing.LatencyTarget;
 import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +44,7 @@ class AdmissionFaultTest {
         }
 
         @Override
-        public int rooms(Promise promise, double promptTokens, long nowNanos) {
+        public int rooms(LatencyTarget promise, double promptTokens, long nowNanos) {
           return faults.step(() -> 1);
         }
       };

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
-import dev.switchboard.gateway.routing.Promise;
+import dev.switchboard.gateway.routing.LatencyTarget;
 import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -58,7 +58,7 @@ class AdmissionQueueTest {
       }
 
       @Override
-      public int rooms(Promise promise, double promptTokens, long nowNanos) {
+      public int rooms(LatencyTarget promise, double promptTokens, long nowNanos) {
         return rooms;
       }
     };

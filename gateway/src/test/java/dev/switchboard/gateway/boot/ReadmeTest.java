@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import java.io.IOException;
@@ -92,8 +92,8 @@ class ReadmeTest {
   @Test
   void everyPhaseIsNamed() {
     Set<String> phases =
-        Arrays.stream(Story.Phase.values())
-            .map(Story.Phase::label)
+        Arrays.stream(PhaseBreakdown.Phase.values())
+            .map(PhaseBreakdown.Phase::label)
             .filter(label -> !label.startsWith("decode_"))
             .collect(Collectors.toSet());
 

@@ -16,7 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The rules of Grafana's dashboard linter, each by its name, and four of the house. Every one
+ * The rules of Grafana's dashboard linter, each by its name, and four of this project. Every one
  * carries a way to break it, so that a test can see it find what it is there for. That expressions
  * parse is what Prometheus itself says, in the tests that run it; here only their selectors are
  * looked at.
@@ -137,7 +137,7 @@ enum LintRule {
           dashboard.json().path("editable").asBoolean(true) ? List.of("editable") : List.of(),
       dashboard -> dashboard.put("editable", true)),
 
-  /** Of the house: from a point to its traces, and to what the admin API says. */
+  /** Of this project: from a point to its traces, and to what the admin API says. */
   HOUSE_DATA_LINKS(
       dashboard ->
           panels(
@@ -149,7 +149,9 @@ enum LintRule {
               }),
       dashboard -> links(dashboard).remove(1)),
 
-  /** Of the house: nothing stands at the roots of the APIs, nor under a label that is not there. */
+  /**
+   * Of this project: nothing stands at the roots of the APIs, nor under a label that is not there.
+   */
   HOUSE_DATA_LINKS_ANSWER(
       dashboard ->
           panels(
@@ -159,7 +161,7 @@ enum LintRule {
                       .allMatch(link -> link.toTraces() || link.toAdmin())),
       dashboard -> links(dashboard).addObject().put("url", "${admin}/admin/v1")),
 
-  /** Of the house: a histogram asks for the requests that it counts. */
+  /** Of this project: a histogram asks for the requests that it counts. */
   HOUSE_EXEMPLARS(
       dashboard ->
           targets(
@@ -169,11 +171,11 @@ enum LintRule {
                       || target.path("exemplar").asBoolean()),
       dashboard -> target(dashboard).put("expr", "switchboard_ttft_seconds_bucket")),
 
-  /** Of the house: panels lie apart and inside, and have numbers and titles of their own. */
+  /** Of this project: panels lie apart and inside, and have numbers and titles of their own. */
   HOUSE_PLACES(
       LintRule::crowded, dashboard -> ((ObjectNode) panel(dashboard).path("gridPos")).put("w", 13)),
 
-  /** Of the house: what one looks through while something is broken. */
+  /** Of this project: what one looks through while something is broken. */
   HOUSE_FEW(
       dashboard ->
           dashboard.panels().stream()
@@ -188,8 +190,8 @@ enum LintRule {
       }),
 
   /**
-   * Of the house: thresholds of one step are a colour that never changes, those of a graph are to
-   * be seen in it, and a number without any says nothing about itself.
+   * Of this project: thresholds of one step are a colour that never changes, those of a graph are
+   * to be seen in it, and a number without any says nothing about itself.
    */
   HOUSE_THRESHOLDS(
       dashboard -> panels(dashboard, LintRule::thresholds),
@@ -200,7 +202,7 @@ enum LintRule {
               .addObject()
               .put("color", "green")),
 
-  /** Of the house: a series for each replica or rank is a row of a table, which may be long. */
+  /** Of this project: a series for each replica or rank is a row of a table, which may be long. */
   HOUSE_LEGENDS(
       dashboard ->
           panels(
@@ -216,7 +218,9 @@ enum LintRule {
         panel(dashboard).putObject("options");
       }),
 
-  /** Of the house: what the gateway tells is shown beside the drains and restarts of the time. */
+  /**
+   * Of this project: what the gateway tells is shown beside the drains and restarts of the time.
+   */
   HOUSE_ANNOTATIONS(
       dashboard ->
           dashboard.file().equals("gpu.json")

@@ -8,12 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.FleetListener;
+import dev.switchboard.gateway.fleet.HealthChecks;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
-import dev.switchboard.gateway.fleet.Vigil;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -48,7 +48,8 @@ class DrillsTest {
   private CompletableFuture<Void> answer = CompletableFuture.completedFuture(null);
   private final Fleet fleet = fleet(clock);
   private final Replica replica = fleet.replicas().getFirst();
-  private final Vigil vigil = new Vigil(fleet, (asked, address, question) -> {});
+  private final HealthChecks healthChecks =
+      new HealthChecks(fleet, (asked, address, question) -> {});
   private final Drills drills = drills(true);
 
   private static Fleet fleet(NanoClock clock) {
@@ -112,7 +113,7 @@ class DrillsTest {
 
   @BeforeEach
   void ready() {
-    vigil.proven(replica, clock.epochNanos());
+    healthChecks.proven(replica, clock.epochNanos());
     fleet.onStateChange((changed, from, to) -> drills.changed(changed, to));
   }
 
@@ -140,15 +141,15 @@ class DrillsTest {
 
   private void eject() {
     for (int i = 0; i < WorkersConfig.DEFAULTS.ejectAfter(); i++) {
-      vigil.failed(replica, Vigil.Question.CANARY, false, () -> "canary");
+      healthChecks.failed(replica, HealthChecks.Question.CANARY, false, () -> "canary");
     }
     assertEquals(ReplicaState.EJECTED, replica.state());
   }
 
   private void comeBack() {
     nowMs += 600_000;
-    vigil.reported(replica, report(false), clock.epochNanos());
-    vigil.proven(replica, clock.epochNanos());
+    healthChecks.reported(replica, report(false), clock.epochNanos());
+    healthChecks.proven(replica, clock.epochNanos());
     assertEquals(ReplicaState.READY, replica.state());
   }
 
@@ -262,9 +263,9 @@ class DrillsTest {
   @Test
   void theRankThatIsNamedIsSeen() {
     begun(slowRank(500));
-    vigil.reported(replica, report(false), clock.epochNanos());
+    healthChecks.reported(replica, report(false), clock.epochNanos());
     after(100);
-    vigil.reported(replica, report(true), clock.epochNanos());
+    healthChecks.reported(replica, report(true), clock.epochNanos());
     after(50);
 
     assertEquals(150L, last().namedAfterMs());
@@ -378,7 +379,7 @@ class DrillsTest {
 
     ApiError disabled = refusal(() -> drills(false).begin(replica, slowRank(500)));
     ApiError elsewhere = refusal(() -> drills.begin(replica, kill));
-    vigil.reported(replica, report(false), clock.epochNanos());
+    healthChecks.reported(replica, report(false), clock.epochNanos());
     DrillPlan third = DrillPlan.of("hang-rank", 500, 0, 2, null, null, MOST_MS);
     ApiError noSuchRank = refusal(() -> drills.begin(replica, third));
     eject();

@@ -22,9 +22,9 @@ class FleetFoundTest {
   private static final long A_TICK = 20;
 
   private final FleetByHand hand = new FleetByHand(List.of(), List.of());
-  private final List<Guest.Leave> asked = new ArrayList<>();
-  private final Guest guest =
-      new Guest() {
+  private final List<ServedRequest.Leave> asked = new ArrayList<>();
+  private final ServedRequest guest =
+      new ServedRequest() {
         @Override
         public void leave(Leave why) {
           asked.add(why);
@@ -34,18 +34,18 @@ class FleetFoundTest {
         public void tell(Consumer<StreamState> to) {}
       };
 
-  private static Found found(String pod, Found.Orders orders) {
+  private static DiscoveredServer found(String pod, DiscoveredServer.Orders orders) {
     UpstreamSpec spec =
         UpstreamSpec.of(URI.create("http://10.0.0.1:8000"), List.of("m"), true, null);
-    return new Found(
+    return new DiscoveredServer(
         spec,
         "m",
         UpstreamAccess.of(spec, "m", "x", Instant.EPOCH),
-        new Found.Pod("default", pod, pod + "-uid", "n", "z"),
+        new DiscoveredServer.Pod("default", pod, pod + "-uid", "n", "z"),
         orders);
   }
 
-  private FleetChange take(Found... found) {
+  private FleetChange take(DiscoveredServer... found) {
     FleetPlan plan =
         FleetPlan.of(
             FleetByHand.WORKERS, Circuit.Config.DEFAULTS, List.of(), List.of(), Instant.EPOCH);
@@ -53,7 +53,7 @@ class FleetFoundTest {
   }
 
   private Replica ready(String pod) {
-    take(found(pod, Found.SERVE));
+    take(found(pod, DiscoveredServer.SERVE));
     return hand.ready("u0");
   }
 
@@ -72,14 +72,14 @@ class FleetFoundTest {
     Replica.Ticket ticket = replica.open(guest, hand.nowNanos());
     assertNotNull(ticket);
 
-    take(found("a", new Found.Leave("pod a ends", 5000)));
+    take(found("a", new DiscoveredServer.Leave("pod a ends", 5000)));
     hand.pass(A_TICK);
     assertEquals(ReplicaState.DRAINING, replica.state());
     assertEquals("pod a ends", replica.reason());
     hand.pass(4900);
     assertEquals(List.of(), asked);
     hand.pass(200);
-    assertEquals(List.of(Guest.Leave.DRAINED), asked);
+    assertEquals(List.of(ServedRequest.Leave.DRAINED), asked);
 
     ticket.close(Drain.Departure.FINISHED);
     hand.pass(A_TICK);
@@ -91,21 +91,21 @@ class FleetFoundTest {
   void oneThatVanishesMeanwhileIsNotWaitedFor() {
     Replica replica = ready("a");
     assertNotNull(replica.open(guest, hand.nowNanos()));
-    take(found("a", new Found.Leave("pod a ends", 60_000)));
+    take(found("a", new DiscoveredServer.Leave("pod a ends", 60_000)));
     hand.pass(A_TICK);
     assertEquals(List.of(), asked);
 
     take();
     hand.pass(A_TICK);
 
-    assertEquals(List.of(Guest.Leave.DRAINED), asked);
+    assertEquals(List.of(ServedRequest.Leave.DRAINED), asked);
   }
 
   @Test
   void anotherPodAtTheSameAddressIsAnotherReplica() {
     Replica first = ready("a");
 
-    FleetChange change = take(found("b", Found.SERVE));
+    FleetChange change = take(found("b", DiscoveredServer.SERVE));
 
     assertEquals(List.of("u1"), change.added());
     assertEquals(List.of("u0"), change.removed());
@@ -117,24 +117,24 @@ class FleetFoundTest {
     Replica replica = ready("a");
     assertNotNull(replica.open(guest, hand.nowNanos()));
 
-    take(found("a", new Found.Stay("not ready", null, 0)));
+    take(found("a", new DiscoveredServer.Stay("not ready", null, 0)));
     assertEquals(ReplicaState.CORDONED, replica.state());
     assertEquals("not ready", replica.reason());
     assertFalse(replica.cordoned());
     assertFalse(hand.fleet().commands().uncordon(replica));
     assertEquals(List.of(), asked);
 
-    take(found("a", Found.SERVE));
+    take(found("a", DiscoveredServer.SERVE));
     assertEquals(ReplicaState.READY, replica.state());
   }
 
   @Test
   void whatAnOperatorCordonedStaysSoWhenItIsReadyAgain() {
     Replica replica = ready("a");
-    take(found("a", new Found.Stay("not ready", null, 0)));
+    take(found("a", new DiscoveredServer.Stay("not ready", null, 0)));
     replica.cordoned(true);
 
-    take(found("a", Found.SERVE));
+    take(found("a", DiscoveredServer.SERVE));
     assertEquals(ReplicaState.CORDONED, replica.state());
 
     assertTrue(hand.fleet().commands().uncordon(replica));
@@ -143,7 +143,7 @@ class FleetFoundTest {
 
   @Test
   void oneThatIsFoundHeldDoesNotServeWhenItIsProven() {
-    take(found("a", new Found.Stay("not ready", null, 0)));
+    take(found("a", new DiscoveredServer.Stay("not ready", null, 0)));
 
     assertEquals(ReplicaState.CORDONED, hand.ready("u0").state());
   }
@@ -151,12 +151,12 @@ class FleetFoundTest {
   @Test
   void oneThatIsToBeDrainedComesBackByTheCanary() {
     Replica replica = ready("a");
-    take(found("a", new Found.Stay(null, "annotation", 0)));
+    take(found("a", new DiscoveredServer.Stay(null, "annotation", 0)));
     hand.pass(A_TICK);
     assertEquals(ReplicaState.DRAINED, replica.state());
     assertEquals("empty", replica.reason());
 
-    take(found("a", Found.SERVE));
+    take(found("a", DiscoveredServer.SERVE));
     assertEquals(ReplicaState.WARMING, replica.state());
   }
 

@@ -31,8 +31,8 @@ class FleetReloadTest {
   private static final long A_TICK = 20;
 
   /** A request that stays wherever it is. */
-  private static final Guest GUEST =
-      new Guest() {
+  private static final ServedRequest GUEST =
+      new ServedRequest() {
         @Override
         public void leave(Leave why) {}
 

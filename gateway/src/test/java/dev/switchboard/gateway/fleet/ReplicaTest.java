@@ -18,7 +18,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.StreamState;
-import dev.switchboard.gateway.routing.Peers;
+import dev.switchboard.gateway.routing.SharedCostModel;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.Circuit;
 import io.prometheus.metrics.model.snapshots.CounterSnapshot;
@@ -64,9 +64,9 @@ class ReplicaTest {
           entry(STOPPED, List.of(STOPPED)));
 
   private final List<String> edges = new ArrayList<>();
-  private final List<Guest.Leave> told = new ArrayList<>();
-  private final Guest guest =
-      new Guest() {
+  private final List<ServedRequest.Leave> told = new ArrayList<>();
+  private final ServedRequest guest =
+      new ServedRequest() {
         @Override
         public void leave(Leave why) {
           told.add(why);
@@ -81,7 +81,7 @@ class ReplicaTest {
           "m",
           true,
           UpstreamAccess.LOCAL,
-          new Peers(),
+          new SharedCostModel(),
           Circuit.Config.DEFAULTS,
           () -> 0,
           (which, from, to) -> edges.add(from + ">" + to));
@@ -133,7 +133,7 @@ class ReplicaTest {
             "m",
             true,
             UpstreamAccess.LOCAL,
-            new Peers(),
+            new SharedCostModel(),
             Circuit.Config.DEFAULTS,
             () -> 0,
             (which, from, to) ->
@@ -162,7 +162,7 @@ class ReplicaTest {
 
     assertEquals(Set.of(7L), replica.sent());
     replica.lost(List.of(7L));
-    assertEquals(List.of(Guest.Leave.LOST), told);
+    assertEquals(List.of(ServedRequest.Leave.LOST), told);
     sent.close(Drain.Departure.FINISHED);
     waiting.close(Drain.Departure.FINISHED);
     assertEquals(Set.of(), replica.sent());
@@ -212,7 +212,7 @@ class ReplicaTest {
 
     replica.processExited("killed");
 
-    assertEquals(List.of(Guest.Leave.GONE), told);
+    assertEquals(List.of(ServedRequest.Leave.GONE), told);
     assertEquals(ReplicaState.RESTARTING, replica.state());
     assertFalse(replica.view(0).routable());
   }
@@ -249,9 +249,9 @@ class ReplicaTest {
   @Test
   void requestsAreAskedInTheOrderInWhichTheyCame() {
     ready();
-    List<Guest> came = new ArrayList<>();
+    List<ServedRequest> came = new ArrayList<>();
     for (int i = 0; i < 100; i++) {
-      Guest next = another();
+      ServedRequest next = another();
       came.add(next);
       Replica.Ticket ticket = Objects.requireNonNull(replica.open(next, 0));
       if (i % 7 == 0) {
@@ -260,14 +260,14 @@ class ReplicaTest {
       }
     }
 
-    List<Guest> asked = new ArrayList<>();
+    List<ServedRequest> asked = new ArrayList<>();
     replica.guests(asked::add);
 
     assertEquals(came, asked);
   }
 
-  private static Guest another() {
-    return new Guest() {
+  private static ServedRequest another() {
+    return new ServedRequest() {
       @Override
       public void leave(Leave why) {}
 

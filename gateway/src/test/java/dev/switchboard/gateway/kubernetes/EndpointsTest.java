@@ -23,11 +23,11 @@ class EndpointsTest {
         "{\"model\":\"m\"," + members.replace('\'', '"') + "}", ModelSource.class);
   }
 
-  private static <T extends Wire.Watched> List<T> read(Class<T> type, String items)
+  private static <T extends ApiObjects.Watched> List<T> read(Class<T> type, String items)
       throws Exception {
     String list = "{'metadata':{'resourceVersion':'1'},'items':[" + items + "]}";
     return Objects.requireNonNull(
-        Wire.page(list.replace('\'', '"').getBytes(StandardCharsets.UTF_8), type).items());
+        ApiObjects.page(list.replace('\'', '"').getBytes(StandardCharsets.UTF_8), type).items());
   }
 
   private static String slice(String name, int revision, String family, String more) {
@@ -38,14 +38,14 @@ class EndpointsTest {
 
   private static String at(String pod, String address, String conditions) {
     return ("{'addresses':['%s','10.9.9.9'],'conditions':{%s},'targetRef':{'kind':'Pod','name':'%s',"
-            + "'namespace':'d','uid':'%s-uid'},'zone':'z','nodeName':'n','hints':{}}")
+                + "'namespace':'d','uid':'%s-uid'},'zone':'z','nodeName':'n','hints':{}}")
         .formatted(address, conditions, pod, pod);
   }
 
   private static final String PORTS = "'ports':[{'name':'http','port':8000,'protocol':'TCP'}]";
 
   private static Endpoints.Known slices(ModelSource source, String... slices) throws Exception {
-    return Endpoints.ofSlices(read(Wire.Slice.class, String.join(",", slices)), source, "d");
+    return Endpoints.ofSlices(read(ApiObjects.Slice.class, String.join(",", slices)), source, "d");
   }
 
   @Test
@@ -170,7 +170,7 @@ class EndpointsTest {
   private static Endpoint pods(String members, String meta, String phase, String ready)
       throws Exception {
     return Endpoints.ofPods(
-            read(Wire.Pod.class, POD.formatted(meta, phase, "10.0.0.1", ready)),
+            read(ApiObjects.Pod.class, POD.formatted(meta, phase, "10.0.0.1", ready)),
             source(members),
             List.of())
         .endpoints()
@@ -179,7 +179,8 @@ class EndpointsTest {
 
   @Test
   void aPoolWithSeveralPortsMakesAnEndpointOfEach() throws Exception {
-    List<Wire.Pod> pods = read(Wire.Pod.class, POD.formatted("", "Running", "10.0.0.1", "True"));
+    List<ApiObjects.Pod> pods =
+        read(ApiObjects.Pod.class, POD.formatted("", "Running", "10.0.0.1", "True"));
 
     Endpoints.Known known =
         Endpoints.ofPods(pods, source("'inference-pool':'x'"), List.of(8000, 8001));
@@ -191,7 +192,8 @@ class EndpointsTest {
   @Test
   void aPodThatHasEndedOrHasNoAddressIsNoEndpoint() throws Exception {
     for (String[] each : new String[][] {{"Failed", "10.0.0.1"}, {"Pending", ""}}) {
-      List<Wire.Pod> pods = read(Wire.Pod.class, POD.formatted("", each[0], each[1], "True"));
+      List<ApiObjects.Pod> pods =
+          read(ApiObjects.Pod.class, POD.formatted("", each[0], each[1], "True"));
 
       assertEquals(
           List.of(),

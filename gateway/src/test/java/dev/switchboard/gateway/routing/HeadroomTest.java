@@ -20,7 +20,7 @@ class HeadroomTest {
   }
 
   private static int rooms(double ttftMs, double tpotMs, ReplicaView... replicas) {
-    return Headroom.rooms(List.of(replicas), new Promise(ttftMs, tpotMs), 0, NOW);
+    return Headroom.rooms(List.of(replicas), new LatencyTarget(ttftMs, tpotMs), 0, NOW);
   }
 
   @Test
@@ -60,8 +60,8 @@ class HeadroomTest {
     List<ReplicaView> replicas = List.of(replica(1, 0, 0, RATES));
     double likelyMs = 55 * Math.exp(0.1 * Prediction.TWO_OF_THREE);
 
-    assertEquals(1, Headroom.rooms(replicas, new Promise(likelyMs - 0.1, NOTHING), 100, NOW));
-    assertEquals(0, Headroom.rooms(replicas, new Promise(likelyMs + 0.1, NOTHING), 100, NOW));
+    assertEquals(1, Headroom.rooms(replicas, new LatencyTarget(likelyMs - 0.1, NOTHING), 100, NOW));
+    assertEquals(0, Headroom.rooms(replicas, new LatencyTarget(likelyMs + 0.1, NOTHING), 100, NOW));
   }
 
   /** Its steps scatter by half, and prompts between them double them. */
@@ -82,13 +82,13 @@ class HeadroomTest {
     ReplicaView gone = replica(0, 0, 0, quick).withState("DRAINING");
     ReplicaView unknown = replica(0, 0, 0, Rates.UNKNOWN);
 
-    Promise one = Headroom.alone(List.of(unknown, known, gone), 100, NOW);
-    Promise two = Headroom.alone(List.of(known, replica(0, 0, 0, quick)), 100, NOW);
+    LatencyTarget one = Headroom.alone(List.of(unknown, known, gone), 100, NOW);
+    LatencyTarget two = Headroom.alone(List.of(known, replica(0, 0, 0, quick)), 100, NOW);
 
     assertEquals(55 * Math.exp(0.1 * Prediction.TWO_OF_THREE), one.ttftMs(), 1e-9);
     assertEquals(12, one.tpotMs(), 1e-9);
-    assertEquals(new Promise(11, 6), two);
-    assertEquals(Promise.NONE, Headroom.alone(List.of(unknown, gone), 100, NOW));
+    assertEquals(new LatencyTarget(11, 6), two);
+    assertEquals(LatencyTarget.NONE, Headroom.alone(List.of(unknown, gone), 100, NOW));
   }
 
   @Test

@@ -318,7 +318,7 @@ class PoliciesTest {
   @Test
   void anIdleReplicaThatNothingIsKnownOfComesBeforeABusyOneThatIs() {
     for (int seed = 0; seed < 300; seed++) {
-      Peers peers = new Peers();
+      SharedCostModel peers = new SharedCostModel();
       Workload known = new Workload(peers);
       Workload unknown = new Workload(peers);
       Random random = new Random(seed);

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class PredictorTest {
   private static final long SECOND = 1_000_000_000L;
 
-  private final Peers peers = new Peers();
+  private final SharedCostModel peers = new SharedCostModel();
   private final Random random = new Random(7);
   private long now = SECOND;
 

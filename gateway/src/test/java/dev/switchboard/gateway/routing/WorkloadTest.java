@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class WorkloadTest {
   private static final long MS = 1_000_000L;
 
-  private final Peers peers = new Peers();
+  private final SharedCostModel peers = new SharedCostModel();
   private final Workload workload = new Workload(peers);
   private final List<Times> observed = new ArrayList<>();
 

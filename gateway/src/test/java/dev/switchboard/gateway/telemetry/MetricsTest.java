@@ -17,8 +17,8 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.flight.RequestParameters;
-import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.flight.Waits;
 import dev.switchboard.gateway.routing.Decision;
@@ -125,13 +125,13 @@ class MetricsTest {
     metrics.decided(Decision.of("slo", model, null, List.of()));
     metrics.refused("other", Outcome.NOT_FOUND);
     FlightRecord record = record(model, endpoint, Outcome.OK, 40, 1000);
-    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY, List.of());
+    metrics.finished(record, PhaseBreakdown.of(record), SLO, Labels.EMPTY, List.of());
   }
 
   @Test
   void everyLatencyCarriesTheTraceOfItsRequest() throws IOException {
     FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
-    metrics.finished(record, Story.of(record), SLO, TRACE, List.of());
+    metrics.finished(record, PhaseBreakdown.of(record), SLO, TRACE, List.of());
     metrics.itl("m", "interactive", TRACE).accept(0.002);
     metrics.moved("m", MoveCause.DIED, 0.02, TRACE);
     metrics.predicted("m", new Prediction(30, 40, 5, 6, 20), 40, 5, 3, TRACE);
@@ -169,7 +169,7 @@ class MetricsTest {
   @Test
   void withoutATraceThereIsNoExemplar() throws IOException {
     FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
-    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY, List.of());
+    metrics.finished(record, PhaseBreakdown.of(record), SLO, Labels.EMPTY, List.of());
 
     assertFalse(openMetrics().contains("# {"));
   }
@@ -381,7 +381,7 @@ class MetricsTest {
   }
 
   private void finish(FlightRecord record) {
-    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY, List.of());
+    metrics.finished(record, PhaseBreakdown.of(record), SLO, Labels.EMPTY, List.of());
   }
 
   private double kept(String objective, String result) {

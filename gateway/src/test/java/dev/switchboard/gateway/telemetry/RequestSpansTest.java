@@ -7,7 +7,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.Rates;
@@ -49,11 +49,11 @@ class RequestSpansTest {
             Context.root(),
             TraceDetail.RANKS,
             record,
-            Story.of(record),
+            PhaseBreakdown.of(record),
             STRAGGLERS,
             new StepSpans(tracer));
     spans.beginning(List.of("slow", "asked"), true);
-    spans.engine(Context.root(), "w0", Objects.requireNonNull(Story.of(record).engine()));
+    spans.engine(Context.root(), "w0", Objects.requireNonNull(PhaseBreakdown.of(record).engine()));
   }
 
   @Test

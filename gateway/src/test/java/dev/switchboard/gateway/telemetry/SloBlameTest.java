@@ -8,7 +8,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.slo.Objective;
@@ -126,7 +126,7 @@ class SloBlameTest {
   }
 
   private static SloCause of(Objective objective, FlightRecord record) {
-    return SloBlame.of(objective, record, Story.of(record), SLO, List.of());
+    return SloBlame.of(objective, record, PhaseBreakdown.of(record), SLO, List.of());
   }
 
   /** What a first token is late for: milliseconds in a queue, waiting in prefill, and its work. */

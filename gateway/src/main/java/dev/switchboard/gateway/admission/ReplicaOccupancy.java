@@ -1,0 +1,141 @@
+package dev.switchboard.gateway.admission;
+
+import dev.switchboard.gateway.admission.AdmissionQueue.Entry;
+
+/**
+ * A replica: what it takes, and what it has. A request counts once for each of its answers.
+ *
+ * <p>A replica that preempts serves people first, whatever it has of batches: its batch makes room
+ * at its next step. So what it takes of people is learned and counted without the lowest band,
+ * whose times say how long it waits behind them.
+ */
+final class ReplicaOccupancy {
+  private final ReplicaLimits all;
+  private final ReplicaLimits people;
+  int most = Integer.MAX_VALUE;
+  boolean ready;
+  boolean preempts;
+  int running;
+  int unanswered;
+
+  /** Of the lowest band among those that run, and among those without a token. */
+  private int yielding;
+
+  private int yieldingUnanswered;
+
+  ReplicaOccupancy(AdmissionConfig config) {
+    this.all = new ReplicaLimits(config);
+    this.people = new ReplicaLimits(config);
+  }
+
+  void learnAnew(AdmissionConfig config) {
+    all.learnAnew(config);
+    people.learnAnew(config);
+  }
+
+  /** A request came; its first token is heard of where it streams. */
+  void takes(Entry entry, boolean streams) {
+    int places = entry.places();
+    running += places;
+    unanswered += streams ? places : 0;
+    if (entry.yields()) {
+      yielding += places;
+      yieldingUnanswered += streams ? places : 0;
+    }
+  }
+
+  /** One left. */
+  void loses(Entry entry) {
+    running -= entry.places();
+    yielding -= entry.yields() ? entry.places() : 0;
+  }
+
+  /** One of those that had no token has one, or left. */
+  void answered(Entry entry) {
+    unanswered -= entry.places();
+    yieldingUnanswered -= entry.yields() ? entry.places() : 0;
+  }
+
+  /** Of people. */
+  int unansweredPeople() {
+    return unanswered - yieldingUnanswered;
+  }
+
+  /** Requests that take a place from others like this. */
+  int held(boolean yields) {
+    return yields || !preempts ? running : running - yielding;
+  }
+
+  private int heldUnanswered(boolean yields) {
+    return yields || !preempts ? unanswered : unansweredPeople();
+  }
+
+  private ReplicaLimits limits(boolean yields) {
+    return yields || !preempts ? all : people;
+  }
+
+  /**
+   * Requests that it takes beside those it has before they queue there; less than 0 where they
+   * queue already, since routing may know why.
+   *
+   * @param yields of the lowest band
+   */
+  int free(boolean yields) {
+    ReplicaLimits limits = limits(yields);
+    int learned = limits.requests().limit() - held(yields);
+    int first = limits.firstTokens().limit() - heldUnanswered(yields);
+    return Math.min(Math.min(most - running, learned), first);
+  }
+
+  /** Requests that it takes, with a token or without. */
+  int places() {
+    return Math.min(most, all.requests().limit());
+  }
+
+  /** Those of them that may be without a token. */
+  int firstPlaces() {
+    return Math.min(places(), all.firstTokens().limit());
+  }
+
+  /** Whether all its places are taken, or nearly. */
+  boolean nearlyFull(boolean yields) {
+    return held(yields) >= ReplicaLimits.NEARLY * limits(yields).requests().limit();
+  }
+
+  /**
+   * A first token came.
+   *
+   * @param tight it took nearly all the time that its request had
+   * @param wanted whether others want its place
+   */
+  void firstToken(Entry entry, long nanos, long now, boolean tight, boolean wanted) {
+    int tokens = entry.demand.promptTokens();
+    all.firstToken(tokens, nanos, now, tight, unanswered, running, wanted);
+    if (!entry.yields()) {
+      int without = unansweredPeople();
+      people.firstToken(tokens, nanos, now, tight, without, running - yielding, wanted);
+    }
+  }
+
+  /** A whole answer came at once. */
+  void wholeAnswer(Entry entry, long tokens, long nanos, long now, boolean wanted) {
+    all.requests().wholeAnswer(tokens, nanos, now, wanted || nearlyFull(true));
+    if (!entry.yields()) {
+      people.requests().wholeAnswer(tokens, nanos, now, wanted || nearlyFull(false));
+    }
+  }
+
+  /** It reports so many that wait there. */
+  void reported(int waiting) {
+    all.requests().reported(waiting);
+    if (yielding == 0) {
+      people.requests().reported(waiting);
+    }
+  }
+
+  /** It said that it has enough. */
+  void refused() {
+    all.requests().refused();
+    people.requests().refused();
+  }
+}

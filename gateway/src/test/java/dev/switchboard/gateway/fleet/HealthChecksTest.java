@@ -1,0 +1,122 @@
+package dev.switchboard.gateway.fleet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What workers' silence means, by a clock of the test's own. */
+class HealthChecksTest {
+  private static final int PATIENCE_MS = 1500;
+
+  private final FleetByHand hand =
+      new FleetByHand(List.of(FleetByHand.model("m.gguf", 2, 0)), List.of());
+  private final Replica first = hand.ready("w0");
+  private final Replica second = hand.ready("w1");
+  private final List<Replica> silent = new ArrayList<>();
+  private final List<Replica> owing = new ArrayList<>();
+  private final HealthChecks healthChecks =
+      new HealthChecks(hand.fleet(), (asked, address, question) -> hears(asked));
+
+  private void hears(Replica asked) {
+    if (silent.contains(asked)) {
+      owing.add(asked);
+    } else {
+      healthChecks.reported(asked, ReplicaReport.NONE, hand.nowNanos());
+    }
+  }
+
+  private void falls(Replica replica) {
+    silent.add(replica);
+  }
+
+  /** It answers what it owes, too. */
+  private void speaks(Replica replica) {
+    silent.remove(replica);
+    if (owing.remove(replica)) {
+      hears(replica);
+    }
+  }
+
+  private void pass(int millis) {
+    for (int at = 0; at < millis; at += 100) {
+      hand.pass(100);
+      healthChecks.turn(hand.nowNanos());
+    }
+  }
+
+  private List<ReplicaState> states() {
+    return List.of(first.state(), second.state());
+  }
+
+  @Test
+  void whoseFailureCannotBeSaidIsAskedAgain() {
+    List<Replica> asked = new ArrayList<>();
+    HealthChecks asking =
+        new HealthChecks(hand.fleet(), (replica, address, question) -> asked.add(replica));
+    asking.turn(hand.nowNanos());
+    int once = asked.size();
+
+    for (Replica replica : List.copyOf(asked)) {
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              asking.failed(
+                  replica, HealthChecks.Question.STATE, false, HealthChecksTest::noWords));
+    }
+    hand.pass(1000);
+    asking.turn(hand.nowNanos());
+
+    assertTrue(once > 0);
+    assertEquals(2 * once, asked.size());
+  }
+
+  private static String noWords() {
+    throw new IllegalStateException("no words");
+  }
+
+  @Test
+  void whereOneOfTwoSaysNothingItIsLeft() {
+    pass(1000);
+    falls(first);
+    pass(PATIENCE_MS - 100);
+    List<ReplicaState> before = states();
+    pass(1000);
+
+    assertEquals(List.of(ReplicaState.READY, ReplicaState.READY), before);
+    assertEquals(List.of(ReplicaState.EJECTED, ReplicaState.READY), states());
+  }
+
+  @Test
+  void whereBothSayNothingTheyStayThoughOneIsEarlierThanTheOther() {
+    pass(1000);
+    falls(first);
+    pass(PATIENCE_MS / 3);
+    falls(second);
+    pass(2 * PATIENCE_MS);
+    List<ReplicaState> together = states();
+    speaks(first);
+    speaks(second);
+    pass(1000);
+    List<ReplicaState> again = states();
+    falls(second);
+    pass(PATIENCE_MS + 1000);
+
+    assertEquals(List.of(ReplicaState.READY, ReplicaState.READY), together);
+    assertEquals(together, again);
+    assertEquals(List.of(ReplicaState.READY, ReplicaState.EJECTED), states());
+  }
+
+  @Test
+  void whereBothSayNothingForLongBothAreLeft() {
+    pass(1000);
+    falls(first);
+    falls(second);
+    pass(UnresponsiveCheck.LONG * PATIENCE_MS + 1000);
+
+    assertEquals(List.of(ReplicaState.EJECTED, ReplicaState.EJECTED), states());
+  }
+}
