@@ -33,7 +33,7 @@ enum class Outcome : std::int32_t {
 inline constexpr std::int32_t kErrorMemory = 2;
 
 struct DeviceInfo {
-  char name[128];
+  char name[256];
   char pci[16];
   std::int32_t major;  // compute capability
   std::int32_t minor;
