@@ -457,8 +457,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   /** Ends the process, from a thread of its own: the shutdown hook needs the event loop. */
   private void engineLost(String reason, String message) {
-    exit =
-        message.startsWith("device_lost:") ? WorkerExit.DEVICE_LOST : WorkerExit.ENGINE_LOST;
+    exit = message.startsWith("device_lost:") ? WorkerExit.DEVICE_LOST : WorkerExit.ENGINE_LOST;
     events.failed(reason, message);
     Thread.ofPlatform().name("engine-lost").start(() -> System.exit(exit.code()));
   }
