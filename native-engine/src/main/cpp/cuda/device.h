@@ -3,7 +3,9 @@
 // compile for a host too, where the tests run them on an emulation (simt/device.h has the same
 // wrappers, and says of each what it does).
 //
-// A kernel is "template <...> SB_KERNEL(threads) name(arguments)", a function it calls SB_DEVICE.
+// A kernel is "template <...> SB_KERNEL(threads) name(arguments)", with the blocks that are to fit
+// on an SM behind the threads where the compiler would else spill for more; a function it calls is
+// SB_DEVICE.
 // Shared memory is the launch's; its parts are carved off shared_memory().
 #pragma once
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#define SB_KERNEL(kThreads) static __global__ void __launch_bounds__(kThreads)
+#define SB_KERNEL(...) static __global__ void __launch_bounds__(__VA_ARGS__)
 #define SB_DEVICE [[maybe_unused]] static __device__ __forceinline__
 
 namespace sb::cuda {

@@ -42,22 +42,20 @@ constexpr std::size_t short_shared_bytes() {
 }
 
 // A run of columns as it lies, 16 rows of each side by side; columns past the end become zero.
-SB_DEVICE void copy_run(const std::uint8_t* group, std::int64_t first, std::int64_t cols,
-                        std::uint16_t* to) {
+SB_DEVICE void copy_run(const std::uint8_t* group, int first, int cols, std::uint16_t* to) {
   constexpr int kPieces = kRunHalves / 8;
 #pragma unroll
   for (int i = 0; i < kPieces / kWarpThreads; ++i) {
     const int piece = i * kWarpThreads + thread_id() % kWarpThreads;
     const bool there = first + piece / 2 < cols;
-    copy_async<16>(to + 8 * piece, group + (there ? first * 32 + 16 * piece : 0), there ? 16 : 0);
+    copy_async<16>(to + 8 * piece, group + (there ? std::int64_t{first} * 32 + 16 * piece : 0),
+                   there ? 16 : 0);
   }
 }
 
 // Two neighbouring columns of a token's activations.
-SB_DEVICE std::uint32_t pair_at(const std::uint16_t* x, std::int64_t m, std::int64_t stride,
-                                std::int64_t token, std::int64_t column) {
-  if (token >= m || column >= stride) return 0;
-  return *reinterpret_cast<const std::uint32_t*>(x + token * stride + column);
+SB_DEVICE std::uint32_t pair_at(const std::uint16_t* row, bool there) {
+  return there ? *reinterpret_cast<const std::uint32_t*>(row) : 0;
 }
 
 template <ops::WeightType kType>
@@ -71,24 +69,27 @@ SB_DEVICE void multiply_shorts(float (&y)[4], const std::uint32_t (&a)[4],
 }
 
 template <ops::WeightType kType, int kTiles>
-SB_DEVICE void add_run(const FloatMatmul& args, const std::uint16_t* run, std::int64_t first_token,
-                       std::int64_t first_column, float (&y)[kTiles][4]) {
+SB_DEVICE void add_run(const FloatMatmul& args, const std::uint16_t* run, int first_token,
+                       int first_column, float (&y)[kTiles][4]) {
   const int lane = thread_id() % kWarpThreads;
-  const std::int64_t stride = pad16(args.w.cols);
+  const int stride = static_cast<int>(pad16(args.w.cols));
+  // Matrices: columns 0 to 7 of rows 0 to 7, then of rows 8 to 15; columns 8 to 15 likewise.
+  const std::uint16_t* matrices = run + (lane % 8 + lane / 16 * 8) * 16 + lane / 8 % 2 * 8;
+  const int pair = lane % 4 * 2;
 #pragma unroll
   for (int step = 0; step < kRunColumns; step += 16) {
-    // Matrices: columns 0 to 7 of rows 0 to 7, then of rows 8 to 15; columns 8 to 15 likewise.
-    const int column = step + lane % 8 + lane / 16 * 8;
     std::uint32_t a[4];
-    load_transposed(a, run + column * 16 + lane / 8 % 2 * 8);
-    const std::int64_t at = first_column + step + lane % 4 * 2;
+    load_transposed(a, matrices + step * 16);
+    const bool column_there = first_column + step < stride;
 #pragma unroll
     for (int i = 0; i < kTiles; ++i) {
-      const std::int64_t token = first_token + 8 * i + lane / 4;
-      const std::uint32_t high[2] = {pair_at(args.high, args.m, stride, token, at),
-                                     pair_at(args.high, args.m, stride, token, at + 8)};
-      const std::uint32_t low[2] = {pair_at(args.low, args.m, stride, token, at),
-                                    pair_at(args.low, args.m, stride, token, at + 8)};
+      const int token = first_token + 8 * i + lane / 4;
+      const bool there = column_there && token < args.m;
+      const std::int64_t at = std::int64_t{token} * stride + first_column + step + pair;
+      const std::uint32_t high[2] = {pair_at(args.high + at, there),
+                                     pair_at(args.high + at + 8, there)};
+      const std::uint32_t low[2] = {pair_at(args.low + at, there),
+                                    pair_at(args.low + at + 8, there)};
       multiply_shorts<kType>(y[i], a, high);
       multiply_shorts<kType>(y[i], a, low);
     }
@@ -120,25 +121,25 @@ multiply_short_floats(FloatMatmul args) {
       carver.take<std::uint16_t>(kShortWarps * (kRunsAhead + 1) * kRunHalves));
   auto* sums = shared_at<float>(carver.take<float>(kShortWarps * kTiles * 8 * kRows));
   const int warp = thread_id() / kWarpThreads;
-  const std::int64_t first_token = std::int64_t{block_y()} * kTiles * 8;
+  const int first_token = block_y() * kTiles * 8;
+  const int cols = static_cast<int>(args.w.cols);
   const std::uint8_t* group =
       args.w.data + static_cast<std::size_t>(block_x()) * args.w.group_bytes;
   runs += warp * (kRunsAhead + 1) * kRunHalves;
   float y[kTiles][4] = {};
   // Run i of the warp's own begins here.
-  const auto column_of = [&](int i) {
-    return (static_cast<std::int64_t>(i) * kShortWarps + warp) * kRunColumns;
-  };
+  const auto column_of = [&](int i) { return (i * kShortWarps + warp) * kRunColumns; };
   for (int i = 0; i < kRunsAhead; ++i) {
-    copy_run(group, column_of(i), args.w.cols, runs + i * kRunHalves);
+    copy_run(group, column_of(i), cols, runs + i * kRunHalves);
     commit_copies();
   }
-  for (int i = 0; column_of(i) < args.w.cols; ++i) {
+#pragma unroll 1
+  for (int i = 0; column_of(i) < cols; ++i) {
     wait_copies<kRunsAhead - 1>();
     // All lanes' copies of this run are there, and all have read the run before, whose place is the
     // next copies'.
     warp_barrier(kAllLanes);
-    copy_run(group, column_of(i + kRunsAhead), args.w.cols,
+    copy_run(group, column_of(i + kRunsAhead), cols,
              runs + (i + kRunsAhead) % (kRunsAhead + 1) * kRunHalves);
     commit_copies();
     add_run<kType, kTiles>(args, runs + i % (kRunsAhead + 1) * kRunHalves, first_token,

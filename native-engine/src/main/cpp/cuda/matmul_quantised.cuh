@@ -163,6 +163,7 @@ multiply_vectors(QuantisedMatmul args) {
 
 inline constexpr int kTileWarps = 4;
 inline constexpr int kTileThreads = kTileWarps * kWarpThreads;
+inline constexpr int kTilesPerSm = 4;  // 128 registers for each thread
 inline constexpr int kTileTokens = 32;
 inline constexpr int kTileBlocks = 8;  // of 32 columns that are copied at a time
 // 16 bytes more than the columns: the words of eight tokens lie in different banks.
@@ -254,7 +255,7 @@ SB_DEVICE void add_block(const PackedPlace& place, const TokenTile& tile, int bl
 }
 
 template <ops::WeightType kType>
-SB_KERNEL(kTileThreads)
+SB_KERNEL(kTileThreads, kTilesPerSm)
 multiply_tiles(QuantisedMatmul args) {
   const std::int64_t index = std::int64_t{block_x()} * kTileWarps + thread_id() / kWarpThreads;
   const std::int64_t first_token = std::int64_t{block_y()} * kTileTokens;
@@ -272,6 +273,7 @@ multiply_tiles(QuantisedMatmul args) {
       commit_copies();
     }
     const int blocks = group.blocks - begin < kTileBlocks ? group.blocks - begin : kTileBlocks;
+#pragma unroll 1
     for (int block = 0; block < blocks && index < row_groups(args.w); ++block) {
       add_block<kType>(packed_place<kType>(group, begin + block), token_tile(now), block, y);
     }

@@ -14,7 +14,7 @@
 #include "base/float16.h"
 #include "simt/machine.h"
 
-#define SB_KERNEL(kThreads) [[maybe_unused]] static void
+#define SB_KERNEL(...) [[maybe_unused]] static void
 #define SB_DEVICE [[maybe_unused]] static inline
 
 namespace sb::cuda {

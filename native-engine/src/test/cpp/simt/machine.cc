@@ -189,6 +189,9 @@ struct Fiber {
 
 class Machine {
  public:
+  Machine() = default;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
   ~Machine() {
     if (stacks_ != nullptr) munmap(stacks_, kStack * kMaxThreads);
   }
@@ -249,32 +252,43 @@ Machine& machine() {
   return one;
 }
 
+#ifdef SIMT_ASAN
+void catch_faults() {}  // the sanitizer reports them
+#else
 // Shared memory is used beyond its end by a program that is wrong in ways no exception can leave.
-void report_fault(int, siginfo_t* info, void*) {
-  const Machine& m = machine();
-  char text[256];
-  if (m.current >= 0 && m.shared.near(info->si_addr)) {
-    const auto offset = static_cast<const std::uint8_t*>(info->si_addr) - m.shared.begin();
-    std::snprintf(text, sizeof text,
-                  "simt: %s, block %d,%d,%d, thread %d: shared memory of %zu bytes used at %td\n",
-                  m.kernel, m.block[0], m.block[1], m.block[2], m.current, m.shared.bytes(),
-                  offset);
-    if (write(STDERR_FILENO, text, std::strlen(text)) < 0) std::abort();
+// All other faults go to whoever handled them before: a Java machine makes some on purpose.
+struct sigaction handler_before = {};
+thread_local const Machine* running = nullptr;
+
+void report_fault(int signal_number, siginfo_t* info, void* context) {
+  if (running == nullptr || !running->shared.near(info->si_addr)) {
+    if ((handler_before.sa_flags & SA_SIGINFO) != 0) {
+      return handler_before.sa_sigaction(signal_number, info, context);
+    }
+    std::signal(SIGSEGV, handler_before.sa_handler);
+    return;
   }
+  const Machine& m = *running;
+  char text[256];
+  const auto offset = static_cast<const std::uint8_t*>(info->si_addr) - m.shared.begin();
+  std::snprintf(text, sizeof text,
+                "simt: %s, block %d,%d,%d, thread %d: shared memory of %zu bytes used at %td\n",
+                m.kernel, m.block[0], m.block[1], m.block[2], m.current, m.shared.bytes(), offset);
+  if (write(STDERR_FILENO, text, std::strlen(text)) < 0) std::abort();
   std::signal(SIGSEGV, SIG_DFL);
 }
 
 void catch_faults() {
-#ifndef SIMT_ASAN
   static std::once_flag once;
   std::call_once(once, [] {
     struct sigaction action = {};
     action.sa_sigaction = report_fault;
-    action.sa_flags = SA_SIGINFO;
-    sigaction(SIGSEGV, &action, nullptr);
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    sigaction(SIGSEGV, &action, &handler_before);
   });
-#endif
+  running = &machine();
 }
+#endif
 
 void land(const Copy& copy) {
   std::memcpy(copy.to, copy.from, copy.bytes);
