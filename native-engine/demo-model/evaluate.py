@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Measures how often switchboard-demo agrees with the generator's rules on the held-out set.
+"""Measures how often switchboard-demo is right: on the held-out set and on two sets written by hand.
 
 Without --url it reads the GGUF, dequantises it and decodes greedily with PyTorch. With --url it asks a running
-server at /v1/chat/completions, and needs nothing but Python. An answer agrees when the whole JSON line is equal.
-Exits with 1 when a job stays below --minimum.
+server at /v1/chat/completions, and needs nothing but Python. Where a set holds the rules' whole line, an answer is
+right when it is equal; natural.jsonl and development.jsonl hold the fields that have to be right. Exits with 1 when
+a set stays below its goals, or a score is more than 5 points from the observed rate of frauds.
 """
 
 import argparse
@@ -18,10 +19,23 @@ import urllib.error
 import urllib.request
 
 import generator
+import payments
+import smalltalk
 
 HERE = pathlib.Path(__file__).resolve().parent
 DECISION_FIELD = {"fraud": "decision", "content": "category", "sensor": "severity"}
-MOST_ANSWER_TOKENS = 48
+MOST_ANSWER_TOKENS = 64
+UNCLEAR = smalltalk.FALLBACK.partition(".")[0]
+CALIBRATION = 0.05  # furthest that a score may be from the observed rate
+FEW = 10  # a score given to fewer payments has no observed rate to speak of
+
+Goals = collections.namedtuple("Goals", "file kinds answers each_job")
+SETS = {
+    "held-out": Goals(generator.HOLDOUT_FILE, 0.97, 0.97, True),
+    "handwritten": Goals(generator.HANDWRITTEN_FILE, 0, 0.9, False),
+    "natural": Goals(generator.NATURAL_FILE, 0.95, 0.90, False),
+    "development": Goals(generator.DEVELOPMENT_FILE, 0, 0, False),
+}
 
 
 class GgufError(Exception):
@@ -195,35 +209,77 @@ class Server:
             raise
 
 
-def field(answer, name):
+def fields_of(answer):
+    """The answer's fields; none when it is a sentence."""
     try:
-        return json.loads(answer)[name]
-    except (ValueError, KeyError, TypeError):
-        return None
+        fields = json.loads(answer)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def report(examples, answers, minimum, show_errors):
-    """Prints the agreement of each job; true when every job reaches the minimum."""
-    print(f"{'job':8} {'examples':>8} {'decision':>9} {'whole line':>11}")
+def kind_of(answer):
+    fields = fields_of(answer)
+    return next((job for job, name in DECISION_FIELD.items() if name in fields), "talk")
+
+
+def is_right(example, answer):
+    """Whether the answer is the rules' own: the whole line, or the fields that a person wrote down as the right ones."""
+    expected = example["answer"]
+    if isinstance(expected, str):
+        return answer == expected
+    if example["job"] == "unclear":
+        return answer.startswith(UNCLEAR)
+    fields = fields_of(answer)
+    return kind_of(answer) == kind_wanted(example) and all(fields.get(name) == value for name, value in expected.items())
+
+
+def kind_wanted(example):
+    return example["job"] if example["job"] in DECISION_FIELD else "talk"
+
+
+def share(hits):
+    return sum(hits) / len(hits)
+
+
+def report(title, examples, answers, goals, show_errors):
+    """Prints one set's shares of right kinds and right answers, job by job; true when all together reach the goals.
+    `goals` holds the least share of kinds and of answers; an answer's goal of a set with whole lines counts for each job."""
+    print(f"{title:14} {'examples':>8} {'kind':>7} {'answer':>7}")
+    pairs = list(zip(examples, answers))
+    rows = {job: [pair for pair in pairs if pair[0]["job"] == job] for job in dict.fromkeys(e["job"] for e in examples)}
     good = True
-    for job, name in DECISION_FIELD.items():
-        chosen = [(e, a) for e, a in zip(examples, answers) if e["job"] == job]
-        if not chosen:
-            continue
-        decisions = sum(field(a, name) == field(e["answer"], name) for e, a in chosen) / len(chosen)
-        lines = sum(a == e["answer"] for e, a in chosen) / len(chosen)
-        good = good and lines >= minimum
-        print(f"{job:8} {len(chosen):8} {100 * decisions:8.1f}% {100 * lines:10.1f}%")
-        for example, answer in [(e, a) for e, a in chosen if a != e["answer"]][:show_errors]:
-            print(f"  {example['prompt']!r}\n    rules  {example['answer']}\n    model  {answer}")
+    for job, chosen in [*rows.items(), ("all", pairs)]:
+        kinds = share([kind_of(answer) == kind_wanted(example) for example, answer in chosen])
+        right = share([is_right(example, answer) for example, answer in chosen])
+        print(f"  {job:12} {len(chosen):8} {100 * kinds:6.1f}% {100 * right:6.1f}%")
+        if job == "all" or goals.each_job:
+            good = good and kinds >= goals.kinds and right >= goals.answers
+        wrong = [(e, a) for e, a in chosen if not is_right(e, a)] if job != "all" else []
+        for example, answer in wrong[:show_errors]:
+            print(f"    {example['prompt']!r}\n      right  {example['answer']}\n      model  {answer}")
     return good
+
+
+def calibration(examples, answers):
+    """Prints, for each score that the model gave, the frauds among payments like those; true when all are near it."""
+    outcomes = collections.defaultdict(list)
+    for example, answer in zip(examples, answers):
+        score = fields_of(answer).get("score")
+        if "frauds" in example and isinstance(score, (int, float)):
+            outcomes[score].append(example["frauds"] / payments.OUTCOMES)
+    if not outcomes:
+        return True
+    print(f"{'score':14} {'payments':>8} {'observed':>8}")
+    for score, shares in sorted(outcomes.items()):
+        print(f"  {score:<12} {len(shares):8} {100 * share(shares):7.1f}%")
+    return all(abs(score - share(shares)) <= CALIBRATION for score, shares in outcomes.items() if len(shares) >= FEW)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gguf", type=pathlib.Path, default=HERE / "switchboard-demo.gguf", help="default switchboard-demo.gguf")
-    parser.add_argument("--holdout", type=pathlib.Path, default=generator.HOLDOUT_FILE, help="default holdout.jsonl")
-    parser.add_argument("--minimum", type=float, default=0.95, help="share of equal answers each job needs (default 0.95)")
+    parser.add_argument("--set", action="append", choices=SETS, dest="sets", help="only this set; repeat for several (default: all but development)")
     parser.add_argument("--limit", type=int, help="ask only so many examples of each job")
     parser.add_argument("--show-errors", type=int, default=0, metavar="N", help="print N wrong answers of each job")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default 1)")
@@ -255,14 +311,19 @@ def main():
     if arguments.ask:
         print(answerer.answers([arguments.ask])[0])
         return 0
-    examples = list(limited(generator.read_holdout(arguments.holdout), arguments.limit))
-    began = time.monotonic()
-    answers = answerer.answers([example["prompt"] for example in examples])
-    good = report(examples, answers, arguments.minimum, arguments.show_errors)
-    print(f"{len(examples)} answers in {time.monotonic() - began:.1f} s from {arguments.url or arguments.gguf}")
-    if not good:
-        print(f"below {100 * arguments.minimum:.0f}% in at least one job", file=sys.stderr)
-    return 0 if good else 1
+    failed = []
+    for name in arguments.sets or [name for name in SETS if name != "development"]:
+        examples = list(limited(generator.read_examples(SETS[name].file), arguments.limit))
+        began = time.monotonic()
+        answers = answerer.answers([example["prompt"] for example in examples])
+        seconds = time.monotonic() - began
+        good = report(name, examples, answers, SETS[name], arguments.show_errors)
+        calibrated = calibration(examples, answers)
+        failed += [name] * (not good) + [f"scores of {name}"] * (not calibrated)
+        print(f"{len(examples)} answers in {seconds:.1f} s from {arguments.url or arguments.gguf}\n")
+    if failed:
+        print(f"below the goals: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

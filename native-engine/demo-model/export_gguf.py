@@ -61,7 +61,7 @@ def metadata(shape, tokenizer):
         ("general.name", "string", "switchboard-demo"),
         ("general.description", "string", "Demonstration model: fraud, content and sensor decisions on synthetic data"),
         ("general.license", "string", "apache-2.0"),
-        ("general.size_label", "string", "5M"),
+        ("general.size_label", "string", "4M"),
         ("general.languages", "string", ["en"]),
         ("general.file_type", "u32", FILE_TYPE_MOSTLY_Q8_0),
         ("general.quantization_version", "u32", QUANTIZATION_VERSION),

@@ -11,7 +11,7 @@ class Shape:
     """The model's dimensions. Every row length is a multiple of 64, so two ranks can split each tensor in
     whole Q8_0 blocks of 32 values."""
 
-    vocabulary: int = 2048
+    vocabulary: int = 3072
     width: int = 256
     layers: int = 4
     heads: int = 8
@@ -59,16 +59,24 @@ def new_weights(shape, seed):
 
 
 def rope_table(shape, positions):
-    """Cosine and sine for each position and each pair (2i, 2i+1) of a head."""
+    """Cosine and sine for each position and each value of a head; the pair (2i, 2i+1) shares an angle."""
     pairs = torch.arange(0, shape.head_width, 2, dtype=torch.float32)
     angles = positions.float().unsqueeze(-1) * shape.rope_base ** (-pairs / shape.head_width)
-    return angles.cos(), angles.sin()
+    return angles.cos().repeat_interleave(2, -1), angles.sin().repeat_interleave(2, -1)
+
+
+def quarter_turn(width):
+    """The matrix that takes (a, b) of each neighbouring pair to (-b, a)."""
+    turn = torch.zeros(width, width)
+    even = torch.arange(0, width, 2)
+    turn[even + 1, even], turn[even, even + 1] = -1.0, 1.0
+    return turn
 
 
 def rotate(x, cosine, sine):
-    """Turns neighbouring values (2i, 2i+1), llama's order in GGUF."""
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), dim=-1).flatten(-2)
+    """Turns neighbouring values (2i, 2i+1), llama's order in GGUF. A product with a matrix is faster here than
+    taking every second value."""
+    return x * cosine + (x @ quarter_turn(x.shape[-1]).to(x.dtype)) * sine
 
 
 def matmul(x, weight):
@@ -102,11 +110,13 @@ class Llama:
         self.weights = weights
 
     def norm(self, x, name):
-        return F.rms_norm(x, (self.shape.width,), self.weights[name].to(x.dtype), self.shape.norm_epsilon)
+        # Written out: under autocast PyTorch's own goes through float32, and squares by its slow `pow`.
+        scale = torch.rsqrt((x * x).mean(-1, keepdim=True, dtype=torch.float32) + self.shape.norm_epsilon)
+        return x * scale.to(x.dtype) * self.weights[name].to(x.dtype)
 
-    def hidden(self, tokens, positions=None, cache=None, mask=None):
-        """The normalised state of each token. Padding stands on the right, behind every real token, so the
-        causal mask hides it; tokens that continue a cache need a `mask` added to their scores."""
+    def hidden(self, tokens, positions=None, cache=None, mask=None, chosen=None):
+        """The normalised state of each token, or of the `chosen` ones. Padding stands on the right, behind every real
+        token, so the causal mask hides it; tokens that continue a cache need a `mask` added to their scores."""
         if positions is None:
             positions = torch.arange(tokens.shape[1])
         x = F.embedding(tokens, self.weights["token_embd.weight"])
@@ -116,6 +126,8 @@ class Llama:
         for layer in range(self.shape.layers):
             block = f"blk.{layer}."
             x = x + self.attention(block, self.norm(x, block + "attn_norm.weight"), cosine, sine, cache, mask)
+            if chosen is not None and layer == self.shape.layers - 1:
+                x = x[chosen]
             x = x + self.feed_forward(block, self.norm(x, block + "ffn_norm.weight"))
         return self.norm(x, "output_norm.weight")
 

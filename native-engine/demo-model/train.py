@@ -143,9 +143,8 @@ class Training:
 
     def loss(self, tokens, labels, weights, precision):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            hidden = self.llama.hidden(tokens)
             chosen = weights > 0
-            logits = self.llama.logits(hidden[chosen]).float()
+            logits = self.llama.logits(self.llama.hidden(tokens, chosen=chosen)).float()
         losses = F.cross_entropy(logits, labels[chosen], reduction="none")
         return (losses * weights[chosen]).sum() / weights.sum()
 
@@ -176,8 +175,9 @@ class Training:
 
 
 def rate_at(step, steps):
-    """Rises over 40 steps, holds, and falls in a straight line to nothing from a fifth of the run on."""
-    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.8 * steps)))
+    """Rises over 40 steps, holds, and falls in a straight line to nothing over the last two fifths of the run: until
+    then a run may still be made longer or shorter."""
+    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.4 * steps)))
 
 
 def development_sets(tokenizer, seed, reserved, count=192):
@@ -192,7 +192,7 @@ def development_sets(tokenizer, seed, reserved, count=192):
 
 
 def run(training, tokenizer, arguments):
-    reserved = frozenset(example["prompt"] for example in generator.read_holdout())
+    reserved = generator.reserved_prompts()
     development = development_sets(tokenizer, arguments.seed, reserved)
     batches = training_batches(tokenizer, arguments.seed, training.step, arguments.batch_tokens, reserved)
     seen, losses, began = 0, [], time.monotonic()
@@ -219,7 +219,7 @@ def run(training, tokenizer, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=3200, help="steps of the whole run (default 3200)")
+    parser.add_argument("--steps", type=int, default=8000, help="steps of the whole run (default 8000)")
     parser.add_argument("--stop-at", type=int, help="stop early at this step; the same command without it resumes")
     parser.add_argument("--batch-tokens", type=int, default=2048, help="tokens in a step (default 2048)")
     parser.add_argument("--seed", type=int, default=1)

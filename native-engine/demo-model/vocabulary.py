@@ -2,8 +2,8 @@
 """The byte-level BPE vocabulary of switchboard-demo: how it is trained, and how text becomes token ids.
 
 Text is cut into pieces as GGUF's "llama-bpe" pre-tokenizer does: words with the character before them, and
-numbers of up to three digits. Of numbers only pairs of digits are merged: a reading of two digits becomes one
-token, and longer numbers are spelled. Merges never cross a piece.
+numbers of up to three digits. Digits are never merged: each is a token of its own, so a number of any length is
+copied digit by digit, and its separators do not change its tokens. Merges never cross a piece.
 """
 
 import argparse
@@ -125,7 +125,7 @@ def train(texts, size):
 
     Ties go to the pair that sorts first, so the same texts always give the same vocabulary.
     """
-    counts = collections.Counter(piece for text in texts for piece in pieces(text) if not (piece.isdigit() and len(piece) > 2))
+    counts = collections.Counter(piece for text in texts for piece in pieces(text) if not piece.isdigit())
     words = [(list(to_alphabet(piece)), count) for piece, count in sorted(counts.items())]
     pair_counts, pair_words = collections.Counter(), collections.defaultdict(set)
     for index, (symbols, count) in enumerate(words):
@@ -169,7 +169,7 @@ def main():
     parser = argparse.ArgumentParser(
         description="Trains the BPE vocabulary on generated conversations and writes build/vocabulary.json."
     )
-    parser.add_argument("--size", type=int, default=2048, help="tokens in the vocabulary (default 2048)")
+    parser.add_argument("--size", type=int, default=3072, help="tokens in the vocabulary (default 3072)")
     parser.add_argument("--texts", type=int, default=40000, help="conversations to count (default 40000)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the conversations (default 1)")
     parser.add_argument("--out", type=pathlib.Path, default=VOCABULARY_FILE, help="file to write")

@@ -29,6 +29,15 @@ final class WorkerProcess implements AutoCloseable {
    * @param machine options of its JVM
    */
   WorkerProcess(List<String> machine, List<String> options) {
+    this(ProcessBuilder.Redirect.INHERIT, machine, options);
+  }
+
+  /** With its log in a file. */
+  static WorkerProcess logging(Path log, List<String> machine, List<String> options) {
+    return new WorkerProcess(ProcessBuilder.Redirect.to(log.toFile()), machine, options);
+  }
+
+  private WorkerProcess(ProcessBuilder.Redirect log, List<String> machine, List<String> options) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -44,7 +53,7 @@ final class WorkerProcess implements AutoCloseable {
     command.addAll(List.of("--library", System.getProperty("switchboard.library")));
     command.addAll(options);
     try {
-      process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      process = new ProcessBuilder(command).redirectError(log).start();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

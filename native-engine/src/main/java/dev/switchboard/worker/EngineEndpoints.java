@@ -69,6 +69,7 @@ final class EngineEndpoints {
     String path = exchange.path();
     switch (path) {
       case "/engine/v1/state" -> on(HttpMethod.GET, exchange, this::state);
+      case "/engine/v1/devices" -> on(HttpMethod.GET, exchange, this::devices);
       case "/engine/v1/steps" -> on(HttpMethod.GET, exchange, this::steps);
       case "/engine/v1/load" -> on(HttpMethod.GET, exchange, this::load);
       case "/engine/v1/requests" -> on(HttpMethod.GET, exchange, this::requests);
@@ -113,6 +114,10 @@ final class EngineEndpoints {
     json.writeNumberField("load_ms", worker.progress().loadNanos() / 1e6);
     json.writeEndObject();
     StateJson.inFlight(json, attempts());
+    DeviceWatch.Snapshot devices = worker.devices().last();
+    if (devices != null && devices.inventory().hasDevices()) {
+      DevicesJson.devices(json, devices.inventory(), false);
+    }
     Serving serving = worker.serving();
     if (serving == null) {
       return;
@@ -125,6 +130,17 @@ final class EngineEndpoints {
     json.writeObjectFieldStart("load");
     writeLoad(json, serving);
     json.writeEndObject();
+  }
+
+  /** What was read last: nobody waits for a driver here. */
+  private void devices(Exchange exchange) {
+    DeviceWatch watch = worker.devices();
+    DeviceWatch.Snapshot last = watch.last();
+    if (last == null) {
+      exchange.error(ApiError.unavailable("The devices have not been looked at yet."));
+    } else {
+      exchange.json(200, DevicesJson.document(last.inventory(), watch.ageNanos(last)));
+    }
   }
 
   private void steps(Exchange exchange) {

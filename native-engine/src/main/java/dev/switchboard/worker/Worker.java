@@ -38,6 +38,7 @@ final class Worker {
   private final WorkerServer server;
   private volatile @Nullable Serving serving;
   private boolean terminating;
+  private volatile DeviceWatch devices;
   private volatile BiConsumer<String, String> engineLost = (reason, message) -> {};
 
   /**
@@ -51,12 +52,23 @@ final class Worker {
     this.clock = clock;
     this.seeds = seeds;
     this.canary = new Canary(vertx, clock);
+    this.devices = DeviceWatch.of(clock::nanos);
     this.server = new WorkerServer(vertx, settings, clock, seeds, this, canary);
   }
 
   /** Who hears, with reason and message, that the engine is lost. */
   void onEngineLost(BiConsumer<String, String> listener) {
     engineLost = listener;
+  }
+
+  /** Where its devices are read, which is not at all until somebody starts it. */
+  DeviceWatch devices() {
+    return devices;
+  }
+
+  /** Has its devices read by another. */
+  void watch(DeviceWatch other) {
+    devices = other;
   }
 
   /** Listens on TCP and gives the port. */
@@ -179,6 +191,7 @@ final class Worker {
   }
 
   private void close(CompletableFuture<Void> closed) {
+    devices.close();
     server
         .close()
         .onComplete(

@@ -291,6 +291,7 @@ public final class WorkerMain implements Callable<Integer> {
     if (!listen(worker, guard)) {
       return WorkerExit.CANNOT_LISTEN.code();
     }
+    worker.devices().start(DeviceWatch.INTERVAL);
     return serve(worker, clock);
   }
 

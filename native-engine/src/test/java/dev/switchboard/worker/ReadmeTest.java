@@ -71,7 +71,7 @@ class ReadmeTest {
             .map(match -> match.group(1))
             .collect(Collectors.toSet());
 
-    assertEquals(8, paths.size());
+    assertEquals(9, paths.size());
     assertNamed(paths.stream());
   }
 

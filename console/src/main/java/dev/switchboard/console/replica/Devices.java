@@ -2,7 +2,10 @@ package dev.switchboard.console.replica;
 
 import dev.switchboard.console.ui.Format;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -11,7 +14,11 @@ import tools.jackson.databind.JsonNode;
  * name ends in.
  */
 final class Devices {
-  private static final int FACTS_MAX = 64;
+  /** Eight devices with all that they tell. */
+  private static final int FACTS_MAX = 320;
+
+  private static final Pattern SHORT =
+      Pattern.compile("\\b(ecc|mig|pci|uuid|l2)\\b", Pattern.CASE_INSENSITIVE);
 
   private Devices() {}
 
@@ -43,14 +50,32 @@ final class Devices {
   }
 
   private static String name(String field) {
+    if (field.equals("device")) {
+      return "CUDA number"; // "Device" is what all of it computes on
+    }
     String bare = field.replaceFirst("_(bytes|ratio|ms|celsius|watts|mhz|gb_per_s)$", "");
     String words = bare.replace('_', ' ');
-    return words.isEmpty() ? field : Character.toUpperCase(words.charAt(0)) + words.substring(1);
+    if (words.isEmpty()) {
+      return field;
+    }
+    String name = Character.toUpperCase(words.charAt(0)) + words.substring(1);
+    return SHORT.matcher(name).replaceAll(found -> found.group().toUpperCase(Locale.ROOT));
+  }
+
+  /** Of a list of texts; empty of any other. */
+  private static String texts(JsonNode list) {
+    return list.valueStream()
+        .filter(JsonNode::isString)
+        .map(each -> each.stringValue().replace('_', ' '))
+        .collect(Collectors.joining(", "));
   }
 
   private static String value(String field, JsonNode value) {
     if (value.isString()) {
       return value.stringValue();
+    }
+    if (value.isArray()) {
+      return texts(value);
     }
     if (value.isBoolean()) {
       return value.asBoolean(false) ? "yes" : "no";

@@ -14,6 +14,7 @@ import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.core.net.SocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -53,6 +54,7 @@ final class FakeUpstream implements AutoCloseable {
   private final Vertx vertx = Vertx.vertx();
   private final HttpServer server;
   private final String scheme;
+  private volatile String listed = "";
   private volatile String load = "{}";
   private volatile String timelines = "[]";
   private volatile @Nullable Set<String> attempts;
@@ -88,6 +90,19 @@ final class FakeUpstream implements AutoCloseable {
   }
 
   private FakeUpstream(HttpServerOptions options, SocketAddress address) throws Exception {
+    models(
+        "m",
+        "n",
+        "a",
+        "b",
+        "big",
+        "small",
+        "other",
+        "foreign",
+        "sglang",
+        "own",
+        "none",
+        "org/m-8b");
     scheme = options.isSsl() ? "https" : "http";
     server =
         vertx
@@ -105,6 +120,14 @@ final class FakeUpstream implements AutoCloseable {
 
   URI url() {
     return URI.create(scheme + "://127.0.0.1:" + server.actualPort());
+  }
+
+  /** The models that it lists; until then those that tests use. */
+  final void models(String... names) {
+    listed =
+        Arrays.stream(names)
+            .map(name -> "{\"id\":\"" + name + "\"}")
+            .collect(Collectors.joining(","));
   }
 
   /** What it reports as a worker's load: a JSON object. */
@@ -160,7 +183,9 @@ final class FakeUpstream implements AutoCloseable {
       request
           .response()
           .end(
-              "{\"object\":\"list\",\"data\":[],\"state\":\"ready\",\"load\":"
+              "{\"object\":\"list\",\"data\":["
+                  + listed
+                  + "],\"state\":\"ready\",\"load\":"
                   + load
                   + ",\"timelines\":"
                   + timelines

@@ -77,7 +77,7 @@ class NotServingIT {
     answers(
         "moved",
         request -> request.response().setStatusCode(302).putHeader("Location", "/login").end(),
-        "GET /v1/models answered status 302");
+        "GET /v1/models answered status 302, a redirect to /login");
     answers(
         "key",
         request -> request.response().setStatusCode(401).end("{\"error\":\"sk-secret is wrong\"}"),
@@ -87,6 +87,19 @@ class NotServingIT {
         request -> request.response().setStatusCode(404).end(PAGE),
         "GET /v1/models answered status 404 and no JSON");
     answers(
+        "elsewhere",
+        request -> request.response().end("{\"data\":[{\"id\":\"elsewhere-8b\"}]}"),
+        "GET /v1/models does not list elsewhere (it lists elsewhere-8b): set models or model-names,"
+            + " or check-models: false");
+    answers(
+        "listless",
+        request -> request.response().setStatusCode(404).end("{}"),
+        "GET /v1/models answered status 404: is url the base of an OpenAI API?");
+    answers(
+        "counted",
+        request -> request.response().setStatusCode(429).end("{}"),
+        "GET /v1/models answered status 429");
+    answers(
         "broken",
         request -> request.response().setStatusCode(503).end(),
         "GET /v1/models answered status 503");
@@ -94,7 +107,17 @@ class NotServingIT {
         "closed",
         request -> request.connection().close(),
         "the connection was closed without an answer");
-    upstreams.append("  - {url: \"").append(good.url()).append("\", models: [m]}\n");
+    upstreams.append("  - {url: \"").append(good.url()).append("/v1/\", models: [m]}\n");
+    int bare =
+        listen(
+            vertx
+                .createHttpServer()
+                .requestHandler(request -> request.response().setStatusCode(404).end("{}")),
+            "127.0.0.1");
+    upstreams
+        .append("  - {url: \"")
+        .append(url(bare))
+        .append("\", models: [unchecked], check-models: false}\n");
     gateway = InProcessGateway.started("workers: {state-timeout-ms: 3000}\n" + upstreams);
   }
 

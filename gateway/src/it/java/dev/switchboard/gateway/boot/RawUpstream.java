@@ -20,7 +20,7 @@ final class RawUpstream implements AutoCloseable {
   record Seen(int connection, String after) {}
 
   private static final Pattern LENGTH = Pattern.compile("(?i)content-length: *(\\d{1,9})\\r");
-  private static final String MODELS = "{\"object\":\"list\",\"data\":[]}";
+  private static final String MODELS = "{\"object\":\"list\",\"data\":[{\"id\":\"m\"}]}";
   private static final int WATCH_MS = 2000;
 
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();

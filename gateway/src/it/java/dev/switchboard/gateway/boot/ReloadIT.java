@@ -124,7 +124,7 @@ class ReloadIT {
       assertEquals(400, nowhere.statusCode());
       assertTrue(nowhere.body().contains("no replica serves m"), nowhere.body());
       assertEquals(400, keyless.statusCode());
-      assertTrue(keyless.body().contains("upstreams.0.api-key-file"), keyless.body());
+      assertTrue(keyless.body().contains("upstreams[0].api-key-file"), keyless.body());
       assertEquals("u0:READY", replicas(gateway));
       assertEquals(400, invalid.statusCode());
       assertTrue(invalid.body().contains("retry: ratio must be 0 to 1"), invalid.body());
@@ -256,6 +256,39 @@ class ReloadIT {
         assertTrue(metrics(gateway).contains("replica=\"u1\""));
         assertEquals(404, gateway.get(gateway.admin("/admin/v1/replicas/u0")).statusCode());
       }
+    }
+  }
+
+  /** The new server answers, but does not have the model. */
+  @Test
+  void aServerIsKeptUntilTheOneInItsPlaceServesItsModel() throws Exception {
+    String yaml = "upstreams: [{url: \"URL\", models: [m]}]";
+    try (FakeUpstream next = new FakeUpstream();
+        InProcessGateway gateway =
+            InProcessGateway.of(yaml.replace("URL", upstream.url().toString()))) {
+      serves(next);
+      next.models("m-8b");
+
+      reload(gateway, yaml.replace("URL", next.url() + "/v1"));
+      InProcessGateway.await(() -> reason(gateway, "u0").contains("u1 is WARMING (GET /v1/models"));
+      assertEquals(
+          200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
+      assertTrue(next.seen.isEmpty());
+      next.models("m");
+      InProcessGateway.await(() -> reason(gateway, "u0").isEmpty());
+
+      assertEquals(
+          200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
+      assertEquals(1, next.seen.size());
+    }
+  }
+
+  /** Empty for a replica that is gone, too. */
+  private static String reason(InProcessGateway gateway, String id) {
+    try {
+      return gateway.adminJson("/admin/v1/replicas/" + id).path("reason").asText("");
+    } catch (Exception broken) {
+      throw new AssertionError(broken);
     }
   }
 
@@ -403,7 +436,7 @@ class ReloadIT {
         assertEquals("[\"u0\"]", taken.at("/replicas/changed").toString());
         assertEquals(400, refused.statusCode());
         assertTrue(
-            refused.body().contains("upstreams.0.tls-ca-file: " + file + " holds no certificate"),
+            refused.body().contains("upstreams[0].tls-ca-file: " + file + " holds no certificate"),
             refused.body());
         assertEquals("[\"upstreams[].tls-ca-file\"]", back.path("changed").toString());
         assertEquals("[]", reload(gateway, "").path("changed").toString());
@@ -434,7 +467,7 @@ class ReloadIT {
 
         assertEquals(root.certificate().getNotAfter().toInstant().getEpochSecond(), (long) told);
         String said =
-            "upstreams.0.tls-ca-file: "
+            "upstreams[0].tls-ca-file: "
                 + file
                 + " holds a certificate that expired at 2021-01-01T00:00:00Z";
         assertEquals(400, refused.statusCode());

@@ -86,6 +86,16 @@ class ReplicaViewsIT {
   }
 
   @Test
+  void itsDevicesAreToldWithTheirDriver() throws Exception {
+    JsonNode told = gateway.admin("/admin/v1/replicas/w0/devices");
+
+    assertEquals("13.0", told.at("/driver/needed_cuda").asText());
+    boolean absent = told.at("/driver/state").asText().equals("absent");
+    assertEquals(absent, told.at("/findings/0/code").asText().equals("no_driver"), told::toString);
+    assertAsDocumented("/admin/v1/replicas/{id}/devices", told);
+  }
+
+  @Test
   void aWorkerThatWasKilledIsToldWithItsEndAndTheLogBeforeIt() throws Exception {
     Instant began = Instant.now();
     JsonNode before = gateway.admin("/admin/v1/replicas/w0");
@@ -123,6 +133,7 @@ class ReplicaViewsIT {
   @CsvSource({
     "u0/state, 409, no_worker",
     "u0/steps, 409, no_worker",
+    "u0/devices, 409, no_worker",
     "u0/log, 409, not_local",
     "w9/state, 404, not_found",
     "w0/steps?last=0, 400, null",

@@ -183,7 +183,7 @@ class RoutingIT {
       assertEquals("b", after);
       assertEquals(404, gone.statusCode());
       assertEquals(400, wrong.statusCode());
-      assertTrue(wrong.body().contains("routes.0.targets"), wrong.body());
+      assertTrue(wrong.body().contains("routes[0].targets"), wrong.body());
       String models = gateway.get(gateway.api("/v1/models")).body();
       assertTrue(models.contains("\"talk\"") && !models.contains("\"chat\""), models);
     }
@@ -252,6 +252,37 @@ class RoutingIT {
       assertEquals(200, answer.statusCode());
       assertEquals("small", header(answer, MODEL));
       assertEquals("big->small no_replica", header(answer, FALLBACK));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {404, 405, 501, 302, 401})
+  void aServerThatDoesNotKnowTheModelItListedIsReplacedByTheFallback(int status) throws Exception {
+    first.script(
+        (request, body) ->
+            request.response().setStatusCode(status).end("{\"error\":{\"message\":\"who?\"}}"));
+    String yaml =
+        "routes: [{name: big, fallbacks: [small]}]" + upstreams("models: [big]", "models: [small]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      HttpResponse<String> answer = gateway.post(InProcessGateway.CHAT, chat("big"));
+
+      assertEquals(200, answer.statusCode());
+      assertEquals("small", header(answer, MODEL));
+    }
+  }
+
+  @Test
+  void withoutAFallbackItIsTheServersFailureAndForOtherPathsItsOwnAnswer() throws Exception {
+    first.script((request, body) -> request.response().setStatusCode(404).end("{\"detail\":1}"));
+    try (InProcessGateway gateway =
+        InProcessGateway.of(upstreams("models: [a]", "models: [b]").strip())) {
+      HttpResponse<String> chat = gateway.post(InProcessGateway.CHAT, chat("a"));
+      HttpResponse<String> vectors =
+          gateway.post("/v1/embeddings", "{\"model\":\"a\",\"input\":\"x\"}");
+
+      assertEquals(502, chat.statusCode(), chat::body);
+      assertEquals(404, vectors.statusCode(), vectors::body);
+      assertEquals("{\"detail\":1}", vectors.body());
     }
   }
 
@@ -630,11 +661,11 @@ class RoutingIT {
     String file = upstreams("models: [m], api-key-file: /nowhere/key", "models: [other]");
     String variable = upstreams("models: [m], api-key-env: NO_SUCH_VARIABLE", "models: [other]");
 
-    assertTrue(complaint(file).startsWith("upstreams.0.api-key-file: cannot read"));
+    assertTrue(complaint(file).startsWith("upstreams[0].api-key-file: cannot read"));
     assertTrue(complaint(variable).contains("NO_SUCH_VARIABLE"));
     assertTrue(
         complaint("routes: [{name: x}]" + upstreams("models: [a]", "models: [b]"))
-            .startsWith("routes.0.name"));
+            .startsWith("routes[0].name"));
   }
 
   private static String complaint(String yaml) {

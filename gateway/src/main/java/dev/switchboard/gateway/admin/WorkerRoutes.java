@@ -13,8 +13,8 @@ import dev.switchboard.openai.ApiException;
 import io.vertx.ext.web.RoutingContext;
 
 /**
- * What a worker says of itself, asked of it now: its state, its latest steps, and the last lines of
- * its log. What it answers is passed on as it is.
+ * What a worker says of itself, asked of it now: its state, its devices, its latest steps, and the
+ * last lines of its log. What it answers is passed on as it is.
  */
 final class WorkerRoutes {
   private static final String BASE = "/admin/v1/replicas/:id";
@@ -35,6 +35,7 @@ final class WorkerRoutes {
   static void add(AdminRouter router, Fleet fleet, UpstreamClient client) {
     WorkerRoutes routes = new WorkerRoutes(fleet, client);
     router.read(BASE + "/state", context -> routes.ask(context, "/engine/v1/state"));
+    router.read(BASE + "/devices", context -> routes.ask(context, "/engine/v1/devices"));
     router.read(BASE + "/steps", routes::steps);
     router.read(BASE + "/log", routes::log);
   }

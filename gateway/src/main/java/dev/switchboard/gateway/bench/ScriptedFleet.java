@@ -108,7 +108,8 @@ public final class ScriptedFleet {
         told,
         List.of(),
         0.625,
-        32);
+        32,
+        List.of());
   }
 
   private static final FleetListener SILENT =

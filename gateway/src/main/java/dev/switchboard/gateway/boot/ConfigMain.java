@@ -1,15 +1,14 @@
 package dev.switchboard.gateway.boot;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.fleet.ModelSpec;
-import dev.switchboard.gateway.fleet.UpstreamAccess;
-import dev.switchboard.gateway.routing.Router;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.util.HashSet;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
-import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -19,7 +18,7 @@ import picocli.CommandLine.Parameters;
     name = "switchboard config",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    description = "Checks configuration files, and tells every key.")
+    description = "Checks configuration files, writes one to begin with, and tells every key.")
 public final class ConfigMain {
   private final PrintStream out;
   private final PrintStream log;
@@ -37,32 +36,51 @@ public final class ConfigMain {
     return new CommandLine(new ConfigMain(out, log)).execute(arguments);
   }
 
-  @Command(name = "check", description = "Says whether a gateway could start with a file.")
+  @Command(
+      name = "check",
+      description = "Says all that is wrong with a file; starts and changes nothing.")
   int check(@Parameters(paramLabel = "FILE.yaml") Path file) {
     try {
-      ObjectNode tree = ConfigReader.defaults();
-      ConfigReader.overlay(tree, file);
-      GatewayConfig config = ConfigReader.read(tree);
-      List<ModelSpec> models = GatewayMain.served(config, GatewayMain.home());
-      for (int i = 0; i < config.upstreams().size(); i++) {
-        UpstreamAccess.check(config.upstreams().get(i), "upstreams." + i, Instant.now());
-      }
-      ListenerTls.check(config);
-      Router _ = new Router(config.routing(), config.routes(), names(config, models));
+      GatewayConfig config =
+          ConfigReader.read(
+              file,
+              flags -> {},
+              read -> ConfigChecks.all(read, GatewayMain.named(read, GatewayMain.home())));
+      List<ModelSpec> _ = GatewayMain.served(config, GatewayMain.home());
       int changed = Reconfiguration.changes(GatewayConfig.DEFAULTS, config).size();
       out.println(file + " is valid: " + changed + " keys differ from the defaults");
       return 0;
+    } catch (ConfigFaultsException e) {
+      log.println(e.getMessage());
+      int count = e.faults().size();
+      log.println(file + ": " + (count == 1 ? "1 mistake" : count + " mistakes"));
+      return 1;
     } catch (IllegalArgumentException e) {
       log.println(file + ": " + e.getMessage());
       return 1;
     }
   }
 
-  private static Set<String> names(GatewayConfig config, List<ModelSpec> models) {
-    Set<String> names = new HashSet<>();
-    models.forEach(model -> names.add(model.servedName()));
-    config.upstreams().forEach(upstream -> names.addAll(upstream.models()));
-    return names;
+  @Command(
+      name = "init",
+      description = "Writes a file with every key, its meaning and its default.")
+  int init(
+      @Parameters(paramLabel = "FILE.yaml", arity = "0..1", description = "Else it is printed.")
+          @Nullable Path file) {
+    if (file == null) {
+      out.print(ConfigTemplate.text());
+      return 0;
+    }
+    try {
+      Files.writeString(file, ConfigTemplate.text(), StandardOpenOption.CREATE_NEW);
+      out.println(file + " is written; ./switchboard config check " + file + " judges it");
+      return 0;
+    } catch (FileAlreadyExistsException e) {
+      log.println("there is a file " + file + " already; nothing was written");
+    } catch (IOException e) {
+      log.println("cannot write " + file + ": " + e.getMessage());
+    }
+    return 1;
   }
 
   @Command(name = "reference", description = "Prints every key, as a page in Markdown.")

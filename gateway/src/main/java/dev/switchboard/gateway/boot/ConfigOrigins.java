@@ -1,11 +1,7 @@
 package dev.switchboard.gateway.boot;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonStreamContext;
-import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.switchboard.gateway.store.Snapshot;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -42,35 +38,11 @@ record ConfigOrigins(@Nullable Path file, Map<String, Integer> lines, Map<String
 
   private static Map<String, Integer> lines(Path file) {
     try {
-      return lines(Files.readString(file));
+      return ConfigReader.lines(Files.readString(file));
     } catch (IOException e) {
       // It was there a moment ago; where its keys stand is all that is missing.
       return Map.of();
     }
-  }
-
-  /** The lines on which keys have their values, parts of lists among them. */
-  static Map<String, Integer> lines(String yaml) throws IOException {
-    Map<String, Integer> lines = new TreeMap<>();
-    try (JsonParser parser = new YAMLFactory().createParser(yaml)) {
-      for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
-        String path = path(parser.getParsingContext());
-        if (!path.isEmpty() && token != JsonToken.END_OBJECT && token != JsonToken.END_ARRAY) {
-          lines.putIfAbsent(path, parser.currentTokenLocation().getLineNr());
-        }
-      }
-    }
-    return lines;
-  }
-
-  private static String path(JsonStreamContext context) {
-    JsonStreamContext parent = context.getParent();
-    String before = parent == null ? "" : path(parent);
-    if (context.inArray()) {
-      return context.hasCurrentIndex() ? before + "[" + context.getCurrentIndex() + "]" : before;
-    }
-    String name = context.getCurrentName();
-    return name == null ? before : before.isEmpty() ? name : before + "." + name;
   }
 
   /** Where a key has its value from: {@code default}, {@code file} or {@code flag}. */

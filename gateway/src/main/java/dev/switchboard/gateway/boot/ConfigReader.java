@@ -1,57 +1,33 @@
 package dev.switchboard.gateway.boot;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.core.exc.InputCoercionException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonMappingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.MapperFeature;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.exc.MismatchedInputException;
-import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
-import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import java.io.IOException;
-import java.net.URI;
 import java.nio.charset.MalformedInputException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Collection;
-import java.util.stream.Collectors;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the configuration: the defaults as a tree, the file laid over it, the command line's
- * settings over that, then mapped onto the records, whose constructors check the ranges. An unknown
- * key or a value out of range fails with its path.
+ * settings over that, then mapped onto the records, whose constructors check the ranges. All that
+ * is wrong is told at once, each with its line and path.
  */
 final class ConfigReader {
   private static final long MAX_FILE_BYTES = 1 << 20;
-  private static final ObjectMapper JSON =
-      JsonMapper.builder()
-          .propertyNamingStrategy(PropertyNamingStrategies.KEBAB_CASE)
-          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-          .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-          .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-          .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-          .build();
-
-  private static final ObjectMapper YAML =
-      JsonMapper.builder(new YAMLFactory())
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .build();
 
   private ConfigReader() {}
 
   /** A configuration as a tree. */
   static ObjectNode tree(GatewayConfig config) {
-    return JSON.valueToTree(config);
+    return ConfigValues.JSON.valueToTree(config);
   }
 
   /** The defaults as a tree that files and flags are laid over. */
@@ -59,13 +35,60 @@ final class ConfigReader {
     return tree(GatewayConfig.DEFAULTS);
   }
 
-  /** Lays a file over the tree. */
-  static void overlay(ObjectNode tree, Path file) {
+  /**
+   * A configuration, and what else is checked of it.
+   *
+   * @param file null for none
+   * @param flags lays the settings of the command line over the file's
+   * @param checks says what else is wrong, each beginning with the path of the key
+   * @throws ConfigFaultsException with all that is wrong
+   */
+  static GatewayConfig read(
+      @Nullable Path file,
+      Consumer<ObjectNode> flags,
+      Function<GatewayConfig, List<String>> checks) {
+    return read(file == null ? "" : file.toString(), file == null ? "" : text(file), flags, checks);
+  }
+
+  private static GatewayConfig read(
+      String name,
+      String yaml,
+      Consumer<ObjectNode> flags,
+      Function<GatewayConfig, List<String>> checks) {
+    List<ConfigFault> faults = new ArrayList<>();
+    Map<String, Integer> lines = new HashMap<>();
+    ObjectNode tree = defaults();
+    merge(tree, parsed(yaml, faults, lines));
+    flags.accept(tree);
+    ConfigValues values = new ConfigValues(faults, lines);
+    GatewayConfig config = values.of(tree);
+    if (config != null) {
+      List<String> missing =
+          checks.apply(config).stream()
+              .filter(each -> !values.guessed() || !ConfigChecks.ofNames(each))
+              .toList();
+      faults.addAll(ConfigValues.faults(missing, lines));
+    }
+    if (config == null || !faults.isEmpty()) {
+      throw new ConfigFaultsException(name, faults);
+    }
+    return config;
+  }
+
+  private static ObjectNode parsed(
+      String yaml, List<ConfigFault> faults, Map<String, Integer> lines) {
+    ConfigYaml.Keyed file = ConfigYaml.read(yaml, faults);
+    return file == null
+        ? ConfigValues.JSON.createObjectNode()
+        : new ConfigShape(faults, lines).of(file);
+  }
+
+  private static String text(Path file) {
     try {
       if (Files.size(file) > MAX_FILE_BYTES) {
         throw new IllegalArgumentException(file + " is larger than " + MAX_FILE_BYTES + " bytes");
       }
-      overlay(tree, Files.readString(file));
+      return Files.readString(file);
     } catch (NoSuchFileException e) {
       throw new IllegalArgumentException("there is no file " + file, e);
     } catch (AccessDeniedException e) {
@@ -77,17 +100,22 @@ final class ConfigReader {
     }
   }
 
+  /** Lays a file over the tree. */
+  static void overlay(ObjectNode tree, Path file) {
+    overlay(tree, file.toString(), text(file));
+  }
+
   static void overlay(ObjectNode tree, String yaml) {
-    try {
-      JsonNode read = YAML.readTree(yaml);
-      if (read instanceof ObjectNode object) {
-        merge(tree, object);
-      } else if (read != null && !read.isMissingNode() && !read.isNull()) {
-        throw new IllegalArgumentException("the configuration must be a map of keys");
-      }
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not valid YAML: " + e.getOriginalMessage(), e);
+    overlay(tree, "", yaml);
+  }
+
+  private static void overlay(ObjectNode tree, String name, String yaml) {
+    List<ConfigFault> faults = new ArrayList<>();
+    ObjectNode over = parsed(yaml, faults, new HashMap<>());
+    if (!faults.isEmpty()) {
+      throw new ConfigFaultsException(name, faults);
     }
+    merge(tree, over);
   }
 
   private static void merge(ObjectNode base, ObjectNode over) {
@@ -102,63 +130,30 @@ final class ConfigReader {
   }
 
   /**
+   * The lines of a file's keys, parts of lists among them, by the paths as they are spelled here.
+   */
+  static Map<String, Integer> lines(String yaml) {
+    Map<String, Integer> lines = new HashMap<>();
+    ObjectNode _ = parsed(yaml, new ArrayList<>(), lines);
+    return lines;
+  }
+
+  /**
    * The configuration a tree holds.
    *
-   * @throws IllegalArgumentException naming the key
+   * @throws ConfigFaultsException naming the keys
    */
   static GatewayConfig read(ObjectNode tree) {
-    try {
-      return JSON.treeToValue(tree, GatewayConfig.class).checked();
-    } catch (JsonMappingException e) {
-      throw new IllegalArgumentException(path(e) + ": " + reason(e, tree), e);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(e.getOriginalMessage(), e);
+    List<ConfigFault> faults = new ArrayList<>();
+    GatewayConfig config = new ConfigValues(faults, Map.of()).of(tree.deepCopy());
+    if (config == null || !faults.isEmpty()) {
+      throw new ConfigFaultsException("", faults);
     }
+    return config;
   }
 
-  private static String reason(JsonMappingException e, JsonNode tree) {
-    if (e instanceof UnrecognizedPropertyException) {
-      return "unknown key";
-    }
-    Throwable cause = e.getCause();
-    if (e instanceof ValueInstantiationException && cause != null) {
-      return String.valueOf(cause.getMessage());
-    }
-    JsonNode given = tree;
-    for (JsonMappingException.Reference part : e.getPath()) {
-      given =
-          part.getFieldName() != null
-              ? given.path(part.getFieldName())
-              : given.path(part.getIndex());
-    }
-    return "must be " + expected(e) + ", not " + given;
-  }
-
-  private static String expected(JsonMappingException e) {
-    Class<?> type =
-        e instanceof MismatchedInputException mismatch
-            ? mismatch.getTargetType()
-            : e.getCause() instanceof InputCoercionException coercion
-                ? coercion.getTargetType()
-                : null;
-    if (type == null) {
-      return "another value";
-    }
-    if (type == double.class) {
-      return "a number";
-    }
-    if (type.isPrimitive() || type == Integer.class) {
-      return "a whole number" + (type == long.class ? "" : " of at most " + Integer.MAX_VALUE);
-    }
-    if (Collection.class.isAssignableFrom(type)) {
-      return "a list";
-    }
-    return type.isRecord() ? "a map of keys" : type == URI.class ? "a URL" : "text";
-  }
-
-  private static String path(JsonMappingException e) {
-    return e.getPath().stream()
-        .map(part -> part.getFieldName() != null ? part.getFieldName() : "" + part.getIndex())
-        .collect(Collectors.joining("."));
+  /** The configuration that a text holds, for whoever has no file. */
+  static GatewayConfig read(String yaml) {
+    return read("", yaml, tree -> {}, config -> List.of());
   }
 }

@@ -120,10 +120,10 @@ final class ConfigReference {
 
   private static String plain(String path, Type type) {
     if (type == double.class || type == Double.class) {
-      return "number" + unit(path);
+      return "number" + withUnit(path);
     }
-    if (type == int.class || type == long.class || type == Integer.class) {
-      return "whole number" + unit(path);
+    if (type == int.class || type == long.class || type == Integer.class || type == Long.class) {
+      return "whole number" + withUnit(path);
     }
     if (type == boolean.class || type == Boolean.class) {
       return "true or false";
@@ -137,13 +137,19 @@ final class ConfigReference {
     return type instanceof ParameterizedType ? "map" : "text";
   }
 
-  private static String unit(String path) {
+  /** The unit that a key ends in; empty for none. */
+  static String unit(String path) {
     for (Map.Entry<String, String> unit : UNITS.entrySet()) {
       if (path.endsWith(unit.getKey())) {
-        return ", " + unit.getValue();
+        return unit.getValue();
       }
     }
     return "";
+  }
+
+  private static String withUnit(String path) {
+    String unit = unit(path);
+    return unit.isEmpty() ? "" : ", " + unit;
   }
 
   /** A default as people write it. */
@@ -152,7 +158,15 @@ final class ConfigReference {
       List<String> items = value.valueStream().map(item -> "`" + shown(item) + "`").toList();
       return items.isEmpty() ? "[]" : String.join(", ", items);
     }
-    return value.isTextual() ? "`" + value.asText() + "`" : value.asText();
+    if (value.isNull() || value.asText().isEmpty()) {
+      return "";
+    }
+    return value.isTextual() ? "`" + plain(value) + "`" : value.asText();
+  }
+
+  /** Paths come as URLs. */
+  static String plain(JsonNode text) {
+    return text.asText().replaceFirst("^file://(?=/)", "");
   }
 
   /** What has a name is shown by it. */
@@ -169,7 +183,8 @@ final class ConfigReference {
 
             Every key, made by `./switchboard config reference` from the records that hold the configuration. `[]` stands for each item
             of a list. A key ends in its unit; one without is a count or a name. Reload says whether `./switchboard reload` may change it
-            while the gateway runs. How files, flags and reloads work together is told in the [README](README.md#configuration).
+            while the gateway runs. Underscores may stand for hyphens (`max_concurrency`), as the admin API has the same names. `./switchboard config init`
+            writes a file with all of it, `./switchboard config check FILE` judges one. How files, flags and reloads work together is told in the [README](README.md#configuration).
             """);
     String section = "";
     for (Key key : keys()) {

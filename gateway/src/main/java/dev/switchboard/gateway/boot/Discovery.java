@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * that says so. Safe on any thread.
  */
 final class Discovery implements DiscoveryStatus.Source {
-  private static final String PATH = "discovery.kubernetes.models.";
+  private static final String PATH = "discovery.kubernetes.models";
 
   private final Vertx vertx;
   private final KubernetesDiscovery.Taker taker;
@@ -64,7 +64,7 @@ final class Discovery implements DiscoveryStatus.Source {
           UpstreamAccess.of(
               model.spec(URI.create("https".equals(model.scheme()) ? "https://pod" : "http://pod")),
               model.model(),
-              PATH + i,
+              PATH + "[" + i + "]",
               now);
       sources.add(new EndpointReconciler.Source(model, namespace, access));
     }

@@ -28,10 +28,11 @@ import dev.switchboard.gateway.upstream.RetryBudget;
 import dev.switchboard.log.LogFormat;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Objects;
-import java.util.Set;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The whole configuration.
@@ -149,45 +150,71 @@ public record GatewayConfig(
     upstreams = List.copyOf(upstreams);
   }
 
-  /** What no single record can check. */
-  GatewayConfig checked() {
-    if (!loopback(http.bind())
-        && auth.keys().stream().noneMatch(key -> key.role() == Caller.Role.APP)) {
-      throw new IllegalArgumentException(
-          "http.bind is "
-              + http.bind()
-              + ", which is not loopback, and no key of auth.keys has the role app:"
-              + " a public listener needs API keys");
-    }
-    if (!loopback(admin.bind())
-        && auth.keys().stream().noneMatch(key -> key.role() != Caller.Role.APP)) {
-      throw new IllegalArgumentException(
-          "admin.bind is "
-              + admin.bind()
-              + ", which is not loopback, and no key of auth.keys has a role above app");
-    }
+  /**
+   * What no single record can check.
+   *
+   * @param to gets the path of a key, and what is wrong with it
+   */
+  void mistakes(BiConsumer<String, String> to) {
+    listeners(to);
     if (http.cors().any() && auth.keys().isEmpty()) {
-      throw new IllegalArgumentException(
+      to.accept(
+          "http.cors.origins",
           "http.cors.origins has *, and auth.keys is empty: name the origins, or ask for keys");
     }
-    if (http.port() != 0 && http.port() == admin.port() && overlap(http.bind(), admin.bind())) {
-      throw new IllegalArgumentException(
-          "http.port (--port) and admin.port (--admin-port) are both " + http.port());
+    twice(tenants.stream().map(TenantConfig::name).toList(), "tenants", "are called", to);
+    twice(edge.stream().map(EdgeConfig::name).toList(), "edge", "are for", to);
+    twice(models.stream().map(ModelSpec::servedName).toList(), "models", "are called", to);
+    twice(routes.stream().map(RouteSpec::name).toList(), "routes", "are called", to);
+  }
+
+  private void listeners(BiConsumer<String, String> to) {
+    Boolean api = loopback(http.bind(), "http.bind", to);
+    if (Boolean.FALSE.equals(api)
+        && auth.keys().stream().noneMatch(key -> key.role() == Caller.Role.APP)) {
+      to.accept(
+          "http.bind",
+          http.bind()
+              + " is not loopback, and no key of auth.keys has the role app:"
+              + " a public listener needs API keys");
     }
-    Objects.requireNonNull(TenantConfig.limits(tenants));
-    Set<String> edges = new HashSet<>();
-    for (EdgeConfig each : edge) {
-      if (!edges.add(each.name())) {
-        throw new IllegalArgumentException("edge: two are for " + each.name());
+    Boolean control = loopback(admin.bind(), "admin.bind", to);
+    if (Boolean.FALSE.equals(control)
+        && auth.keys().stream().noneMatch(key -> key.role() != Caller.Role.APP)) {
+      to.accept(
+          "admin.bind",
+          admin.bind() + " is not loopback, and no key of auth.keys has a role above app");
+    }
+    if (api != null
+        && control != null
+        && http.port() != 0
+        && http.port() == admin.port()
+        && overlap(http.bind(), admin.bind())) {
+      to.accept(
+          "admin.port", "http.port (--port) and admin.port (--admin-port) are both " + http.port());
+    }
+  }
+
+  private static void twice(
+      List<String> names, String section, String how, BiConsumer<String, String> to) {
+    Map<String, Integer> first = new HashMap<>();
+    for (int i = 0; i < names.size(); i++) {
+      Integer before = first.putIfAbsent(names.get(i), i);
+      if (before != null) {
+        to.accept(section + "[" + i + "].name", "two " + how + " " + names.get(i));
       }
     }
-    Set<String> names = new HashSet<>();
-    for (ModelSpec model : models) {
-      if (!names.add(model.servedName())) {
-        throw new IllegalArgumentException("models: two are called " + model.servedName());
-      }
+  }
+
+  /** Null for what is no address. */
+  private static @Nullable Boolean loopback(
+      String host, String path, BiConsumer<String, String> to) {
+    try {
+      return loopback(host);
+    } catch (IllegalArgumentException e) {
+      to.accept(path, "unknown host " + host);
+      return null;
     }
-    return this;
   }
 
   GatewayConfig withStore(StoreConfig other) {

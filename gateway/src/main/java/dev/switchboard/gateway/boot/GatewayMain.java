@@ -273,10 +273,11 @@ public final class GatewayMain implements Callable<Integer> {
   }
 
   private GatewayConfig config() {
-    ObjectNode tree = ConfigReader.defaults();
-    if (configFile != null) {
-      ConfigReader.overlay(tree, configFile);
-    }
+    GatewayConfig read = ConfigReader.read(configFile, this::flags, ConfigChecks::outside);
+    return read.withStore(read.store().under(state()));
+  }
+
+  private void flags(ObjectNode tree) {
     set(tree, "workers", "local", workers);
     set(tree, "workers", "stages", stages);
     set(tree, "workers", "ranks", ranks);
@@ -292,8 +293,6 @@ public final class GatewayMain implements Callable<Integer> {
         list.addObject().put("file", model.toAbsolutePath().toString());
       }
     }
-    GatewayConfig read = ConfigReader.read(tree);
-    return read.withStore(read.store().under(state()));
   }
 
   /** The repository's root. */
@@ -317,6 +316,17 @@ public final class GatewayMain implements Callable<Integer> {
 
   /** The configured models, or the demonstration model when nothing is configured. */
   static List<ModelSpec> served(GatewayConfig config, Path home) {
+    List<ModelSpec> specs = named(config, home);
+    for (ModelSpec spec : specs) {
+      if (!Files.isReadable(spec.file())) {
+        throw new IllegalArgumentException("cannot read the model " + spec.file());
+      }
+    }
+    return specs;
+  }
+
+  /** The same, whether their files are there or not. */
+  static List<ModelSpec> named(GatewayConfig config, Path home) {
     List<ModelSpec> specs = config.models();
     boolean elsewhere =
         !config.upstreams().isEmpty()
@@ -324,11 +334,6 @@ public final class GatewayMain implements Callable<Integer> {
             || !config.autoscaling().fromZero().isEmpty();
     if (specs.isEmpty() && !elsewhere) {
       specs = List.of(new ModelSpec(home.resolve(DEMO_MODEL), null, null));
-    }
-    for (ModelSpec spec : specs) {
-      if (!Files.isReadable(spec.file())) {
-        throw new IllegalArgumentException("cannot read the model " + spec.file());
-      }
     }
     return specs;
   }

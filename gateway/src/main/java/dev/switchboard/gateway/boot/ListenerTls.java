@@ -71,9 +71,18 @@ final class ListenerTls {
    * @throws IllegalArgumentException naming the key of the configuration and the file
    */
   static void check(GatewayConfig config) {
-    for (Section section : SECTIONS) {
-      TlsIdentity _ = section.read(config);
-    }
+    checks(config).forEach(Runnable::run);
+  }
+
+  /** The same for each listener on its own. */
+  static List<Runnable> checks(GatewayConfig config) {
+    return SECTIONS.stream()
+        .<Runnable>map(
+            section ->
+                () -> {
+                  TlsIdentity _ = section.read(config);
+                })
+        .toList();
   }
 
   /** Of the API's listener; null where it speaks clear text. */

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.discovery;
 
+import dev.switchboard.gateway.fleet.ForeignEngine;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
 import java.net.URI;
 import java.nio.file.Path;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param apiKeyEnv environment variable that holds the key they want
  * @param apiKeyFile file that holds it
  * @param tlsCaFile certificates in PEM that theirs must lead to; null takes the JVM's
+ * @param checkModels as of an upstream; null is true
  * @param weight share of new work of each; null is 1
  * @param cost relative to others; null is 0
  * @param maxConcurrency requests each takes at once; null or 0 for no limit
@@ -46,6 +48,7 @@ public record ModelSource(
     @Nullable String apiKeyEnv,
     @Nullable Path apiKeyFile,
     @Nullable Path tlsCaFile,
+    @Nullable Boolean checkModels,
     @Nullable Double weight,
     @Nullable Double cost,
     @Nullable Integer maxConcurrency,
@@ -54,7 +57,7 @@ public record ModelSource(
   public static final String WORKER = "switchboard";
 
   /** A foreign server whose metrics nobody reads. */
-  public static final String PLAIN = "openai";
+  public static final String PLAIN = ForeignEngine.PLAIN;
 
   private static final String NAME = "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?";
   private static final String LABEL_KEY = "[A-Za-z0-9./_-]{1,317}";
@@ -75,6 +78,7 @@ public record ModelSource(
       @Nullable String apiKeyEnv,
       @Nullable Path apiKeyFile,
       @Nullable Path tlsCaFile,
+      @Nullable Boolean checkModels,
       @Nullable Double weight,
       @Nullable Double cost,
       @Nullable Integer maxConcurrency,
@@ -93,6 +97,7 @@ public record ModelSource(
     this.apiKeyEnv = apiKeyEnv;
     this.apiKeyFile = apiKeyFile;
     this.tlsCaFile = tlsCaFile;
+    this.checkModels = checkModels;
     this.weight = weight;
     this.cost = cost;
     this.maxConcurrency = maxConcurrency;
@@ -180,6 +185,7 @@ public record ModelSource(
         apiKeyEnv,
         apiKeyFile,
         tlsCaFile,
+        checkModels,
         weight,
         cost,
         maxConcurrency,

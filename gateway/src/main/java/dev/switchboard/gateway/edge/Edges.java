@@ -32,10 +32,10 @@ public final class Edges {
       EdgeConfig entry = entries.get(i);
       if (!names.contains(entry.name())) {
         throw new IllegalArgumentException(
-            "edge." + i + ".name: nobody serves " + entry.name() + ", and no route is called so");
+            "edge[" + i + "].name: nobody serves " + entry.name() + ", and no route is called so");
       }
       if (!models.contains(entry.local())) {
-        throw new IllegalArgumentException("edge." + i + ".local: nobody serves " + entry.local());
+        throw new IllegalArgumentException("edge[" + i + "].local: nobody serves " + entry.local());
       }
     }
   }

@@ -91,7 +91,8 @@ public final class FleetPlan {
       UpstreamSpec spec = upstreams.get(i);
       List<Server> each = new ArrayList<>();
       for (String model : spec.models()) {
-        each.add(new Server(spec, model, UpstreamAccess.of(spec, model, "upstreams." + i, now)));
+        each.add(
+            new Server(spec, model, UpstreamAccess.of(spec, model, "upstreams[" + i + "]", now)));
       }
       servers.add(List.copyOf(each));
     }

@@ -12,6 +12,9 @@ public enum ForeignEngine {
   LLAMA_SERVER("llama-server"),
   TRITON("triton");
 
+  /** A server whose metrics nobody reads. */
+  public static final String PLAIN = "openai";
+
   /** Triton serves its metrics on a port of their own. */
   private static final int TRITON_METRICS_PORT = 8002;
 
@@ -40,6 +43,8 @@ public enum ForeignEngine {
     throw new IllegalArgumentException(
         "engine must be one of "
             + Arrays.stream(values()).map(ForeignEngine::word).collect(Collectors.joining(", "))
+            + ", "
+            + PLAIN
             + ", not "
             + word);
   }

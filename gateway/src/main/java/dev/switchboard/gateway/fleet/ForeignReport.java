@@ -256,6 +256,7 @@ final class ForeignReport {
         List.of(),
         List.of(),
         share,
-        blockTokens);
+        blockTokens,
+        List.of());
   }
 }

@@ -174,14 +174,15 @@ public final class HealthChecks {
   }
 
   /**
-   * It did not answer what it was asked, or badly. A replica where nobody listens is gone, and one
-   * that fails a canary computes nothing; one that is slow to say how it is, or says it badly, may
-   * be so with all others, and then stays as long as half of its model's would be out.
+   * It did not answer what it was asked, or badly. A replica where nobody listens is gone, one that
+   * fails a canary computes nothing, and one without the model cannot serve it; one that is slow to
+   * say how it is, or says it badly, may be so with all others, and then stays as long as half of
+   * its model's would be out.
    *
-   * @param gone its connection was refused
+   * @param certain its connection was refused, or it answers and does not serve the model
    * @param reason made when the question has ended: what cannot be said must not end the asking
    */
-  public void failed(Replica replica, Question question, boolean gone, Supplier<String> reason) {
+  public void failed(Replica replica, Question question, boolean certain, Supplier<String> reason) {
     Watch watch = watch(replica);
     watch.asking = false;
     if (watch.failures++ == 0) {
@@ -192,7 +193,7 @@ public final class HealthChecks {
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
     tell(replica, watch, why);
     if (watch.failures >= fleet.config().ejectAfter()) {
-      if (gone || question == Question.CANARY) {
+      if (certain || question == Question.CANARY) {
         replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
       } else if (replica.state() == ReplicaState.READY) {
         fleet.outlierEjection().ejectOneOfHalf(replica, why);

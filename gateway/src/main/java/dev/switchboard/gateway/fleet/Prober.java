@@ -107,7 +107,7 @@ public final class Prober {
     Future<Buffer> answer =
         replica.worker()
             ? ask(address, HttpMethod.POST, CANARY, fleet.config().canaryTimeoutMs())
-            : models(address);
+            : models(replica, address, HealthChecks.Question.CANARY);
     answer
         .onSuccess(
             proof -> {
@@ -139,7 +139,7 @@ public final class Prober {
 
   /** Its models prove it; its metrics, which come on their own, only tell its load. */
   private void foreign(Replica replica, UpstreamAddress address) {
-    models(address)
+    models(replica, address, HealthChecks.Question.STATE)
         .onSuccess(
             proof -> {
               if (!there(replica)) {
@@ -181,7 +181,10 @@ public final class Prober {
       Replica replica, UpstreamAddress address, HealthChecks.Question question, Throwable cause) {
     if (there(replica)) {
       healthChecks.failed(
-          replica, question, refused(cause), () -> Unanswered.reason(address, cause));
+          replica,
+          question,
+          refused(cause) || cause instanceof MisconfiguredException,
+          () -> Unanswered.reason(address, cause));
     }
   }
 
@@ -240,7 +243,15 @@ public final class Prober {
   }
 
   /** What a foreign server says of its models, where that proves it. */
-  private Future<Buffer> models(UpstreamAddress address) {
+  private Future<Buffer> models(
+      Replica replica, UpstreamAddress address, HealthChecks.Question question) {
+    ModelList.Check check =
+        !replica.access().checkModels()
+            ? ModelList.Check.NONE
+            : question == HealthChecks.Question.CANARY
+                ? ModelList.Check.FIRST
+                : ModelList.Check.STILL;
+    String model = replica.ownModelName();
     int timeoutMs = Math.toIntExact(fleet.config().stateTimeoutMs());
     return ask(
         address,
@@ -248,8 +259,14 @@ public final class Prober {
         MODELS,
         timeoutMs,
         (answer, body) ->
-            ModelList.complaint(
-                answer.statusCode(), answer.getHeader("Content-Type"), body.getBytes()));
+            MisconfiguredException.of(
+                ModelList.complaint(
+                    check,
+                    model,
+                    answer.statusCode(),
+                    answer.getHeader("Content-Type"),
+                    answer.getHeader("Location"),
+                    body.getBytes())));
   }
 
   /** What a worker answers, where that is good. */
@@ -263,13 +280,41 @@ public final class Prober {
         (answer, body) -> complaint(method + " " + path, answer.statusCode()));
   }
 
-  private static @Nullable String complaint(String asked, int status) {
+  private static @Nullable Throwable complaint(String asked, int status) {
     if (status < 300) {
       return null;
     }
-    return status == 401
-        ? "it refused the gateway's key (status 401)"
-        : asked + " answered status " + status;
+    return new BadAnswerException(
+        status == 401
+            ? "it refused the gateway's key (status 401)"
+            : asked + " answered status " + status);
+  }
+
+  /** An answer that is not good. */
+  private static class BadAnswerException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    BadAnswerException(String why) {
+      super(why, null, false, false);
+    }
+  }
+
+  /** The server answers, and requests there would fail as well. */
+  private static final class MisconfiguredException extends BadAnswerException {
+    private static final long serialVersionUID = 1;
+
+    private MisconfiguredException(String why) {
+      super(why);
+    }
+
+    static @Nullable Throwable of(@Nullable ModelList complaint) {
+      if (complaint == null) {
+        return null;
+      }
+      return complaint.permanent()
+          ? new MisconfiguredException(complaint.why())
+          : new BadAnswerException(complaint.why());
+    }
   }
 
   /**
@@ -282,7 +327,7 @@ public final class Prober {
       HttpMethod method,
       String path,
       long timeoutMs,
-      BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
+      BiFunction<HttpClientResponse, Buffer, @Nullable Throwable> judge) {
     return ask(address, method, path, timeoutMs, MOST_BYTES, judge);
   }
 
@@ -292,7 +337,7 @@ public final class Prober {
       String path,
       long timeoutMs,
       int mostBytes,
-      BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
+      BiFunction<HttpClientResponse, Buffer, @Nullable Throwable> judge) {
     RequestOptions options = address.request(method, path).setTimeout(timeoutMs);
     if (method.equals(HttpMethod.POST)) {
       // A worker's port refuses what a web page could send as well.
@@ -309,11 +354,11 @@ public final class Prober {
   private static Future<Buffer> judged(
       HttpClientResponse answer,
       int mostBytes,
-      BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
+      BiFunction<HttpClientResponse, Buffer, @Nullable Throwable> judge) {
     return UpstreamClient.body(answer, mostBytes)
         .compose(
             body -> {
-              String complaint = judge.apply(answer, body);
+              Throwable complaint = judge.apply(answer, body);
               return complaint == null
                   ? Future.succeededFuture(body)
                   : Future.failedFuture(complaint);

@@ -5,17 +5,21 @@ import dev.switchboard.gateway.flight.NanoClock;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Replicas that the configuration no longer has, on their way out: emptied, stopped, gone.
  *
  * <p>One that serves goes on serving until the model has as many others ready as it should, so that
- * a server which is replaced by another one leaves no gap; but not for ever, since the other one
- * may never come. Where the model itself leaves, new requests are answered 404 already, and those
- * that were let in before, waiting ones and retries among them, are served first: the last replica
- * leaves when nobody has been inside for a moment, in which what is on its way to the queue comes
- * there.
+ * a server which is replaced by another one leaves no gap. Where some other is ready it does not
+ * wait for ever, since the rest may never come; the last one that is ready stays until another is,
+ * and its reason says for whom it waits and why that one is not ready. Where the model itself
+ * leaves, new requests are answered 404 already, and those that were let in before, waiting ones
+ * and retries among them, are served first: the last replica leaves when nobody has been inside for
+ * a moment, in which what is on its way to the queue comes there.
  *
  * <p>A pod that ends waits for nobody: its requests move while it still answers.
  *
@@ -23,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * operator, the prober or an exit do meanwhile. On the fleet's thread, under its lock.
  */
 final class RemovedReplicas {
+  private static final Logger LOG = LoggerFactory.getLogger(RemovedReplicas.class);
+
   /** Longer than the way of a request from its parsing to its queue, by a shared limit even. */
   private static final long QUIET_NANOS = 500_000_000;
 
@@ -110,8 +116,38 @@ final class RemovedReplicas {
       leave.insideNanos = fleet.inside(replica.model()) ? now : leave.insideNanos;
       return now - leave.insideNanos >= QUIET_NANOS;
     }
-    return enoughWithout(replica)
-        || now - leave.sinceNanos >= fleet.config().restartLimitMs() * 1_000_000;
+    if (enoughWithout(replica)) {
+      return true;
+    }
+    boolean late = now - leave.sinceNanos >= fleet.config().restartLimitMs() * 1_000_000;
+    if (late && othersReady(replica)) {
+      return true;
+    }
+    waits(replica);
+    return false;
+  }
+
+  private boolean othersReady(Replica leaving) {
+    return fleet.roster().of(leaving.model()).stream()
+        .anyMatch(each -> each != leaving && each.state() == ReplicaState.READY);
+  }
+
+  /** Says whom one waits for that is not configured any more. */
+  private void waits(Replica replica) {
+    String others =
+        fleet.roster().of(replica.model()).stream()
+            .filter(each -> !each.leaving() && each.state() != ReplicaState.READY)
+            .map(each -> each.id() + " is " + each.state() + why(each))
+            .collect(Collectors.joining("; "));
+    String reason = "not configured any more, serves until its successors are ready: " + others;
+    if (replica.stays(reason)) {
+      LOG.info("replica_kept replica={} reason=\"{}\"", replica.id(), reason);
+    }
+  }
+
+  private static String why(Replica replica) {
+    String reason = replica.reason();
+    return reason == null ? "" : " (" + reason + ")";
   }
 
   /** Nothing runs there any more, and what left it goes on elsewhere. */

@@ -469,6 +469,19 @@ public final class Replica {
     return true;
   }
 
+  /**
+   * It is ready, and says why it is still there.
+   *
+   * @return whether that is another reason than before
+   */
+  synchronized boolean stays(String why) {
+    if (state != ReplicaState.READY || why.equals(reason)) {
+      return false;
+    }
+    reason = why;
+    return true;
+  }
+
   /** Asks every request here to go elsewhere. */
   void askToLeave(ServedRequest.Leave why) {
     open.values().forEach(ticket -> ticket.guest.leave(why));

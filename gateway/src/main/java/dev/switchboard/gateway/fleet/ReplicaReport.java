@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param attemptsDigest of the requests that it has of this gateway; null where it does not say
  * @param kvUsedRatio share of its KV that sequences hold; not a number where it does not say
  * @param kvBlockTokens tokens that a block holds; 0 where it does not say
+ * @param devices that it may compute on beside the CPU
  */
 public record ReplicaReport(
     long atNanos,
@@ -39,7 +40,8 @@ public record ReplicaReport(
     List<RankReport> rankReports,
     List<Spread> spreads,
     double kvUsedRatio,
-    int kvBlockTokens) {
+    int kvBlockTokens,
+    List<DeviceReport> devices) {
   public static final ReplicaReport NONE =
       new ReplicaReport(
           0,
@@ -66,11 +68,13 @@ public record ReplicaReport(
           List.of(),
           List.of(),
           Double.NaN,
-          0);
+          0,
+          List.of());
 
   public ReplicaReport {
     rankReports = List.copyOf(rankReports);
     spreads = List.copyOf(spreads);
+    devices = List.copyOf(devices);
   }
 
   /**

@@ -25,6 +25,9 @@ final class StateReader {
   /** An engine has at most so many stages, and a stage so many ranks. */
   private static final int MOST = 16;
 
+  /** A machine has fewer. */
+  private static final int MOST_DEVICES = 64;
+
   private static final int BUCKETS = Collective.spreadBounds().length + 1;
   private static final Map<String, Collective.Kind> KINDS =
       Arrays.stream(Collective.Kind.values())
@@ -71,7 +74,39 @@ final class StateReader {
         ranks(state.path("health")),
         spreads(state.path("health").path("spreads")),
         used(load),
-        memory.path("kv_block_tokens").asInt());
+        memory.path("kv_block_tokens").asInt(),
+        devices(state.path("devices")));
+  }
+
+  /** Those that it may compute on; the others of its machine are not its own. */
+  private static List<DeviceReport> devices(JsonNode told) {
+    Map<Integer, DeviceReport> devices = new LinkedHashMap<>();
+    for (JsonNode each : told) {
+      int number = each.path("device").asInt(-1);
+      if (number >= 0 && number < MOST_DEVICES) {
+        devices.put(number, device(number, each));
+      }
+    }
+    return List.copyOf(devices.values());
+  }
+
+  private static DeviceReport device(int number, JsonNode told) {
+    Set<String> throttles = new HashSet<>();
+    told.path("throttles").forEach(reason -> throttles.add(reason.asText()));
+    return new DeviceReport(
+        number,
+        told.path("utilisation_ratio").asDouble(Double.NaN),
+        told.path("memory_utilisation_ratio").asDouble(Double.NaN),
+        told.path("memory_bytes").asDouble(Double.NaN),
+        told.path("memory_used_bytes").asDouble(Double.NaN),
+        told.path("temperature_celsius").asDouble(Double.NaN),
+        told.path("power_watts").asDouble(Double.NaN),
+        told.path("power_limit_watts").asDouble(Double.NaN),
+        told.path("clock_mhz").asDouble(Double.NaN),
+        throttles,
+        told.path("ecc_corrected").asLong(-1),
+        told.path("ecc_uncorrected").asLong(-1),
+        told.path("row_remap_pending").asBoolean());
   }
 
   private static double used(JsonNode load) {

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param authorization value of that header; null for none
  * @param serverName that its certificate must have, and that it is asked by; null for its URL's
  * @param authorities that its certificate must lead to; null takes the JVM's
+ * @param checkModels whether its list of models must have the model
  * @param maxConcurrency requests it takes at once; 0 for no limit
  * @param maxCompletionTokens whether a chat's bound has that name there
  */
@@ -29,12 +30,13 @@ public record UpstreamAccess(
     @Nullable String authorization,
     @Nullable String serverName,
     @Nullable Authorities authorities,
+    boolean checkModels,
     double cost,
     int maxConcurrency,
     boolean maxCompletionTokens) {
   /** A worker that this gateway runs. */
   static final UpstreamAccess LOCAL =
-      new UpstreamAccess(null, true, null, null, null, null, null, 0, 0, false);
+      new UpstreamAccess(null, true, null, null, null, null, null, false, 0, 0, false);
 
   private static final long MAX_KEY_BYTES = 16 << 10;
 
@@ -59,6 +61,7 @@ public record UpstreamAccess(
         key == null ? null : "Bearer " + key,
         null,
         authorities == null ? null : Authorities.read(path + ".tls-ca-file", authorities, now),
+        !Boolean.FALSE.equals(spec.checkModels()),
         spec.cost() == null ? 0 : spec.cost(),
         spec.maxConcurrency() == null ? 0 : spec.maxConcurrency(),
         Boolean.TRUE.equals(spec.maxCompletionTokens()));
@@ -78,6 +81,7 @@ public record UpstreamAccess(
         authorization,
         name,
         authorities,
+        checkModels,
         cost,
         maxConcurrency,
         maxCompletionTokens);

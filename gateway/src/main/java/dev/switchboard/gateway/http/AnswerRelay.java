@@ -92,6 +92,9 @@ final class AnswerRelay {
     int status = answer.statusCode();
     String type = answer.getHeader("Content-Type");
     String complaint = complaint(status, type);
+    if (complaint == null && !current.replica().worker() && call.endpoint() == Endpoint.CHAT) {
+      complaint = absent(status);
+    }
     if (complaint != null) {
       // Its connection is closed, and what that says of the rest of it is no news.
       answer.exceptionHandler(
@@ -125,6 +128,13 @@ final class AnswerRelay {
     }
     boolean page = type != null && type.toLowerCase(Locale.ROOT).startsWith("text/html");
     return status < 300 && page ? "it answered with a page (text/html)" : null;
+  }
+
+  /** A server that is no worker of ours does not know the path, or the model that it listed. */
+  private static @Nullable String absent(int status) {
+    return status == 404 || status == 405 || status == 501
+        ? "it does not know the model or the path (status " + status + ")"
+        : null;
   }
 
   /** Nothing is read any more. */

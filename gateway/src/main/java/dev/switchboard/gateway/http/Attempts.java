@@ -533,24 +533,37 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       broke(current, "the replica answered " + status);
       return false;
     }
-    if (status == Outcome.SHED.status() && shedElsewhere(current)) {
+    boolean shed = status == Outcome.SHED.status();
+    if ((shed || absent(current, status)) && refusedElsewhere(current, status, shed)) {
       return false;
     }
     speaks(current);
     return true;
   }
 
-  /** The replica has enough to do; another one may not. */
-  private boolean shedElsewhere(Attempt current) {
-    place.refusedBy(current.replica().id());
-    if (leavesRace(current, "the replica answered 429", AttemptResult.SHED)) {
+  /**
+   * What not every server of a model has, such as embeddings. It says nothing of what else the
+   * server does, so it does not count against it.
+   */
+  private static boolean absent(Attempt current, int status) {
+    return !current.replica().worker() && (status == 404 || status == 405 || status == 501);
+  }
+
+  /** The replica has enough to do, or does not have what is asked for; another one may not. */
+  private boolean refusedElsewhere(Attempt current, int status, boolean shed) {
+    String reason = "the replica answered " + status;
+    AttemptResult result = shed ? AttemptResult.SHED : AttemptResult.ABANDONED;
+    if (shed) {
+      place.refusedBy(current.replica().id());
+    }
+    if (leavesRace(current, reason, result)) {
       return true;
     }
     choice.exclude(current.replica().id());
     if (choice.decide(client.begun()).chosen() == null || !mayRetry(current)) {
       return false;
     }
-    end("the replica answered 429", AttemptResult.SHED);
+    end(reason, result);
     begin();
     return true;
   }

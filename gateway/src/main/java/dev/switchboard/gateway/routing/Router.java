@@ -92,7 +92,7 @@ public final class Router {
     this.served = Set.copyOf(served);
     for (int i = 0; i < specs.size(); i++) {
       RouteSpec spec = specs.get(i);
-      check(spec, "routes." + i);
+      check(spec, "routes[" + i + "]");
       if (routes.put(spec.name(), spec) != null) {
         throw new IllegalArgumentException("routes: two are called " + spec.name());
       }

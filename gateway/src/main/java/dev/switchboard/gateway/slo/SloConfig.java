@@ -12,12 +12,15 @@ import java.util.Set;
  * @param classes in the order in which they are shown
  */
 public record SloConfig(String defaultClass, List<SloClass> classes) {
+  /** Of requests that name none; other classes have from it what they do not say. */
+  public static final SloClass STANDARD = new SloClass("standard", 2000, 100, 0, 0, 0.99, 30);
+
   public static final SloConfig DEFAULTS =
       new SloConfig(
           "standard",
           List.of(
               new SloClass("interactive", 300, 50, 0, 50, 0.99, 30),
-              new SloClass("standard", 2000, 100, 0, 0, 0.99, 30),
+              STANDARD,
               new SloClass("batch", 0, 0, 0, -50, 0.95, 30)));
 
   /**
@@ -75,7 +78,13 @@ public record SloConfig(String defaultClass, List<SloClass> classes) {
       }
     }
     if (!names.contains(defaultClass)) {
-      throw new IllegalArgumentException("default-class: there is no class " + defaultClass);
+      throw new IllegalArgumentException(
+          "default-class: there is no class "
+              + defaultClass
+              + " among "
+              + String.join(", ", classes.stream().map(SloClass::name).toList())
+              + ": name one of them, or add - name: "
+              + defaultClass);
     }
   }
 }

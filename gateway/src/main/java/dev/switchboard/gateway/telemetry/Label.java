@@ -11,6 +11,7 @@ public enum Label {
       "why a stream moved, a handshake failed or an objective was missed, or what tokens were"
           + " wasted for: an outcome, `hedge`, `moved` or `preempted`"),
   CLASS("class", "a service class of the configuration or the store"),
+  DEVICE("device", "0 to 63, CUDA's number of a device at its worker"),
   DIRECTION("direction", "`prompt` or `completion`"),
   EDGE("edge", "a name of `edge`"),
   ENDPOINT("endpoint", "an operation of the API, such as `chat`; `other` for refused paths"),

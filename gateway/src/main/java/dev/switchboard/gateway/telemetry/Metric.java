@@ -6,6 +6,7 @@ import static dev.switchboard.gateway.telemetry.Label.BAND;
 import static dev.switchboard.gateway.telemetry.Label.CACHE;
 import static dev.switchboard.gateway.telemetry.Label.CAUSE;
 import static dev.switchboard.gateway.telemetry.Label.CLASS;
+import static dev.switchboard.gateway.telemetry.Label.DEVICE;
 import static dev.switchboard.gateway.telemetry.Label.DIRECTION;
 import static dev.switchboard.gateway.telemetry.Label.EDGE;
 import static dev.switchboard.gateway.telemetry.Label.ENDPOINT;
@@ -33,9 +34,12 @@ import static dev.switchboard.gateway.telemetry.Label.VERSION;
 import static dev.switchboard.gateway.telemetry.Label.WATCH;
 import static dev.switchboard.gateway.telemetry.Label.WITHIN;
 import static dev.switchboard.gateway.telemetry.Metric.In.BYTES;
+import static dev.switchboard.gateway.telemetry.Metric.In.CELSIUS;
 import static dev.switchboard.gateway.telemetry.Metric.In.COUNT;
+import static dev.switchboard.gateway.telemetry.Metric.In.HERTZ;
 import static dev.switchboard.gateway.telemetry.Metric.In.RATIO;
 import static dev.switchboard.gateway.telemetry.Metric.In.SECONDS;
+import static dev.switchboard.gateway.telemetry.Metric.In.WATTS;
 
 import dev.switchboard.timeline.Collective;
 import java.util.List;
@@ -504,6 +508,70 @@ public enum Metric {
       "what the replica's engine holds: `weights`, `kv`, `scratch`",
       REPLICA,
       KIND),
+  DEVICE_UTILISATION(
+      Type.GAUGE,
+      "device_utilisation_ratio",
+      RATIO,
+      "share of the last second in which a kernel ran on a GPU that the worker may use, as the"
+          + " driver tells it; likewise all of a device",
+      REPLICA,
+      DEVICE),
+  DEVICE_MEMORY_UTILISATION(
+      Type.GAUGE,
+      "device_memory_utilisation_ratio",
+      RATIO,
+      "share of the last second in which its memory was read or written",
+      REPLICA,
+      DEVICE),
+  DEVICE_MEMORY(
+      Type.GAUGE,
+      "device_memory_bytes",
+      BYTES,
+      "its memory: `total`, and of it `used` by all processes",
+      REPLICA,
+      DEVICE,
+      KIND),
+  DEVICE_TEMPERATURE(
+      Type.GAUGE,
+      "device_temperature_celsius",
+      CELSIUS,
+      "temperature of its chip",
+      REPLICA,
+      DEVICE),
+  DEVICE_POWER(
+      Type.GAUGE,
+      "device_power_watts",
+      WATTS,
+      "power that it has `drawn`, and its `limit`",
+      REPLICA,
+      DEVICE,
+      KIND),
+  DEVICE_CLOCK(
+      Type.GAUGE, "device_clock_hertz", HERTZ, "clock of its multiprocessors", REPLICA, DEVICE),
+  DEVICE_THROTTLED(
+      Type.GAUGE,
+      "device_throttled",
+      COUNT,
+      "1 while its clock is held down: `power_cap`, `thermal`, `hardware`, `power_brake` or"
+          + " `sync_boost`",
+      REPLICA,
+      DEVICE,
+      KIND),
+  DEVICE_ECC_ERRORS(
+      Type.COUNTER,
+      "device_ecc_errors_total",
+      COUNT,
+      "errors of its memory, `corrected` or `uncorrected`",
+      REPLICA,
+      DEVICE,
+      KIND),
+  DEVICE_ROW_REMAP_PENDING(
+      Type.GAUGE,
+      "device_row_remap_pending",
+      COUNT,
+      "1 while it waits for a reset to take a bad row of its memory out of use",
+      REPLICA,
+      DEVICE),
   REPLICA_REPORT_AGE(
       Type.GAUGE,
       "replica_report_age_seconds",
@@ -761,7 +829,10 @@ public enum Metric {
     COUNT,
     SECONDS,
     BYTES,
-    RATIO
+    RATIO,
+    CELSIUS,
+    WATTS,
+    HERTZ
   }
 
   /** Upper bounds of a histogram's classic buckets. */

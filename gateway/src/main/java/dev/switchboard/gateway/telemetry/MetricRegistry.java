@@ -160,6 +160,9 @@ final class MetricRegistry {
       case SECONDS -> Unit.SECONDS;
       case BYTES -> Unit.BYTES;
       case RATIO -> Unit.RATIO;
+      case CELSIUS -> Unit.CELSIUS;
+      case WATTS -> new Unit("watts");
+      case HERTZ -> new Unit("hertz");
     };
   }
 }

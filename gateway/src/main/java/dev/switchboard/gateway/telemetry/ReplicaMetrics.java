@@ -41,6 +41,7 @@ final class ReplicaMetrics {
   private final Counter rankTime;
   private final Counter rankSteps;
   private final Counter rankBytes;
+  private final DeviceMetrics devices;
   private final Map<String, ReplicaReport> last = new ConcurrentHashMap<>();
 
   ReplicaMetrics(MetricRegistry made) {
@@ -66,6 +67,7 @@ final class ReplicaMetrics {
     rankTime = made.counter(Metric.RANK_TIME);
     rankSteps = made.counter(Metric.RANK_STEPS);
     rankBytes = made.counter(Metric.RANK_BYTES);
+    devices = new DeviceMetrics(made);
     made.distributed(Metric.COLLECTIVE_SPREAD, this::spreads);
   }
 
@@ -93,6 +95,7 @@ final class ReplicaMetrics {
     ReplicaReport before = last.put(replica, report);
     held(replica, report);
     totals(replica, before == null ? ReplicaReport.NONE : before, report);
+    devices.report(replica, before == null ? List.of() : before.devices(), report.devices());
     List<RankReport> ranksBefore = before == null ? List.of() : before.rankReports();
     for (int i = 0; i < report.rankReports().size(); i++) {
       RankReport rank = report.rankReports().get(i);
@@ -184,6 +187,7 @@ final class ReplicaMetrics {
     for (String side : List.of("worker", "gateway")) {
       drift.remove(replica, side);
     }
+    report.devices().forEach(device -> devices.gone(replica, device));
     load.remove(replica);
     kvUsed.remove(replica);
     for (RankReport rank : report.rankReports()) {

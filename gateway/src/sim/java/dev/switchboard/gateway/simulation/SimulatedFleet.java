@@ -263,6 +263,7 @@ final class SimulatedFleet {
         List.of(),
         List.of(),
         Double.NaN,
-        0);
+        0,
+        List.of());
   }
 }

@@ -4,12 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.AuthConfig;
 import dev.switchboard.gateway.identity.KeySecret;
+import dev.switchboard.gateway.slo.SloConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,45 +57,54 @@ class ConfigReaderTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "htp: {} | htp: unknown key",
-        "http: {prt: 1} | http.prt: unknown key",
-        "http: {port: 70000} | http: port must be 0 to 65535, not 70000",
-        "workers: {local: 1000} | workers: local must be 0 to 64, not 1000",
-        "retry: {ratio: 2} | retry: ratio must be 0 to 1",
-        "upstreams: [{url: ftp://x, models: [a]}] | upstreams.0: url must be http(s)",
+        "htp: {} | htp: unknown key; did you mean http?",
+        "http: {prt: 1} | http.prt: unknown key; did you mean port?",
+        "http: {port: 70000} | http.port: must be 0 to 65535, not 70000; the default is 8080",
+        "workers: {local: 1000} | workers.local: must be 0 to 64, not 1000; the default is 2",
+        "retry: {ratio: 2} | retry.ratio: must be 0 to 1",
+        "upstreams: [{url: ftp://x, models: [a]}] | upstreams[0].url: must be http(s)",
         "upstreams: [{url: https://x, socket: /x, models: [a]}]"
-            + "| upstreams.0: socket needs an http url",
+            + "| upstreams[0].socket: needs an http url",
         "upstreams: [{url: http://x, models: [a], socket: /"
             + "éééééééééééééééééééééééééééééééééééééééééééééééééééééé}]"
-            + "| upstreams.0: socket must be a path of at most 107 bytes",
-        "upstreams: [{url: http://x, models: []}] | upstreams.0: models must name",
-        "auth: {keys: [{name: a, sha256: zz}]} | auth.keys.0: sha256 must be",
-        "http: {bind: 0.0.0.0} | http.bind is 0.0.0.0, which is not loopback",
-        "admin: {bind: 0.0.0.0} | admin.bind is 0.0.0.0, which is not loopback",
+            + "| upstreams[0].socket: must be a path of at most 107 bytes",
+        "upstreams: [{url: http://x, models: []}] | upstreams[0].models: must name",
+        "auth: {keys: [{name: a, sha256: zz}]} | auth.keys[0].sha256: must be",
+        "http: {bind: 0.0.0.0} | http.bind: 0.0.0.0 is not loopback",
+        "admin: {bind: 0.0.0.0} | admin.bind: 0.0.0.0 is not loopback",
+        "http: {bind: no such host} | http.bind: unknown host no such host",
         "auth: {keys: [{name: a, role: root, sha256: "
             + "0000000000000000000000000000000000000000000000000000000000000000}]}"
-            + "| auth.keys.0: role must be app, viewer, operator or admin",
-        "store: {url: \"jdbc:mysql:x\"} | store: url must begin with jdbc:h2:file:",
+            + "| auth.keys[0].role: must be app, viewer, operator or admin",
+        "store: {url: \"jdbc:mysql:x\"} | store.url: must begin with jdbc:h2:file:",
         "{http: {port: 9000}, admin: {port: 9000}}"
-            + "| http.port (--port) and admin.port (--admin-port) are both 9000",
+            + "| admin.port: http.port (--port) and admin.port (--admin-port) are both 9000",
         "http: {port: x} | http.port: must be a whole number of at most 2147483647, not \"x\"",
         "http: {port: 1.5} | http.port: must be a whole number of at most 2147483647, not 1.5",
         "http: {port: 99999999999} | http.port: must be a whole number of at most 2147483647, not"
             + " 9",
         "http: {port: null} | http.port: must be a whole number of at most 2147483647, not null",
-        "http: {bind: [a]} | http.bind: must be text, not [\"a\"]",
-        "http: 3 | http: must be a map of keys, not 3",
-        "models: 3 | models: must be a list, not 3",
+        "http: {bind: [a]} | http.bind: must be text, not [a]",
+        "http: 3 | http: must be a map of keys, not 3; for example http: {port: 8080}",
+        "models: 3 | models: must be a list, not 3; for example models: [{file:"
+            + " /models/small.gguf,",
         "retry: {ratio: x} | retry.ratio: must be a number, not \"x\"",
         "upstreams: [{url: \"http://a b\", models: [m]}]"
-            + "| upstreams.0.url: must be a URL, not \"http://a b\"",
-        "upstreams: [{models: [m]}] | upstreams.0: url is missing",
-        "tenants: [{name: a}, {name: b, wieght: 2}] | tenants.1.wieght: unknown key",
-        "routes: [{name: a, targets: [{model: m, wieght: 2}]}] | routes.0.targets.0.wieght: unknown"
-            + " key",
-        "models: [{name: a}] | models.0: file is missing",
-        "auth: {keys: [{name: a}]} | auth.keys.0: sha256 and key-file: give one of them",
-        "auth: {keys: [{name: a, key-file: /no/key}]} | auth.keys.0: key-file: cannot read /no/key",
+            + "| upstreams[0].url: must be a URL, not \"http://a b\"; for example url: \"http://",
+        "upstreams: [{models: [m]}] | upstreams[0]: url is missing; for example url: \"http://",
+        "tenants: [{name: a}, {name: b, wieght: 2}]"
+            + "| tenants[1].wieght: unknown key; did you mean weight?",
+        "routes: [{name: a, targets: [{model: m, wieght: 2}]}]"
+            + "| routes[0].targets[0].wieght: unknown key; did you mean weight?",
+        "models: [{name: a}] | models[0]: file is missing; for example file: /models/small.gguf",
+        "auth: {keys: [{name: a}]} | auth.keys[0]: sha256 and key-file: give one of them",
+        "auth: {keys: [{name: a, key-file: /no/key}]} | auth.keys[0].key-file: cannot read /no/key",
+        "tenants: [{name: a}, {name: a}] | tenants[1].name: two are called a",
+        "flight: {max-bytes: 64 KiB, slow-ms: 2.5s} | flight.max-bytes: must be a whole number of"
+            + " bytes, not \"64 KiB\"; write 65536",
+        "deadlines: {answer-ms: 90s} | deadlines.answer-ms: must be a whole number of milliseconds"
+            + " of at most 2147483647, not \"90s\"; write 90000",
+        "slo: {classes: [{name: gold}]} | slo.default-class: there is no class standard among gold",
         "[1, 2] | the configuration must be a map of keys",
         "{a: b: c} | not valid YAML"
       })
@@ -141,9 +151,76 @@ class ConfigReaderTest {
   }
 
   private static GatewayConfig read(String yaml) {
-    ObjectNode tree = ConfigReader.defaults();
-    ConfigReader.overlay(tree, yaml);
-    return ConfigReader.read(tree);
+    return ConfigReader.read(yaml);
+  }
+
+  private static List<String> faults(String yaml) {
+    return assertThrows(ConfigFaultsException.class, () -> read(yaml)).faults().stream()
+        .map(each -> each.line() + " " + each)
+        .toList();
+  }
+
+  @Test
+  void allMistakesAreToldAtOnceInTheOrderOfTheirLines() {
+    String yaml =
+        """
+        http:
+          port: 70000
+          event-loops: 100
+          bnd: 127.0.0.1
+        routes:
+          - name: "a b"
+            policy: fastest
+        retry: {ratio: 2, attempts: 9}
+        """;
+
+    List<String> faults = faults(yaml);
+
+    assertEquals(7, faults.size(), faults::toString);
+    assertTrue(faults.get(0).startsWith("2 http.port: must be 0 to 65535"), faults::toString);
+    assertTrue(faults.get(1).startsWith("3 http.event-loops: must be 0 to 64"), faults::toString);
+    assertTrue(faults.get(2).startsWith("4 http.bnd: unknown key; did you mean bind?"));
+    assertTrue(faults.get(3).startsWith("6 routes[0].name: may hold"), faults::toString);
+    assertTrue(faults.get(4).startsWith("7 routes[0]"), faults::toString);
+    assertTrue(faults.get(5).startsWith("8 retry."), faults::toString);
+  }
+
+  @Test
+  void aKeyThatStandsTwiceIsToldWithBothLines() {
+    assertEquals(
+        List.of("4 http.port: it stands twice, in line 2 and in line 4; keep one of them"),
+        faults("http:\n  port: 1\n  bind: 127.0.0.1\n  port: 2\n"));
+    assertEquals(
+        List.of("2 slo: it stands twice, in line 1 and in line 2; keep one of them"),
+        faults("slo: {}\nslo: {default-class: batch}\n"));
+    assertEquals(
+        List.of("1 http.event-loops: it stands twice, in line 1 and in line 1; keep one of them"),
+        faults("http: {event-loops: 1, event_loops: 2}"));
+  }
+
+  @Test
+  void aClassOverridesWhatItNamesAndInheritsTheRest() {
+    List<SloConfig.SloClass> classes =
+        read("slo: {classes: [{name: interactive, ttft-ms: 100}, {name: standard},"
+                + " {name: gold, priority: 80}]}")
+            .slo()
+            .classes();
+
+    assertEquals(new SloConfig.SloClass("interactive", 100, 50, 0, 50, 0.99, 30), classes.get(0));
+    assertEquals(SloConfig.STANDARD, classes.get(1));
+    assertEquals(new SloConfig.SloClass("gold", 2000, 100, 0, 80, 0.99, 30), classes.get(2));
+  }
+
+  @Test
+  void underscoresAreTakenAsTheAdminApiHasThem() {
+    assertEquals(
+        read("tenants: [{name: a, max-concurrency: 3}]"),
+        read("tenants: [{name: a, max_concurrency: 3}]"));
+  }
+
+  @Test
+  void emptySectionsAndListsSayNothing() {
+    assertEquals(GatewayConfig.DEFAULTS, read("http:\nupstreams:\nslo:\n"));
   }
 
   @Test
@@ -165,7 +242,7 @@ class ConfigReaderTest {
 
     String message = assertThrows(IllegalArgumentException.class, () -> read(yaml)).getMessage();
 
-    String wanted = "auth.keys.0: key-file: " + file + " must hold one key";
+    String wanted = "auth.keys[0].key-file: " + file + " must hold one key";
     assertTrue(String.valueOf(message).contains(wanted), message);
   }
 }

@@ -26,6 +26,8 @@ import org.junit.jupiter.api.io.TempDir;
  * Holds the reference page to the records, and the page in the repository to the one that is made.
  */
 class ConfigReferenceTest {
+  private static final String UPSTREAM =
+      "upstreams: [{url: \"http://127.0.0.1:1\", models: [m]}]\n";
   private static final Pattern RANGE = Pattern.compile("(\\d+) to (\\d+)");
 
   @Test
@@ -103,9 +105,12 @@ class ConfigReferenceTest {
         file + " is valid: 2 keys differ from the defaults\n",
         check(0, file, upstream + "http: {port: 1}"));
     assertTrue(check(1, file, upstream + "http: {prt: 1}").contains("http.prt: unknown key"));
-    assertTrue(check(1, file, upstream + "http: {port: 70000}").contains("port must be 0 to"));
-    assertTrue(check(1, file, upstream + "routes: [{name: x}]").contains("routes.0.name"));
-    assertTrue(check(1, file, "models: [{file: /no/m.gguf}]").contains("cannot read the model"));
+    assertTrue(
+        check(1, file, upstream + "http: {port: 70000}").contains("http.port: must be 0 to"));
+    assertTrue(check(1, file, upstream + "routes: [{name: x}]").contains("routes[0].name"));
+    assertTrue(
+        check(1, file, "models: [{file: /no/m.gguf}]")
+            .contains(":1: models[0].file: cannot read the model"));
     assertTrue(
         check(1, file, upstream.replace("}", ", api-key-file: /no/key}")).contains("api-key-file"));
     String tls = upstream + "admin: {tls: {certificate-file: /no/crt, key-file: /no/key}}";
@@ -113,6 +118,15 @@ class ConfigReferenceTest {
     assertTrue(
         check(1, file, upstream + "http: {tls: {key-file: /no/key}}")
             .contains("http.tls: certificate-file and key-file: give both or neither"));
+    assertTrue(
+        check(
+                0,
+                file,
+                "routes: [{name: x}, {name: n, fallbacks: [z]}]\n"
+                    + "discovery: {kubernetes: {namespace: n, api-server: \"http://127.0.0.1:1\","
+                    + " models: [{model: x, service: s}, {model: n, service: n}]}}\n"
+                    + "autoscaling: {models: [{model: z, min: 0}]}")
+            .contains("is valid"));
     Files.delete(file);
     assertEquals(1, run(new ByteArrayOutputStream(), "check", file.toString()));
   }
@@ -127,6 +141,56 @@ class ConfigReferenceTest {
   private static int run(ByteArrayOutputStream said, String... arguments) {
     PrintStream to = new PrintStream(said, true, StandardCharsets.UTF_8);
     return ConfigMain.run(to, to, arguments);
+  }
+
+  @Test
+  void theFileToBeginWithIsValidAndIsNotWrittenOverAnother(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("switchboard.yaml");
+
+    assertEquals(0, run(new ByteArrayOutputStream(), "init", file.toString()));
+    String text = Files.readString(file);
+    String used = text.replace("#models:", "models: []\n#models:");
+    ByteArrayOutputStream again = new ByteArrayOutputStream();
+
+    assertEquals(GatewayConfig.DEFAULTS, ConfigReader.read(text));
+    assertTrue(check(0, file, used + "\n" + UPSTREAM).contains("is valid: 1 keys differ"), used);
+    assertEquals(1, run(again, "init", file.toString()));
+    assertTrue(again.toString(StandardCharsets.UTF_8).contains("already"));
+  }
+
+  /** Without its hashes it is a configuration too, but for the files that examples name. */
+  @Test
+  void everySettingOfTheFileToBeginWithCanBeTurnedOn() {
+    String on = ConfigTemplate.text().replaceAll("(?m)^( *)#(?! )", "$1");
+
+    ConfigFaultsException wrong =
+        assertThrows(ConfigFaultsException.class, () -> ConfigReader.read(on));
+
+    assertEquals(
+        List.of("auth.keys[0].key-file: cannot read /etc/switchboard/app.key"),
+        wrong.faults().stream().map(each -> each.path() + ": " + each.message()).toList());
+    for (ConfigReference.Key key : ConfigReference.keys()) {
+      String name = key.path().replaceFirst(".*\\.", "");
+      assertTrue(on.contains(name + ":"), key.path());
+    }
+  }
+
+  @Test
+  void otherWordsAndExamplesAreOfKeysThatThereAre() {
+    TreeSet<String> known = new TreeSet<>();
+    for (ConfigReference.Key key : ConfigReference.keys()) {
+      String path = key.path();
+      known.add(path);
+      known.add(path + "[]");
+      for (int dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) {
+        known.add(path.substring(0, dot));
+      }
+    }
+
+    TreeSet<String> named = new TreeSet<>(ConfigHints.paths());
+    named.removeAll(known);
+
+    assertEquals(new TreeSet<>(), named);
   }
 
   @Test

@@ -47,6 +47,7 @@ class EndpointReconcilerTest {
             null,
             null,
             null,
+            null,
             null);
     UpstreamAccess access =
         UpstreamAccess.of(

@@ -181,7 +181,8 @@ class DrillsTest {
         ranks,
         List.of(),
         Double.NaN,
-        0);
+        0,
+        List.of());
   }
 
   private static RankReport rank(int rank, boolean named) {

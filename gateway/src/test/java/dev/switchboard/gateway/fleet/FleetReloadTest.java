@@ -120,6 +120,7 @@ class FleetReloadTest {
         null,
         null,
         null,
+        null,
         null);
   }
 
@@ -151,6 +152,27 @@ class FleetReloadTest {
     assertEquals("u0:DRAINING u1:READY", draining);
     assertEquals("u0:DRAINING u1:READY", waiting);
     assertEquals("u1:READY", hand.ids());
+  }
+
+  @Test
+  void theLastThatServesStaysUntilItsSuccessorDoesAndSaysWhyThatIsNotReady() {
+    FleetByHand hand = servers(server(1, "m"));
+
+    hand.reload(List.of(), List.of(server(2, "m")));
+    hand.pass(A_TICK);
+    hand.replica("u1").fails("it refused the gateway's key (status 401)");
+    hand.pass(2 * FleetByHand.WORKERS.restartLimitMs());
+    String late = hand.ids();
+    String reason = hand.replica("u0").reason();
+    hand.ready("u1");
+    hand.pass(A_TICK);
+
+    assertEquals("u0:READY u1:WARMING", late);
+    assertEquals(
+        "not configured any more, serves until its successors are ready: "
+            + "u1 is WARMING (it refused the gateway's key (status 401))",
+        reason);
+    assertEquals("u0:DRAINED u1:READY", hand.ids());
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -72,6 +73,28 @@ class HealthChecksTest {
 
     assertTrue(once > 0);
     assertEquals(2 * once, asked.size());
+  }
+
+  @Test
+  void theOnlyServerLeavesWhenItIsCertainThatItCannotServeAndNotWhenItIsSlow() {
+    FleetByHand own =
+        new FleetByHand(
+            List.of(),
+            List.of(UpstreamSpec.of(URI.create("http://10.0.0.1:1"), List.of("m"), null, null)));
+    Replica server = own.ready("u0");
+    HealthChecks checks = new HealthChecks(own.fleet(), (replica, address, question) -> {});
+
+    for (int i = 0; i < FleetByHand.WORKERS.ejectAfter(); i++) {
+      checks.failed(server, HealthChecks.Question.STATE, false, () -> "timeout");
+    }
+    ReplicaState slow = server.state();
+    for (int i = 0; i < FleetByHand.WORKERS.ejectAfter(); i++) {
+      checks.failed(server, HealthChecks.Question.STATE, true, () -> "does not list m");
+    }
+
+    assertEquals(ReplicaState.READY, slow);
+    assertEquals(ReplicaState.EJECTED, server.state());
+    assertEquals("does not list m", server.reason());
   }
 
   private static String noWords() {

@@ -8,6 +8,7 @@ import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.Collective;
 import java.nio.charset.StandardCharsets;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class StateReaderTest {
@@ -38,6 +39,33 @@ class StateReaderTest {
     assertEquals(1000, slow.bytes());
     assertEquals(12, report.steps());
     assertEquals(9, report.scratchBytes());
+  }
+
+  @Test
+  void devicesThatTheWorkerMayUseAreTakenWithWhatTheyTell() {
+    ReplicaReport report =
+        read(
+            """
+            {"state": "ready", "devices": [
+              {"usable": true, "device": 1, "memory_bytes": 2000, "memory_used_bytes": 500,
+               "utilisation_ratio": 0.75, "temperature_celsius": 61, "power_watts": 412.5,
+               "clock_mhz": 1755, "throttles": ["thermal"], "ecc_uncorrected": 2,
+               "row_remap_pending": true},
+              {"usable": false, "index": 2, "name": "another's"},
+              {"usable": true, "device": 64}]}
+            """);
+
+    assertEquals(1, report.devices().size());
+    DeviceReport only = report.devices().getFirst();
+    assertEquals(1, only.device());
+    assertEquals(500, only.usedBytes());
+    assertEquals(0.75, only.utilisation());
+    assertEquals(61, only.celsius());
+    assertEquals(Set.of("thermal"), only.throttles());
+    assertEquals(2, only.uncorrected());
+    assertEquals(-1, only.corrected());
+    assertTrue(Double.isNaN(only.limitWatts()));
+    assertTrue(only.remapPending());
   }
 
   @Test

@@ -267,9 +267,9 @@ class RouterTest {
 
   @Test
   void aRouteToAModelThatNobodyServesIsRefusedWithItsKey() {
-    assertRefused("routes.0.targets", route("chat", List.of(new Target("huge", null)), List.of()));
-    assertRefused("routes.0.fallbacks", route("big", List.of(), List.of("huge")));
-    assertRefused("routes.0.name", route("chat", List.of(), List.of("big")));
+    assertRefused("routes[0].targets", route("chat", List.of(new Target("huge", null)), List.of()));
+    assertRefused("routes[0].fallbacks", route("big", List.of(), List.of("huge")));
+    assertRefused("routes[0].name", route("chat", List.of(), List.of("big")));
   }
 
   private static void assertRefused(String key, RouteSpec spec) {

@@ -45,8 +45,9 @@ final class MetricsPage {
         | `switchboard:slo_burn:rate5m` to `…3d` | the same over the share that may |
         | `switchboard:slo_missed:increase1h` to `…3d` | how many of them did: alerts look at no share of a handful |
 
-        Of GPUs nothing is told here: the engine computes on CPUs. Where a machine has some, NVIDIA's DCGM exporter tells utilisation,
-        memory, power and errors of each, and the dashboard `gpu.json` reads those.
+        `switchboard_device_*` are of the GPUs that workers may use, as the driver's management library tells each worker every second;
+        two workers that share one both tell it. NVIDIA's DCGM exporter, where it runs, tells more of all GPUs of a machine. The dashboard
+        `gpu.json` shows both.
         """);
     page.append(
         "\n## Labels\n\nTheir values are few, whatever clients send.\n\n| Label | Values |\n|---|---|\n");

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.GeneratedPage;
 import dev.switchboard.gateway.discovery.DiscoveryStatus;
+import dev.switchboard.gateway.fleet.DeviceReport;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.Spread;
@@ -92,7 +93,11 @@ class MetricsTest {
         case SECONDS -> assertTrue(stem.endsWith("_seconds"), name);
         case BYTES -> assertTrue(stem.endsWith("_bytes"), name);
         case RATIO -> assertTrue(stem.endsWith("_ratio"), name);
-        case COUNT -> assertFalse(stem.matches(".*_(seconds|bytes|ratio)"), name);
+        case CELSIUS -> assertTrue(stem.endsWith("_celsius"), name);
+        case WATTS -> assertTrue(stem.endsWith("_watts"), name);
+        case HERTZ -> assertTrue(stem.endsWith("_hertz"), name);
+        case COUNT ->
+            assertFalse(stem.matches(".*_(seconds|bytes|ratio|celsius|watts|hertz)"), name);
       }
       assertEquals(metric.type() == Metric.Type.HISTOGRAM, metric.buckets() != null, name);
     }
@@ -314,6 +319,101 @@ class MetricsTest {
         .sum();
   }
 
+  private static DeviceReport device(double celsius, long uncorrected, String... throttles) {
+    return new DeviceReport(
+        1,
+        0.75,
+        Double.NaN,
+        2e9,
+        1e9,
+        celsius,
+        412.5,
+        700,
+        1755,
+        Set.of(throttles),
+        -1,
+        uncorrected,
+        true);
+  }
+
+  private static ReplicaReport with(DeviceReport... devices) {
+    ReplicaReport bare = report(10, 5);
+    return new ReplicaReport(
+        bare.atNanos(),
+        bare.running(),
+        bare.waiting(),
+        bare.waitingTokens(),
+        bare.kvBlocksFree(),
+        bare.kvBlocksCached(),
+        bare.kvBlocksUsed(),
+        bare.kvEvictions(),
+        bare.prefixLookupTokens(),
+        bare.prefixHitTokens(),
+        bare.promptTokens(),
+        bare.generatedTokens(),
+        bare.preemptions(),
+        bare.steps(),
+        bare.weightBytes(),
+        bare.kvBytes(),
+        bare.scratchBytes(),
+        bare.stages(),
+        bare.ranks(),
+        bare.loadMs(),
+        bare.attemptsDigest(),
+        bare.rankReports(),
+        bare.spreads(),
+        bare.kvUsedRatio(),
+        bare.kvBlockTokens(),
+        List.of(devices));
+  }
+
+  @Test
+  void aDeviceIsToldAsItsDriverTellsIt() {
+    metrics.replicaLoad("w0", with(device(61, 7, "thermal")));
+
+    for (String series :
+        List.of(
+            "utilisation_ratio{device=\"1\",replica=\"w0\"} 0.75",
+            "memory_bytes{device=\"1\",kind=\"used\",replica=\"w0\"} 1.0E9",
+            "temperature_celsius{device=\"1\",replica=\"w0\"} 61.0",
+            "power_watts{device=\"1\",kind=\"limit\",replica=\"w0\"} 700.0",
+            "clock_hertz{device=\"1\",replica=\"w0\"} 1.755E9",
+            "throttled{device=\"1\",kind=\"thermal\",replica=\"w0\"} 1.0",
+            "throttled{device=\"1\",kind=\"power_cap\",replica=\"w0\"} 0.0",
+            "row_remap_pending{device=\"1\",replica=\"w0\"} 1.0",
+            "ecc_errors_total{device=\"1\",kind=\"uncorrected\",replica=\"w0\"} 0.0")) {
+      assertTrue(text().contains("switchboard_device_" + series + "\n"), series);
+    }
+    assertFalse(text().contains("switchboard_device_memory_utilisation_ratio{"), this::text);
+    assertFalse(text().contains("kind=\"corrected\""), this::text);
+  }
+
+  @Test
+  void errorsOfADeviceAreThoseSinceItIsWatched() {
+    metrics.replicaLoad("w0", with(device(61, 7)));
+    metrics.replicaLoad("w0", with(device(61, 9)));
+    metrics.replicaLoad("w0", with(device(61, 1)));
+
+    Map<String, String> labels = Map.of("replica", "w0", "device", "1", "kind", "uncorrected");
+    assertEquals(3, count("switchboard_device_ecc_errors", labels));
+  }
+
+  @Test
+  void whatADeviceNoLongerTellsIsGone() {
+    metrics.replicaLoad("w0", with(device(61, 0)));
+    metrics.replicaLoad("w0", with(device(Double.NaN, 0)));
+    assertFalse(text().contains("switchboard_device_temperature_celsius{"), this::text);
+    assertTrue(text().contains("switchboard_device_utilisation_ratio{"), this::text);
+
+    metrics.replicaLoad("w0", report(10, 5));
+    assertFalse(text().contains("switchboard_device_utilisation_ratio{"), this::text);
+
+    metrics.replicaLoad("w0", with(device(61, 0)));
+    metrics.replicaGone("w0");
+    assertFalse(text().contains("switchboard_device_power_watts{"), this::text);
+    assertFalse(text().contains("switchboard_device_throttled{"), this::text);
+  }
+
   @Test
   void aReplicaThatIsGoneHasNoHeartbeat() {
     metrics.replicaLoad("w0", report(10, 5));
@@ -377,7 +477,8 @@ class MetricsTest {
         List.of(rank),
         List.of(new Spread(1, Collective.Kind.ATTENTION, 2.5, counts(steps))),
         0.25,
-        32);
+        32,
+        List.of());
   }
 
   private void finish(FlightRecord record) {

@@ -20,10 +20,144 @@ public class Cuda extends Cuda$shared {
 
     static final Arena LIBRARY_ARENA = Arena.ofAuto();
 
-    static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.libraryLookup("libcuda.so.1", LIBRARY_ARENA)
-            .or(SymbolLookup.loaderLookup())
+    static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
+    private static final int CUDA_VERSION = (int)13000L;
+    /**
+     * {@snippet lang=c :
+     * #define CUDA_VERSION 13000
+     * }
+     */
+    public static int CUDA_VERSION() {
+        return CUDA_VERSION;
+    }
+    private static final int CU_MEMHOSTREGISTER_PORTABLE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define CU_MEMHOSTREGISTER_PORTABLE 0x01
+     * }
+     */
+    public static int CU_MEMHOSTREGISTER_PORTABLE() {
+        return CU_MEMHOSTREGISTER_PORTABLE;
+    }
+    private static final int CU_MEMHOSTREGISTER_READ_ONLY = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define CU_MEMHOSTREGISTER_READ_ONLY 0x08
+     * }
+     */
+    public static int CU_MEMHOSTREGISTER_READ_ONLY() {
+        return CU_MEMHOSTREGISTER_READ_ONLY;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT() {
+        return CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_COMPUTE_MODE = (int)20L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_COMPUTE_MODE = 20
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_COMPUTE_MODE() {
+        return CU_DEVICE_ATTRIBUTE_COMPUTE_MODE;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_ECC_ENABLED = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_ECC_ENABLED = 32
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_ECC_ENABLED() {
+        return CU_DEVICE_ATTRIBUTE_ECC_ENABLED;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE = (int)36L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE = 36
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE() {
+        return CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH = (int)37L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH = 37
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH() {
+        return CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE = (int)38L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE = 38
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE() {
+        return CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = (int)75L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR() {
+        return CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = (int)76L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR() {
+        return CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = (int)97L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN() {
+        return CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED = (int)113L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED = 113
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED() {
+        return CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED;
+    }
+    private static final int CU_COMPUTEMODE_PROHIBITED = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum CUcomputemode_enum.CU_COMPUTEMODE_PROHIBITED = 2
+     * }
+     */
+    public static int CU_COMPUTEMODE_PROHIBITED() {
+        return CU_COMPUTEMODE_PROHIBITED;
+    }
+    private static final int CU_COMPUTEMODE_EXCLUSIVE_PROCESS = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum CUcomputemode_enum.CU_COMPUTEMODE_EXCLUSIVE_PROCESS = 3
+     * }
+     */
+    public static int CU_COMPUTEMODE_EXCLUSIVE_PROCESS() {
+        return CU_COMPUTEMODE_EXCLUSIVE_PROCESS;
+    }
     private static final int CUDA_SUCCESS = (int)0L;
     /**
      * {@snippet lang=c :
@@ -32,6 +166,200 @@ public class Cuda extends Cuda$shared {
      */
     public static int CUDA_SUCCESS() {
         return CUDA_SUCCESS;
+    }
+    private static final int CUDA_ERROR_OUT_OF_MEMORY = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_OUT_OF_MEMORY = 2
+     * }
+     */
+    public static int CUDA_ERROR_OUT_OF_MEMORY() {
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    private static final int CUDA_ERROR_STUB_LIBRARY = (int)34L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_STUB_LIBRARY = 34
+     * }
+     */
+    public static int CUDA_ERROR_STUB_LIBRARY() {
+        return CUDA_ERROR_STUB_LIBRARY;
+    }
+    private static final int CUDA_ERROR_DEVICE_UNAVAILABLE = (int)46L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_DEVICE_UNAVAILABLE = 46
+     * }
+     */
+    public static int CUDA_ERROR_DEVICE_UNAVAILABLE() {
+        return CUDA_ERROR_DEVICE_UNAVAILABLE;
+    }
+    private static final int CUDA_ERROR_NO_DEVICE = (int)100L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_NO_DEVICE = 100
+     * }
+     */
+    public static int CUDA_ERROR_NO_DEVICE() {
+        return CUDA_ERROR_NO_DEVICE;
+    }
+    private static final int CUDA_ERROR_NOT_FOUND = (int)500L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_NOT_FOUND = 500
+     * }
+     */
+    public static int CUDA_ERROR_NOT_FOUND() {
+        return CUDA_ERROR_NOT_FOUND;
+    }
+    private static final int CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = (int)803L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = 803
+     * }
+     */
+    public static int CUDA_ERROR_SYSTEM_DRIVER_MISMATCH() {
+        return CUDA_ERROR_SYSTEM_DRIVER_MISMATCH;
+    }
+    private static final int CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_P2PAttribute_enum.CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK = 1
+     * }
+     */
+    public static int CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK() {
+        return CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK;
+    }
+    private static final int CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_P2PAttribute_enum.CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED = 3
+     * }
+     */
+    public static int CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED() {
+        return CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED;
+    }
+
+    private static class cuGetErrorString {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_INT,
+            Cuda.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuGetErrorString");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuGetErrorString(CUresult error, const char **pStr)
+     * }
+     */
+    public static FunctionDescriptor cuGetErrorString$descriptor() {
+        return cuGetErrorString.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuGetErrorString(CUresult error, const char **pStr)
+     * }
+     */
+    public static MethodHandle cuGetErrorString$handle() {
+        return cuGetErrorString.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuGetErrorString(CUresult error, const char **pStr)
+     * }
+     */
+    public static MemorySegment cuGetErrorString$address() {
+        return cuGetErrorString.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuGetErrorString(CUresult error, const char **pStr)
+     * }
+     */
+    public static int cuGetErrorString(int error, MemorySegment pStr) {
+        var mh$ = cuGetErrorString.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuGetErrorString", error, pStr);
+            }
+            return (int)mh$.invokeExact(error, pStr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuGetErrorName {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_INT,
+            Cuda.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuGetErrorName");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuGetErrorName(CUresult error, const char **pStr)
+     * }
+     */
+    public static FunctionDescriptor cuGetErrorName$descriptor() {
+        return cuGetErrorName.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuGetErrorName(CUresult error, const char **pStr)
+     * }
+     */
+    public static MethodHandle cuGetErrorName$handle() {
+        return cuGetErrorName.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuGetErrorName(CUresult error, const char **pStr)
+     * }
+     */
+    public static MemorySegment cuGetErrorName$address() {
+        return cuGetErrorName.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuGetErrorName(CUresult error, const char **pStr)
+     * }
+     */
+    public static int cuGetErrorName(int error, MemorySegment pStr) {
+        var mh$ = cuGetErrorName.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuGetErrorName", error, pStr);
+            }
+            return (int)mh$.invokeExact(error, pStr);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
     }
 
     private static class cuInit {
@@ -337,6 +665,67 @@ public class Cuda extends Cuda$shared {
         }
     }
 
+    private static class cuDeviceGetUuid_v2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetUuid_v2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceGetUuid_v2$descriptor() {
+        return cuDeviceGetUuid_v2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDeviceGetUuid_v2$handle() {
+        return cuDeviceGetUuid_v2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDeviceGetUuid_v2$address() {
+        return cuDeviceGetUuid_v2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
+     * }
+     */
+    public static int cuDeviceGetUuid_v2(MemorySegment uuid, int dev) {
+        var mh$ = cuDeviceGetUuid_v2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceGetUuid_v2", uuid, dev);
+            }
+            return (int)mh$.invokeExact(uuid, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class cuDeviceTotalMem_v2 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
@@ -391,6 +780,679 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuDeviceTotalMem_v2", bytes, dev);
             }
             return (int)mh$.invokeExact(bytes, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDeviceGetAttribute {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetAttribute");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceGetAttribute$descriptor() {
+        return cuDeviceGetAttribute.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDeviceGetAttribute$handle() {
+        return cuDeviceGetAttribute.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDeviceGetAttribute$address() {
+        return cuDeviceGetAttribute.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static int cuDeviceGetAttribute(MemorySegment pi, int attrib, int dev) {
+        var mh$ = cuDeviceGetAttribute.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceGetAttribute", pi, attrib, dev);
+            }
+            return (int)mh$.invokeExact(pi, attrib, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDevicePrimaryCtxRetain {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDevicePrimaryCtxRetain");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRetain(CUcontext *pctx, CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDevicePrimaryCtxRetain$descriptor() {
+        return cuDevicePrimaryCtxRetain.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRetain(CUcontext *pctx, CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDevicePrimaryCtxRetain$handle() {
+        return cuDevicePrimaryCtxRetain.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRetain(CUcontext *pctx, CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDevicePrimaryCtxRetain$address() {
+        return cuDevicePrimaryCtxRetain.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRetain(CUcontext *pctx, CUdevice dev)
+     * }
+     */
+    public static int cuDevicePrimaryCtxRetain(MemorySegment pctx, int dev) {
+        var mh$ = cuDevicePrimaryCtxRetain.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDevicePrimaryCtxRetain", pctx, dev);
+            }
+            return (int)mh$.invokeExact(pctx, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDevicePrimaryCtxRelease_v2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDevicePrimaryCtxRelease_v2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDevicePrimaryCtxRelease_v2$descriptor() {
+        return cuDevicePrimaryCtxRelease_v2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDevicePrimaryCtxRelease_v2$handle() {
+        return cuDevicePrimaryCtxRelease_v2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDevicePrimaryCtxRelease_v2$address() {
+        return cuDevicePrimaryCtxRelease_v2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev)
+     * }
+     */
+    public static int cuDevicePrimaryCtxRelease_v2(int dev) {
+        var mh$ = cuDevicePrimaryCtxRelease_v2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDevicePrimaryCtxRelease_v2", dev);
+            }
+            return (int)mh$.invokeExact(dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuCtxPushCurrent_v2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuCtxPushCurrent_v2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuCtxPushCurrent_v2(CUcontext ctx)
+     * }
+     */
+    public static FunctionDescriptor cuCtxPushCurrent_v2$descriptor() {
+        return cuCtxPushCurrent_v2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuCtxPushCurrent_v2(CUcontext ctx)
+     * }
+     */
+    public static MethodHandle cuCtxPushCurrent_v2$handle() {
+        return cuCtxPushCurrent_v2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuCtxPushCurrent_v2(CUcontext ctx)
+     * }
+     */
+    public static MemorySegment cuCtxPushCurrent_v2$address() {
+        return cuCtxPushCurrent_v2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuCtxPushCurrent_v2(CUcontext ctx)
+     * }
+     */
+    public static int cuCtxPushCurrent_v2(MemorySegment ctx) {
+        var mh$ = cuCtxPushCurrent_v2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuCtxPushCurrent_v2", ctx);
+            }
+            return (int)mh$.invokeExact(ctx);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuCtxPopCurrent_v2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuCtxPopCurrent_v2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuCtxPopCurrent_v2(CUcontext *pctx)
+     * }
+     */
+    public static FunctionDescriptor cuCtxPopCurrent_v2$descriptor() {
+        return cuCtxPopCurrent_v2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuCtxPopCurrent_v2(CUcontext *pctx)
+     * }
+     */
+    public static MethodHandle cuCtxPopCurrent_v2$handle() {
+        return cuCtxPopCurrent_v2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuCtxPopCurrent_v2(CUcontext *pctx)
+     * }
+     */
+    public static MemorySegment cuCtxPopCurrent_v2$address() {
+        return cuCtxPopCurrent_v2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuCtxPopCurrent_v2(CUcontext *pctx)
+     * }
+     */
+    public static int cuCtxPopCurrent_v2(MemorySegment pctx) {
+        var mh$ = cuCtxPopCurrent_v2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuCtxPopCurrent_v2", pctx);
+            }
+            return (int)mh$.invokeExact(pctx);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemGetInfo_v2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemGetInfo_v2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemGetInfo_v2(size_t *free, size_t *total)
+     * }
+     */
+    public static FunctionDescriptor cuMemGetInfo_v2$descriptor() {
+        return cuMemGetInfo_v2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemGetInfo_v2(size_t *free, size_t *total)
+     * }
+     */
+    public static MethodHandle cuMemGetInfo_v2$handle() {
+        return cuMemGetInfo_v2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemGetInfo_v2(size_t *free, size_t *total)
+     * }
+     */
+    public static MemorySegment cuMemGetInfo_v2$address() {
+        return cuMemGetInfo_v2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemGetInfo_v2(size_t *free, size_t *total)
+     * }
+     */
+    public static int cuMemGetInfo_v2(MemorySegment free, MemorySegment total) {
+        var mh$ = cuMemGetInfo_v2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemGetInfo_v2", free, total);
+            }
+            return (int)mh$.invokeExact(free, total);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDeviceGetPCIBusId {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetPCIBusId");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetPCIBusId(char *pciBusId, int len, CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceGetPCIBusId$descriptor() {
+        return cuDeviceGetPCIBusId.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetPCIBusId(char *pciBusId, int len, CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDeviceGetPCIBusId$handle() {
+        return cuDeviceGetPCIBusId.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetPCIBusId(char *pciBusId, int len, CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDeviceGetPCIBusId$address() {
+        return cuDeviceGetPCIBusId.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetPCIBusId(char *pciBusId, int len, CUdevice dev)
+     * }
+     */
+    public static int cuDeviceGetPCIBusId(MemorySegment pciBusId, int len, int dev) {
+        var mh$ = cuDeviceGetPCIBusId.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceGetPCIBusId", pciBusId, len, dev);
+            }
+            return (int)mh$.invokeExact(pciBusId, len, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemHostRegister_v2 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_LONG,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemHostRegister_v2");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemHostRegister_v2(void *p, size_t bytesize, unsigned int Flags)
+     * }
+     */
+    public static FunctionDescriptor cuMemHostRegister_v2$descriptor() {
+        return cuMemHostRegister_v2.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemHostRegister_v2(void *p, size_t bytesize, unsigned int Flags)
+     * }
+     */
+    public static MethodHandle cuMemHostRegister_v2$handle() {
+        return cuMemHostRegister_v2.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemHostRegister_v2(void *p, size_t bytesize, unsigned int Flags)
+     * }
+     */
+    public static MemorySegment cuMemHostRegister_v2$address() {
+        return cuMemHostRegister_v2.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemHostRegister_v2(void *p, size_t bytesize, unsigned int Flags)
+     * }
+     */
+    public static int cuMemHostRegister_v2(MemorySegment p, long bytesize, int Flags) {
+        var mh$ = cuMemHostRegister_v2.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemHostRegister_v2", p, bytesize, Flags);
+            }
+            return (int)mh$.invokeExact(p, bytesize, Flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemHostUnregister {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemHostUnregister");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemHostUnregister(void *p)
+     * }
+     */
+    public static FunctionDescriptor cuMemHostUnregister$descriptor() {
+        return cuMemHostUnregister.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemHostUnregister(void *p)
+     * }
+     */
+    public static MethodHandle cuMemHostUnregister$handle() {
+        return cuMemHostUnregister.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemHostUnregister(void *p)
+     * }
+     */
+    public static MemorySegment cuMemHostUnregister$address() {
+        return cuMemHostUnregister.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemHostUnregister(void *p)
+     * }
+     */
+    public static int cuMemHostUnregister(MemorySegment p) {
+        var mh$ = cuMemHostUnregister.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemHostUnregister", p);
+            }
+            return (int)mh$.invokeExact(p);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDeviceCanAccessPeer {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceCanAccessPeer");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceCanAccessPeer(int *canAccessPeer, CUdevice dev, CUdevice peerDev)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceCanAccessPeer$descriptor() {
+        return cuDeviceCanAccessPeer.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceCanAccessPeer(int *canAccessPeer, CUdevice dev, CUdevice peerDev)
+     * }
+     */
+    public static MethodHandle cuDeviceCanAccessPeer$handle() {
+        return cuDeviceCanAccessPeer.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceCanAccessPeer(int *canAccessPeer, CUdevice dev, CUdevice peerDev)
+     * }
+     */
+    public static MemorySegment cuDeviceCanAccessPeer$address() {
+        return cuDeviceCanAccessPeer.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceCanAccessPeer(int *canAccessPeer, CUdevice dev, CUdevice peerDev)
+     * }
+     */
+    public static int cuDeviceCanAccessPeer(MemorySegment canAccessPeer, int dev, int peerDev) {
+        var mh$ = cuDeviceCanAccessPeer.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceCanAccessPeer", canAccessPeer, dev, peerDev);
+            }
+            return (int)mh$.invokeExact(canAccessPeer, dev, peerDev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDeviceGetP2PAttribute {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT,
+            Cuda.C_INT,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetP2PAttribute");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetP2PAttribute(int *value, CUdevice_P2PAttribute attrib, CUdevice srcDevice, CUdevice dstDevice)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceGetP2PAttribute$descriptor() {
+        return cuDeviceGetP2PAttribute.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetP2PAttribute(int *value, CUdevice_P2PAttribute attrib, CUdevice srcDevice, CUdevice dstDevice)
+     * }
+     */
+    public static MethodHandle cuDeviceGetP2PAttribute$handle() {
+        return cuDeviceGetP2PAttribute.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetP2PAttribute(int *value, CUdevice_P2PAttribute attrib, CUdevice srcDevice, CUdevice dstDevice)
+     * }
+     */
+    public static MemorySegment cuDeviceGetP2PAttribute$address() {
+        return cuDeviceGetP2PAttribute.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetP2PAttribute(int *value, CUdevice_P2PAttribute attrib, CUdevice srcDevice, CUdevice dstDevice)
+     * }
+     */
+    public static int cuDeviceGetP2PAttribute(MemorySegment value, int attrib, int srcDevice, int dstDevice) {
+        var mh$ = cuDeviceGetP2PAttribute.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceGetP2PAttribute", value, attrib, srcDevice, dstDevice);
+            }
+            return (int)mh$.invokeExact(value, attrib, srcDevice, dstDevice);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

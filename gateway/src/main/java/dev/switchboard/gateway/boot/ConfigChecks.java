@@ -1,0 +1,144 @@
+package dev.switchboard.gateway.boot;
+
+import dev.switchboard.gateway.edge.EdgeConfig;
+import dev.switchboard.gateway.edge.Edges;
+import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.UpstreamAccess;
+import dev.switchboard.gateway.kubernetes.KubernetesDiscovery;
+import dev.switchboard.gateway.routing.RouteSpec;
+import dev.switchboard.gateway.routing.Router;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What a configuration names and is not there: files, keys, certificates, models. Reads only, and
+ * goes on after each that is missing.
+ */
+final class ConfigChecks {
+  private static final String NOBODY = ": no replica serves ";
+
+  private final List<String> wrong = new ArrayList<>();
+  private final GatewayConfig config;
+
+  private ConfigChecks(GatewayConfig config) {
+    this.config = config;
+  }
+
+  /** What is missing outside of the file; each message begins with the path of the key. */
+  static List<String> outside(GatewayConfig config) {
+    ConfigChecks checks = new ConfigChecks(config);
+    for (int i = 0; i < config.models().size(); i++) {
+      Path file = config.models().get(i).file();
+      if (!Files.isReadable(file)) {
+        checks.wrong.add("models[" + i + "].file: cannot read the model " + file);
+      }
+    }
+    for (int i = 0; i < config.upstreams().size(); i++) {
+      int number = i;
+      checks.check(
+          () ->
+              UpstreamAccess.check(
+                  config.upstreams().get(number), "upstreams[" + number + "]", Instant.now()));
+    }
+    ListenerTls.checks(config).forEach(checks::check);
+    checks.check(
+        () -> {
+          KubernetesDiscovery.Wanted _ = Discovery.wanted(config, Instant.now());
+        });
+    return checks.wrong;
+  }
+
+  /**
+   * And the names that routes lead to.
+   *
+   * @param models that local workers serve
+   */
+  static List<String> all(GatewayConfig config, List<ModelSpec> models) {
+    ConfigChecks checks = new ConfigChecks(config);
+    checks.wrong.addAll(outside(config));
+    Set<String> served = names(config, models);
+    for (int i = 0; i < config.routes().size(); i++) {
+      checks.route(config.routes().get(i), "routes[" + i + "]", served);
+    }
+    Set<String> called = new LinkedHashSet<>(served);
+    config.routes().forEach(route -> called.add(route.name()));
+    List<EdgeConfig> edges = config.edge();
+    for (int i = 0; i < edges.size(); i++) {
+      int number = i;
+      checks.check(
+          () -> Edges.check(List.of(edges.get(number)), called, served),
+          "edge[0]",
+          "edge[" + i + "]");
+    }
+    if (checks.wrong.isEmpty()) {
+      checks.check(
+          () -> {
+            Router _ = new Router(config.routing(), config.routes(), served);
+          });
+    }
+    return checks.wrong;
+  }
+
+  /** Whether a message is about a name that nothing has, perhaps for it could not be read. */
+  static boolean ofNames(String message) {
+    return message.contains(NOBODY) || message.contains("nobody serves ");
+  }
+
+  /** What replicas may serve, those that are only found among them. */
+  private static Set<String> names(GatewayConfig config, List<ModelSpec> models) {
+    Set<String> names = new LinkedHashSet<>();
+    models.forEach(model -> names.add(model.servedName()));
+    config.upstreams().forEach(upstream -> names.addAll(upstream.models()));
+    names.addAll(config.discovery().kubernetes().names());
+    names.addAll(config.autoscaling().fromZero());
+    return names;
+  }
+
+  private void route(RouteSpec route, String path, Set<String> served) {
+    for (int i = 0; i < route.targets().size(); i++) {
+      served(route.targets().get(i).model(), path + ".targets[" + i + "].model", served);
+    }
+    for (int i = 0; i < route.fallbacks().size(); i++) {
+      served(route.fallbacks().get(i), path + ".fallbacks[" + i + "]", served);
+    }
+    if (route.targets().isEmpty()) {
+      served(route.name(), path + ".name", served);
+    }
+  }
+
+  private void served(String model, String path, Set<String> served) {
+    if (served.contains(model)) {
+      return;
+    }
+    String near =
+        served.stream()
+            .filter(each -> ConfigHints.distance(each, model) <= Math.max(1, model.length() / 3))
+            .findFirst()
+            .orElse(null);
+    wrong.add(
+        path
+            + NOBODY
+            + model
+            + (near == null
+                ? "; served are " + String.join(", ", served)
+                : "; did you mean " + near + "?"));
+  }
+
+  private void check(Runnable check) {
+    check(check, "", "");
+  }
+
+  private void check(Runnable check, String from, String to) {
+    try {
+      check.run();
+    } catch (IllegalArgumentException e) {
+      String message = String.valueOf(e.getMessage());
+      wrong.add(message.startsWith(from) ? to + message.substring(from.length()) : message);
+    }
+  }
+}
