@@ -76,7 +76,7 @@ check_shell() {
   cd "$home" && shellcheck -x -a switchboard && shellcheck -S warning "${scripts[@]}"
 }
 check_cpp_format() {
-  cd "$home/native-engine" && find src/main/cpp src/test/cpp src/bench/cpp \( -name '*.cc' -o -name '*.h' \) -print0 |
+  cd "$home/native-engine" && find src/main/cpp src/test/cpp src/bench/cpp \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
     xargs -0 clang-format-19 --dry-run --Werror
 }
 native_build() { cd "$home/native-engine" && cmake --preset "$1" -DSB_TESTS=ON && cmake --build --preset "$1"; }
@@ -85,6 +85,14 @@ sanitizer_tests() {
   step "native code and its tests with g++ 14 and clang 19" compile-test "$home/.ci/compile-test"
   step "native tests under the address and undefined-behaviour sanitizers" asan sanitized asan
   step "native tests under the thread sanitizer" tsan sanitized tsan
+  step "CUDA kernels with each barrier, exchange and wait left out in turn" mutations cuda_mutations
+  step "CUDA kernels for every device, where nvcc is" nvcc cuda_kernels
+}
+cuda_mutations() { native_build release && "$home/.ci/mutation-test"; }
+cuda_kernels() {
+  cmake --preset release -S "$home/native-engine" || return
+  grep -q '^SB_NVCC:.*NOTFOUND' "$home/native-engine/build/release/CMakeCache.txt" ||
+    cmake --build "$home/native-engine/build/release" --target switchboard_cuda
 }
 sanitized() { native_build "$1" && ctest --preset "$1"; }
 # Java tests that compute for minutes, measure no time and wait for nothing, so that Maven need not: it tells the class path as soon as a

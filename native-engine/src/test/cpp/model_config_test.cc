@@ -231,7 +231,7 @@ const Refusal kRefusals[] = {
      "ranks: 3 does not divide n_heads 4"},
     {"Threads", [](Model, Description, Config c) { c.threads = 0; }, SB_INVALID_ARGUMENT,
      "config: threads: 0"},
-    {"Isa", [](Model, Description, Config c) { c.isa = 4; }, SB_INVALID_ARGUMENT, "isa: 4"},
+    {"Isa", [](Model, Description, Config c) { c.isa = 5; }, SB_INVALID_ARGUMENT, "isa: 5"},
     {"KvType", [](Model, Description, Config c) { c.kv_type = SB_TYPE_Q4_0; }, SB_INVALID_ARGUMENT,
      "kv_type: 2"},
     {"BlockTokens", [](Model, Description, Config c) { c.kv_block_tokens = 8; },

@@ -45,7 +45,7 @@ static_assert(SB_MAX_LOGIT_BIAS == sb::engine::kMaxLogitBias);
 static_assert(SB_TOKEN_LAST_SAMPLED == sb::model::kLastSampled);
 static_assert(SB_TARGET_SAMPLE == sb::model::kSample);
 static_assert(SB_MASK_NONE == sb::engine::kNoMask);
-static_assert(SB_INTERNAL == static_cast<int32_t>(Status::kInternal));
+static_assert(SB_DEVICE_LOST == static_cast<int32_t>(Status::kDeviceLost));
 
 // Runs a body and turns what it throws into a status; the text starts with the function's name.
 template <class Body>
@@ -179,14 +179,16 @@ Status translate_kv_type(int32_t from, sb::ops::KvType& to) {
 }
 
 Status translate_config(const sb_engine_config& from, sb::engine::Config& to) {
-  if (from.isa < SB_ISA_AUTO || from.isa > SB_ISA_AVX512) {
+  if (from.isa < SB_ISA_AUTO || from.isa > SB_ISA_CUDA) {
     return fail(Status::kInvalidArgument, "config.isa: %d is not known", from.isa);
   }
   if (Status s = translate_kv_type(from.kv_type, to.kv_type); s != Status::kOk) return s;
   to.stages = from.stages;
   to.ranks = from.ranks;
   to.threads = from.threads;
-  to.isa = from.isa == SB_ISA_AUTO ? sb::ops::best_isa() : static_cast<sb::ops::Isa>(from.isa);
+  to.on_device = from.isa == SB_ISA_CUDA;
+  const bool best = to.on_device || from.isa == SB_ISA_AUTO;
+  to.isa = best ? sb::ops::best_isa() : static_cast<sb::ops::Isa>(from.isa);
   to.kv_block_tokens = from.kv_block_tokens;
   to.kv_blocks = from.kv_blocks;
   to.max_rows = from.max_rows;
@@ -296,7 +298,8 @@ Status await(sb_engine* engine, int64_t timeout_ns, sb_result* result) {
   if (Status s = check_struct("result", result); s != Status::kOk) return s;
   sb::engine::StepResult found;
   const Status status = engine->engine->await(timeout_ns, found);
-  if (status != Status::kOk && status != Status::kHung) return status;
+  const bool lost = status == Status::kHung || status == Status::kDeviceLost;
+  if (status != Status::kOk && !lost) return status;
   result->status = static_cast<int32_t>(found.status);
   result->failed_stage = found.failed_stage;
   result->failed_rank = found.failed_rank;

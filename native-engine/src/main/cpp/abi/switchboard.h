@@ -51,7 +51,8 @@ typedef enum sb_status {
       6,       /* the step failed on some rank; its KV writes are undefined, the engine goes on */
   SB_HUNG = 7, /* a rank has not finished the step within hang_timeout_ms; the engine is lost */
   SB_SHUTDOWN = 8, /* the engine is being destroyed */
-  SB_INTERNAL = 9  /* a broken invariant; the engine is lost */
+  SB_INTERNAL = 9, /* a broken invariant; the engine is lost */
+  SB_DEVICE_LOST = 10 /* a rank's device failed; the engine is lost */
 } sb_status;
 
 typedef enum sb_arch {
@@ -126,7 +127,8 @@ typedef enum sb_isa {
   SB_ISA_AUTO = 0,
   SB_ISA_REFERENCE = 1,
   SB_ISA_AVX2 = 2,
-  SB_ISA_AVX512 = 3
+  SB_ISA_AVX512 = 3,
+  SB_ISA_CUDA = 4 /* the layers run on NVIDIA devices; SB_UNSUPPORTED says why there is none */
 } sb_isa;
 
 /* Numbers that are multiplied. */
@@ -199,7 +201,7 @@ typedef struct sb_engine_config {
   int32_t stages;  /* pipeline stages, 1 .. SB_MAX_STAGES, <= n_layers */
   int32_t ranks;   /* tensor-parallel ranks per stage; divides n_heads and ffn_dim/32, and divides
                       n_kv_heads or is a multiple of it */
-  int32_t threads; /* threads per rank, >= 1 */
+  int32_t threads; /* threads per rank, >= 1; on a device one drives it and all sample */
   int32_t isa;     /* sb_isa */
   int32_t kv_type; /* SB_TYPE_F32, _F16, _BF16 or _Q8_0 */
   int32_t kv_block_tokens;       /* tokens per KV block: 16, 32 or 64 */
@@ -444,9 +446,9 @@ SB_API int32_t sb_engine_masks(const sb_engine* engine, sb_masks* out);
  * but this one may name the slot; its bits stay untouched until the step has been awaited. */
 SB_API int32_t sb_mask_ready(sb_engine* engine, int32_t slot, uint64_t step);
 /* Waits for the oldest unawaited step, at most timeout_ns; negative: without limit. SB_OK with
- * result->status not SB_OK when the step failed. On SB_HUNG the result's status, step,
- * failed_stage and failed_rank are written too: the first rank that neither finished the step nor
- * waits for another. */
+ * result->status not SB_OK when the step failed. On SB_HUNG and SB_DEVICE_LOST the
+ * result's status, step, failed_stage and failed_rank are written too: of a step that hangs the
+ * first rank that neither finished it nor waits for another. */
 SB_API int32_t sb_await(sb_engine* engine, int64_t timeout_ns, sb_result* result);
 SB_API int32_t sb_inject(sb_engine* engine, const sb_fault* fault);
 

@@ -23,6 +23,7 @@ enum class [[nodiscard]] Status : std::int32_t {
   kHung = 7,
   kShutdown = 8,
   kInternal = 9,
+  kDeviceLost = 10,
 };
 
 // Replaces the calling thread's error text and returns status.

@@ -32,6 +32,12 @@ Status validate(const Config& config) {
     return fail(Status::kInvalidArgument, "%s: %d is not in %d .. %d", check.field, check.value,
                 check.low, check.high);
   }
+  // A token is a block of a kernel's grid, which has so many at most in its second direction.
+  constexpr std::int32_t kMaxDeviceTokens = 65'535;
+  if (config.on_device && config.max_step_tokens > kMaxDeviceTokens) {
+    return fail(Status::kInvalidArgument, "max_step_tokens: %d is not in 1 .. %d on a device",
+                config.max_step_tokens, kMaxDeviceTokens);
+  }
   const std::int32_t block = config.kv_block_tokens;
   if (block != 16 && block != 32 && block != 64) {
     return fail(Status::kInvalidArgument, "kv_block_tokens: %d is not 16, 32 or 64", block);

@@ -22,7 +22,8 @@ struct Config {
   std::int32_t stages = 1;
   std::int32_t ranks = 1;
   std::int32_t threads = 1;  // per rank
-  ops::Isa isa = ops::Isa::kReference;
+  ops::Isa isa = ops::Isa::kReference;  // of the processor
+  bool on_device = false;               // the layers run there, each lane on one
   ops::KvType kv_type = ops::KvType::kF16;
   std::int32_t kv_block_tokens = 0;
   std::int32_t kv_blocks = 0;

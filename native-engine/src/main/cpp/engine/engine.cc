@@ -38,12 +38,15 @@ class SignalsBlocked {
 
 }  // namespace
 
-Engine::Engine(const model::Config& model, const Config& config)
+Engine::Engine(const model::Config& model, const Config& config,
+               std::unique_ptr<cuda::Devices> devices)
     : model_(model),
       config_(config),
+      devices_(std::move(devices)),
       slots_(static_cast<std::size_t>(config.max_in_flight)),
       faults_(config.stages, config.ranks) {
   const bool alone = config.total_threads() <= available_cores();
+  shared_.devices = devices_.get();
   shared_.model = &model_;
   shared_.config = &config_;
   shared_.slots = slots_;
@@ -68,6 +71,7 @@ Engine::~Engine() {
   masks_.poison();
   for (const std::unique_ptr<Stage>& stage : stages_) stage->poison();
   for (const std::unique_ptr<Stage>& stage : stages_) stage->join();
+  if (devices_) devices_->unpin();
 }
 
 Result<MemoryPlan> Engine::plan_memory(const model::Config& model,
@@ -75,7 +79,9 @@ Result<MemoryPlan> Engine::plan_memory(const model::Config& model,
                                        const Config& config) {
   if (Status s = model::validate(model); s != Status::kOk) return within(s, "model");
   if (Status s = validate(config); s != Status::kOk) return within(s, "config");
-  Engine engine(model, config);
+  auto devices = find_devices(config);
+  if (!devices.ok()) return devices.status();
+  Engine engine(model, config, std::move(*devices));
   if (Status s = engine.plan(tensors); s != Status::kOk) return s;
   return engine.memory_;
 }
@@ -85,14 +91,35 @@ Result<std::unique_ptr<Engine>> Engine::create(const model::Config& model,
                                                const Config& config, const Progress& progress) {
   if (Status s = model::validate(model); s != Status::kOk) return within(s, "model");
   if (Status s = validate(config); s != Status::kOk) return within(s, "config");
-  std::unique_ptr<Engine> engine(new Engine(model, config));
+  auto devices = find_devices(config);
+  if (!devices.ok()) return devices.status();
+  std::unique_ptr<Engine> engine(new Engine(model, config, std::move(*devices)));
   if (Status s = engine->plan(tensors); s != Status::kOk) return s;
   std::atomic_ref(*progress.total).store(engine->weights_->packed_bytes());
   if (Status s = engine->take_memory(); s != Status::kOk) return s;
-  const std::int32_t packers = available_cores();
-  if (Status s = engine->weights_->load(packers, *progress.done); s != Status::kOk) return s;
+  if (Status s = engine->load(*progress.done); s != Status::kOk) return s;
   if (Status s = engine->start(); s != Status::kOk) return s;
   return engine;
+}
+
+Result<std::unique_ptr<cuda::Devices>> Engine::find_devices(const Config& config) {
+  if (!config.on_device) return std::unique_ptr<cuda::Devices>();
+  return cuda::Devices::find(config.lanes());
+}
+
+std::vector<LaneCarvers> Engine::lanes() const {
+  return std::vector<LaneCarvers>(devices_ ? static_cast<std::size_t>(config_.lanes()) : 0);
+}
+
+Status Engine::load(std::uint64_t& done) {
+  model::LaneMemory memory;
+  for (std::int32_t lane = 0; devices_ && lane < config_.lanes(); ++lane) {
+    memory.lanes.push_back(devices_->memory(lane));
+  }
+  memory.write = [this](std::int32_t lane, void* to, const void* from, std::size_t bytes) {
+    return devices_->write(lane, to, from, bytes);
+  };
+  return weights_->load(available_cores(), done, memory);
 }
 
 Status Engine::plan(std::span<const model::Tensor> tensors) {
@@ -103,12 +130,19 @@ Status Engine::plan(std::span<const model::Tensor> tensors) {
     return within(s, "config");
   }
   weights_ = std::make_unique<model::Weights>(
-      model::Weights::plan(model_, *tensors_, config_.placement()));
+      model::Weights::plan(
+      model_, *tensors_, config_.placement(),
+      devices_ ? model::Weights::Home::kLanes : model::Weights::Home::kHost));
   Carver kv, scratch, lazy;
-  lay_out(kv, scratch, lazy);
+  std::vector<LaneCarvers> on_device = lanes();
+  lay_out(kv, scratch, lazy, on_device);
   memory_.weight_bytes = weights_->bytes();
   memory_.kv_bytes = kv.used();
   memory_.scratch_bytes = checked_add(scratch.used(), lazy.used());
+  for (const LaneCarvers& lane : on_device) {
+    memory_.kv_bytes = checked_add(memory_.kv_bytes, lane.kv.used());
+    memory_.scratch_bytes = checked_add(memory_.scratch_bytes, lane.scratch.used());
+  }
   memory_.weight_bytes_per_token = weights_->bytes_per_token();
   const std::size_t total =
       checked_add(checked_add(memory_.weight_bytes, memory_.kv_bytes), memory_.scratch_bytes);
@@ -118,8 +152,8 @@ Status Engine::plan(std::span<const model::Tensor> tensors) {
   return Status::kOk;
 }
 
-void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy) {
-  for (const std::unique_ptr<Stage>& stage : stages_) stage->lay_out(kv, scratch);
+void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy, std::span<LaneCarvers> lanes) {
+  for (const std::unique_ptr<Stage>& stage : stages_) stage->lay_out(kv, scratch, lanes);
   for (Slot& slot : slots_) slot.lay_out(scratch, config_, model_, limits_.max_blocks);
   rows_.lay_out(scratch, lazy, config_.max_rows, model_.context);
   masks_.lay_out(lazy, config_.mask_slots, model_.vocab);
@@ -128,14 +162,17 @@ void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy) {
 
 Status Engine::take_memory() {
   Carver kv, scratch, lazy;
-  lay_out(kv, scratch, lazy);
-  const std::uint64_t wanted = memory_.weight_bytes + memory_.kv_bytes + memory_.scratch_bytes;
+  std::vector<LaneCarvers> on_device = lanes();
+  lay_out(kv, scratch, lazy, on_device);
+  const std::uint64_t weights = weights_->host_bytes();
+  const std::uint64_t host_scratch = scratch.used() + lazy.used();
+  const std::uint64_t wanted = weights + kv.used() + host_scratch;
   const std::uint64_t available = available_memory_bytes();
   if (wanted > available) {
     return fail(Status::kOutOfMemory,
-                "weights %" PRIu64 " + KV %" PRIu64 " + scratch %" PRIu64
+                "weights %" PRIu64 " + KV %zu + scratch %" PRIu64
                 " bytes are more than the %" PRIu64 " available",
-                memory_.weight_bytes, memory_.kv_bytes, memory_.scratch_bytes, available);
+                weights, kv.used(), host_scratch, available);
   }
   struct Want {
     Arena& arena;
@@ -153,14 +190,38 @@ Status Engine::take_memory() {
   kv = Carver(kv_arena_.data());
   scratch = Carver(scratch_arena_.data());
   lazy = Carver(lazy_arena_.data());
-  lay_out(kv, scratch, lazy);
+  if (devices_) {
+    if (Status s = take_device_memory(on_device); s != Status::kOk) return s;
+  }
+  lay_out(kv, scratch, lazy, on_device);
+  return Status::kOk;
+}
+
+// A lane has one piece: its weights, its keys and values, and its activations. The carvers, which
+// have measured, are left at their places in it.
+Status Engine::take_device_memory(std::span<LaneCarvers> lanes) {
+  std::vector<std::size_t> bytes;
+  for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+    bytes.push_back(checked_add(weights_->lane_bytes(static_cast<std::int32_t>(lane)),
+                                checked_add(lanes[lane].kv.used(), lanes[lane].scratch.used())));
+  }
+  if (Status s = devices_->take(bytes); s != Status::kOk) return s;
+  devices_->pin(scratch_arena_.data(), scratch_arena_.bytes());
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    const auto lane = static_cast<std::int32_t>(i);
+    std::byte* kv = devices_->memory(lane) + weights_->lane_bytes(lane);
+    std::byte* scratch = kv + lanes[i].kv.used();
+    lanes[i] = {Carver(kv), Carver(scratch)};
+  }
   return Status::kOk;
 }
 
 Status Engine::start() {
   rope_ = model::RopeTables::of(model_, *tensors_);
   tensors_.reset();
-  for (const std::unique_ptr<Stage>& stage : stages_) stage->bind(*weights_, rope_);
+  for (const std::unique_ptr<Stage>& stage : stages_) {
+    if (Status s = stage->bind(*weights_, rope_); s != Status::kOk) return s;
+  }
   const SignalsBlocked blocked;
   try {
     for (const std::unique_ptr<Stage>& stage : stages_) stage->start(stages_.back()->done());
@@ -176,7 +237,7 @@ bool Engine::finished(std::uint32_t gate_value) const {
 }
 
 Status Engine::begin_row(const RowStart& start) {
-  if (hung_) return lost();
+  if (lost_ != Status::kOk) return lost();
   if (start.row < 0 || start.row >= config_.max_rows) {
     return fail(Status::kInvalidArgument, "row: %d is not in 0 .. %d", start.row,
                 config_.max_rows - 1);
@@ -189,7 +250,7 @@ Status Engine::begin_row(const RowStart& start) {
 }
 
 Status Engine::submit(const Plan& plan) {
-  if (hung_) return lost();
+  if (lost_ != Status::kOk) return lost();
   if (submitted_ - awaited_ == static_cast<std::uint32_t>(config_.max_in_flight)) {
     return fail(Status::kBusy, "%d steps are in flight", config_.max_in_flight);
   }
@@ -216,13 +277,13 @@ Status Engine::submit(const Plan& plan) {
 }
 
 Status Engine::mask_ready(std::int32_t slot, std::uint64_t step) {
-  if (hung_) return lost();
+  if (lost_ != Status::kOk) return lost();
   return masks_.ready(slot, step,
                       [this](std::uint32_t gate_value) { return finished(gate_value); });
 }
 
 Status Engine::await(std::int64_t timeout_ns, StepResult& result) {
-  if (hung_) return lost();
+  if (lost_ != Status::kOk) return lost();
   if (submitted_ == awaited_) return fail(Status::kInvalidArgument, "no step is in flight");
   const Slot& slot = shared_.slot(awaited_);
   // A step is late from when it could run: when it came, or when the step before it was done.
@@ -259,30 +320,39 @@ Status Engine::await(std::int64_t timeout_ns, StepResult& result) {
   result.top_logprobs = slot.top_logprobs.first(outputs * kMaxTopLogprobs);
   result.embeddings =
       slot.embeddings.first(outputs * static_cast<std::size_t>(model_.embedding_size()));
-  return Status::kOk;
+  if (result.status != Status::kDeviceLost) return Status::kOk;
+  lost_ = result.status;
+  lost_step_ = slot.step;
+  lost_stage_ = result.failed_stage;
+  lost_rank_ = result.failed_rank;
+  return lost();
 }
 
 Status Engine::report_hang(const Slot& slot, StepResult& result) {
-  hung_ = true;
-  hung_step_ = slot.step;
-  for (std::int32_t i = 0; i < config_.stages && hung_rank_ < 0; ++i) {
-    hung_stage_ = i;
-    hung_rank_ = stages_[static_cast<std::size_t>(i)]->stuck_rank(slot.step);
+  lost_ = Status::kHung;
+  lost_step_ = slot.step;
+  for (std::int32_t i = 0; i < config_.stages && lost_rank_ < 0; ++i) {
+    lost_stage_ = i;
+    lost_rank_ = stages_[static_cast<std::size_t>(i)]->stuck_rank(slot.step);
   }
-  if (hung_rank_ < 0) hung_stage_ = -1;
+  if (lost_rank_ < 0) lost_stage_ = -1;
   result = {};
   result.status = Status::kHung;
-  result.failed_stage = hung_stage_;
-  result.failed_rank = hung_rank_;
+  result.failed_stage = lost_stage_;
+  result.failed_rank = lost_rank_;
   result.step = slot.step;
   result.submit_ns = slot.submit_ns;
   return lost();
 }
 
 Status Engine::lost() const {
+  if (lost_ == Status::kDeviceLost) {
+    return fail(lost_, "step %" PRIu64 ": the device of stage %d rank %d failed", lost_step_,
+                lost_stage_, lost_rank_);
+  }
   return fail(Status::kHung,
-              "step %" PRIu64 " was not finished within %d ms: stage %d rank %d hangs", hung_step_,
-              config_.hang_timeout_ms, hung_stage_, hung_rank_);
+              "step %" PRIu64 " was not finished within %d ms: stage %d rank %d hangs", lost_step_,
+              config_.hang_timeout_ms, lost_stage_, lost_rank_);
 }
 
 Status Engine::inject(const Fault& fault) {

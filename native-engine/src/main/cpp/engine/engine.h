@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "cuda/devices.h"
 #include "engine/config.h"
 #include "engine/fault.h"
 #include "engine/mask_table.h"
@@ -73,16 +74,22 @@ class Engine {
   Status submit(const Plan& plan);
   [[nodiscard]] const MaskTable& masks() const { return masks_; }
   Status mask_ready(std::int32_t slot, std::uint64_t step);
-  // Waits for the oldest step at most timeout_ns; negative: without limit. On kHung, result tells
-  // the step and where it hangs.
+  // Waits for the oldest step at most timeout_ns; negative: without limit. On kHung and
+  // kDeviceLost, result tells the step and where.
   Status await(std::int64_t timeout_ns, StepResult& result);
   Status inject(const Fault& fault);
 
  private:
-  Engine(const model::Config& model, const Config& config);
+  Engine(const model::Config& model, const Config& config,
+         std::unique_ptr<cuda::Devices> devices);
 
   Status plan(std::span<const model::Tensor> tensors);
-  void lay_out(Carver& kv, Carver& scratch, Carver& lazy);
+  // Null without devices.
+  [[nodiscard]] static Result<std::unique_ptr<cuda::Devices>> find_devices(const Config& config);
+  void lay_out(Carver& kv, Carver& scratch, Carver& lazy, std::span<LaneCarvers> lanes);
+  [[nodiscard]] std::vector<LaneCarvers> lanes() const;
+  Status take_device_memory(std::span<LaneCarvers> lanes);
+  Status load(std::uint64_t& done);
   Status take_memory();
   Status start();
   Status report_hang(const Slot& slot, StepResult& result);
@@ -91,6 +98,7 @@ class Engine {
 
   const model::Config model_;
   const Config config_;
+  const std::unique_ptr<cuda::Devices> devices_;
   MemoryPlan memory_;
   PlanLimits limits_;
 
@@ -114,10 +122,10 @@ class Engine {
   std::uint64_t checks_ = 0;
   std::int64_t last_end_ns_ = 0;
   SpinBudget await_spin_{0};
-  bool hung_ = false;
-  std::int32_t hung_stage_ = -1;
-  std::int32_t hung_rank_ = -1;
-  std::uint64_t hung_step_ = 0;
+  Status lost_ = Status::kOk;  // kHung or kDeviceLost: no step will end any more
+  std::int32_t lost_stage_ = -1;
+  std::int32_t lost_rank_ = -1;
+  std::uint64_t lost_step_ = 0;
 };
 
 }  // namespace sb::engine

@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 #include "base/spin.h"
+#include "cuda/device_rank.h"
+#include "model/rank_model.h"
 
 namespace sb::engine {
 namespace {
@@ -27,32 +29,44 @@ constexpr std::int64_t kWakeNs = 200'000;
 Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
     : shared_(shared),
       index_(index),
-      first_layer_(static_cast<std::int32_t>(
-          model::stage_layers(*shared.model, shared.config->stages, index).begin)),
+      layers_(model::stage_layers(*shared.model, shared.config->stages, index)),
       previous_(previous),
       barrier_(shared.config->ranks, shared.config->threads) {
   const Config& config = *shared.config;
   max_logit_tokens_ = std::min({kMaxLogitTokens, config.max_step_outputs, config.max_step_tokens});
-  const model::RankLimits limits{config.ranks, config.threads, config.max_step_tokens,
-                                 max_logit_tokens_, config.kv_block_tokens};
   for (std::int32_t i = 0; i < config.ranks; ++i) {
-    const model::RankShape shape = model::rank_shape(*shared.model, config.ranks, i);
-    ranks_.push_back(std::make_unique<Rank>(
-        model::RankModel(*shared.model, shape, limits, ops::kernels(config.isa))));
+    ranks_.push_back(std::make_unique<Rank>());
+    ranks_.back()->model = make_rank(i);
     ranks_.back()->barrier = std::make_unique<Barrier>(1, config.threads);
     ranks_.back()->hands = std::make_unique<Hand[]>(static_cast<std::size_t>(config.threads));
   }
 }
 
-void Stage::lay_out(Carver& kv, Carver& scratch) {
+std::unique_ptr<model::RankCompute> Stage::make_rank(std::int32_t rank) const {
+  const Config& config = *shared_.config;
+  const model::RankShape shape = model::rank_shape(*shared_.model, config.ranks, rank);
+  const model::RankLimits limits{config.ranks, config.threads, config.max_step_tokens,
+                                 max_logit_tokens_, config.kv_block_tokens};
+  const ops::Kernels& kernels = ops::kernels(config.isa);
+  if (shared_.devices == nullptr) {
+    return std::make_unique<model::RankModel>(*shared_.model, shape, limits, kernels);
+  }
+  return std::make_unique<cuda::DeviceRank>(
+      *shared_.model, shape, limits, kernels,
+      cuda::DeviceRankPlace{shared_.devices, lane_of(0), lane_of(rank), config.max_rows});
+}
+
+void Stage::lay_out(Carver& kv, Carver& scratch, std::span<LaneCarvers> lanes) {
   const model::Config& model = *shared_.model;
   const Config& config = *shared_.config;
   const model::KvShape shape{config.kv_type, config.kv_blocks, config.kv_block_tokens};
-  const std::int64_t layers = model::stage_layers(model, config.stages, index_).size();
   const std::int32_t kv_heads = model::rank_shape(model, config.ranks, 0).kv_heads;
-  for (const std::unique_ptr<Rank>& rank : ranks_) {
-    rank->kv = model::KvPool::lay_out(kv, shape, layers, kv_heads, model.head_dim);
-    rank->model.lay_out(scratch);
+  for (std::int32_t i = 0; i < config.ranks; ++i) {
+    Rank* rank = ranks_[static_cast<std::size_t>(i)].get();
+    LaneCarvers none;
+    LaneCarvers& lane = lanes.empty() ? none : lanes[static_cast<std::size_t>(lane_of(i))];
+    rank->kv = model::KvPool::lay_out(lanes.empty() ? kv : lane.kv, shape, layers_.size(), kv_heads, model.head_dim);
+    rank->model->lay_out(scratch, lane.scratch);
     const std::int64_t head_bytes =
         ops::kv_head_bytes(config.kv_type, config.kv_block_tokens, model.head_dim);
     rank->kv_token_bytes =
@@ -67,15 +81,16 @@ void Stage::lay_out(Carver& kv, Carver& scratch) {
   }
 }
 
-void Stage::bind(const model::Weights& weights, const model::RopeTables& rope) {
+Status Stage::bind(const model::Weights& weights, const model::RopeTables& rope) {
   for (std::int32_t i = 0; i < shared_.config->ranks; ++i) {
     Rank& rank = *ranks_[static_cast<std::size_t>(i)];
     const model::RankWeights& mine = weights.rank(index_, i);
-    rank.model.bind(mine, weights, rank.kv, rope);
+    if (Status s = rank.model->bind(mine, weights, rank.kv, rope); s != Status::kOk) return s;
     for (const model::LayerWeights& layer : mine.layers) rank.layer_bytes += layer.matrix_bytes();
     rank.output_bytes = mine.output.bytes();
     rank.lane = shared_.timeline->lane(lane_of(i));
   }
+  return Status::kOk;
 }
 
 void Stage::start(Gate& last_stage_done) {
@@ -203,10 +218,7 @@ bool Stage::compute(Worker& worker, Slot& slot) {
     }
   }
   if (!layers(worker, slot)) return false;
-  if (is_last() && shared_.model->embeds()) {
-    embeddings(worker, slot);
-    return true;
-  }
+  if (is_last() && shared_.model->embeds()) return embeddings(worker, slot);
   if (is_last()) return outputs(worker, slot);
   if (worker.rank_index == 0) send(worker, slot);
   return true;
@@ -214,18 +226,18 @@ bool Stage::compute(Worker& worker, Slot& slot) {
 
 bool Stage::layers(Worker& worker, Slot& slot) {
   const model::Batch& batch = slot.batch();
-  model::RankModel& model = worker.rank->model;
+  model::RankCompute& model = *worker.rank->model;
   model.begin(batch, worker.team);
   if (is_first()) {
     model.embed(batch, worker.team);
   } else {
-    load_hidden(worker, slot);
+    model.take_hidden(slot.hidden, batch.size(), worker.team);
   }
   if (!worker.team.sync()) return false;
   const model::TokenSet all = model::TokenSet::all(batch);
-  for (std::int32_t layer = 0; layer < model.layers(); ++layer) {
+  for (std::int32_t layer = 0; layer < layers_.size(); ++layer) {
     // After the last layer of a model that generates only the tokens with outputs are looked at.
-    const bool ends = is_last() && layer + 1 == model.layers() && !shared_.model->embeds();
+    const bool ends = is_last() && layer + 1 == layers_.size() && !shared_.model->embeds();
     const model::TokenSet kept = ends ? model::TokenSet::with_outputs(batch) : all;
     if (!model.attention(layer, batch, kept, worker.team)) return false;
     if (kept.count == 0) break;
@@ -244,10 +256,9 @@ bool Stage::layers(Worker& worker, Slot& slot) {
 // Positions whose keys and values attention reads, summed over the stage's layers.
 std::uint64_t Stage::kv_reads(const Slot& slot) const {
   const model::Config& model = *shared_.model;
-  const Range layers = model::stage_layers(model, shared_.config->stages, index_);
-  if (model.windows.empty()) return slot.kv_tokens(0) * static_cast<std::uint64_t>(layers.size());
+  if (model.windows.empty()) return slot.kv_tokens(0) * static_cast<std::uint64_t>(layers_.size());
   std::uint64_t reads = 0;
-  for (std::int64_t layer = layers.begin; layer < layers.end; ++layer) {
+  for (std::int64_t layer = layers_.begin; layer < layers_.end; ++layer) {
     reads += slot.kv_tokens(model.window(layer));
   }
   return reads;
@@ -258,12 +269,13 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
                        const model::TokenSet& kept) {
   if (worker.keeps_time && !end_compute(worker)) return false;
   const std::int32_t ranks = shared_.config->ranks;
-  model::RankModel& model = worker.rank->model;
-  const bool plain = model.ends_plainly(layer, which);
-  // A rank that is alone has moved its own tokens, and added its own sums where no norm follows.
-  if (ranks == 1) {
-    return plain ? worker.team.sync() : end_rows(worker, layer, which, kept.count);
-  }
+  std::array<const float*, kMaxRanks> partials;
+  for (std::size_t i = 0; i < ranks_.size(); ++i) partials[i] = ranks_[i]->model->partial(which);
+  const auto add = [&] {
+    return worker.rank->model->add_partials(layer, which, std::span(partials).first(ranks_.size()),
+                                            kept, worker.team);
+  };
+  if (ranks == 1) return add();
   if (!meet(worker)) return false;
   if (!worker.keeps_time) charge_lost(worker, Kind::kCompute, 0);
   if (worker.keeps_time && worker.clock.runs()) {
@@ -276,61 +288,21 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
     charge_lost(worker, Kind::kCompute, waited);
     charge(worker,
            which == model::Partial::kAttention ? Collective::kAttention : Collective::kFeedForward,
-           first_layer_ + layer);
-    const std::int64_t moved = kept.count * model.dim() * (ranks - 1);
+           static_cast<std::int32_t>(layers_.begin) + layer);
+    const std::int64_t moved = kept.count * shared_.model->dim * (ranks - 1);
     worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
   }
-  const Range columns = worker.team.share(model.dim());
-  model.keep(kept, columns);
-  if (!plain) return end_rows(worker, layer, which, kept.count);
-  for (const std::unique_ptr<Rank>& from : ranks_) {
-    add_columns(worker, from->model, which, kept.count, columns);
-  }
-  return worker.team.sync();
-}
-
-// A norm needs whole rows: the columns of all threads must have been written and moved.
-bool Stage::end_rows(Worker& worker, std::int32_t layer, model::Partial which,
-                     std::int64_t tokens) {
-  if (!worker.team.sync()) return false;
-  std::array<const float*, kMaxRanks> partials;
-  std::size_t ranks = 0;
-  for (const std::unique_ptr<Rank>& from : ranks_) partials[ranks++] = from->model.partial(which);
-  worker.rank->model.end_block(layer, which, std::span(partials).first(ranks),
-                               worker.team.share(tokens), worker.team);
-  return worker.team.sync();
-}
-
-void Stage::add_columns(Worker& worker, const model::RankModel& from, model::Partial which,
-                        std::int64_t tokens, Range columns) {
-  const ops::Kernels& kernels = ops::kernels(shared_.config->isa);
-  const std::int64_t dim = from.dim();
-  float* x = worker.rank->model.x();
-  const float* partial = from.partial(which);
-  if (columns.size() == 0) return;
-  for (std::int64_t token = 0; token < tokens; ++token) {
-    const std::int64_t at = token * dim + columns.begin;
-    kernels.add(x + at, partial + at, columns.size());
-  }
-}
-
-void Stage::load_hidden(Worker& worker, const Slot& slot) {
-  const std::int64_t dim = worker.rank->model.dim();
-  const Range tokens = worker.team.share(slot.batch().size());
-  std::copy(slot.hidden.begin() + tokens.begin * dim, slot.hidden.begin() + tokens.end * dim,
-            worker.rank->model.x() + tokens.begin * dim);
+  return add();
 }
 
 void Stage::send(Worker& worker, Slot& slot) {
   if (worker.keeps_time) worker.clock.lap(Kind::kCompute);
-  const std::int64_t dim = worker.rank->model.dim();
-  const Range tokens = worker.team.share(slot.batch().size());
-  const float* x = worker.rank->model.x();
-  std::copy(x + tokens.begin * dim, x + tokens.end * dim, slot.hidden.begin() + tokens.begin * dim);
+  const std::int64_t tokens = slot.batch().size();
+  worker.rank->model->give_hidden(tokens, slot.hidden, worker.team);
   if (!worker.keeps_time) return;
   worker.clock.lap(Kind::kSend);
   worker.clock.add_bytes(Kind::kSend,
-                         static_cast<std::uint64_t>(slot.batch().size() * dim) * sizeof(float));
+                         static_cast<std::uint64_t>(tokens * shared_.model->dim) * sizeof(float));
 }
 
 bool Stage::outputs(Worker& worker, Slot& slot) {
@@ -345,15 +317,21 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
       if (!stage_sync(worker)) return false;
       begin_measuring(worker, slot);
     }
-    if (!worker.rank->model.logits(chunk, logits_.data(), worker.team)) return false;
+    if (!worker.rank->model->logits(chunk, logits_.data(), worker.team)) return false;
     if (worker.keeps_time) {
       if (!end_compute(worker)) return false;
       worker.clock.add_bytes(Kind::kCompute, worker.rank->output_bytes);
+      report_health(worker, slot);
     }
     if (!meet(worker)) return false;
     if (worker.keeps_time) worker.clock.lap(wait_kind());
     charge_lost(worker, Kind::kCompute, 0);
     charge(worker, Collective::kOutput, 0);
+    // All threads see the same: nobody fails the step between this meeting and the next one.
+    if (slot.failure().failed()) {
+      if (worker.index == 0) forget_samples(slot);
+      return true;
+    }
     bool sampled = false;
     for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
       if (slot.output_key(i) % threads != worker.index) continue;
@@ -370,18 +348,20 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
 }
 
 // A sequence has one output.
-void Stage::embeddings(Worker& worker, Slot& slot) {
+bool Stage::embeddings(Worker& worker, Slot& slot) {
+  if (!worker.rank->model->end_layers(slot.batch().size(), worker.team)) return false;
   const auto threads = static_cast<std::size_t>(shared_.config->ranks * shared_.config->threads);
   const auto size = static_cast<std::size_t>(shared_.model->embedding_size());
   const auto count = static_cast<std::size_t>(slot.batch().outputs());
   for (std::size_t i = worker.index; i < count; i += threads) {
     const auto owner = static_cast<std::size_t>(slot.output_sequence(static_cast<std::int64_t>(i)));
-    worker.rank->model.pool(slot.batch().sequences[owner], slot.embeddings.data() + i * size,
-                            worker.team);
+    worker.rank->model->pool(slot.batch().sequences[owner], slot.embeddings.data() + i * size,
+                             worker.team);
     slot.result_tokens[i] = model::kSample;
     slot.result_logprobs[i] = std::numeric_limits<float>::quiet_NaN();
   }
   if (worker.keeps_time) worker.clock.lap(Kind::kSample);
+  return true;
 }
 
 bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits) {
@@ -440,6 +420,12 @@ bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
   return true;
 }
 
+// A rank whose device has failed computes nothing more, and the step is void.
+void Stage::report_health(Worker& worker, Slot& slot) {
+  const Status health = worker.rank->model->health();
+  if (health != Status::kOk) slot.fail(StepFailure::at(lane_of(worker.rank_index), health));
+}
+
 // What a failed step should have sampled is unknown, and so fails the steps that need it.
 void Stage::forget_samples(const Slot& slot) {
   for (const model::Sequence& sequence : slot.batch().sequences) {
@@ -451,6 +437,7 @@ void Stage::forget_samples(const Slot& slot) {
 // The rank's records and heartbeat; complete before the step leaves the stage.
 void Stage::finish(Worker& worker, Slot& slot) {
   if (!worker.keeps_time) return;
+  report_health(worker, slot);
   const std::int64_t now = now_ns();
   worker.clock.lap(Kind::kCompute, now);
   charge_lost_sampling(worker);

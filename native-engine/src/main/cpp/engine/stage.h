@@ -11,6 +11,7 @@
 #include "base/barrier.h"
 #include "base/memory.h"
 #include "base/team.h"
+#include "cuda/devices.h"
 #include "engine/config.h"
 #include "engine/fault.h"
 #include "engine/mask_table.h"
@@ -19,13 +20,19 @@
 #include "engine/slot.h"
 #include "engine/timeline.h"
 #include "model/kv_pool.h"
-#include "model/rank_model.h"
+#include "model/rank_compute.h"
 #include "model/sampler.h"
 
 namespace sb::engine {
 
+// A lane's memory on its device while it is measured or laid out.
+struct LaneCarvers {
+  Carver kv, scratch;
+};
+
 // What all stages share; owned by the engine.
 struct Shared {
+  cuda::Devices* devices = nullptr;  // null: the layers run on the processor
   const model::Config* model = nullptr;
   const Config* config = nullptr;
   std::span<Slot> slots;
@@ -53,8 +60,9 @@ class Stage {
  public:
   Stage(Shared& shared, std::int32_t index, Stage* previous);
 
-  void lay_out(Carver& kv, Carver& scratch);
-  void bind(const model::Weights& weights, const model::RopeTables& rope);
+  // lanes: of each the memory on its device; empty without devices.
+  void lay_out(Carver& kv, Carver& scratch, std::span<LaneCarvers> lanes);
+  Status bind(const model::Weights& weights, const model::RopeTables& rope);
   // May throw std::system_error; join() then joins those that were started.
   void start(Gate& last_stage_done);
   // Makes every wait of this stage's barriers and gate return; join() waits for its threads, which
@@ -69,7 +77,7 @@ class Stage {
 
  private:
   struct Rank {
-    model::RankModel model;
+    std::unique_ptr<model::RankCompute> model;
     model::KvPool kv;
     std::unique_ptr<Barrier> barrier;
     std::unique_ptr<Hand[]> hands;     // per thread
@@ -107,6 +115,7 @@ class Stage {
     std::int64_t lost_ns = 0;         // by the rank, since the last collective
   };
 
+  [[nodiscard]] std::unique_ptr<model::RankCompute> make_rank(std::int32_t rank) const;
   [[nodiscard]] bool is_first() const { return previous_ == nullptr; }
   [[nodiscard]] bool is_last() const { return index_ == shared_.config->stages - 1; }
   [[nodiscard]] std::int32_t lane_of(std::int32_t rank) const {
@@ -129,19 +138,15 @@ class Stage {
   [[nodiscard]] bool layers(Worker& worker, Slot& slot);
   [[nodiscard]] bool all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
                                 const model::TokenSet& kept);
-  [[nodiscard]] bool end_rows(Worker& worker, std::int32_t layer, model::Partial which,
-                              std::int64_t tokens);
   [[nodiscard]] std::uint64_t kv_reads(const Slot& slot) const;
-  void add_columns(Worker& worker, const model::RankModel& from, model::Partial which,
-                   std::int64_t tokens, Range columns);
   void send(Worker& worker, Slot& slot);
-  void load_hidden(Worker& worker, const Slot& slot);
   [[nodiscard]] bool outputs(Worker& worker, Slot& slot);
-  void embeddings(Worker& worker, Slot& slot);
+  [[nodiscard]] bool embeddings(Worker& worker, Slot& slot);
   [[nodiscard]] bool output(Worker& worker, Slot& slot, std::int64_t index,
                             std::span<const float> logits);
   [[nodiscard]] bool choose_token(Worker& worker, Slot& slot, std::int64_t index,
                                   std::span<const float> logits);
+  void report_health(Worker& worker, Slot& slot);
   void forget_samples(const Slot& slot);
   void finish(Worker& worker, Slot& slot);
   void publish(Slot& slot);
@@ -157,7 +162,7 @@ class Stage {
 
   Shared& shared_;
   const std::int32_t index_;
-  const std::int32_t first_layer_;
+  const Range layers_;  // of the model
   Stage* const previous_;
   Gate* last_stage_done_ = nullptr;
   Barrier barrier_;

@@ -42,10 +42,11 @@ ops::Activations RankModel::Operand::view(std::int64_t m, std::int64_t k) const 
   return {m, k, f32.data(), q.data(), scale.data(), sum.data()};
 }
 
-void RankModel::lay_out(Carver& carver) {
+void RankModel::lay_out(Carver& carver, Carver& /*device*/) {
   const std::int64_t tokens = limits_.max_tokens;
   // The output layer reads normed_ too, with at most max_logit_tokens <= max_tokens rows.
   x_ = carver.take<float>(product(tokens, config_.dim));
+  ends_.lay_out(carver);
   angles_ = carver.take<float>(product(tokens, config_.rope_dim));
   if (config_.rope_window_base > 0) {
     window_angles_ = carver.take<float>(product(tokens, config_.rope_dim));
@@ -73,14 +74,14 @@ void RankModel::lay_out(Carver& carver) {
   lay_out_parts(carver);
 }
 
-void RankModel::bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
-                     const RopeTables& rope) {
+Status RankModel::bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
+                       const RopeTables& rope) {
   weights_ = &weights;
-  embedding_ = model.embedding();
-  encoder_ = &model.encoder();
+  ends_.bind(model);
   kv_ = &kv;
   rope_ = {config_.rope_neox, config_.rope_dim, rope.all.data(), config_.rope_magnitude};
   window_rope_ = {config_.rope_neox, config_.rope_dim, rope.windows.data(), 1};
+  return Status::kOk;
 }
 
 void RankModel::begin(const Batch& batch, Team& team) {
@@ -96,15 +97,20 @@ void RankModel::begin(const Batch& batch, Team& team) {
 void RankModel::embed(const Batch& batch, Team& team) {
   const Range tokens = team.share(batch.size());
   for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
-    const std::int32_t id = batch.token_id(token);
-    const auto after = std::upper_bound(
-        embedding_.begin(), embedding_.end(), id,
-        [](std::int32_t row, const EmbeddingSlice& slice) { return row < slice.row_begin; });
-    const auto slice = std::prev(after);
-    float* x = x_.data() + token * config_.dim;
-    ops::unpack_row(slice->matrix, id - slice->row_begin, x);
-    finish_embedding(batch.position(token), x, team);
+    ends_.embed(batch, token, x_.data() + token * config_.dim, team);
   }
+}
+
+void RankModel::take_hidden(std::span<const float> hidden, std::int64_t count, Team& team) {
+  const Range tokens = team.share(count);
+  std::copy(hidden.begin() + tokens.begin * config_.dim, hidden.begin() + tokens.end * config_.dim,
+            x_.data() + tokens.begin * config_.dim);
+}
+
+void RankModel::give_hidden(std::int64_t count, std::span<float> hidden, Team& team) {
+  const Range tokens = team.share(count);
+  std::copy(x_.data() + tokens.begin * config_.dim, x_.data() + tokens.end * config_.dim,
+            hidden.begin() + tokens.begin * config_.dim);
 }
 
 const RankModel::Operand* RankModel::normalise(const float* weight, Range rows, bool quantise,
@@ -163,7 +169,7 @@ void RankModel::project_out(const LayerWeights& weights, Partial which,
   const bool attention = which == Partial::kAttention;
   const ops::Matrix& w = attention ? weights.attn_output : weights.down;
   const float* bias = attention ? weights.attn_output_bias : weights.down_bias;
-  const bool adds = limits_.ranks == 1 && end_of(weights, which).plain();
+  const bool adds = limits_.ranks == 1 && weights.end(which).plain();
   float* partial = partial_[static_cast<std::size_t>(which)].data();
   team.deal(w.groups(), piece_groups(w, kept.count), [&](Range groups) {
     kernels_->matmul(w, input, bias, partial, config_.dim, groups.begin, groups.end);
@@ -253,7 +259,7 @@ std::int32_t RankModel::attend_run(std::int32_t layer, const Batch& batch, const
   ops::AttentionSpan spans[ops::kMaxRunTokens];
   std::int32_t n = 0;
   do {
-    spans[n] = span_of(weights, batch, kept[row + n]);
+    spans[n] = span_of(config_, weights, batch, kept[row + n]);
     ++n;
   } while (row + n < kept.count && goes_on(weights, batch, kept, row + n, kv.block_tokens));
   kernels_->attention_run(kv, batch.sequence(kept[row]).blocks, static_cast<std::int32_t>(kv_head),
@@ -271,7 +277,7 @@ bool RankModel::goes_on(const LayerWeights& weights, const Batch& batch, const T
   return batch.position(token) % most != 0 && kept[row - 1] == token - 1 &&
          batch.sequence_of[static_cast<std::size_t>(token)] ==
              batch.sequence_of[static_cast<std::size_t>(token - 1)] &&
-         ops::attend_together(span_of(weights, batch, token - 1), span_of(weights, batch, token),
+         ops::attend_together(span_of(config_, weights, batch, token - 1), span_of(config_, weights, batch, token),
                               block_tokens);
 }
 
@@ -317,6 +323,37 @@ bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& k
     quantise_columns(attended_, q_cols, row, 0, q_cols);
   }
   return team.sync();
+}
+
+bool RankModel::add_partials(std::int32_t layer, Partial which,
+                             std::span<const float* const> partials, const TokenSet& kept,
+                             Team& team) {
+  const BlockEnd& end = weights_->layers[static_cast<std::size_t>(layer)].end(which);
+  // A rank that is alone has moved its own tokens, and added its own sums where no norm follows.
+  if (limits_.ranks > 1) {
+    const Range columns = team.share(config_.dim);
+    keep(kept, columns);
+    for (const float* partial : partials) {
+      if (end.plain()) add_columns(partial, kept.count, columns);
+    }
+  }
+  if (end.plain()) return team.sync();
+  // A norm needs whole rows: the columns of all threads must have been written and moved.
+  if (!team.sync()) return false;
+  end_block(end, partials, team.share(kept.count), team);
+  return team.sync();
+}
+
+void RankModel::add_columns(const float* partial, std::int64_t tokens, Range columns) {
+  if (columns.size() == 0) return;
+  for (std::int64_t token = 0; token < tokens; ++token) {
+    const std::int64_t at = token * config_.dim + columns.begin;
+    kernels_->add(x_.data() + at, partial + at, columns.size());
+  }
+}
+
+void RankModel::pool(const Sequence& sequence, float* out, const Team& team) {
+  ends_.pool(sequence, x_.data() + sequence.first_token * config_.dim, out, team);
 }
 
 bool RankModel::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {

@@ -26,7 +26,7 @@ void RankModel::lay_out_parts(Carver& carver) {
 bool RankModel::splits(const LayerWeights& weights, const Batch& batch, const Team& team) const {
   if (team.size == 1 || batch.size() * shape_.kv_heads >= kEnoughUnits * team.size) return false;
   for (std::int64_t token = 0; token < batch.size(); ++token) {
-    if (ops::attention_parts(span_of(weights, batch, token)) > 1) return true;
+    if (ops::attention_parts(span_of(config_, weights, batch, token)) > 1) return true;
   }
   return false;
 }
@@ -54,7 +54,7 @@ bool RankModel::attend_split(std::int32_t layer, const Batch& batch, bool quanti
       const auto part = static_cast<std::int32_t>(piece % max_parts_);
       const std::int64_t token = unit / shape_.kv_heads;
       const std::int64_t kv_head = unit % shape_.kv_heads;
-      const ops::AttentionSpan span = span_of(weights, batch, token);
+      const ops::AttentionSpan span = span_of(config_, weights, batch, token);
       if (part >= ops::attention_parts(span)) continue;
       kernels_->attend_part(
           kv_->layer(layer), batch.sequence(token).blocks, static_cast<std::int32_t>(kv_head),
@@ -67,7 +67,7 @@ bool RankModel::attend_split(std::int32_t layer, const Batch& batch, bool quanti
   // Whole tokens: a head alone need not fill the blocks that are quantised.
   const Range tokens = team.share(batch.size());
   for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
-    const std::int32_t parts = ops::attention_parts(span_of(weights, batch, token));
+    const std::int32_t parts = ops::attention_parts(span_of(config_, weights, batch, token));
     for (std::int64_t kv_head = 0; kv_head < shape_.kv_heads; ++kv_head) {
       kernels_->join_parts(parts_of(token * shape_.kv_heads + kv_head), parts, group,
                            config_.head_dim,

@@ -33,10 +33,28 @@ std::vector<PackChunk> chunks_of(const std::vector<PackJob>& jobs) {
   return chunks;
 }
 
-void pack_chunk(const PackChunk& chunk) {
+// Packs where the chunk belongs, or, for memory that the host does not write itself, into the
+// staging buffer and from there.
+Status pack_chunk(const PackChunk& chunk, const LaneMemory& memory,
+                  std::vector<std::uint8_t>& staging) {
   const PackJob& job = *chunk.job;
-  ops::pack(job.tensor->type, job.tensor->data, job.tensor->cols, job.rows.begin, job.rows.end,
-            job.cols.begin, job.cols.end, chunk.group_begin, chunk.group_end, job.destination);
+  if (job.lane == kHostMemory) {
+    ops::pack(job.tensor->type, job.tensor->data, job.tensor->cols, job.rows.begin, job.rows.end,
+              job.cols.begin, job.cols.end, chunk.group_begin, chunk.group_end, job.destination);
+    return Status::kOk;
+  }
+  const std::int64_t groups = chunk.group_end - chunk.group_begin;
+  const std::size_t bytes = static_cast<std::size_t>(groups) * job.group_bytes;
+  // Packing wants whole cache lines, and writes each byte but those that align groups.
+  staging.assign(bytes + kCacheLine, 0);
+  auto address = reinterpret_cast<std::uintptr_t>(staging.data());
+  std::uint8_t* packed = staging.data() + (kCacheLine - address % kCacheLine) % kCacheLine;
+  ops::pack(job.tensor->type, job.tensor->data, job.tensor->cols,
+            job.rows.begin + chunk.group_begin * ops::kRowGroup, job.rows.end, job.cols.begin,
+            job.cols.end, 0, groups, packed);
+  return memory.write(job.lane,
+                      job.destination + static_cast<std::size_t>(chunk.group_begin) * job.group_bytes,
+                      packed, bytes);
 }
 
 }  // namespace
@@ -51,24 +69,38 @@ void copy_vector(const Tensor& tensor, float* destination) {
   std::transform(halves, halves + count, destination, float_from_half);
 }
 
-Weights Weights::plan(const Config& config, const Tensors& tensors, const Placement& placement) {
-  Weights weights(config, tensors, placement);
-  weights.lay_out(Carver());
+Weights Weights::plan(const Config& config, const Tensors& tensors, const Placement& placement,
+                      Home home) {
+  Weights weights(config, tensors, placement, home);
+  weights.lay_out(nullptr, {});
   return weights;
 }
 
-void Weights::lay_out(Carver carver) {
-  ranks_.assign(static_cast<std::size_t>(placement_.stages * placement_.ranks), {});
+void Weights::lay_out(std::byte* host, const LaneMemory& memory) {
+  const auto lanes = static_cast<std::size_t>(placement_.stages * placement_.ranks);
+  host_ = {Carver(host), kHostMemory};
+  lanes_.clear();
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    std::byte* base = memory.lanes.empty() ? nullptr : memory.lanes[lane];
+    lanes_.push_back({Carver(base), static_cast<std::int32_t>(lane)});
+  }
+  ranks_.assign(lanes, {});
   embedding_.clear();
   pack_jobs_.clear();
   vector_jobs_.clear();
-  for (std::int32_t stage = 0; stage < placement_.stages; ++stage) lay_out_stage(carver, stage);
+  for (std::int32_t stage = 0; stage < placement_.stages; ++stage) lay_out_stage(stage);
   if (config_.embeds()) {
-    lay_out_encoder(carver);
+    lay_out_encoder();
   } else {
-    lay_out_output(carver);
+    lay_out_output();
   }
-  bytes_ = carver.used();
+  host_bytes_ = host_.carver.used();
+  bytes_ = host_bytes_;
+  lane_bytes_.clear();
+  for (const Place& place : lanes_) {
+    lane_bytes_.push_back(place.carver.used());
+    bytes_ = checked_add(bytes_, place.carver.used());
+  }
   packed_bytes_ = 0;
   for (const PackJob& job : pack_jobs_) {
     const std::size_t bytes = checked_mul(static_cast<std::size_t>(job.groups), job.group_bytes);
@@ -81,14 +113,17 @@ void Weights::lay_out(Carver carver) {
   }
 }
 
-void Weights::lay_out_stage(Carver& carver, std::int32_t stage) {
+void Weights::lay_out_stage(std::int32_t stage) {
   const Range layers = stage_layers(config_, placement_.stages, stage);
   for (std::int64_t i = layers.begin; i < layers.end; ++i) {
     const auto layer = static_cast<std::int32_t>(i);
-    const LayerWeights shared = lay_out_vectors(carver, layer);
+    LayerWeights vectors;
     for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
-      LayerWeights mine = shared;
-      lay_out_matrices(carver, layer, rank_shape(config_, placement_.ranks, rank), mine);
+      Place& place = place_of(stage * placement_.ranks + rank);
+      // The host's ranks share them.
+      if (rank == 0 || home_ == Home::kLanes) vectors = lay_out_vectors(place, layer);
+      LayerWeights mine = vectors;
+      lay_out_matrices(place, layer, rank_shape(config_, placement_.ranks, rank), mine);
       if (rank > 0) {
         mine.attn_output_bias = nullptr;
         mine.down_bias = nullptr;
@@ -98,62 +133,67 @@ void Weights::lay_out_stage(Carver& carver, std::int32_t stage) {
   }
 }
 
-void Weights::lay_out_output(Carver& carver) {
-  const float* norm = take_vector(carver, Role::kOutputNorm, -1);
+void Weights::lay_out_output() {
+  const float* norm = nullptr;
   const Range all_cols{0, config_.dim};
+  // The host reads embeddings.
+  const bool shares = tensors_->tied_output() && home_ == Home::kHost;
   for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
     const Range rows = rank_shape(config_, placement_.ranks, rank).output_rows;
     const std::int32_t last = placement_.stages - 1;
-    RankWeights& weights = ranks_[static_cast<std::size_t>(last * placement_.ranks + rank)];
+    const std::int32_t lane = last * placement_.ranks + rank;
+    Place& place = place_of(lane);
+    if (rank == 0 || home_ == Home::kLanes) norm = take_vector(place, Role::kOutputNorm, -1);
+    RankWeights& weights = ranks_[static_cast<std::size_t>(lane)];
     weights.output_norm = norm;
-    weights.output = take_matrix(carver, tensors_->output(), rows, all_cols);
-    if (tensors_->tied_output()) embedding_.push_back({rows.begin, weights.output});
+    weights.output = take_matrix(place, tensors_->output(), rows, all_cols);
+    if (shares) embedding_.push_back({rows.begin, weights.output});
   }
-  if (tensors_->tied_output()) return;
+  if (shares) return;
   const Tensor& embedding = tensors_->get(Role::kTokenEmbedding);
-  embedding_.push_back({0, take_matrix(carver, embedding, {0, config_.vocab}, all_cols)});
+  embedding_.push_back({0, take_matrix(host_, embedding, {0, config_.vocab}, all_cols)});
 }
 
-void Weights::lay_out_encoder(Carver& carver) {
-  embedding_.push_back({0, take_whole(carver, Role::kTokenEmbedding)});
-  encoder_.positions = take_whole(carver, Role::kPositionEmbedding);
-  encoder_.token_type = take_vector(carver, Role::kTokenTypes, -1);
-  encoder_.norm = take_vector(carver, Role::kEmbeddingNorm, -1);
-  encoder_.norm_bias = take_vector(carver, Role::kEmbeddingNormBias, -1);
-  encoder_.output_norm = take_vector(carver, Role::kOutputNorm, -1);
+void Weights::lay_out_encoder() {
+  embedding_.push_back({0, take_whole(host_, Role::kTokenEmbedding)});
+  encoder_.positions = take_whole(host_, Role::kPositionEmbedding);
+  encoder_.token_type = take_vector(host_, Role::kTokenTypes, -1);
+  encoder_.norm = take_vector(host_, Role::kEmbeddingNorm, -1);
+  encoder_.norm_bias = take_vector(host_, Role::kEmbeddingNormBias, -1);
+  encoder_.output_norm = take_vector(host_, Role::kOutputNorm, -1);
   if (config_.pooling != Pooling::kRank) return;
-  encoder_.dense = take_whole(carver, Role::kCls);
-  encoder_.dense_bias = take_vector(carver, Role::kClsBias, -1);
-  encoder_.classifier = take_whole(carver, Role::kClsOut);
-  encoder_.classifier_bias = take_vector(carver, Role::kClsOutBias, -1);
+  encoder_.dense = take_whole(host_, Role::kCls);
+  encoder_.dense_bias = take_vector(host_, Role::kClsBias, -1);
+  encoder_.classifier = take_whole(host_, Role::kClsOut);
+  encoder_.classifier_bias = take_vector(host_, Role::kClsOutBias, -1);
 }
 
-LayerWeights Weights::lay_out_vectors(Carver& carver, std::int32_t layer) {
+LayerWeights Weights::lay_out_vectors(Place& place, std::int32_t layer) {
   LayerWeights weights;
   weights.window = config_.window(layer);
-  weights.attn_norm = take_vector(carver, Role::kAttnNorm, layer);
-  weights.q_norm = take_vector(carver, Role::kAttnQNorm, layer);
-  weights.k_norm = take_vector(carver, Role::kAttnKNorm, layer);
-  weights.q_bias = take_vector(carver, Role::kAttnQBias, layer);
-  weights.k_bias = take_vector(carver, Role::kAttnKBias, layer);
-  weights.v_bias = take_vector(carver, Role::kAttnVBias, layer);
-  weights.attn_output_bias = take_vector(carver, Role::kAttnOutputBias, layer);
-  weights.attn_end = {take_vector(carver, Role::kAttnPostNorm, layer),
-                      take_vector(carver, Role::kAttnOutNorm, layer),
-                      take_vector(carver, Role::kAttnOutNormBias, layer)};
-  weights.ffn_norm = take_vector(carver, Role::kFfnNorm, layer);
-  weights.up_bias = take_vector(carver, Role::kFfnUpBias, layer);
-  weights.down_bias = take_vector(carver, Role::kFfnDownBias, layer);
-  weights.ffn_end = {take_vector(carver, Role::kFfnPostNorm, layer),
-                     take_vector(carver, Role::kLayerOutNorm, layer),
-                     take_vector(carver, Role::kLayerOutNormBias, layer)};
+  weights.attn_norm = take_vector(place, Role::kAttnNorm, layer);
+  weights.q_norm = take_vector(place, Role::kAttnQNorm, layer);
+  weights.k_norm = take_vector(place, Role::kAttnKNorm, layer);
+  weights.q_bias = take_vector(place, Role::kAttnQBias, layer);
+  weights.k_bias = take_vector(place, Role::kAttnKBias, layer);
+  weights.v_bias = take_vector(place, Role::kAttnVBias, layer);
+  weights.attn_output_bias = take_vector(place, Role::kAttnOutputBias, layer);
+  weights.attn_end = {take_vector(place, Role::kAttnPostNorm, layer),
+                      take_vector(place, Role::kAttnOutNorm, layer),
+                      take_vector(place, Role::kAttnOutNormBias, layer)};
+  weights.ffn_norm = take_vector(place, Role::kFfnNorm, layer);
+  weights.up_bias = take_vector(place, Role::kFfnUpBias, layer);
+  weights.down_bias = take_vector(place, Role::kFfnDownBias, layer);
+  weights.ffn_end = {take_vector(place, Role::kFfnPostNorm, layer),
+                     take_vector(place, Role::kLayerOutNorm, layer),
+                     take_vector(place, Role::kLayerOutNormBias, layer)};
   return weights;
 }
 
-void Weights::lay_out_matrices(Carver& carver, std::int32_t layer, const RankShape& shape,
+void Weights::lay_out_matrices(Place& place, std::int32_t layer, const RankShape& shape,
                                LayerWeights& weights) {
   const auto slice = [&](Role role, Range rows, Range cols) {
-    return take_matrix(carver, tensors_->get(role, layer), rows, cols);
+    return take_matrix(place, tensors_->get(role, layer), rows, cols);
   };
   const Range dim{0, config_.dim};
   weights.q = slice(Role::kAttnQ, shape.q_rows, dim);
@@ -175,22 +215,22 @@ void Weights::lay_out_matrices(Carver& carver, std::int32_t layer, const RankSha
 }
 
 // Null when the model has no such vector, and while measuring.
-const float* Weights::take_vector(Carver& carver, Role role, std::int32_t layer) {
+const float* Weights::take_vector(Place& place, Role role, std::int32_t layer) {
   const Tensor* tensor = tensors_->find(role, layer);
   if (tensor == nullptr) return nullptr;
-  float* destination = carver.take<float>(static_cast<std::size_t>(tensor->cols)).data();
-  vector_jobs_.push_back({tensor, destination});
+  float* destination = place.carver.take<float>(static_cast<std::size_t>(tensor->cols)).data();
+  vector_jobs_.push_back({tensor, destination, place.lane});
   return destination;
 }
 
 // Without rows when the model has no such matrix.
-ops::Matrix Weights::take_whole(Carver& carver, Role role) {
+ops::Matrix Weights::take_whole(Place& place, Role role) {
   const Tensor* tensor = tensors_->find(role);
   if (tensor == nullptr) return {};
-  return take_matrix(carver, *tensor, {0, tensor->rows}, {0, tensor->cols});
+  return take_matrix(place, *tensor, {0, tensor->rows}, {0, tensor->cols});
 }
 
-ops::Matrix Weights::take_matrix(Carver& carver, const Tensor& tensor, Range rows, Range cols) {
+ops::Matrix Weights::take_matrix(Place& place, const Tensor& tensor, Range rows, Range cols) {
   ops::Matrix matrix;
   matrix.type = tensor.type;
   matrix.rows = rows.size();
@@ -199,24 +239,48 @@ ops::Matrix Weights::take_matrix(Carver& carver, const Tensor& tensor, Range row
   matrix.group_bytes = ops::packed_group_bytes(tensor.type, matrix.cols, matrix.first_col);
   const auto groups = static_cast<std::size_t>(matrix.groups());
   auto* data =
-      reinterpret_cast<std::uint8_t*>(carver.take_bytes(checked_mul(groups, matrix.group_bytes)));
+      reinterpret_cast<std::uint8_t*>(place.carver.take_bytes(checked_mul(groups, matrix.group_bytes)));
   matrix.data = data;
-  pack_jobs_.push_back({&tensor, rows, cols, matrix.groups(), matrix.group_bytes, data});
+  pack_jobs_.push_back({&tensor, rows, cols, matrix.groups(), matrix.group_bytes, data, place.lane});
   return matrix;
 }
 
-Status Weights::load(std::int32_t threads, std::uint64_t& done) {
-  Result<Arena> arena = Arena::take(bytes_, Arena::Commit::kOnTouch, "weights");
+Status Weights::load_vectors(const LaneMemory& memory) const {
+  std::vector<float> values;
+  for (const VectorJob& job : vector_jobs_) {
+    if (job.lane == kHostMemory) {
+      copy_vector(*job.tensor, job.destination);
+      continue;
+    }
+    values.resize(static_cast<std::size_t>(job.tensor->cols));
+    copy_vector(*job.tensor, values.data());
+    if (Status s = memory.write(job.lane, job.destination, values.data(),
+                                values.size() * sizeof(float));
+        s != Status::kOk) {
+      return within(s, "weights");
+    }
+  }
+  return Status::kOk;
+}
+
+Status Weights::load(std::int32_t threads, std::uint64_t& done, const LaneMemory& memory) {
+  Result<Arena> arena = Arena::take(host_bytes_, Arena::Commit::kOnTouch, "weights");
   if (!arena.ok()) return arena.status();
   arena_ = std::move(*arena);
-  lay_out(Carver(arena_.data()));
-  for (const VectorJob& job : vector_jobs_) copy_vector(*job.tensor, job.destination);
+  lay_out(arena_.data(), memory);
+  if (Status s = load_vectors(memory); s != Status::kOk) return s;
 
   const std::vector<PackChunk> chunks = chunks_of(pack_jobs_);
   std::atomic<std::size_t> next{0};
+  std::atomic<Status> failed{Status::kOk};
   const auto pack_all = [&] {
+    std::vector<std::uint8_t> staging;
     for (std::size_t i = next.fetch_add(1); i < chunks.size(); i = next.fetch_add(1)) {
-      pack_chunk(chunks[i]);
+      if (Status s = pack_chunk(chunks[i], memory, staging); s != Status::kOk) {
+        failed.store(s);
+        next.store(chunks.size());
+        return;
+      }
       const auto groups = static_cast<std::size_t>(chunks[i].group_end - chunks[i].group_begin);
       std::atomic_ref(done).fetch_add(groups * chunks[i].job->group_bytes);
     }
@@ -229,6 +293,9 @@ Status Weights::load(std::int32_t threads, std::uint64_t& done) {
   }
   pack_all();
   for (std::thread& helper : helpers) helper.join();
+  if (failed.load() != Status::kOk) {
+    return fail(failed.load(), "weights: they could not be written to a device");
+  }
   pack_jobs_.clear();
   vector_jobs_.clear();
   tensors_ = nullptr;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/memory.h"
@@ -12,6 +13,9 @@
 
 namespace sb::model {
 
+// Weights lie in the host's memory, or a lane's (stage * ranks + rank) in that of its device.
+inline constexpr std::int32_t kHostMemory = -1;
+
 // A slice of a tensor and where its packed form goes.
 struct PackJob {
   const Tensor* tensor = nullptr;
@@ -20,12 +24,14 @@ struct PackJob {
   std::int64_t groups = 0;
   std::size_t group_bytes = 0;
   std::uint8_t* destination = nullptr;
+  std::int32_t lane = kHostMemory;
 };
 
 // A vector (norm, bias) and where its float form goes.
 struct VectorJob {
   const Tensor* tensor = nullptr;
   float* destination = nullptr;
+  std::int32_t lane = kHostMemory;
 };
 
 // A norm after a block: of the block's output (bias null), or of its sum with x.
@@ -37,6 +43,10 @@ struct BlockEnd {
   // Whether the output is added as it is.
   [[nodiscard]] bool plain() const { return norm_output == nullptr && norm_sum == nullptr; }
 };
+
+// The two sums of a layer that the ranks add up. They alternate, so a rank may write one while a
+// slower rank still reads the other.
+enum class Partial : std::int32_t { kAttention = 0, kFeedForward = 1 };
 
 struct LayerWeights {
   std::int32_t window = 0;           // positions a token attends to; 0: all
@@ -53,6 +63,9 @@ struct LayerWeights {
   BlockEnd attn_end, ffn_end;
   ops::Matrix q, k, v, attn_output, gate, up, down;  // gate: no rows when there is none
 
+  [[nodiscard]] const BlockEnd& end(Partial which) const {
+    return which == Partial::kAttention ? attn_end : ffn_end;
+  }
   [[nodiscard]] std::size_t matrix_bytes() const {
     return q.bytes() + k.bytes() + v.bytes() + attn_output.bytes() + gate.bytes() + up.bytes() +
            down.bytes();
@@ -86,21 +99,38 @@ struct EncoderWeights {
   const float* classifier_bias = nullptr;
 };
 
+// Where the weights of lanes lie that have memory of their own, and how it is written: by any
+// thread, complete on return.
+struct LaneMemory {
+  std::vector<std::byte*> lanes;
+  std::function<Status(std::int32_t lane, void* to, const void* from, std::size_t bytes)> write;
+};
+
 class Weights {
  public:
+  enum class Home {
+    kHost,
+    kLanes  // layers and the output layer in the lanes' memory, what precedes them in the host's
+  };
+
   // Plans the packed form without taking memory; the tensors must outlive load().
   [[nodiscard]] static Weights plan(const Config& config, const Tensors& tensors,
-                                    const Placement& placement);
+                                    const Placement& placement, Home home = Home::kHost);
 
   // SIZE_MAX when the sum overflows.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // Of these, those in the host's memory and those in a lane's.
+  [[nodiscard]] std::size_t host_bytes() const { return host_bytes_; }
+  [[nodiscard]] std::size_t lane_bytes(std::int32_t lane) const {
+    return lane_bytes_[static_cast<std::size_t>(lane)];
+  }
   // What one decode step reads.
   [[nodiscard]] std::size_t bytes_per_token() const { return bytes_per_token_; }
   // Bytes load() reports as its whole.
   [[nodiscard]] std::size_t packed_bytes() const { return packed_bytes_; }
 
   // Takes the memory and packs, on "threads" threads; done counts packed bytes, atomically.
-  Status load(std::int32_t threads, std::uint64_t& done);
+  Status load(std::int32_t threads, std::uint64_t& done, const LaneMemory& memory = {});
 
   [[nodiscard]] const RankWeights& rank(std::int32_t stage, std::int32_t rank) const {
     return ranks_[static_cast<std::size_t>(stage * placement_.ranks + rank)];
@@ -109,25 +139,41 @@ class Weights {
   [[nodiscard]] const EncoderWeights& encoder() const { return encoder_; }
 
  private:
-  Weights(const Config& config, const Tensors& tensors, const Placement& placement)
-      : config_(config), tensors_(&tensors), placement_(placement) {}
+  // One memory that is being laid out.
+  struct Place {
+    Carver carver;
+    std::int32_t lane = kHostMemory;
+  };
 
-  void lay_out(Carver carver);
-  void lay_out_stage(Carver& carver, std::int32_t stage);
-  void lay_out_output(Carver& carver);
-  void lay_out_encoder(Carver& carver);
-  [[nodiscard]] LayerWeights lay_out_vectors(Carver& carver, std::int32_t layer);
-  void lay_out_matrices(Carver& carver, std::int32_t layer, const RankShape& shape,
+  Weights(const Config& config, const Tensors& tensors, const Placement& placement, Home home)
+      : config_(config), tensors_(&tensors), placement_(placement), home_(home) {}
+
+  // Without lanes' memory it only measures theirs.
+  void lay_out(std::byte* host, const LaneMemory& memory);
+  // Where a lane's weights lie.
+  [[nodiscard]] Place& place_of(std::int32_t lane) {
+    return home_ == Home::kHost ? host_ : lanes_[static_cast<std::size_t>(lane)];
+  }
+  void lay_out_stage(std::int32_t stage);
+  void lay_out_output();
+  void lay_out_encoder();
+  [[nodiscard]] LayerWeights lay_out_vectors(Place& place, std::int32_t layer);
+  void lay_out_matrices(Place& place, std::int32_t layer, const RankShape& shape,
                         LayerWeights& weights);
-  [[nodiscard]] const float* take_vector(Carver& carver, Role role, std::int32_t layer);
-  [[nodiscard]] ops::Matrix take_whole(Carver& carver, Role role);
-  [[nodiscard]] ops::Matrix take_matrix(Carver& carver, const Tensor& tensor, Range rows,
-                                        Range cols);
+  [[nodiscard]] const float* take_vector(Place& place, Role role, std::int32_t layer);
+  [[nodiscard]] ops::Matrix take_whole(Place& place, Role role);
+  [[nodiscard]] ops::Matrix take_matrix(Place& place, const Tensor& tensor, Range rows, Range cols);
+  Status load_vectors(const LaneMemory& memory) const;
 
   Config config_;
   const Tensors* tensors_;
   Placement placement_;
+  Home home_ = Home::kHost;
+  Place host_;
+  std::vector<Place> lanes_;
   std::size_t bytes_ = 0;
+  std::size_t host_bytes_ = 0;
+  std::vector<std::size_t> lane_bytes_;
   std::size_t bytes_per_token_ = 0;
   std::size_t packed_bytes_ = 0;
   Arena arena_;

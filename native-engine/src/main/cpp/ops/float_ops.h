@@ -20,7 +20,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/annotate.h"
 #include "ops/op.h"
+#include "ops/quantise.h"
 
 namespace sb::ops {
 
@@ -38,12 +40,12 @@ struct FloatOps {
 
   // e^x within 1.2 units in the last place for x in [-87, 88]; outside, the bound's value. A NaN
   // stays a NaN. n = round(x / ln 2) is found by adding 1.5 * 2^23, which leaves n in the low bits.
-  static F exp(F x) {
+  SB_HOST_DEVICE static F exp(F x) {
     return exp_below_88(V::sub(V::zero(), V::max(V::set(-88.0f), V::sub(V::zero(), x))));
   }
 
   // The same of what is known not to be above 88.
-  static F exp_below_88(F x) {
+  SB_HOST_DEVICE static F exp_below_88(F x) {
     x = V::max(V::set(-87.0f), x);
     const F magic = V::set(0x1.8p23f);
     const F shifted = V::fma(x, V::set(0x1.715476p0f), magic);
@@ -58,6 +60,42 @@ struct FloatOps {
     p = V::fma(p, r, V::set(0x1.fffffcp-2f));
     p = V::fma(V::mul(p, r), r, r);
     return V::add_exponent(V::add(p, V::set(1.0f)), shifted);
+  }
+
+  SB_HOST_DEVICE static F silu(F x) {
+    const F e = exp(V::sub(V::zero(), x));
+    return V::div(x, V::add(V::set(1.0f), e));
+  }
+
+  // x / 2 * (1 + tanh(u)) is x * sigmoid(2u), which loses nothing where tanh is near -1.
+  SB_HOST_DEVICE static F tanh_gelu(F x) {
+    const F cubic =
+        V::fma(V::mul(x, x), V::set(-2 * 0.7978845608f * 0.044715f), V::set(-2 * 0.7978845608f));
+    const F e = exp(V::mul(x, cubic));
+    return V::div(x, V::add(V::set(1.0f), e));
+  }
+
+  // max(x, 0) - |x| / 2 * erfc(|x| / sqrt 2), with erfc as formula 7.1.26 of Abramowitz and Stegun
+  // has it, within 1.5e-7.
+  SB_HOST_DEVICE static F erf_gelu(F x) {
+    const F size = V::max(x, V::sub(V::zero(), x));
+    const F z = V::mul(size, V::set(0.70710678f));
+    const F t = V::div(V::set(1.0f), V::fma(z, V::set(0.3275911f), V::set(1.0f)));
+    F p = V::set(1.061405429f);
+    p = V::fma(p, t, V::set(-1.453152027f));
+    p = V::fma(p, t, V::set(1.421413741f));
+    p = V::fma(p, t, V::set(-0.284496736f));
+    p = V::fma(p, t, V::set(0.254829592f));
+    const F erfc = V::mul(V::mul(p, t), exp(V::sub(V::zero(), V::mul(z, z))));
+    const F tail = V::mul(V::mul(size, V::set(0.5f)), erfc);
+    return V::sub(V::max(x, V::zero()), tail);
+  }
+
+  // cap * tanh(x / cap), within 1.2e-7 * cap.
+  SB_HOST_DEVICE static F capped(F x, float cap) {
+    const F e = exp(V::mul(x, V::set(2.0f / cap)));
+    const F rest = V::div(V::set(2.0f * cap), V::add(e, V::set(1.0f)));
+    return V::sub(V::set(cap), rest);
   }
 
   static void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t n,
@@ -96,42 +134,19 @@ struct FloatOps {
 
   static void silu_mul(const float* gate, const float* up, std::int64_t n, float* out) {
     for_lanes(n, [&](std::int64_t i, auto lanes) {
-      const F g = lanes.load(gate + i);
-      const F e = exp(V::sub(V::zero(), g));
-      const F silu = V::div(g, V::add(V::set(1.0f), e));
-      lanes.store(out + i, V::mul(silu, lanes.load(up + i)));
+      lanes.store(out + i, V::mul(silu(lanes.load(gate + i)), lanes.load(up + i)));
     });
   }
 
-  // x / 2 * (1 + tanh(u)) is x * sigmoid(2u), which loses nothing where tanh is near -1.
   static void gelu_mul(const float* gate, const float* up, std::int64_t n, float* out) {
     for_lanes(n, [&](std::int64_t i, auto lanes) {
-      const F g = lanes.load(gate + i);
-      const F cubic =
-          V::fma(V::mul(g, g), V::set(-2 * 0.7978845608f * 0.044715f), V::set(-2 * 0.7978845608f));
-      const F e = exp(V::mul(g, cubic));
-      const F gelu = V::div(g, V::add(V::set(1.0f), e));
-      lanes.store(out + i, V::mul(gelu, lanes.load(up + i)));
+      lanes.store(out + i, V::mul(tanh_gelu(lanes.load(gate + i)), lanes.load(up + i)));
     });
   }
 
-  // max(x, 0) - |x| / 2 * erfc(|x| / sqrt 2), with erfc as formula 7.1.26 of Abramowitz and Stegun
-  // has it, within 1.5e-7.
   static void gelu(float* x, std::int64_t n) {
-    for_lanes(n, [&](std::int64_t i, auto lanes) {
-      const F v = lanes.load(x + i);
-      const F size = V::max(v, V::sub(V::zero(), v));
-      const F z = V::mul(size, V::set(0.70710678f));
-      const F t = V::div(V::set(1.0f), V::fma(z, V::set(0.3275911f), V::set(1.0f)));
-      F p = V::set(1.061405429f);
-      p = V::fma(p, t, V::set(-1.453152027f));
-      p = V::fma(p, t, V::set(1.421413741f));
-      p = V::fma(p, t, V::set(-0.284496736f));
-      p = V::fma(p, t, V::set(0.254829592f));
-      const F erfc = V::mul(V::mul(p, t), exp(V::sub(V::zero(), V::mul(z, z))));
-      const F tail = V::mul(V::mul(size, V::set(0.5f)), erfc);
-      lanes.store(x + i, V::sub(V::max(v, V::zero()), tail));
-    });
+    for_lanes(n,
+              [&](std::int64_t i, auto lanes) { lanes.store(x + i, erf_gelu(lanes.load(x + i))); });
   }
 
   static void scale(float* x, float factor, std::int64_t n) {
@@ -274,13 +289,7 @@ struct FloatOps {
       alignas(64) float lanes[kLanes];
       V::store(lanes, v);
       for (std::int64_t i = 0; i < n; ++i)
-        p[i] = brain(__builtin_bit_cast(std::uint32_t, lanes[i]));
-    }
-    // To the nearest, ties to even; a NaN stays one though its low bits go.
-    static std::uint16_t brain(std::uint32_t bits) {
-      const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-      const std::uint32_t rounded = bits + 0x7fffu + (bits >> 16 & 1u);
-      return static_cast<std::uint16_t>((nan ? bits | 0x400000u : rounded) >> 16);
+        p[i] = brain_of_bits(__builtin_bit_cast(std::uint32_t, lanes[i]));
     }
   };
   struct Quantised {
@@ -296,13 +305,6 @@ struct FloatOps {
     const typename Store::Element* values;
     const std::uint16_t* steps;
   };
-
-  // cap * tanh(x / cap), within 1.2e-7 * cap.
-  static F capped(F x, float cap) {
-    const F e = exp(V::mul(x, V::set(2.0f / cap)));
-    const F rest = V::div(V::set(2.0f * cap), V::add(e, V::set(1.0f)));
-    return V::sub(V::set(cap), rest);
-  }
 
   template <class Body>
   static void for_lanes(std::int64_t n, Body body) {
@@ -385,7 +387,7 @@ struct FloatOps {
   }
 
   // Counts in steps of the size that is kept, not of the exact one, so that its rounding costs
-  // nothing. What is not finite has a step that is not, and so reads back.
+  // nothing.
   static void quantise(const float* x, std::int64_t n, std::int8_t* out, std::int64_t stride,
                        std::uint16_t* step) {
     std::uint32_t largest = 0;
@@ -393,21 +395,11 @@ struct FloatOps {
       const std::uint32_t magnitude = __builtin_bit_cast(std::uint32_t, x[i]) & 0x7fffffffu;
       largest = magnitude > largest ? magnitude : largest;
     }
-    const bool finite = largest < 0x7f800000u;
-    const float exact = finite ? __builtin_bit_cast(float, largest) / 127.0f : __builtin_nanf("");
-    V::store_half(step, V::set(exact), 1);
+    V::store_half(step, V::set(kv_step(largest)), 1);
     // The other lanes are 0, and a NaN is below none of them: it counts for nothing either way.
     const float kept = V::maximum(V::load_half(step, 1));
-    const bool counts = kept > 0 && kept < __builtin_huge_valf();
-    const float inverse = counts ? 1.0f / kept : 0.0f;
-    for (std::int64_t i = 0; i < n; ++i) {
-      out[i * stride] = counts ? nearest_step(x[i] * inverse) : std::int8_t{0};
-    }
-  }
-
-  static std::int8_t nearest_step(float x) {
-    const float bounded = x > 127.0f ? 127.0f : x < -127.0f ? -127.0f : x;
-    return static_cast<std::int8_t>(bounded + (bounded < 0 ? -0.5f : 0.5f));
+    const float per_unit = steps_per_unit(kept);
+    for (std::int64_t i = 0; i < n; ++i) out[i * stride] = steps_of(x[i], per_unit);
   }
 
   // What attending to some positions has given: per query the outputs, not yet divided by the sum

@@ -33,12 +33,13 @@ public record ExecutorConfig(
     int hangTimeoutMs,
     boolean allowFaultInjection) {
 
-  /** Instruction set; AUTO is the best this CPU has. */
+  /** What computes: AUTO is the best instruction set this CPU has, CUDA an NVIDIA device. */
   public enum Isa {
     AUTO,
     REFERENCE,
     AVX2,
-    AVX512
+    AVX512,
+    CUDA
   }
 
   /** How keys and values are stored: Q8_0 as bytes, 32 of a head sharing a scale. */

@@ -24,7 +24,9 @@ public final class ExecutorException extends RuntimeException {
     HUNG,
     SHUTDOWN,
     /** A broken invariant; the executor is lost. */
-    INTERNAL;
+    INTERNAL,
+    /** A rank's device failed; the executor is lost. */
+    DEVICE_LOST;
 
     private static final Status[] VALUES = values();
 

@@ -175,7 +175,7 @@ public final class NativeExecutor implements Executor {
         model.vocab(),
         model.embeddingSize(),
         memory,
-        "cpu " + isa.name().toLowerCase(Locale.ROOT));
+        isa == Isa.CUDA ? "cuda" : "cpu " + isa.name().toLowerCase(Locale.ROOT));
   }
 
   @Override
@@ -232,7 +232,7 @@ public final class NativeExecutor implements Executor {
     if (status == Switchboard.SB_TIMEOUT()) {
       return null;
     }
-    if (status == Switchboard.SB_HUNG()) {
+    if (status == Switchboard.SB_HUNG() || status == Switchboard.SB_DEVICE_LOST()) {
       throw NativeLibrary.error(status, step.failedStage(), step.failedRank());
     }
     NativeLibrary.check(status);

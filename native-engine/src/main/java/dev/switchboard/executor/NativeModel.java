@@ -130,6 +130,7 @@ final class NativeModel {
       case REFERENCE -> Switchboard.SB_ISA_REFERENCE();
       case AVX2 -> Switchboard.SB_ISA_AVX2();
       case AVX512 -> Switchboard.SB_ISA_AVX512();
+      case CUDA -> Switchboard.SB_ISA_CUDA();
     };
   }
 

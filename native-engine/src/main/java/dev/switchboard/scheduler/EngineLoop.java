@@ -209,11 +209,18 @@ public final class EngineLoop implements Engine {
         parkUnlessWork();
       }
     } catch (ExecutorException e) {
-      String kind = e.status() == ExecutorException.Status.HUNG ? "hung" : "internal";
-      lost(new EngineFailure(kind, e.text(), e.stage(), e.rank()), e);
+      lost(new EngineFailure(kindOf(e.status()), e.text(), e.stage(), e.rank()), e);
     } catch (RuntimeException | LinkageError | StackOverflowError e) {
       lost(new EngineFailure("internal", e.toString(), -1, -1), e);
     }
+  }
+
+  private static String kindOf(ExecutorException.Status status) {
+    return switch (status) {
+      case HUNG -> "hung";
+      case DEVICE_LOST -> "device_lost";
+      default -> "internal";
+    };
   }
 
   private void parkUnlessWork() {

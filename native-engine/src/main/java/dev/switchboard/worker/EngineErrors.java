@@ -34,7 +34,7 @@ final class EngineErrors {
     }
     int status =
         switch (failure.kind()) {
-          case "out_of_memory", "hung", "shutdown" -> 503;
+          case "out_of_memory", "hung", "device_lost", "shutdown" -> 503;
           case "deadline_exceeded" -> 504;
           default -> 500;
         };

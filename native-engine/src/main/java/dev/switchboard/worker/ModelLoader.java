@@ -7,6 +7,7 @@ import dev.switchboard.chat.TemplateLimits;
 import dev.switchboard.constraint.ConstraintCompiler;
 import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.ExecutorConfig.Isa;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.ExecutorInfo;
@@ -243,12 +244,36 @@ final class ModelLoader {
 
   /** With a KV pool of no size yet. */
   private ExecutorConfig layout(ModelDescription model) {
+    if (options.device() == Device.CPU) {
+      return layout(model, Isa.AUTO);
+    }
+    ExecutorConfig onDevice = layout(model, Isa.CUDA);
+    return options.device() == Device.CUDA || runsOn(model, onDevice)
+        ? onDevice
+        : layout(model, Isa.AUTO);
+  }
+
+  private boolean runsOn(ModelDescription model, ExecutorConfig config) {
+    try {
+      NativeExecutor.planMemory(model, withBlocks(config, 1));
+      return true;
+    } catch (ExecutorException refused) {
+      if (refused.status() != ExecutorException.Status.UNSUPPORTED) {
+        throw refused;
+      }
+      LOG.info("device=cpu reason={}", refused.text());
+      return false;
+    }
+  }
+
+  private ExecutorConfig layout(ModelDescription model, Isa isa) {
     int ranks = options.stages() * options.ranks();
     int threads =
         options.threads() > 0
             ? options.threads()
             : Math.max(1, Runtime.getRuntime().availableProcessors() / ranks);
     return ExecutorConfig.defaults()
+        .withIsa(isa)
         .withLayout(options.stages(), options.ranks(), threads)
         .withSteps(
             options.maxSequences(),

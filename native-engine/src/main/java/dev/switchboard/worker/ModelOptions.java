@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * Which model is served, and how it is laid out.
  *
  * @param name what requests call it; null for the file's name without {@code .gguf}
+ * @param device what its layers run on
  * @param stages pipeline stages, of so many tensor-parallel ranks each
  * @param threads per rank; 0 shares the machine's cores among the ranks
  * @param context longest sequence; 0 for the model's own
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 record ModelOptions(
     Path file,
     @Nullable String name,
+    Device device,
     int stages,
     int ranks,
     int threads,

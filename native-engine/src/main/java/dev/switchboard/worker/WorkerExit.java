@@ -18,7 +18,9 @@ enum WorkerExit {
   /** A step hung or failed. */
   ENGINE_LOST(5),
   /** The model cannot be served: another start would end the same way. */
-  MODEL_REFUSED(6);
+  MODEL_REFUSED(6),
+  /** A device failed, and the engine with it. */
+  DEVICE_LOST(7);
 
   private final int code;
 

@@ -116,6 +116,13 @@ public final class WorkerMain implements Callable<Integer> {
       description = "How keys and values are stored: f32, f16, bf16 or q8_0.")
   private KvType kvType = KvType.F16;
 
+  @Option(
+      names = "--device",
+      defaultValue = "cpu",
+      converter = DeviceConverter.class,
+      description = "What the model runs on: cpu, cuda, or auto: cuda where there is a device.")
+  private Device device = Device.CPU;
+
   @Option(names = "--max-sequences", defaultValue = "64", description = "That run at a time.")
   private int maxSequences;
 
@@ -185,6 +192,19 @@ public final class WorkerMain implements Callable<Integer> {
       } catch (IllegalArgumentException wrong) {
         throw new CommandLine.TypeConversionException(wrong.getMessage());
       }
+    }
+  }
+
+  /** Reads {@code --device}. */
+  static final class DeviceConverter implements CommandLine.ITypeConverter<Device> {
+    @Override
+    public Device convert(String value) {
+      for (Device device : Device.values()) {
+        if (device.name().toLowerCase(Locale.ROOT).equals(value)) {
+          return device;
+        }
+      }
+      throw new CommandLine.TypeConversionException("is none of cpu, cuda and auto");
     }
   }
 
@@ -314,6 +334,7 @@ public final class WorkerMain implements Callable<Integer> {
     return new ModelOptions(
         model,
         name,
+        device,
         stages,
         ranks,
         threads,
@@ -437,7 +458,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   /** Ends the process, from a thread of its own: the shutdown hook needs the event loop. */
   private void engineLost(String reason, String message) {
-    exit = WorkerExit.ENGINE_LOST;
+    exit = message.startsWith("device_lost:") ? WorkerExit.DEVICE_LOST : WorkerExit.ENGINE_LOST;
     events.failed(reason, message);
     Thread.ofPlatform().name("engine-lost").start(() -> System.exit(exit.code()));
   }
@@ -479,6 +500,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   /** A lost engine finishes nothing, and one that hangs cannot even be closed. */
   private long closingSeconds() {
-    return CLOSING.toSeconds() + (exit == WorkerExit.ENGINE_LOST ? 0 : drainTimeoutSeconds);
+    boolean lost = exit == WorkerExit.ENGINE_LOST || exit == WorkerExit.DEVICE_LOST;
+    return CLOSING.toSeconds() + (lost ? 0 : drainTimeoutSeconds);
   }
 }

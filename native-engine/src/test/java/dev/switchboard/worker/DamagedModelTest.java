@@ -63,6 +63,7 @@ class DamagedModelTest {
         new ModelOptions(
             file,
             null,
+            Device.CPU,
             1,
             1,
             1,

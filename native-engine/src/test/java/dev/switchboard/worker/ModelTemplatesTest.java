@@ -82,7 +82,22 @@ class ModelTemplatesTest {
     Path file = Files.write(directory.resolve("m.gguf"), builder.build());
     ModelOptions options =
         new ModelOptions(
-            file, null, 1, 1, 1, 0, null, null, KvType.F16, 4, 64, 0, template, null, false);
+            file,
+            null,
+            Device.CPU,
+            1,
+            1,
+            1,
+            0,
+            null,
+            null,
+            KvType.F16,
+            4,
+            64,
+            0,
+            template,
+            null,
+            false);
     ServedModel model = new ModelLoader(options, EpochClock.system(), (done, total) -> {}).load();
     model.engine().close();
     return model;

@@ -181,7 +181,22 @@ class RefusedModelTest {
       Path file, int ranks, @Nullable Long memoryBytes, AtomicInteger reports) {
     ModelOptions options =
         new ModelOptions(
-            file, null, 1, ranks, 1, 0, memoryBytes, null, KvType.F16, 4, 64, 0, null, null, false);
+            file,
+            null,
+            Device.CPU,
+            1,
+            ranks,
+            1,
+            0,
+            memoryBytes,
+            null,
+            KvType.F16,
+            4,
+            64,
+            0,
+            null,
+            null,
+            false);
     NativeExecutor.LoadListener listener = (done, total) -> reports.incrementAndGet();
     return new ModelLoader(options, EpochClock.system(), listener);
   }

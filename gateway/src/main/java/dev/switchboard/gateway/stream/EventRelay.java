@@ -39,7 +39,7 @@ public final class EventRelay {
 
   /** Errors of a worker that its next one would not have. */
   private static final Set<String> PASSING =
-      Set.of("step_failed", "out_of_memory", "hung", "shutdown", "draining");
+      Set.of("step_failed", "out_of_memory", "hung", "device_lost", "shutdown", "draining");
 
   /**
    * How a stream broke.

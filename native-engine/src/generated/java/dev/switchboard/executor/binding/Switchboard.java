@@ -158,6 +158,15 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_INTERNAL() {
         return SB_INTERNAL;
     }
+    private static final int SB_DEVICE_LOST = (int)10L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_status.SB_DEVICE_LOST = 10
+     * }
+     */
+    public static int SB_DEVICE_LOST() {
+        return SB_DEVICE_LOST;
+    }
     private static final int SB_ARCH_LLAMA = (int)1L;
     /**
      * {@snippet lang=c :
@@ -706,6 +715,15 @@ public class Switchboard extends Switchboard$shared {
      */
     public static int SB_ISA_AVX512() {
         return SB_ISA_AVX512;
+    }
+    private static final int SB_ISA_CUDA = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_isa.SB_ISA_CUDA = 4
+     * }
+     */
+    public static int SB_ISA_CUDA() {
+        return SB_ISA_CUDA;
     }
     private static final int SB_MAC_INT8 = (int)1L;
     /**

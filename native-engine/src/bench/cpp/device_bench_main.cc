@@ -1,0 +1,275 @@
+// Decode and prefill of whole models with random weights, on the device or the processor, through
+// the C ABI: sb_device_bench [cuda|cpu] [ranks]. One line per model and batch.
+//
+// "GB/s" is what a decode step reads of weights over its time, whatever else it does.
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "abi/switchboard.h"
+
+namespace {
+
+struct Shape {
+  const char* name;
+  sb_type type;
+  int32_t n_layers, dim, ffn_dim, n_heads, n_kv_heads, head_dim, vocab;
+};
+
+constexpr Shape kShapes[] = {
+    {"135M Q8_0", SB_TYPE_Q8_0, 30, 576, 1536, 9, 3, 64, 49152},
+    {"1B Q8_0", SB_TYPE_Q8_0, 16, 2048, 8192, 32, 8, 64, 128256},
+    {"1B BF16", SB_TYPE_BF16, 16, 2048, 8192, 32, 8, 64, 128256},
+    {"8B Q4_0", SB_TYPE_Q4_0, 32, 4096, 14336, 32, 8, 128, 128256},
+};
+
+struct Blocks {
+  int64_t elements;
+  int64_t bytes;
+};
+
+Blocks blocks_of(sb_type type) {
+  switch (type) {
+    case SB_TYPE_Q8_0:
+      return {32, 34};
+    case SB_TYPE_Q4_0:
+      return {32, 18};
+    case SB_TYPE_BF16:
+      return {1, 2};
+    default:
+      return {1, 4};
+  }
+}
+
+void check(int32_t status) {
+  if (status == SB_OK) return;
+  std::fprintf(stderr, "sb_device_bench: %s\n", sb_last_error());
+  std::exit(1);
+}
+
+class Model {
+ public:
+  explicit Model(const Shape& shape) : shape_(shape) {
+    const int64_t q = int64_t{shape.n_heads} * shape.head_dim;
+    const int64_t kv = int64_t{shape.n_kv_heads} * shape.head_dim;
+    add(SB_TOKEN_EMBD, -1, shape.vocab, shape.dim);
+    add_norm(SB_OUTPUT_NORM, -1);
+    for (int32_t layer = 0; layer < shape.n_layers; ++layer) {
+      add_norm(SB_ATTN_NORM, layer);
+      add(SB_ATTN_Q, layer, q, shape.dim);
+      add(SB_ATTN_K, layer, kv, shape.dim);
+      add(SB_ATTN_V, layer, kv, shape.dim);
+      add(SB_ATTN_OUTPUT, layer, shape.dim, q);
+      add_norm(SB_FFN_NORM, layer);
+      add(SB_FFN_GATE, layer, shape.ffn_dim, shape.dim);
+      add(SB_FFN_UP, layer, shape.ffn_dim, shape.dim);
+      add(SB_FFN_DOWN, layer, shape.dim, shape.ffn_dim);
+    }
+  }
+
+  [[nodiscard]] sb_model_config config(int32_t context) const {
+    sb_model_config config{};
+    config.struct_size = sizeof(config);
+    config.arch = SB_ARCH_LLAMA;
+    config.n_layers = shape_.n_layers;
+    config.dim = shape_.dim;
+    config.ffn_dim = shape_.ffn_dim;
+    config.n_heads = shape_.n_heads;
+    config.n_kv_heads = shape_.n_kv_heads;
+    config.head_dim = shape_.head_dim;
+    config.vocab = shape_.vocab;
+    config.context = context;
+    config.rope_dim = shape_.head_dim;
+    config.rope_base = 500000;
+    config.rope_scale = 1;
+    config.rope_magnitude = 1;
+    config.norm_epsilon = 1e-5F;
+    config.embedding_scale = 1;
+    config.attention_scale = 0.125F;
+    config.n_tensors = static_cast<uint32_t>(tensors_.size());
+    config.tensors = tensors_.data();
+    return config;
+  }
+
+ private:
+  // Small numbers of any pattern; every matrix of a size has the same.
+  const void* data(int64_t bytes, bool norm) {
+    for (const auto& piece : pieces_) {
+      if (piece.norm == norm && static_cast<int64_t>(piece.bytes.size()) == bytes) {
+        return piece.bytes.data();
+      }
+    }
+    std::mt19937 random(static_cast<uint32_t>(pieces_.size()));
+    pieces_.push_back({norm, std::vector<uint8_t>(static_cast<size_t>(bytes))});
+    std::vector<uint8_t>& piece = pieces_.back().bytes;
+    const Blocks blocks = blocks_of(norm ? SB_TYPE_F32 : shape_.type);
+    for (size_t i = 0; i + 4 <= piece.size(); i += 4) {
+      const auto word = static_cast<uint32_t>(random());
+      std::memcpy(&piece[i], &word, 4);
+    }
+    for (size_t at = 0; at < piece.size(); at += static_cast<size_t>(blocks.bytes)) {
+      put_scale(&piece[at], norm);
+    }
+    return piece.data();
+  }
+
+  void put_scale(uint8_t* at, bool norm) const {
+    const float one = 1;
+    if (norm) {
+      std::memcpy(at, &one, 4);
+    } else if (shape_.type == SB_TYPE_BF16) {
+      at[1] = static_cast<uint8_t>((at[1] & 0x80) | 0x3c);  // about 0.01
+    } else {
+      const uint16_t half = shape_.type == SB_TYPE_Q8_0 ? 0x0800 : 0x1800;
+      std::memcpy(at, &half, 2);
+    }
+  }
+
+  void add(sb_role role, int32_t layer, int64_t rows, int64_t cols) {
+    const Blocks blocks = blocks_of(shape_.type);
+    const int64_t bytes = rows * cols / blocks.elements * blocks.bytes;
+    tensors_.push_back({sizeof(sb_tensor), role, layer, shape_.type, rows, cols, data(bytes, false),
+                        static_cast<uint64_t>(bytes)});
+  }
+
+  void add_norm(sb_role role, int32_t layer) {
+    const int64_t bytes = int64_t{shape_.dim} * 4;
+    tensors_.push_back({sizeof(sb_tensor), role, layer, SB_TYPE_F32, 1, shape_.dim,
+                        data(bytes, true), static_cast<uint64_t>(bytes)});
+  }
+
+  struct Piece {
+    bool norm;
+    std::vector<uint8_t> bytes;
+  };
+
+  Shape shape_;
+  std::vector<Piece> pieces_;
+  std::vector<sb_tensor> tensors_;
+};
+
+constexpr int32_t kContext = 2304;
+constexpr int32_t kPrefill = 2048;
+constexpr int32_t kBlockTokens = 32;
+constexpr int32_t kRowBlocks = kContext / kBlockTokens;
+constexpr int32_t kMaxBatch = 64;
+constexpr int32_t kShortRowBlocks = 8;
+
+class Bench {
+ public:
+  Bench(const Shape& shape, bool device, int32_t ranks) {
+    const Model model(shape);
+    const sb_model_config description = model.config(kContext);
+    sb_engine_config config{};
+    config.struct_size = sizeof(config);
+    config.stages = 1;
+    config.ranks = ranks;
+    config.threads = 8;
+    config.isa = device ? SB_ISA_CUDA : SB_ISA_AUTO;
+    config.kv_type = SB_TYPE_F16;
+    config.kv_block_tokens = kBlockTokens;
+    config.kv_blocks = kRowBlocks + kMaxBatch * kShortRowBlocks;
+    config.max_rows = kMaxBatch + 1;
+    config.max_step_tokens = kPrefill;
+    config.max_step_outputs = kMaxBatch;
+    config.max_in_flight = 2;
+    check(sb_engine_create(&description, &config, nullptr, &engine_));
+    sb_memory memory{};
+    memory.struct_size = sizeof(memory);
+    check(sb_engine_memory(engine_, &memory));
+    token_bytes_ = static_cast<double>(memory.weight_bytes_per_token);
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+  ~Bench() { sb_engine_destroy(engine_); }
+
+  // Seconds of a step of so many rows at a position, the median of some.
+  double decode(int32_t rows, int32_t position) {
+    for (int32_t row = 0; row < rows; ++row) begin(row);
+    std::vector<double> seconds;
+    for (int32_t i = 0; i < 24; ++i) seconds.push_back(step(rows, 1, position + i));
+    std::sort(seconds.begin(), seconds.end());
+    return seconds[seconds.size() / 2];
+  }
+
+  double prefill() {
+    begin(kMaxBatch);
+    double best = 1e9;
+    for (int32_t i = 0; i < 3; ++i) best = std::min(best, step(1, kPrefill, 0));
+    return best;
+  }
+
+  [[nodiscard]] double token_bytes() const { return token_bytes_; }
+
+ private:
+  void begin(int32_t row) {
+    sb_sampling sampling{};
+    sampling.struct_size = sizeof(sampling);
+    sampling.top_p = 1;
+    sampling.repetition_penalty = 1;
+    check(sb_row_begin(engine_, row, &sampling, nullptr, 0, 0));
+  }
+
+  double step(int32_t rows, int32_t tokens, int32_t position) {
+    std::vector<sb_plan_entry> entries;
+    std::vector<int32_t> ids, blocks, targets;
+    for (int32_t i = 0; i < rows; ++i) {
+      const bool whole = tokens > 1;
+      const int32_t first = whole ? kMaxBatch * kShortRowBlocks : i * kShortRowBlocks;
+      const int32_t n_blocks = (position + tokens + kBlockTokens - 1) / kBlockTokens;
+      entries.push_back({whole ? kMaxBatch : i, position, tokens, n_blocks,
+                         static_cast<int32_t>(blocks.size()), 1, 0, 0});
+      for (int32_t b = 0; b < n_blocks; ++b) blocks.push_back(first + b);
+      for (int32_t t = 0; t < tokens; ++t) ids.push_back((position * 31 + t * 7 + i) % 1000);
+      targets.push_back(SB_TARGET_SAMPLE);
+    }
+    sb_plan plan{};
+    plan.struct_size = sizeof(plan);
+    plan.n_entries = static_cast<uint32_t>(entries.size());
+    plan.n_tokens = static_cast<uint32_t>(ids.size());
+    plan.n_outputs = static_cast<uint32_t>(targets.size());
+    plan.n_blocks = static_cast<uint32_t>(blocks.size());
+    plan.unrecorded = 1;
+    plan.step = ++steps_;
+    plan.tokens = ids.data();
+    plan.entries = entries.data();
+    plan.blocks = blocks.data();
+    plan.targets = targets.data();
+    const int64_t from = sb_now_ns();
+    check(sb_submit(engine_, &plan));
+    sb_result result{};
+    result.struct_size = sizeof(result);
+    check(sb_await(engine_, -1, &result));
+    check(result.status);
+    return static_cast<double>(sb_now_ns() - from) * 1e-9;
+  }
+
+  sb_engine* engine_ = nullptr;
+  double token_bytes_ = 0;
+  uint64_t steps_ = 0;
+};
+
+void measure(const Shape& shape, bool device, int32_t ranks) {
+  Bench bench(shape, device, ranks);
+  for (const int32_t rows : {1, 8, kMaxBatch}) {
+    const double seconds = bench.decode(rows, 128);
+    std::printf("%-10s decode %3d rows %9.3f ms %10.1f tok/s %8.1f GB/s\n", shape.name, rows,
+                seconds * 1e3, rows / seconds, bench.token_bytes() / seconds * 1e-9);
+  }
+  const double seconds = bench.prefill();
+  std::printf("%-10s prefill %d       %9.3f ms %10.1f tok/s\n", shape.name, kPrefill, seconds * 1e3,
+              kPrefill / seconds);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool device = argc < 2 || std::strcmp(argv[1], "cpu") != 0;
+  const int32_t ranks = argc < 3 ? 1 : std::atoi(argv[2]);
+  for (const Shape& shape : kShapes) measure(shape, device, ranks);
+  return 0;
+}

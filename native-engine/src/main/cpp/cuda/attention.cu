@@ -1,0 +1,77 @@
+#include "cuda/attention.cuh"
+
+namespace sb::cuda {
+namespace {
+
+template <ops::KvType kType>
+void store(Stream stream, const StoreArgs& args) {
+  launch("prepare_heads", stream,
+         {.x = args.rows,
+          .y = args.q_heads + args.kv.kv_heads,
+          .threads = kWarpThreads,
+          .shared_bytes = row_shared_bytes(args.kv.head_dim)},
+         prepare_heads<kType>, args);
+}
+
+template <ops::KvType kType, int kQueries>
+void parts(Stream stream, const AttendArgs& args) {
+  const int group = args.q_heads / args.kv.kv_heads;
+  launch("attend_part", stream,
+         {.x = args.rows,
+          .y = args.kv.kv_heads * ((group + kQueries - 1) / kQueries),
+          .z = args.max_parts,
+          .threads = kAttendThreads,
+          .shared_bytes = attend_shared_bytes<kQueries>(args.kv.head_dim, args.kv.block_tokens)},
+         attend_part<kType, kQueries>, args);
+}
+
+template <ops::KvType kType>
+void portions(Stream stream, const AttendArgs& args) {
+  const int group = args.q_heads / args.kv.kv_heads;
+  if (group == 1) return parts<kType, 1>(stream, args);
+  if (group <= 4) return parts<kType, 4>(stream, args);
+  parts<kType, 8>(stream, args);
+}
+
+}  // namespace
+
+void store_heads(Stream stream, const StoreArgs& args) {
+  switch (args.kv.type) {
+    case ops::KvType::kF32:
+      return store<ops::KvType::kF32>(stream, args);
+    case ops::KvType::kF16:
+      return store<ops::KvType::kF16>(stream, args);
+    case ops::KvType::kBf16:
+      return store<ops::KvType::kBf16>(stream, args);
+    case ops::KvType::kQ8:
+      return store<ops::KvType::kQ8>(stream, args);
+  }
+}
+
+std::int64_t attend_floats(std::int64_t rows, std::int32_t q_heads, std::int32_t head_dim,
+                           std::int32_t max_parts) {
+  return rows * q_heads * max_parts * part_floats(head_dim);
+}
+
+void attend(Stream stream, const AttendArgs& args) {
+  switch (args.kv.type) {
+    case ops::KvType::kF32:
+      portions<ops::KvType::kF32>(stream, args);
+      break;
+    case ops::KvType::kF16:
+      portions<ops::KvType::kF16>(stream, args);
+      break;
+    case ops::KvType::kBf16:
+      portions<ops::KvType::kBf16>(stream, args);
+      break;
+    case ops::KvType::kQ8:
+      portions<ops::KvType::kQ8>(stream, args);
+      break;
+  }
+  launch(
+      "join_parts", stream,
+      {.x = args.rows, .y = args.q_heads, .threads = kJoinThreads, .shared_bytes = sizeof(float)},
+      join_parts, args);
+}
+
+}  // namespace sb::cuda

@@ -1,0 +1,165 @@
+// The wrappers of cuda/device.h for the device.
+#pragma once
+
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#define SB_KERNEL(...) static __global__ void __launch_bounds__(__VA_ARGS__)
+#define SB_DEVICE [[maybe_unused]] static __device__ __forceinline__
+
+namespace sb::cuda {
+
+SB_DEVICE int thread_id() { return static_cast<int>(threadIdx.x); }
+SB_DEVICE int block_x() { return static_cast<int>(blockIdx.x); }
+SB_DEVICE int block_y() { return static_cast<int>(blockIdx.y); }
+SB_DEVICE int block_z() { return static_cast<int>(blockIdx.z); }
+SB_DEVICE int blocks_x() { return static_cast<int>(gridDim.x); }
+SB_DEVICE int block_threads() { return static_cast<int>(blockDim.x); }
+SB_DEVICE std::uint8_t* shared_memory() {
+  extern __shared__ __align__(16) std::uint8_t sb_shared[];
+  return sb_shared;
+}
+
+SB_DEVICE void block_barrier() { __syncthreads(); }
+SB_DEVICE void warp_barrier(unsigned mask) { __syncwarp(mask); }
+SB_DEVICE int warp_sum(unsigned mask, int value) { return __reduce_add_sync(mask, value); }
+SB_DEVICE unsigned warp_max(unsigned mask, unsigned value) {
+  return __reduce_max_sync(mask, value);
+}
+// Both lanes of a pair add the same two numbers, so all have the tree's sum.
+SB_DEVICE float half_warp_sum(unsigned mask, float value) {
+#pragma unroll
+  for (int apart = 8; apart > 0; apart /= 2) value += __shfl_xor_sync(mask, value, apart);
+  return value;
+}
+template <class T>
+SB_DEVICE T shuffle_xor(unsigned mask, T value, int bits) {
+  return __shfl_xor_sync(mask, value, bits);
+}
+SB_DEVICE unsigned warp_ballot(unsigned mask, bool vote) { return __ballot_sync(mask, vote); }
+
+SB_DEVICE unsigned shared_address(const void* p) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(p));
+}
+
+// 16 bytes bypass the first cache, which the smaller ones cannot.
+template <int kBytes>
+SB_DEVICE void copy_async(void* to, const void* from, int bytes = kBytes) {
+  static_assert(kBytes == 4 || kBytes == 8 || kBytes == 16);
+  if constexpr (kBytes == 16) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
+                 "l"(from), "r"(bytes)
+                 : "memory");
+  } else {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared_address(to)),
+                 "l"(from), "n"(kBytes), "r"(bytes)
+                 : "memory");
+  }
+}
+SB_DEVICE void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int kButLast>
+SB_DEVICE void wait_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kButLast) : "memory");
+}
+
+SB_DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+SB_DEVICE float round_even(float x) { return rintf(x); }
+SB_DEVICE float float_of_half(std::uint16_t bits) { return __half2float(__ushort_as_half(bits)); }
+SB_DEVICE std::uint16_t half_of_float(float value) {
+  return __half_as_ushort(__float2half_rn(value));
+}
+SB_DEVICE float float_of_bits(std::uint32_t bits) { return __uint_as_float(bits); }
+SB_DEVICE std::uint32_t bits_of_float(float value) { return __float_as_uint(value); }
+
+SB_DEVICE int dot4(std::uint32_t a, std::uint32_t b, int sum) {
+  int result;
+  asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+}
+SB_DEVICE std::uint32_t pick_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t selector) {
+  return __byte_perm(a, b, selector);
+}
+
+SB_DEVICE void mma_k32(int (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
+      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+SB_DEVICE void mma_k16(int (&c)[4], const std::uint32_t (&a)[2], const std::uint32_t (&b)[1]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5}, {%6}, "
+      "{%0,%1,%2,%3};"
+      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+}
+SB_DEVICE void mma_brain(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+SB_DEVICE void mma_half(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+SB_DEVICE void load_transposed(std::uint32_t (&out)[4], const std::uint16_t* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+               : "r"(shared_address(row))
+               : "memory");
+}
+
+SB_DEVICE void store_release(std::uint32_t* at, std::uint32_t value) {
+  asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(at), "r"(value) : "memory");
+}
+SB_DEVICE void await_at_least(std::uint32_t* at, std::uint32_t value) {
+  std::uint32_t now;
+  do {
+    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(now) : "l"(at) : "memory");
+  } while (static_cast<std::int32_t>(now - value) < 0);
+}
+SB_DEVICE std::uint64_t device_clock() {
+  std::uint64_t now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now)::"memory");
+  return now;
+}
+
+struct Grid {
+  std::int64_t x = 1;
+  std::int64_t y = 1;
+  std::int64_t z = 1;
+  int threads = 1;
+  std::size_t shared_bytes = 0;
+};
+
+template <class T>
+using Parameter = std::type_identity_t<T>;
+
+// A kernel that needs more shared memory than every device gives unasked says so first.
+template <class... P>
+void launch(const char*, Stream stream, const Grid& grid, void (*kernel)(P...),
+            Parameter<P>... arguments) {
+  constexpr std::size_t kUnasked = 48 * 1024;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  const auto* function = reinterpret_cast<const void*>(kernel);
+  if (grid.shared_bytes > kUnasked) {
+    const cudaError_t allowed = cudaFuncSetAttribute(
+        function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.shared_bytes));
+    if (allowed != cudaSuccess) return;  // the runtime keeps it as its last error
+  }
+  const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),
+                    static_cast<unsigned>(grid.z));
+  kernel<<<blocks, static_cast<unsigned>(grid.threads), grid.shared_bytes,
+           static_cast<cudaStream_t>(stream.handle)>>>(arguments...);
+}
+
+}  // namespace sb::cuda

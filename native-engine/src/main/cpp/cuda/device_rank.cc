@@ -1,0 +1,478 @@
+#include "cuda/device_rank.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+namespace sb::cuda {
+namespace {
+
+// Parts of long contexts are kept for so many floats' worth of tokens at a time.
+constexpr std::int64_t kPartFloats = std::int64_t{1} << 24;
+// Positions whose angles are worked out and copied at a time.
+constexpr std::int64_t kAnglePositions = 1024;
+
+std::size_t product(std::int64_t a, std::int64_t b) {
+  return checked_mul(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
+}
+
+Activation activation_for(model::Arch arch) {
+  switch (model::activation_of(arch)) {
+    case model::Activation::kSilu:
+      return Activation::kSilu;
+    case model::Activation::kGeluTanh:
+      return Activation::kGeluTanh;
+    case model::Activation::kGelu:
+      break;
+  }
+  return Activation::kGelu;
+}
+
+}  // namespace
+
+DeviceRank::DeviceRank(const model::Config& config, const model::RankShape& shape,
+                       const model::RankLimits& limits, const ops::Kernels& kernels,
+                       const DeviceRankPlace& place)
+    : config_(config),
+      shape_(shape),
+      limits_(limits),
+      place_(place),
+      plugin_(&place.devices->plugin()),
+      device_(place.devices->device_of(place.lane)),
+      ends_(config, limits.threads, kernels) {}
+
+DeviceRank::~DeviceRank() {
+  if (streams_) plugin_->end_stream(device_, stream_);
+}
+
+Operand DeviceRank::take_operand(Carver& device, std::int64_t tokens, std::int64_t k) {
+  const std::int64_t blocks = (k + ops::kQuantBlock - 1) / ops::kQuantBlock;
+  Operand operand;
+  operand.k = k;
+  operand.f32 = device.take<float>(product(tokens, k)).data();
+  operand.q = device.take<std::int8_t>(product(tokens, k)).data();
+  operand.scale = device.take<float>(product(tokens, blocks)).data();
+  operand.sum = device.take<ops::BlockSum>(product(tokens, blocks)).data();
+  operand.high = device.take<std::uint16_t>(product(tokens, pad16(k))).data();
+  operand.low = device.take<std::uint16_t>(product(tokens, pad16(k))).data();
+  operand.power = device.take<float>(static_cast<std::size_t>(tokens)).data();
+  return operand;
+}
+
+// For one token at the longest context at least, and for all where they are short.
+std::size_t DeviceRank::attend_room() const {
+  const std::int32_t parts = (config_.context + ops::kAttentionPart - 1) / ops::kAttentionPart;
+  const auto floats = [&](std::int64_t rows) {
+    return plugin_->attend_floats(rows, shape_.heads, config_.head_dim, parts);
+  };
+  return static_cast<std::size_t>(
+      std::max(floats(1), std::min(floats(limits_.max_tokens), kPartFloats)));
+}
+
+void DeviceRank::lay_out(Carver& host, Carver& device) {
+  const std::int64_t tokens = limits_.max_tokens;
+  const std::size_t rows_of_x = product(tokens, config_.dim);
+  ends_.lay_out(host);
+  host_x_ = host.take<float>(rows_of_x);
+  const std::int64_t sequences = std::min<std::int64_t>(place_.max_rows, tokens);
+  // Of a token: position, sequence, output, and its spans in layers of each window.
+  const std::set<std::int32_t> windows(config_.windows.begin(), config_.windows.end());
+  const auto kinds = static_cast<std::int64_t>(windows.size()) + 1;
+  const std::size_t numbers =
+      checked_add(product(tokens, 3 + 2 * kinds), product(sequences, table_blocks()));
+  host_inputs_ = host.take<std::int32_t>(numbers);
+  device_inputs_ = device.take<std::int32_t>(numbers);
+  x_ = device.take<float>(rows_of_x);
+  other_x_ = device.take<float>(rows_of_x);
+  q_ = device.take<float>(product(tokens, shape_.q_rows.size()));
+  k_ = device.take<float>(product(tokens, shape_.kv_rows.size()));
+  v_ = device.take<float>(product(tokens, shape_.kv_rows.size()));
+  up_ = device.take<float>(product(tokens, shape_.ffn_rows.size()));
+  normed_ = take_operand(device, tokens, config_.dim);
+  attended_ = take_operand(device, tokens, shape_.q_rows.size());
+  gated_ = take_operand(device, tokens, shape_.ffn_rows.size());
+  parts_ = device.take<float>(attend_room());
+  angles_ = device.take<float>(product(config_.context, config_.rope_dim));
+  if (config_.rope_window_base > 0) {
+    window_angles_ = device.take<float>(product(config_.context, config_.rope_dim));
+  }
+  for (std::size_t which = 0; which < 2; ++which) {
+    partial_[which] = device.take<float>(rows_of_x);
+    if (limits_.ranks > 1) host_partial_[which] = host.take<float>(rows_of_x);
+  }
+  if (limits_.ranks > 1) peers_ = device.take<float>(product(limits_.ranks, tokens * config_.dim));
+  if (!config_.embeds()) {
+    logits_ = device.take<float>(product(limits_.max_logit_tokens, shape_.output_rows.size()));
+  }
+}
+
+Status DeviceRank::bind(const model::RankWeights& weights, const model::Weights& model,
+                        const model::KvPool& kv, const model::RopeTables& rope) {
+  weights_ = &weights;
+  kv_ = &kv;
+  ends_.bind(model);
+  spans_.clear();
+  for (const model::LayerWeights& layer : weights.layers) {
+    const auto same = [&](const Spans& spans) { return spans.window == layer.window; };
+    if (std::none_of(spans_.begin(), spans_.end(), same)) spans_.push_back({.window = layer.window});
+  }
+  if (const std::int32_t error = plugin_->begin_stream(device_, &stream_); error != 0) {
+    return within(device_failure(*plugin_, device_, error), "cuda");
+  }
+  streams_ = true;
+  linked_ = place_.devices->linked(place_.first_lane, limits_.ranks);
+  if (config_.rope_dim == 0) return Status::kOk;
+  if (Status s = upload_angles(
+          {config_.rope_neox, config_.rope_dim, rope.all.data(), config_.rope_magnitude}, angles_);
+      s != Status::kOk || config_.rope_window_base == 0) {
+    return s;
+  }
+  return upload_angles({config_.rope_neox, config_.rope_dim, rope.windows.data(), 1},
+                       window_angles_);
+}
+
+Status DeviceRank::upload_angles(const ops::Rope& rope, std::span<float> to) {
+  std::vector<float> angles(product(kAnglePositions, rope.dim));
+  for (std::int64_t begin = 0; begin < config_.context; begin += kAnglePositions) {
+    const std::int64_t end = std::min<std::int64_t>(config_.context, begin + kAnglePositions);
+    for (std::int64_t position = begin; position < end; ++position) {
+      ops::rope_angles(rope, static_cast<std::int32_t>(position),
+                       angles.data() + (position - begin) * rope.dim);
+    }
+    const std::size_t bytes = product(end - begin, rope.dim) * sizeof(float);
+    if (Status s = place_.devices->write(place_.lane, to.data() + begin * rope.dim, angles.data(),
+                                         bytes);
+        s != Status::kOk) {
+      return within(s, "cuda");
+    }
+  }
+  return Status::kOk;
+}
+
+void DeviceRank::check(std::int32_t error) {
+  if (error == 0 || health_ != Status::kOk) return;
+  health_ = device_failure(*plugin_, device_, error);
+  std::fprintf(stderr, "libswitchboard: cuda: lane %d: %s\n", place_.lane, last_error());
+}
+
+void DeviceRank::wait() { check(plugin_->wait(stream_)); }
+
+// ---- what a step brings along ----
+
+const std::int32_t* DeviceRank::put(std::span<const std::int32_t> numbers) {
+  SB_CHECK(inputs_used_ + numbers.size() <= host_inputs_.size());
+  std::copy(numbers.begin(), numbers.end(), host_inputs_.begin() + static_cast<std::ptrdiff_t>(
+                                                                       inputs_used_));
+  const std::int32_t* at = device_inputs_.data() + inputs_used_;
+  inputs_used_ += numbers.size();
+  return at;
+}
+
+void DeviceRank::put_tables(const model::Batch& batch) {
+  std::int32_t longest = 1;
+  for (const model::Sequence& sequence : batch.sequences) {
+    const std::int32_t end = sequence.position + sequence.n_tokens;
+    longest = std::max(longest, (end + limits_.block_tokens - 1) / limits_.block_tokens);
+  }
+  const auto stride = static_cast<std::size_t>(longest);
+  inputs_.max_blocks = longest;
+  inputs_.block_tables = device_inputs_.data() + inputs_used_;
+  for (const model::Sequence& sequence : batch.sequences) {
+    const std::size_t next = inputs_used_ + stride;
+    static_cast<void>(put(sequence.blocks.first(std::min(stride, sequence.blocks.size()))));
+    inputs_used_ = next;
+  }
+}
+
+void DeviceRank::put_spans(const model::Batch& batch, Spans& spans) {
+  model::LayerWeights layer;
+  layer.window = spans.window;
+  const auto tokens = static_cast<std::size_t>(batch.size());
+  SB_CHECK(inputs_used_ + 2 * tokens <= host_inputs_.size());
+  std::int32_t* begins = host_inputs_.data() + inputs_used_;
+  std::int32_t* ends = begins + tokens;
+  spans.begins = device_inputs_.data() + inputs_used_;
+  spans.ends = spans.begins + tokens;
+  spans.max_parts = 1;
+  for (std::size_t token = 0; token < tokens; ++token) {
+    const ops::AttentionSpan span =
+        model::span_of(config_, layer, batch, static_cast<std::int64_t>(token));
+    begins[token] = span.begin;
+    ends[token] = span.end;
+    spans.max_parts = std::max(spans.max_parts, ops::attention_parts(span));
+  }
+  inputs_used_ += 2 * tokens;
+}
+
+void DeviceRank::begin(const model::Batch& batch, Team& team) {
+  if (team.index != 0) return;
+  // Memory that ran out in a step spoils no other one.
+  if (health_ == Status::kOutOfMemory) health_ = Status::kOk;
+  if (health_ != Status::kOk) return;
+  check(plugin_->use(device_));
+  inputs_used_ = 0;
+  const auto tokens = static_cast<std::size_t>(batch.size());
+  SB_CHECK(tokens <= host_inputs_.size());
+  inputs_.positions = device_inputs_.data();
+  for (std::size_t token = 0; token < tokens; ++token) {
+    host_inputs_[token] = batch.position(static_cast<std::int64_t>(token));
+  }
+  inputs_used_ = tokens;
+  inputs_.sequences = put(batch.sequence_of);
+  inputs_.outputs = put(batch.output_tokens);
+  for (Spans& spans : spans_) put_spans(batch, spans);
+  put_tables(batch);
+  check(plugin_->copy_in(stream_, device_inputs_.data(), host_inputs_.data(),
+                         inputs_used_ * sizeof(std::int32_t)));
+}
+
+const DeviceRank::Spans& DeviceRank::spans_of(const model::LayerWeights& weights) const {
+  const auto found = std::find_if(spans_.begin(), spans_.end(), [&](const Spans& spans) {
+    return spans.window == weights.window;
+  });
+  SB_CHECK(found != spans_.end());
+  return *found;
+}
+
+void DeviceRank::embed(const model::Batch& batch, Team& team) {
+  const Range tokens = team.share(batch.size());
+  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
+    ends_.embed(batch, token, host_x_.data() + token * config_.dim, team);
+  }
+  if (!team.sync() || !drives(team)) return;
+  check(plugin_->copy_in(stream_, x_.data(), host_x_.data(),
+                         product(batch.size(), config_.dim) * sizeof(float)));
+}
+
+void DeviceRank::take_hidden(std::span<const float> hidden, std::int64_t count, Team& team) {
+  if (!drives(team)) return;
+  check(plugin_->copy_in(stream_, x_.data(), hidden.data(),
+                         product(count, config_.dim) * sizeof(float)));
+}
+
+void DeviceRank::give_hidden(std::int64_t count, std::span<float> hidden, Team& team) {
+  if (!drives(team)) return;
+  const std::size_t bytes = product(count, config_.dim) * sizeof(float);
+  check(plugin_->copy_out(stream_, hidden.data(), bytes, x_.data(), bytes, bytes, 1));
+  wait();
+}
+
+// ---- layers ----
+
+void DeviceRank::normalise(const float* x, const float* weight, std::int64_t rows,
+                           ops::WeightType type) {
+  NormArgs args;
+  args.x = x;
+  args.rows = rows;
+  args.n = config_.dim;
+  args.weight = weight;
+  args.epsilon = config_.norm_epsilon;
+  args.out = normed_;
+  args.form = plugin_->form_for(type);
+  normed_form_ = args.form;
+  plugin_->normalise(stream_, args);
+}
+
+void DeviceRank::project(const ops::Matrix& w, const float* bias, std::int64_t rows, float* y) {
+  const Form form = plugin_->form_for(w.type);
+  if (form != normed_form_) {
+    plugin_->prepare(stream_, normed_, rows, form);
+    normed_form_ = form;
+  }
+  multiply(w, normed_, bias, rows, y);
+}
+
+void DeviceRank::multiply(const ops::Matrix& w, const Operand& x, const float* bias,
+                          std::int64_t rows, float* y) {
+  MatmulArgs args;
+  args.w = w;
+  args.x = x;
+  args.rows = rows;
+  args.bias = bias;
+  args.y = y;
+  args.ldy = w.rows;
+  plugin_->matmul(stream_, args);
+}
+
+void DeviceRank::store(std::int32_t layer, std::int64_t tokens) {
+  const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const bool own_angles = weights.window > 0 && config_.rope_window_base > 0;
+  StoreArgs args;
+  args.kv = kv_->layer(layer);
+  args.q = q_.data();
+  args.k = k_.data();
+  args.v = v_.data();
+  args.q_heads = shape_.heads;
+  args.q_norm = weights.q_norm;
+  args.k_norm = weights.k_norm;
+  args.epsilon = config_.norm_epsilon;
+  args.rope.neox = config_.rope_neox;
+  args.rope.dim = config_.rope_dim;
+  args.angles = own_angles ? window_angles_.data() : angles_.data();
+  args.positions = inputs_.positions;
+  args.block_tables = inputs_.block_tables;
+  args.sequences = inputs_.sequences;
+  args.max_blocks = inputs_.max_blocks;
+  args.rows = tokens;
+  plugin_->store_heads(stream_, args);
+}
+
+// As many tokens at a time as there is room for the parts of.
+void DeviceRank::attend(std::int32_t layer, const model::TokenSet& kept) {
+  const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const Spans& spans = spans_of(weights);
+  const bool listed = !kept.listed.empty();
+  const std::int64_t q_cols = shape_.q_rows.size();
+  const std::int64_t of_one =
+      plugin_->attend_floats(1, shape_.heads, config_.head_dim, spans.max_parts);
+  const std::int64_t most = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(parts_.size()) / std::max<std::int64_t>(1, of_one));
+  for (std::int64_t row = 0; row < kept.count; row += most) {
+    const std::int64_t first = listed ? 0 : row;  // token
+    AttendArgs args;
+    args.kv = kv_->layer(layer);
+    args.q = q_.data() + first * q_cols;
+    args.q_heads = shape_.heads;
+    args.kept = listed ? inputs_.outputs + row : nullptr;
+    args.begins = spans.begins + first;
+    args.ends = spans.ends + first;
+    args.block_tables = inputs_.block_tables;
+    args.sequences = inputs_.sequences + first;
+    args.max_blocks = inputs_.max_blocks;
+    args.scale = config_.attention_scale;
+    args.softcap = config_.attention_softcap;
+    args.rows = std::min(most, kept.count - row);
+    args.max_parts = spans.max_parts;
+    args.parts = parts_.data();
+    args.out = attended_.f32 + row * q_cols;
+    plugin_->attend(stream_, args);
+  }
+}
+
+bool DeviceRank::attention(std::int32_t layer, const model::Batch& batch,
+                           const model::TokenSet& kept, Team& team) {
+  if (!drives(team)) return true;
+  const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const std::int64_t m = batch.size();
+  normalise(x_.data(), weights.attn_norm, m, weights.q.type);
+  project(weights.q, weights.q_bias, m, q_.data());
+  project(weights.k, weights.k_bias, m, k_.data());
+  project(weights.v, weights.v_bias, m, v_.data());
+  store(layer, m);
+  // Nothing of the step is looked at; it ends when its keys and values are stored.
+  if (kept.count == 0) {
+    wait();
+    return true;
+  }
+  attend(layer, kept);
+  plugin_->prepare(stream_, attended_, kept.count, plugin_->form_for(weights.attn_output.type));
+  multiply(weights.attn_output, attended_, weights.attn_output_bias, kept.count,
+           partial_[0].data());
+  finish_partial(model::Partial::kAttention, kept.count);
+  return true;
+}
+
+bool DeviceRank::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
+  if (!drives(team)) return true;
+  const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const bool gated = weights.gate.rows > 0;
+  normalise(x_.data(), weights.ffn_norm, m, gated ? weights.gate.type : weights.up.type);
+  if (gated) project(weights.gate, nullptr, m, gated_.f32);
+  project(weights.up, weights.up_bias, m, gated ? up_.data() : gated_.f32);
+  GateArgs args;
+  args.activation = activation_for(config_.arch);
+  args.gate = gated_.f32;
+  args.up = up_.data();
+  args.rows = m;
+  args.out = gated_;
+  args.form = plugin_->form_for(weights.down.type);
+  plugin_->gate(stream_, args);
+  multiply(weights.down, gated_, weights.down_bias, m, partial_[1].data());
+  finish_partial(model::Partial::kFeedForward, m);
+  return true;
+}
+
+// Other ranks read it once they have met this one.
+void DeviceRank::finish_partial(model::Partial which, std::int64_t rows) {
+  if (limits_.ranks == 1) return;
+  const auto index = static_cast<std::size_t>(which);
+  if (!linked_) {
+    const std::size_t bytes = product(rows, config_.dim) * sizeof(float);
+    check(plugin_->copy_out(stream_, host_partial_[index].data(), bytes, partial_[index].data(),
+                            bytes, bytes, 1));
+  }
+  wait();
+}
+
+const float* DeviceRank::partial(model::Partial which) const {
+  const auto index = static_cast<std::size_t>(which);
+  return limits_.ranks > 1 && !linked_ ? host_partial_[index].data() : partial_[index].data();
+}
+
+bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
+                              std::span<const float* const> partials, const model::TokenSet& kept,
+                              Team& team) {
+  if (!drives(team)) return team.sync();
+  const model::BlockEnd& end = weights_->layers[static_cast<std::size_t>(layer)].end(which);
+  const bool moves = !kept.listed.empty();
+  EndBlockArgs args;
+  args.ranks = static_cast<std::int32_t>(partials.size());
+  for (std::size_t rank = 0; rank < partials.size(); ++rank) {
+    args.partials[rank] = partials[rank];
+    if (args.ranks == 1 || linked_) continue;
+    const std::size_t floats = product(kept.count, config_.dim);
+    float* copy = peers_.data() + rank * product(limits_.max_tokens, config_.dim);
+    check(plugin_->copy_in(stream_, copy, partials[rank], floats * sizeof(float)));
+    args.partials[rank] = copy;
+  }
+  args.rows = kept.count;
+  args.dim = config_.dim;
+  args.kept = moves ? inputs_.outputs : nullptr;
+  args.norm_output = end.norm_output;
+  args.norm_sum = end.norm_sum;
+  args.norm_sum_bias = end.norm_sum_bias;
+  args.epsilon = config_.norm_epsilon;
+  args.x_in = x_.data();
+  args.x_out = moves ? other_x_.data() : x_.data();
+  plugin_->end_block(stream_, args);
+  if (moves) std::swap(x_, other_x_);
+  return team.sync();
+}
+
+// ---- what a step gives ----
+
+bool DeviceRank::end_layers(std::int64_t tokens, Team& team) {
+  if (drives(team)) {
+    const std::size_t bytes = product(tokens, config_.dim) * sizeof(float);
+    check(plugin_->copy_out(stream_, host_x_.data(), bytes, x_.data(), bytes, bytes, 1));
+    wait();
+  }
+  return team.sync();
+}
+
+void DeviceRank::pool(const model::Sequence& sequence, float* out, const Team& team) {
+  ends_.pool(sequence, host_x_.data() + std::int64_t{sequence.first_token} * config_.dim, out,
+             team);
+}
+
+bool DeviceRank::logits(Range rows, float* logits, Team& team) {
+  if (!drives(team)) return true;
+  const ops::Matrix& w = weights_->output;
+  normalise(x_.data() + rows.begin * config_.dim, weights_->output_norm, rows.size(), w.type);
+  MatmulArgs args;
+  args.w = w;
+  args.x = normed_;
+  args.rows = rows.size();
+  args.y = logits_.data();
+  args.ldy = w.rows;
+  args.softcap = config_.logit_softcap;
+  plugin_->matmul(stream_, args);
+  const std::size_t row_bytes = static_cast<std::size_t>(w.rows) * sizeof(float);
+  check(plugin_->copy_out(stream_, logits + shape_.output_rows.begin,
+                          static_cast<std::size_t>(config_.vocab) * sizeof(float), logits_.data(),
+                          row_bytes, row_bytes, static_cast<std::size_t>(rows.size())));
+  wait();
+  return true;
+}
+
+}  // namespace sb::cuda

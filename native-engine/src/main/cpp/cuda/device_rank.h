@@ -1,0 +1,133 @@
+// A rank whose layers run on a device. The rank's first thread puts kernels into one stream; the
+// others wait, and help with what stays on the host: the tokens' embeddings, pooling and sampling.
+//
+// Between ranks the host's meetings hold: a rank waits for its stream before it meets the others,
+// so a partial sum is complete when another rank reads it. It reads it in place where the devices
+// can, else from a copy in the host's memory.
+//
+// After a device's error the rank computes nothing and keeps meeting the others; health() says why.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/memory.h"
+#include "cuda/devices.h"
+#include "cuda/plugin.h"
+#include "model/ends.h"
+#include "model/rank_compute.h"
+
+namespace sb::cuda {
+
+struct DeviceRankPlace {
+  const Devices* devices = nullptr;
+  std::int32_t first_lane = 0;  // of the stage
+  std::int32_t lane = 0;
+  std::int32_t max_rows = 0;  // sequences of a step
+};
+
+class DeviceRank final : public model::RankCompute {
+ public:
+  // The host's kernels are for what stays there.
+  DeviceRank(const model::Config& config, const model::RankShape& shape,
+             const model::RankLimits& limits, const ops::Kernels& kernels,
+             const DeviceRankPlace& place);
+  ~DeviceRank() override;
+
+  void lay_out(Carver& host, Carver& device) override;
+  Status bind(const model::RankWeights& weights, const model::Weights& model,
+              const model::KvPool& kv, const model::RopeTables& rope) override;
+
+  void begin(const model::Batch& batch, Team& team) override;
+  void embed(const model::Batch& batch, Team& team) override;
+  void take_hidden(std::span<const float> hidden, std::int64_t count, Team& team) override;
+  void give_hidden(std::int64_t count, std::span<float> hidden, Team& team) override;
+  [[nodiscard]] bool attention(std::int32_t layer, const model::Batch& batch,
+                               const model::TokenSet& kept, Team& team) override;
+  [[nodiscard]] bool feed_forward(std::int32_t layer, std::int64_t m, Team& team) override;
+  [[nodiscard]] bool add_partials(std::int32_t layer, model::Partial which,
+                                  std::span<const float* const> partials,
+                                  const model::TokenSet& kept, Team& team) override;
+  [[nodiscard]] const float* partial(model::Partial which) const override;
+  [[nodiscard]] bool end_layers(std::int64_t tokens, Team& team) override;
+  void pool(const model::Sequence& sequence, float* out, const Team& team) override;
+  [[nodiscard]] bool logits(Range rows, float* logits, Team& team) override;
+  [[nodiscard]] Status health() const override { return health_; }
+
+ private:
+  // Where the numbers of a step lie, the same in the host's buffer and in the device's.
+  struct Inputs {
+    const std::int32_t* positions = nullptr;
+    const std::int32_t* sequences = nullptr;
+    const std::int32_t* outputs = nullptr;  // the tokens with outputs
+    const std::int32_t* block_tables = nullptr;
+    std::int32_t max_blocks = 0;
+  };
+  // The spans of a step's tokens in layers of one window.
+  struct Spans {
+    std::int32_t window = 0;
+    const std::int32_t* begins = nullptr;
+    const std::int32_t* ends = nullptr;
+    std::int32_t max_parts = 1;
+  };
+
+  [[nodiscard]] bool drives(const Team& team) const {
+    return team.index == 0 && health_ == Status::kOk;
+  }
+  void check(std::int32_t error);
+  void wait();
+  [[nodiscard]] static Operand take_operand(Carver& device, std::int64_t tokens, std::int64_t k);
+  [[nodiscard]] std::size_t attend_room() const;
+  [[nodiscard]] std::int64_t table_blocks() const {
+    return (config_.context + limits_.block_tokens - 1) / limits_.block_tokens;
+  }
+  [[nodiscard]] Status upload_angles(const ops::Rope& rope, std::span<float> to);
+  [[nodiscard]] const std::int32_t* put(std::span<const std::int32_t> numbers);
+  void put_spans(const model::Batch& batch, Spans& spans);
+  void put_tables(const model::Batch& batch);
+  [[nodiscard]] const Spans& spans_of(const model::LayerWeights& weights) const;
+  void normalise(const float* x, const float* weight, std::int64_t rows, ops::WeightType type);
+  // y = W normed, with the operand in the form the matrix wants.
+  void project(const ops::Matrix& w, const float* bias, std::int64_t rows, float* y);
+  void multiply(const ops::Matrix& w, const Operand& x, const float* bias, std::int64_t rows,
+                float* y);
+  void store(std::int32_t layer, std::int64_t tokens);
+  void attend(std::int32_t layer, const model::TokenSet& kept);
+  void finish_partial(model::Partial which, std::int64_t rows);
+
+  model::Config config_;
+  model::RankShape shape_;
+  model::RankLimits limits_;
+  DeviceRankPlace place_;
+  const Plugin* plugin_;
+  std::int32_t device_;
+  model::Ends ends_;
+  bool linked_ = true;  // reads the other ranks' partial sums in place, and they this one's
+  const model::RankWeights* weights_ = nullptr;
+  const model::KvPool* kv_ = nullptr;
+  Stream stream_;
+  bool streams_ = false;
+  Status health_ = Status::kOk;
+
+  // The host's.
+  std::span<float> host_x_;
+  std::span<float> host_partial_[2];  // of ranks that are not linked
+  std::span<std::int32_t> host_inputs_;
+  std::size_t inputs_used_ = 0;
+
+  // The device's.
+  std::span<float> x_, other_x_;  // the second is where kept rows are moved to
+  std::span<float> q_, k_, v_, up_, logits_, parts_;
+  std::span<float> partial_[2];
+  std::span<float> peers_;  // the others' partial sums, of ranks that are not linked
+  std::span<float> angles_, window_angles_;
+  std::span<std::int32_t> device_inputs_;
+  Operand normed_, attended_, gated_;
+  Form normed_form_{};
+
+  Inputs inputs_;
+  std::vector<Spans> spans_;  // one of each window of its layers
+};
+
+}  // namespace sb::cuda

@@ -1,0 +1,222 @@
+// The operations of a step on the device: each function puts one or two kernels into a stream and
+// returns. All pointers in arguments are the device's unless said otherwise.
+//
+// Weights. ops::pack()'s form is the device's form: a block of 16 rows by 32 columns is the A
+// operand of one integer tensor-core instruction, word for word, and in a decode step a half-warp
+// reads the words of 16 rows as one line of 64 bytes. So loading packs as the CPU does and copies;
+// an ops::Matrix with "data" on the device (16-byte aligned) is all a kernel wants.
+//
+// Determinism. On quantised and F32 weights, and in everything that is not a matrix, results have
+// the bits of ops::kernels(Isa::kReference). BF16 and F16 weights meet the tensor cores, which sum
+// in an order of their own: there an output depends on its token and row only, neither on how many
+// tokens are in the call nor on where they stand, and differs from the CPU's by at most
+// kFloatMatmulTolerance of the sum of the products' magnitudes.
+//
+// Rows. Where a function takes "rows", a count of 0 puts nothing into the stream. A kernel that
+// could not be started is the runtime's last error, which whoever owns the device polls.
+#pragma once
+
+#include <cstdint>
+
+#include "ops/op.h"
+
+namespace sb::cuda {
+
+// A cudaStream_t. The emulation has none: its kernels have ended when the call returns.
+struct Stream {
+  void* handle = nullptr;
+};
+
+inline constexpr int kMaxRanks = 16;
+inline constexpr float kFloatMatmulTolerance = 0x1p-15f;
+
+// What a matrix wants its activations as.
+enum class Form : std::int32_t {
+  kFloat,      // F32 weights: as they are
+  kQuantised,  // int8 with a scale per 32 columns
+  kBrain,      // two BF16 numbers whose sum is the value
+  kHalf,       // the same of F16, of the value over its token's power of two
+};
+[[nodiscard]] Form form_for(ops::WeightType type);
+
+// Activations of m tokens by k columns. f32 is always there; of the others those that a form needs,
+// for as many tokens as it is used with.
+struct Operand {
+  std::int64_t k = 0;
+  float* f32 = nullptr;           // [m][k]
+  std::int8_t* q = nullptr;       // [m][k]; 16-byte aligned
+  float* scale = nullptr;         // [m][k / 32]
+  ops::BlockSum* sum = nullptr;   // [m][k / 32]
+  std::uint16_t* high = nullptr;  // [m][pad16(k)]; 16-byte aligned
+  std::uint16_t* low = nullptr;   // the same
+  float* power = nullptr;         // [m]
+};
+// Columns of high and low.
+[[nodiscard]] constexpr std::int64_t pad16(std::int64_t k) { return (k + 15) / 16 * 16; }
+
+// Fills in the form from x.f32. kQuantised wants k to be a multiple of 32.
+void prepare(Stream stream, const Operand& x, std::int64_t rows, Form form);
+
+// ---- embeddings ----
+
+struct TableSlice {
+  std::int64_t row_begin = 0;
+  ops::Matrix matrix;
+};
+// The token table in slices of rising row_begin; the first begins at 0.
+struct Table {
+  std::int32_t n_slices = 0;
+  TableSlice slices[kMaxRanks];
+};
+
+struct EmbedArgs {
+  Table table;
+  const std::int32_t* tokens = nullptr;         // [rows]: an id, or model::kLastSampled
+  const std::int32_t* sequence_rows = nullptr;  // [rows]: the index into last_sampled
+  const std::int32_t* last_sampled = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  float factor = 1;    // 1: not multiplied
+  float* x = nullptr;  // [rows][dim]
+};
+void embed(Stream stream, const EmbedArgs& args);
+
+// x[i] += the matrix's row of the token's position (an encoder's embedding of positions).
+void add_rows_of(Stream stream, const ops::Matrix& matrix, const std::int32_t* positions,
+                 std::int64_t rows, std::int64_t dim, float* x);
+// x[i] += y, the same for all rows.
+void add_to_rows(Stream stream, const float* y, std::int64_t rows, std::int64_t dim, float* x);
+
+// ---- norms ----
+
+struct NormArgs {
+  const float* x = nullptr;  // [rows][n]
+  std::int64_t rows = 0;
+  std::int64_t n = 0;
+  const float* weight = nullptr;  // null: f32 is a copy of x
+  const float* bias = nullptr;    // null: an RMS norm, else a layer norm
+  float epsilon = 0;
+  Operand out;  // out.k is n; out.f32 may be x
+  Form form = Form::kFloat;
+};
+void normalise(Stream stream, const NormArgs& args);
+
+// ---- matrices ----
+
+struct MatmulArgs {
+  ops::Matrix w;
+  Operand x;  // prepared in form_for(w.type)
+  std::int64_t rows = 0;
+  const float* bias = nullptr;  // null: none
+  float* y = nullptr;           // [rows][ldy]
+  std::int64_t ldy = 0;
+  float softcap = 0;  // not 0: y = softcap * tanh(y / softcap)
+};
+void matmul(Stream stream, const MatmulArgs& args);
+
+// ---- attention ----
+
+// Norms and turns the heads of q and k in place, and stores K and V.
+struct StoreArgs {
+  ops::KvView kv;
+  float* q = nullptr;        // [rows][q_heads][head_dim]
+  float* k = nullptr;        // [rows][kv.kv_heads][head_dim]
+  const float* v = nullptr;  // the same
+  std::int32_t q_heads = 0;
+  const float* q_norm = nullptr;  // null: none
+  const float* k_norm = nullptr;
+  float epsilon = 0;
+  ops::Rope rope;                 // dim 0: not turned; inv_freq is not read
+  const float* angles = nullptr;  // [context][rope.dim] as ops::rope_angles gives, by position
+  const std::int32_t* positions = nullptr;     // [rows]
+  const std::int32_t* block_tables = nullptr;  // [sequence][max_blocks]
+  const std::int32_t* sequences = nullptr;     // [rows]: which block table
+  std::int32_t max_blocks = 0;
+  std::int64_t rows = 0;
+};
+void store_heads(Stream stream, const StoreArgs& args);
+
+// Of the kept tokens: row i of out is that of token kept[i]. Rows of q are all tokens'.
+struct AttendArgs {
+  ops::KvView kv;
+  const float* q = nullptr;  // [tokens][q_heads][head_dim]
+  std::int32_t q_heads = 0;
+  const std::int32_t* kept = nullptr;    // null: token i is i
+  const std::int32_t* begins = nullptr;  // [tokens]: the span of positions, not empty
+  const std::int32_t* ends = nullptr;
+  const std::int32_t* block_tables = nullptr;  // as in StoreArgs
+  const std::int32_t* sequences = nullptr;
+  std::int32_t max_blocks = 0;
+  float scale = 1;
+  float softcap = 0;
+  std::int64_t rows = 0;       // kept tokens
+  std::int32_t max_parts = 1;  // at least ops::attention_parts of every span
+  float* parts = nullptr;      // attend_floats(); 16-byte aligned
+  float* out = nullptr;        // [rows][q_heads][head_dim]
+};
+[[nodiscard]] std::int64_t attend_floats(std::int64_t rows, std::int32_t q_heads,
+                                         std::int32_t head_dim, std::int32_t max_parts);
+void attend(Stream stream, const AttendArgs& args);
+
+// ---- the rest of a layer ----
+
+enum class Activation : std::int32_t { kSilu, kGeluTanh, kGelu };
+
+struct GateArgs {
+  Activation activation{};
+  const float* gate = nullptr;  // [rows][n]; of kGelu the values themselves
+  const float* up = nullptr;    // [rows][n]; not read by kGelu
+  std::int64_t rows = 0;
+  Operand out;  // out.k is n; out.f32 may be gate
+  Form form = Form::kFloat;
+};
+void gate(Stream stream, const GateArgs& args);
+
+// Ends a block: adds the ranks' partial sums in rank order to the residual stream. With several
+// ranks every rank calls it on its own copy of x, once all partial sums are complete.
+struct EndBlockArgs {
+  std::int32_t ranks = 1;
+  const float* partials[kMaxRanks] = {};  // [rows][dim] each; of this device or a peer's
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  const std::int32_t* kept = nullptr;  // null: row i of x_in is i
+  const float* norm_output = nullptr;  // as model::BlockEnd
+  const float* norm_sum = nullptr;
+  const float* norm_sum_bias = nullptr;
+  float epsilon = 0;
+  const float* x_in = nullptr;
+  float* x_out = nullptr;  // [rows][dim]; may be x_in when kept is null
+};
+void end_block(Stream stream, const EndBlockArgs& args);
+
+// Says to the peers that this rank's partial sum is complete, and waits until all say so. A flag
+// per rank, on that rank's device, 0 at first; "round" rises by one with each meeting of the ranks.
+struct MeetArgs {
+  std::int32_t rank = 0;
+  std::int32_t ranks = 1;
+  std::uint32_t* flags[kMaxRanks] = {};
+  std::uint32_t round = 0;
+};
+void signal_rank(Stream stream, const MeetArgs& args);
+void await_ranks(Stream stream, const MeetArgs& args);
+
+// out[i] = x[indices[i]]
+void gather_rows(Stream stream, const float* x, const std::int32_t* indices, std::int64_t rows,
+                 std::int64_t dim, float* out);
+// x += y; x *= factor; x = cap * tanh(x / cap)
+void add(Stream stream, float* x, const float* y, std::int64_t n);
+void scale(Stream stream, float* x, float factor, std::int64_t n);
+void softcap(Stream stream, float* x, float cap, std::int64_t n);
+
+// ---- sampling ----
+
+// tokens[i] = the lowest id of row i's largest logit, or model::kNotFinite.
+void argmax(Stream stream, const float* logits, std::int64_t rows, std::int64_t vocab,
+            std::int32_t* tokens);
+
+// ---- time ----
+
+// *at = the device's clock in nanoseconds, once what the stream had before has ended.
+void stamp(Stream stream, std::uint64_t* at);
+
+}  // namespace sb::cuda

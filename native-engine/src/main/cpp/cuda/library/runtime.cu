@@ -1,0 +1,191 @@
+// CUDA's runtime behind the plugin's table. It is linked statically; the driver's library is found
+// by the runtime when the first function is called, and its absence is an outcome.
+#include "cuda/library/runtime.h"
+
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+namespace sb::cuda::runtime {
+namespace {
+
+cudaStream_t handle(Stream stream) { return static_cast<cudaStream_t>(stream.handle); }
+
+void number(int version, char* text, std::size_t bytes) {
+  std::snprintf(text, bytes, "%d.%d", version / 1000, version % 1000 / 10);
+}
+
+// The runtime says "insufficient driver" of a missing one too.
+Outcome without_driver(char* text, std::size_t bytes) {
+  int driver = 0;
+  int needed = 0;
+  cudaRuntimeGetVersion(&needed);
+  char wanted[16];
+  number(needed, wanted, sizeof(wanted));
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+    std::snprintf(text, bytes, "no NVIDIA driver is loaded");
+    return Outcome::kNoDriver;
+  }
+  char found[16];
+  number(driver, found, sizeof(found));
+  std::snprintf(text, bytes, "the driver is for CUDA %s, this library needs %s", found, wanted);
+  return Outcome::kDriverTooOld;
+}
+
+Outcome without_device(char* text, std::size_t bytes) {
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  if (visible != nullptr) {
+    std::snprintf(text, bytes, "CUDA_VISIBLE_DEVICES=\"%s\" names no device that is there",
+                  visible);
+    return Outcome::kHidden;
+  }
+  std::snprintf(text, bytes,
+                "the driver has no device (a device in MIG mode needs an instance to be made)");
+  return Outcome::kNoDevice;
+}
+
+Outcome outcome_of(cudaError_t error, char* text, std::size_t bytes) {
+  switch (error) {
+    case cudaSuccess:
+      return Outcome::kReady;
+    case cudaErrorInsufficientDriver:
+    case cudaErrorStubLibrary:
+      return without_driver(text, bytes);
+    case cudaErrorNoDevice:
+      return without_device(text, bytes);
+    case cudaErrorDevicesUnavailable:
+      std::snprintf(text, bytes,
+                    "the device is busy: another process has it in exclusive mode, or it is "
+                    "prohibited");
+      return Outcome::kBusy;
+    case cudaErrorECCUncorrectable:
+      std::snprintf(text, bytes, "the device has an uncorrectable ECC error and waits for a reset");
+      return Outcome::kEccError;
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorCompatNotSupportedOnDevice:
+      std::snprintf(text, bytes, "%s", cudaGetErrorString(error));
+      return Outcome::kDriverTooOld;
+    default:
+      std::snprintf(text, bytes, "%s (%d)", cudaGetErrorString(error), static_cast<int>(error));
+      return Outcome::kUnknown;
+  }
+}
+
+}  // namespace
+
+const char* const kName = "CUDA";
+
+Outcome probe(std::int32_t* devices, char* text, std::size_t text_bytes) {
+  int count = 0;
+  const Outcome outcome = outcome_of(cudaGetDeviceCount(&count), text, text_bytes);
+  *devices = count;
+  return outcome == Outcome::kReady && count == 0 ? without_device(text, text_bytes) : outcome;
+}
+
+Outcome open(std::int32_t device, DeviceInfo* info, char* text, std::size_t text_bytes) {
+  cudaDeviceProp properties;
+  if (cudaError_t e = cudaGetDeviceProperties(&properties, device); e != cudaSuccess) {
+    return outcome_of(e, text, text_bytes);
+  }
+  if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) {
+    return outcome_of(e, text, text_bytes);
+  }
+  std::size_t free_bytes = 0;
+  std::size_t total_bytes = 0;
+  if (cudaError_t e = cudaMemGetInfo(&free_bytes, &total_bytes); e != cudaSuccess) {
+    return outcome_of(e, text, text_bytes);
+  }
+  std::snprintf(info->name, sizeof(info->name), "%s", properties.name);
+  std::snprintf(info->pci, sizeof(info->pci), "%04x:%02x:%02x.0", properties.pciDomainID,
+                properties.pciBusID, properties.pciDeviceID);
+  info->major = properties.major;
+  info->minor = properties.minor;
+  info->multiprocessors = properties.multiProcessorCount;
+  info->free_bytes = free_bytes;
+  info->total_bytes = total_bytes;
+  return Outcome::kReady;
+}
+
+const char* error_text(std::int32_t error) {
+  return cudaGetErrorString(static_cast<cudaError_t>(error));
+}
+
+std::int32_t take(std::int32_t device, std::size_t bytes, void** memory) {
+  if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) return e;
+  if (cudaError_t e = cudaMalloc(memory, bytes); e != cudaSuccess) {
+    cudaGetLastError();  // running out of memory spoils nothing
+    return e;
+  }
+  if (cudaError_t e = cudaMemset(*memory, 0, bytes); e != cudaSuccess) return e;
+  return cudaDeviceSynchronize();
+}
+
+void give_back(std::int32_t device, void* memory) {
+  cudaSetDevice(device);
+  cudaFree(memory);
+}
+
+std::int32_t pin(void* memory, std::size_t bytes) {
+  const cudaError_t error = cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
+  if (error != cudaSuccess) cudaGetLastError();
+  return error;
+}
+
+void unpin(void* memory) { cudaHostUnregister(memory); }
+
+bool link(std::int32_t device, std::int32_t peer) {
+  if (device == peer) return true;
+  int can = 0;
+  if (cudaDeviceCanAccessPeer(&can, device, peer) != cudaSuccess || can == 0) return false;
+  cudaSetDevice(device);
+  const cudaError_t error = cudaDeviceEnablePeerAccess(peer, 0);
+  if (error == cudaErrorPeerAccessAlreadyEnabled) cudaGetLastError();
+  return error == cudaSuccess || error == cudaErrorPeerAccessAlreadyEnabled;
+}
+
+std::int32_t begin_stream(std::int32_t device, Stream* stream) {
+  if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) return e;
+  cudaStream_t made = nullptr;
+  const cudaError_t error = cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking);
+  stream->handle = made;
+  return error;
+}
+
+void end_stream(std::int32_t device, Stream stream) {
+  cudaSetDevice(device);
+  cudaStreamDestroy(handle(stream));
+}
+
+std::int32_t use(std::int32_t device) { return cudaSetDevice(device); }
+
+std::int32_t upload(std::int32_t device, void* to, const void* from, std::size_t bytes) {
+  if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) return e;
+  // Of pageable memory the call may return once the source is staged; the default stream's order
+  // and the wait make it complete, for kernels of streams that do not wait for that one.
+  if (cudaError_t e = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cudaStreamPerThread);
+      e != cudaSuccess) {
+    return e;
+  }
+  return cudaStreamSynchronize(cudaStreamPerThread);
+}
+
+std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t bytes) {
+  return cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, handle(stream));
+}
+
+std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void* from,
+                      std::size_t from_stride, std::size_t bytes, std::size_t rows) {
+  return cudaMemcpy2DAsync(to, to_stride, from, from_stride, bytes, rows, cudaMemcpyDeviceToHost,
+                           handle(stream));
+}
+
+std::int32_t wait(Stream stream) {
+  const cudaError_t launched = cudaGetLastError();
+  const cudaError_t ran = cudaStreamSynchronize(handle(stream));
+  return launched != cudaSuccess ? launched : ran;
+}
+
+}  // namespace sb::cuda::runtime

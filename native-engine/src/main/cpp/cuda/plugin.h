@@ -1,0 +1,93 @@
+// What libswitchboard_cuda.so gives to libswitchboard.so: one table of functions, behind one C
+// symbol. The library itself needs neither a driver nor CUDA's runtime to be loaded; it is opened
+// when an engine asks for the device, and the same table from another library (an emulation of the
+// device) serves as well.
+//
+// Both sides are built from the same sources. A table of another version, or of another size, is
+// refused.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda/kernels.h"
+
+namespace sb::cuda {
+
+inline constexpr std::uint32_t kPluginVersion = 1;
+inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
+
+// Why there is no device to work on.
+enum class Outcome : std::int32_t {
+  kReady = 0,
+  kNoDriver = 1,
+  kDriverTooOld = 2,  // for the runtime that the library was built with
+  kNoDevice = 3,      // the driver has none, or each is split by MIG and has no instance
+  kHidden = 4,        // CUDA_VISIBLE_DEVICES names none
+  kBusy = 5,          // another process has the device for itself
+  kEccError = 6,      // memory that could not be corrected; the device waits for a reset
+  kUnknown = 7,
+};
+
+// The runtime's number for memory that ran out; after it the device still works.
+inline constexpr std::int32_t kErrorMemory = 2;
+
+struct DeviceInfo {
+  char name[256];
+  char pci[16];
+  std::int32_t major;  // compute capability
+  std::int32_t minor;
+  std::int32_t multiprocessors;
+  std::uint64_t total_bytes;
+  std::uint64_t free_bytes;
+};
+
+// Functions that can fail return an error's number of the runtime, 0 for none.
+struct Plugin {
+  std::uint32_t version;
+  std::uint32_t bytes;  // sizeof(Plugin)
+  const char* name;
+
+  // How many devices there are. The text, of an outcome that is not kReady, names its numbers.
+  Outcome (*probe)(std::int32_t* devices, char* text, std::size_t text_bytes);
+  // Begins to use the device.
+  Outcome (*open)(std::int32_t device, DeviceInfo* info, char* text, std::size_t text_bytes);
+  const char* (*error_text)(std::int32_t error);
+
+  std::int32_t (*take)(std::int32_t device, std::size_t bytes, void** memory);  // zeroed
+  void (*give_back)(std::int32_t device, void* memory);
+  // Memory of the host that is copied from and to without a stop between; it may be refused.
+  std::int32_t (*pin)(void* memory, std::size_t bytes);
+  void (*unpin)(void* memory);
+  // Whether a kernel on one device may read the memory of the other; makes it so where it can be.
+  bool (*link)(std::int32_t device, std::int32_t peer);
+
+  std::int32_t (*begin_stream)(std::int32_t device, Stream* stream);
+  void (*end_stream)(std::int32_t device, Stream stream);
+  // Makes the device the calling thread's.
+  std::int32_t (*use)(std::int32_t device);
+  // From the host's memory to the device's, complete on return; by any thread.
+  std::int32_t (*upload)(std::int32_t device, void* to, const void* from, std::size_t bytes);
+  // In the order of the stream; rows of "bytes" bytes, to_stride and from_stride apart.
+  std::int32_t (*copy_in)(Stream stream, void* to, const void* from, std::size_t bytes);
+  std::int32_t (*copy_out)(Stream stream, void* to, std::size_t to_stride, const void* from,
+                           std::size_t from_stride, std::size_t bytes, std::size_t rows);
+  // Waits for the stream; the first error since the last call, launches included.
+  std::int32_t (*wait)(Stream stream);
+
+  // cuda/kernels.h.
+  Form (*form_for)(ops::WeightType type);
+  std::int64_t (*attend_floats)(std::int64_t rows, std::int32_t q_heads, std::int32_t head_dim,
+                                std::int32_t max_parts);
+  void (*prepare)(Stream stream, const Operand& x, std::int64_t rows, Form form);
+  void (*normalise)(Stream stream, const NormArgs& args);
+  void (*matmul)(Stream stream, const MatmulArgs& args);
+  void (*store_heads)(Stream stream, const StoreArgs& args);
+  void (*attend)(Stream stream, const AttendArgs& args);
+  void (*gate)(Stream stream, const GateArgs& args);
+  void (*end_block)(Stream stream, const EndBlockArgs& args);
+};
+
+}  // namespace sb::cuda
+
+extern "C" __attribute__((visibility("default"))) const sb::cuda::Plugin* sb_cuda_plugin();

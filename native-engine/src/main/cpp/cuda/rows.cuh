@@ -1,0 +1,356 @@
+// What is done to rows of the residual stream, and to what goes into and comes out of matrices.
+#pragma once
+
+#include "cuda/device.h"
+#include "cuda/one_lane.h"
+#include "cuda/packed.cuh"
+#include "cuda/prepare.cuh"
+
+namespace sb::cuda {
+
+// ---- embeddings ----
+
+inline constexpr int kEmbedThreads = 64;
+
+template <ops::WeightType kType>
+SB_DEVICE void unpack_block(const ops::Matrix& w, std::int64_t row, int block, float* out) {
+  const PackedGroup group = packed_group<kType>(w, row / ops::kRowGroup);
+  const PackedPlace place = packed_place<kType>(group, block);
+  const int r = static_cast<int>(row % ops::kRowGroup);
+  const RowScale scales = row_scale<kType>(raw_scale<kType>(place, r));
+  for (int i = 0; i < 32; ++i) {
+    const std::uint32_t word = quad_word<kType>(LinesAt{place.integers, r}, i / 4) >> (8 * (i % 4));
+    const int half = i / 16;
+    const float scale = scales.scale * static_cast<float>(scales.half_scale[half]);
+    const float minimum = scales.minimum * static_cast<float>(scales.half_minimum[half]);
+    const int integer = static_cast<int>(word & 255u) - ops::format_of(kType).offset;
+    out[i] = scale * static_cast<float>(integer) - minimum;
+  }
+}
+
+SB_DEVICE void unpack_floats(const ops::Matrix& w, std::int64_t row, int block, float* out) {
+  const std::uint8_t* group =
+      w.data + static_cast<std::size_t>(row / ops::kRowGroup) * w.group_bytes;
+  for (std::int64_t i = block * std::int64_t{32}; i < w.cols && i < block * 32 + 32; ++i) {
+    const std::int64_t at = i * ops::kRowGroup + row % ops::kRowGroup;
+    const auto* shorts = reinterpret_cast<const std::uint16_t*>(group);
+    if (w.type == ops::WeightType::kF32) {
+      out[i % 32] = reinterpret_cast<const float*>(group)[at];
+    } else if (w.type == ops::WeightType::kF16) {
+      out[i % 32] = float_of_half(shorts[at]);
+    } else {
+      out[i % 32] = float_of_bits(static_cast<std::uint32_t>(shorts[at]) << 16);
+    }
+  }
+}
+
+// 32 columns of a row, back to float; fewer at the end of a row of a float type.
+SB_DEVICE void unpack(const ops::Matrix& w, std::int64_t row, int block, float* out) {
+  using ops::WeightType;
+  switch (w.type) {
+    case WeightType::kQ4_0:
+      return unpack_block<WeightType::kQ4_0>(w, row, block, out);
+    case WeightType::kQ4_1:
+      return unpack_block<WeightType::kQ4_1>(w, row, block, out);
+    case WeightType::kQ5_0:
+      return unpack_block<WeightType::kQ5_0>(w, row, block, out);
+    case WeightType::kQ5_1:
+      return unpack_block<WeightType::kQ5_1>(w, row, block, out);
+    case WeightType::kQ8_0:
+      return unpack_block<WeightType::kQ8_0>(w, row, block, out);
+    case WeightType::kQ2_K:
+      return unpack_block<WeightType::kQ2_K>(w, row, block, out);
+    case WeightType::kQ3_K:
+      return unpack_block<WeightType::kQ3_K>(w, row, block, out);
+    case WeightType::kQ4_K:
+      return unpack_block<WeightType::kQ4_K>(w, row, block, out);
+    case WeightType::kQ5_K:
+      return unpack_block<WeightType::kQ5_K>(w, row, block, out);
+    case WeightType::kQ6_K:
+      return unpack_block<WeightType::kQ6_K>(w, row, block, out);
+    case WeightType::kIQ4_NL:
+      return unpack_block<WeightType::kIQ4_NL>(w, row, block, out);
+    default:
+      return unpack_floats(w, row, block, out);
+  }
+}
+
+SB_DEVICE const TableSlice& slice_of(const Table& table, std::int64_t id) {
+  int slice = table.n_slices - 1;
+  while (slice > 0 && id < table.slices[slice].row_begin) --slice;
+  return table.slices[slice];
+}
+
+// Written to x straight away: 32 floats of a thread's own would be in its local memory.
+SB_KERNEL(kEmbedThreads) embed_rows(EmbedArgs args) {
+  const std::int64_t token = block_x();
+  std::int32_t id = args.tokens[token];
+  if (id < 0) id = args.last_sampled[args.sequence_rows[token]];
+  const TableSlice& slice = slice_of(args.table, id);
+  for (int block = thread_id(); block * 32 < args.dim; block += kEmbedThreads) {
+    float* x = args.x + token * args.dim + block * 32;
+    unpack(slice.matrix, id - slice.row_begin, block, x);
+    for (int i = 0; i < 32 && args.factor != 1 && block * 32 + i < args.dim; ++i) {
+      x[i] *= args.factor;
+    }
+  }
+}
+
+struct AddRowsArgs {
+  ops::Matrix matrix;
+  const std::int32_t* positions;
+  std::int64_t dim;
+  float* x;
+};
+
+SB_KERNEL(kEmbedThreads) add_matrix_rows(AddRowsArgs args) {
+  const std::int64_t token = block_x();
+  float* row = shared_at<float>(0);
+  for (int block = thread_id(); block * 32 < args.dim; block += kEmbedThreads) {
+    unpack(args.matrix, args.positions[token], block, row + block * 32);
+  }
+  block_barrier();
+  for (std::int64_t i = thread_id(); i < args.dim; i += kEmbedThreads) {
+    args.x[token * args.dim + i] += row[i];
+  }
+}
+
+// ---- norms ----
+// The row lies in shared memory, where all threads have put it. Sums over it are those of the CPU's
+// vectors: 16 running sums, a lane of a half-warp each, and then a tree.
+
+inline constexpr int kRowThreads = 256;
+inline constexpr unsigned kHalfWarp = 0xffffu;
+
+SB_DEVICE float square_root(float x) { return sqrtf(x); }
+
+struct RowNorm {
+  float mean = 0;
+  float scale = 0;
+};
+
+constexpr std::int64_t pad_lanes(std::int64_t n) { return (n + 15) / 16 * 16; }
+
+// By the first half-warp. Lanes that a last vector lacks count as zero.
+SB_DEVICE RowNorm measure_row(const float* row, std::int64_t n, float epsilon, bool centred) {
+  RowNorm norm;
+  if (centred) {
+    float total = 0;
+    for (std::int64_t i = thread_id(); i < pad_lanes(n); i += 16) total += i < n ? row[i] : 0.0f;
+    norm.mean = half_warp_sum(kHalfWarp, total) / static_cast<float>(n);
+  }
+  float squares = 0;
+  for (std::int64_t i = thread_id(); i < n; i += 16) {
+    const float difference = centred ? row[i] - norm.mean : row[i];
+    squares = fma(difference, difference, squares);
+  }
+  const float variance = half_warp_sum(kHalfWarp, squares) / static_cast<float>(n);
+  norm.scale = 1.0f / square_root(variance + epsilon);
+  return norm;
+}
+
+// The row is complete in shared memory for all threads before, and the result known to all after.
+SB_DEVICE RowNorm norm_of_row(const float* row, std::int64_t n, float epsilon, bool centred,
+                              RowNorm* result) {
+  block_barrier();
+  if (thread_id() < 16) {
+    const RowNorm norm = measure_row(row, n, epsilon, centred);
+    if (thread_id() == 0) *result = norm;
+  }
+  block_barrier();
+  return *result;
+}
+
+SB_DEVICE float normed(float x, const RowNorm& norm, const float* weight, const float* bias,
+                       std::int64_t i) {
+  if (bias == nullptr) return x * norm.scale * weight[i];
+  return fma((x - norm.mean) * norm.scale, weight[i], bias[i]);
+}
+
+struct RowShared {
+  float* row;
+  RowNorm* norm;
+};
+
+constexpr std::size_t row_shared_bytes(std::int64_t n) {
+  SharedCarver carver;
+  static_cast<void>(carver.take<RowNorm>(1));
+  static_cast<void>(carver.take<float>(static_cast<std::size_t>(n)));
+  return carver.bytes();
+}
+
+SB_DEVICE RowShared row_shared(std::int64_t n) {
+  SharedCarver carver;
+  const std::size_t norm = carver.take<RowNorm>(1);
+  const std::size_t row = carver.take<float>(static_cast<std::size_t>(n));
+  return {shared_at<float>(row), shared_at<RowNorm>(norm)};
+}
+
+SB_KERNEL(kRowThreads) normalise_rows(NormArgs args) {
+  const std::int64_t token = block_x();
+  const RowShared shared = row_shared(args.n);
+  const float* x = args.x + token * args.n;
+  for (std::int64_t i = thread_id(); i < args.n; i += kRowThreads) shared.row[i] = x[i];
+  RowNorm norm;
+  if (args.weight != nullptr) {
+    norm = norm_of_row(shared.row, args.n, args.epsilon, args.bias != nullptr, shared.norm);
+  }
+  // A warp stays together, and each thread reads what it wrote.
+  for (std::int64_t i = thread_id(); i / kWarpThreads * kWarpThreads < args.n; i += kRowThreads) {
+    float value = i < args.n ? shared.row[i] : 0.0f;
+    if (i < args.n && args.weight != nullptr) {
+      value = normed(value, norm, args.weight, args.bias, i);
+    }
+    put_value(args.out, args.form, token, i, value);
+  }
+}
+
+// ---- ends of blocks ----
+
+SB_KERNEL(kRowThreads) end_plainly(EndBlockArgs args) {
+  const std::int64_t token = block_y();
+  const std::int64_t i = std::int64_t{block_x()} * kRowThreads + thread_id();
+  if (i >= args.dim) return;
+  const std::int64_t from = args.kept == nullptr ? token : args.kept[token];
+  float x = args.x_in[from * args.dim + i];
+  for (int rank = 0; rank < args.ranks; ++rank) x += args.partials[rank][token * args.dim + i];
+  args.x_out[token * args.dim + i] = x;
+}
+
+SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
+  const std::int64_t token = block_x();
+  const std::int64_t from = args.kept == nullptr ? token : args.kept[token];
+  const RowShared shared = row_shared(args.dim);
+  const float* x = args.x_in + from * args.dim;
+  float* out = args.x_out + token * args.dim;
+  for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
+    float sum = args.partials[0][token * args.dim + i];
+    for (int rank = 1; rank < args.ranks; ++rank) {
+      sum += args.partials[rank][token * args.dim + i];
+    }
+    shared.row[i] = sum;
+  }
+  if (args.norm_output != nullptr) {
+    const RowNorm norm = norm_of_row(shared.row, args.dim, args.epsilon, false, shared.norm);
+    for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
+      shared.row[i] = normed(shared.row[i], norm, args.norm_output, nullptr, i);
+    }
+  }
+  for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
+    shared.row[i] = x[i] + shared.row[i];
+    if (args.norm_sum == nullptr) out[i] = shared.row[i];
+  }
+  if (args.norm_sum == nullptr) return;
+  const RowNorm norm = norm_of_row(shared.row, args.dim, args.epsilon, true, shared.norm);
+  for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
+    out[i] = normed(shared.row[i], norm, args.norm_sum, args.norm_sum_bias, i);
+  }
+}
+
+SB_KERNEL(kWarpThreads) signal_round(MeetArgs args) {
+  if (thread_id() == 0) store_release(args.flags[args.rank], args.round);
+}
+
+SB_KERNEL(kWarpThreads) await_round(MeetArgs args) {
+  if (thread_id() < args.ranks) await_at_least(args.flags[thread_id()], args.round);
+}
+
+// ---- element by element ----
+
+SB_KERNEL(kPrepareThreads) gate_columns(GateArgs args) {
+  const std::int64_t token = block_y();
+  const std::int64_t column = std::int64_t{block_x()} * kPrepareThreads + thread_id();
+  const std::int64_t n = args.out.k;
+  if (column / kWarpThreads * kWarpThreads >= n) return;
+  float value = 0;
+  if (column < n) {
+    value = args.gate[token * n + column];
+    switch (args.activation) {
+      case Activation::kSilu:
+        value = Formulas::silu(value) * args.up[token * n + column];
+        break;
+      case Activation::kGeluTanh:
+        value = Formulas::tanh_gelu(value) * args.up[token * n + column];
+        break;
+      case Activation::kGelu:
+        value = Formulas::erf_gelu(value);
+        break;
+    }
+  }
+  put_value(args.out, args.form, token, column, value);
+}
+
+enum class Element : std::int32_t { kAdd, kScale, kSoftcap };
+
+struct ElementArgs {
+  Element element;
+  float* x;
+  const float* y;
+  float factor;
+  std::int64_t n;
+  std::int64_t period;  // of y
+};
+
+SB_KERNEL(kRowThreads) each_element(ElementArgs args) {
+  const std::int64_t i = std::int64_t{block_x()} * kRowThreads + thread_id();
+  if (i >= args.n) return;
+  switch (args.element) {
+    case Element::kAdd:
+      args.x[i] += args.y[i % args.period];
+      break;
+    case Element::kScale:
+      args.x[i] *= args.factor;
+      break;
+    case Element::kSoftcap:
+      args.x[i] = Formulas::capped(args.x[i], args.factor);
+      break;
+  }
+}
+
+SB_KERNEL(kRowThreads)
+copy_rows(const float* x, const std::int32_t* indices, std::int64_t dim, float* out) {
+  const std::int64_t row = block_x();
+  for (std::int64_t i = thread_id(); i < dim; i += kRowThreads) {
+    out[row * dim + i] = x[indices[row] * dim + i];
+  }
+}
+
+// ---- sampling ----
+
+struct Best {
+  float logit;
+  std::int32_t token;
+};
+
+SB_DEVICE Best better(Best a, Best b) {
+  if (a.token < 0 || (b.token >= 0 && b.logit > a.logit)) return b;
+  return b.token >= 0 && b.logit == a.logit && b.token < a.token ? b : a;
+}
+
+SB_KERNEL(kRowThreads)
+choose_largest(const float* logits, std::int64_t vocab, std::int32_t* tokens) {
+  constexpr std::int32_t kNotFinite = -2;  // as model/sampler.h has it
+  const std::int64_t row = block_x();
+  Best* all = shared_at<Best>(0);
+  Best mine{0, -1};
+  for (std::int64_t i = thread_id(); i < vocab; i += kRowThreads) {
+    const float logit = logits[row * vocab + i];
+    if (mine.token < 0 ? logit == logit : logit > mine.logit) {
+      mine = {logit, static_cast<std::int32_t>(i)};
+    }
+  }
+  all[thread_id()] = mine;
+  for (int half = kRowThreads / 2; half > 0; half /= 2) {
+    block_barrier();
+    if (thread_id() < half) all[thread_id()] = better(all[thread_id()], all[thread_id() + half]);
+  }
+  if (thread_id() != 0) return;
+  const bool finite = all[0].token >= 0 && is_finite(all[0].logit);
+  tokens[row] = finite ? all[0].token : kNotFinite;
+}
+
+SB_KERNEL(kWarpThreads) put_time(std::uint64_t* at) {
+  if (thread_id() == 0) *at = device_clock();
+}
+
+}  // namespace sb::cuda

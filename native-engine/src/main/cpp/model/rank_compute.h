@@ -1,0 +1,87 @@
+// One rank's share of one stage of the model, whatever computes it: the rank's threads on the
+// processor (RankModel), or a device that one thread drives (DeviceRank).
+//
+// Every function is called by all threads of the rank's team together and ends without a barrier:
+// what a thread has written is complete for the others after the next sync. A function returns
+// false when the engine is being stopped. The residual stream x is each rank's own copy.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/team.h"
+#include "model/batch.h"
+#include "model/config.h"
+#include "model/kv_pool.h"
+#include "model/partition.h"
+#include "model/rope_tables.h"
+#include "model/weights.h"
+
+namespace sb::model {
+
+struct RankLimits {
+  std::int32_t ranks = 1;  // that add up their partial sums
+  std::int32_t threads = 1;
+  std::int32_t max_tokens = 0;        // of a step
+  std::int32_t max_logit_tokens = 0;  // outputs whose logits are computed at once
+  std::int32_t block_tokens = 0;
+};
+
+class RankCompute {
+ public:
+  RankCompute() = default;
+  RankCompute(const RankCompute&) = delete;
+  RankCompute& operator=(const RankCompute&) = delete;
+  virtual ~RankCompute() = default;
+
+  // Takes (or measures) scratch memory: the host's, and the device's where the rank has one.
+  virtual void lay_out(Carver& host, Carver& device) = 0;
+  // Must precede the first step.
+  virtual Status bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
+                      const RopeTables& rope) = 0;
+
+  // Works out what all layers share: the tokens' rotary angles.
+  virtual void begin(const Batch& batch, Team& team) = 0;
+  // x = the tokens' embeddings.
+  virtual void embed(const Batch& batch, Team& team) = 0;
+  // x = what the stage before has handed on, [token][dim]; and the way out to the next one.
+  virtual void take_hidden(std::span<const float> hidden, std::int64_t count, Team& team) = 0;
+  virtual void give_hidden(std::int64_t count, std::span<float> hidden, Team& team) = 0;
+
+  // partial = this rank's share of the attention block's output, of the kept tokens only: row i is
+  // token kept[i]. The keys and values of all tokens are stored. "layer" counts within the stage.
+  // A rank that is alone also moves the kept tokens of x to its first rows and adds the output.
+  [[nodiscard]] virtual bool attention(std::int32_t layer, const Batch& batch, const TokenSet& kept,
+                                       Team& team) = 0;
+  // partial = this rank's share of the feed-forward block's output for x's first m rows, and when
+  // alone x += partial.
+  [[nodiscard]] virtual bool feed_forward(std::int32_t layer, std::int64_t m, Team& team) = 0;
+  // Ends a block once the partial sums of all ranks, given in rank order, are complete: moves the
+  // kept tokens of x to its first rows and adds the sums, normed as the layer's weights say. Alone,
+  // it does what the block has left to do. Ends with a sync.
+  [[nodiscard]] virtual bool add_partials(std::int32_t layer, Partial which,
+                                          std::span<const float* const> partials,
+                                          const TokenSet& kept, Team& team) = 0;
+  // Where the other ranks read this rank's partial sum once they have met: [token][dim].
+  [[nodiscard]] virtual const float* partial(Partial which) const = 0;
+
+  // After the last layer of a model that embeds: x's first rows are where pool() reads them.
+  [[nodiscard]] virtual bool end_layers(std::int64_t tokens, Team& team) = 0;
+  // The model's output for a sequence whose tokens of x are complete: embedding_size() floats. Any
+  // of the rank's threads calls it by itself.
+  virtual void pool(const Sequence& sequence, float* out, const Team& team) = 0;
+  // logits[i][vocab] of x's rows, this rank's columns only.
+  [[nodiscard]] virtual bool logits(Range rows, float* logits, Team& team) = 0;
+
+  // Why nothing that the rank gives is worth anything; kOk as long as it is. Read by its first
+  // thread before the ranks meet.
+  [[nodiscard]] virtual Status health() const { return Status::kOk; }
+};
+
+// Which positions the query of a token attends to.
+[[nodiscard]] ops::AttentionSpan span_of(const Config& config, const LayerWeights& weights,
+                                         const Batch& batch, std::int64_t token);
+
+}  // namespace sb::model

@@ -1,0 +1,209 @@
+// Matrices on the emulated device: quantised and F32 weights have the reference's bits, BF16 and
+// F16 ones are near exact arithmetic, and all give a token the same alone and among others.
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cuda_testing.h"
+
+namespace sb::cuda::testing {
+namespace {
+
+using ops::WeightType;
+using ops::testing::FileMatrix;
+using ops::testing::pack_slice;
+using ops::testing::Packed;
+using ops::testing::random_floats;
+using ops::testing::random_matrix;
+
+class CudaMatmulTest : public ::testing::TestWithParam<WeightType> {
+ protected:
+  WeightType type() const { return GetParam(); }
+  bool has_the_references_bits() const {
+    return ops::type_traits(type()).quantised || type() == WeightType::kF32;
+  }
+};
+
+std::vector<float> multiply(const Packed& w, const std::vector<float>& x, std::int64_t m,
+                            const float* bias = nullptr, float softcap = 0) {
+  Buffers buffers(x, m, w.matrix.cols);
+  prepare({}, buffers.operand, m, form_for(w.matrix.type));
+  std::vector<float> y = untouched(m * w.matrix.rows);
+  matmul({}, {w.matrix, buffers.operand, m, bias, y.data(), w.matrix.rows, softcap});
+  return y;
+}
+
+std::vector<float> expected(const Packed& w, const std::vector<float>& x, std::int64_t m,
+                            const float* bias = nullptr) {
+  return ops::testing::run_matmul(reference(), w.matrix, quantised(x, m, w.matrix.cols).activations,
+                                  bias);
+}
+
+// The products' sum and that of their magnitudes, exactly.
+void expect_within_tolerance(const FileMatrix& file, std::int64_t first_column, const Packed& w,
+                             const std::vector<float>& x, std::int64_t m,
+                             const std::vector<float>& y) {
+  for (std::int64_t i = 0; i < m * w.matrix.rows; ++i) {
+    const std::int64_t token = i / w.matrix.rows;
+    const std::int64_t row = i % w.matrix.rows;
+    double exact = 0;
+    double magnitudes = 0;
+    for (std::int64_t c = 0; c < w.matrix.cols; ++c) {
+      const double product =
+          file.values[static_cast<std::size_t>(row * file.cols + first_column + c)] *
+          static_cast<double>(x[static_cast<std::size_t>(token * w.matrix.cols + c)]);
+      exact += product;
+      magnitudes += std::abs(product);
+    }
+    ASSERT_NEAR(exact, static_cast<double>(y[static_cast<std::size_t>(i)]),
+                static_cast<double>(kFloatMatmulTolerance) * magnitudes)
+        << "token " << token << " row " << row;
+  }
+}
+
+TEST_P(CudaMatmulTest, AgreesWithTheReference) {
+  std::uint32_t seed = 1;
+  for (const std::int64_t rows : {1, 37, 80}) {
+    const FileMatrix file = random_matrix(type(), rows, 1280, seed);
+    const Packed w = pack_slice(file, 0, rows, 96, 1184);
+    for (const std::int64_t m : {1, 2, 4, 7, 9, 33}) {
+      SCOPED_TRACE(::testing::Message() << rows << " rows, " << m << " tokens");
+      simt::seed(++seed);
+      const std::vector<float> x = random_floats(m * w.matrix.cols, seed);
+      const std::vector<float> y = multiply(w, x, m);
+      if (has_the_references_bits()) {
+        ASSERT_TRUE(same_bits(y, expected(w, x, m)));
+      } else {
+        expect_within_tolerance(file, 96, w, x, m, y);
+      }
+    }
+  }
+}
+
+TEST_P(CudaMatmulTest, ATokenIsTheSameAloneAndAmongOthers) {
+  const std::int64_t rows = 35;
+  const std::int64_t most = 64;
+  const std::int64_t cols = 768;
+  const FileMatrix file = random_matrix(type(), rows, cols, 31);
+  const Packed w = pack_slice(file, 0, rows, 0, cols);
+  const std::vector<float> x = random_floats(most * cols, 32);
+  simt::seed(33);
+  const std::vector<float> all = multiply(w, x, most);
+  for (const std::int64_t m : {1, 2, 3, 8, 9}) {
+    for (const std::int64_t first : {std::int64_t{0}, most - m}) {
+      const std::vector<float> some(x.begin() + first * cols, x.begin() + (first + m) * cols);
+      const std::vector<float> same(all.begin() + first * rows, all.begin() + (first + m) * rows);
+      ASSERT_TRUE(same_bits(multiply(w, some, m), same)) << m << " tokens from " << first;
+    }
+  }
+}
+
+TEST_P(CudaMatmulTest, AddsABiasThenCapsAndWritesNothingElse) {
+  const std::int64_t rows = 21;
+  const std::int64_t ldy = 40;
+  const FileMatrix file = random_matrix(type(), rows, 256, 51);
+  const Packed w = pack_slice(file, 0, rows, 0, 256);
+  const std::vector<float> bias = random_floats(rows, 52);
+  for (const std::int64_t m : {3, 12}) {
+    const std::vector<float> x = random_floats(m * 256, 53);
+    Buffers buffers(x, m, 256);
+    prepare({}, buffers.operand, m, form_for(type()));
+    std::vector<float> y(static_cast<std::size_t>(m * ldy), 1234.0f);
+    matmul({}, {w.matrix, buffers.operand, m, bias.data(), y.data(), ldy, 5.0f});
+    std::vector<float> plain = multiply(w, x, m, bias.data());
+    reference().softcap(plain.data(), 5.0f, m * rows);
+    for (std::int64_t i = 0; i < m * ldy; ++i) {
+      const float value =
+          i % ldy < rows ? plain[static_cast<std::size_t>(i / ldy * rows + i % ldy)] : 1234.0f;
+      ASSERT_EQ(value, y[static_cast<std::size_t>(i)]) << i;
+    }
+    if (has_the_references_bits()) {
+      EXPECT_TRUE(same_bits(multiply(w, x, m, bias.data()), expected(w, x, m, bias.data())));
+    }
+  }
+}
+
+TEST_P(CudaMatmulTest, ANotANumberReachesEveryOutputOfItsTokenOnly) {
+  const FileMatrix file = random_matrix(type(), 16, 256, 91);
+  const Packed w = pack_slice(file, 0, 16, 0, 256);
+  for (const std::int64_t m : {2, 10}) {
+    std::vector<float> x = random_floats(m * 256, 92);
+    x[100] = std::nanf("");
+    const std::vector<float> y = multiply(w, x, m);
+    for (std::size_t i = 0; i < 16; ++i) {
+      EXPECT_TRUE(std::isnan(y[i])) << i;
+      EXPECT_TRUE(std::isfinite(y[16 + i])) << i;
+    }
+  }
+}
+
+// Activations of any size: F16 weights scale them by a power of two.
+TEST_P(CudaMatmulTest, LargeAndSmallActivationsStayExactInKind) {
+  const FileMatrix file = random_matrix(type(), 16, 256, 101);
+  const Packed w = pack_slice(file, 0, 16, 0, 256);
+  for (const float size : {0.0f, 1e-30f, 1e-20f, 1e6f, 1e20f}) {
+    std::vector<float> x = random_floats(256, 102);
+    for (float& value : x) value *= size;
+    const std::vector<float> y = multiply(w, x, 1);
+    if (has_the_references_bits()) {
+      EXPECT_TRUE(same_bits(y, expected(w, x, 1))) << size;
+    } else {
+      expect_within_tolerance(file, 0, w, x, 1, y);
+    }
+  }
+}
+
+TEST_P(CudaMatmulTest, FuzzAgreesWithTheReference) {
+  const std::uint32_t first = ops::testing::first_seed();
+  for (std::uint32_t seed = first; seed < first + 6; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    const auto upto = [&](std::int64_t n) {
+      return std::uniform_int_distribution<std::int64_t>(0, n)(random);
+    };
+    const std::int64_t cols = 256 * (1 + upto(3));
+    const std::int64_t rows = 1 + upto(70);
+    const FileMatrix file = random_matrix(type(), rows, cols, seed);
+    const std::int64_t begin = ops::kQuantBlock * upto(cols / ops::kQuantBlock - 1);
+    const std::int64_t end =
+        begin + ops::kQuantBlock * (1 + upto((cols - begin) / ops::kQuantBlock - 1));
+    const Packed w = pack_slice(file, 0, rows, begin, end);
+    const std::int64_t m = 1 + upto(seed % 3 == 0 ? 40 : 8);
+    const std::vector<float> x = random_floats(m * w.matrix.cols, seed);
+    simt::seed(seed);
+    const std::vector<float> y = multiply(w, x, m);
+    if (has_the_references_bits()) {
+      ASSERT_TRUE(same_bits(y, expected(w, x, m)));
+    } else {
+      expect_within_tolerance(file, begin, w, x, m, y);
+    }
+  }
+}
+
+TEST_P(CudaMatmulTest, NoTokensAreNoWork) {
+  const FileMatrix file = random_matrix(type(), 16, 256, 1);
+  const Packed w = pack_slice(file, 0, 16, 0, 256);
+  EXPECT_NO_THROW(matmul({}, {w.matrix, Operand{}, 0, nullptr, nullptr, 16, 0}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, CudaMatmulTest, ::testing::ValuesIn(ops::testing::kAllTypes),
+                         [](const auto& p) { return ops::testing::type_name(p.param); });
+
+// A float type's columns need be no multiple of anything.
+TEST(CudaFloatMatmulTest, AnyNumberOfColumns) {
+  for (const WeightType type : {WeightType::kF32, WeightType::kF16, WeightType::kBF16}) {
+    for (const std::int64_t cols : {1, 15, 16, 50, 301}) {
+      const FileMatrix file = random_matrix(type, 19, cols, 7);
+      const Packed w = pack_slice(file, 0, 19, 0, cols);
+      for (const std::int64_t m : {1, 11}) {
+        const std::vector<float> x = random_floats(m * cols, 8);
+        expect_within_tolerance(file, 0, w, x, m, multiply(w, x, m));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sb::cuda::testing

@@ -1,0 +1,67 @@
+// Buffers around the CUDA engine's operations, which run on the emulated device of simt/.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "cuda/kernels.h"
+#include "ops_testing.h"
+#include "simt/machine.h"
+
+namespace sb::cuda::testing {
+
+using ops::testing::same_bits;
+
+inline const ops::Kernels& reference() { return ops::kernels(ops::Isa::kReference); }
+
+// What nobody should read, or write.
+inline std::vector<float> untouched(std::int64_t n) {
+  return std::vector<float>(static_cast<std::size_t>(n), std::numeric_limits<float>::quiet_NaN());
+}
+
+// An operand that owns its memory, with room for all forms.
+struct Buffers {
+  std::vector<float> f32, scale, power;
+  std::vector<std::int8_t> q;
+  std::vector<ops::BlockSum> sum;
+  std::vector<std::uint16_t> high, low;
+  Operand operand;
+
+  Buffers(std::int64_t m, std::int64_t k) : Buffers(untouched(m * k), m, k) {}
+  Buffers(std::vector<float> x, std::int64_t m, std::int64_t k) : f32(std::move(x)) {
+    const auto n = static_cast<std::size_t>(m * k);
+    const auto blocks = static_cast<std::size_t>(m * ((k + 31) / 32));
+    scale.resize(blocks);
+    sum.resize(blocks);
+    q.resize(n);
+    high.resize(static_cast<std::size_t>(m * pad16(k)), 0xffff);
+    low.resize(high.size(), 0xffff);
+    power.resize(static_cast<std::size_t>(m));
+    operand = {k,          f32.data(),  q.data(),   scale.data(),
+               sum.data(), high.data(), low.data(), power.data()};
+  }
+  Buffers(const Buffers&) = delete;
+  Buffers& operator=(const Buffers&) = delete;
+
+  [[nodiscard]] ops::Activations view(std::int64_t m) const {
+    return {m, operand.k, f32.data(), q.data(), scale.data(), sum.data()};
+  }
+};
+
+// The quantised form of x by the reference.
+inline ops::testing::Input quantised(const std::vector<float>& x, std::int64_t m, std::int64_t k) {
+  return ops::testing::quantised_input(reference(), x, m, k);
+}
+
+inline void expect_same_form(const Buffers& buffers, const ops::testing::Input& expected) {
+  EXPECT_EQ(expected.q, buffers.q);
+  EXPECT_TRUE(same_bits(buffers.scale, expected.scale));
+  for (std::size_t i = 0; i < expected.sum.size(); ++i) {
+    EXPECT_EQ(expected.sum[i].all, buffers.sum[i].all) << i;
+    EXPECT_EQ(expected.sum[i].first_half, buffers.sum[i].first_half) << i;
+  }
+}
+
+}  // namespace sb::cuda::testing

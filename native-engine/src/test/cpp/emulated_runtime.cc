@@ -1,0 +1,110 @@
+// The runtime of the emulated device: its memory is the host's, a stream's work has ended when the
+// call returns, and what goes wrong is what a test has asked for.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include "cuda/library/runtime.h"
+#include "emulated_device.h"
+
+namespace sb::cuda::runtime {
+namespace {
+
+constexpr std::size_t kAlignment = 256;  // as cudaMalloc's
+
+std::mutex mutex;
+emulated::Settings settings;
+std::map<void*, std::size_t> pieces;
+
+Outcome told(Outcome outcome, char* text, std::size_t bytes) {
+  if (outcome != Outcome::kReady) std::snprintf(text, bytes, "as the test has asked for");
+  return outcome;
+}
+
+}  // namespace
+
+const char* const kName = "emulated";
+
+Outcome probe(std::int32_t* devices, char* text, std::size_t text_bytes) {
+  *devices = settings.devices;
+  return told(settings.probe, text, text_bytes);
+}
+
+Outcome open(std::int32_t /*device*/, DeviceInfo* info, char* text, std::size_t text_bytes) {
+  const std::lock_guard lock(mutex);
+  std::snprintf(info->name, sizeof(info->name), "emulated");
+  std::snprintf(info->pci, sizeof(info->pci), "0000:00:00.0");
+  info->multiprocessors = 1;
+  info->total_bytes = settings.bytes;
+  info->free_bytes = settings.bytes - settings.taken;
+  return told(settings.open, text, text_bytes);
+}
+
+const char* error_text(std::int32_t error) {
+  return error == kErrorMemory ? "out of memory" : "an illegal memory access was encountered";
+}
+
+std::int32_t take(std::int32_t /*device*/, std::size_t bytes, void** memory) {
+  const std::lock_guard lock(mutex);
+  const std::size_t whole = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  if (settings.taken + whole > settings.bytes) return kErrorMemory;
+  *memory = std::aligned_alloc(kAlignment, whole);
+  if (*memory == nullptr) return kErrorMemory;
+  std::memset(*memory, 0, whole);
+  settings.taken += whole;
+  pieces[*memory] = whole;
+  return 0;
+}
+
+void give_back(std::int32_t /*device*/, void* memory) {
+  const std::lock_guard lock(mutex);
+  settings.taken -= pieces.at(memory);
+  pieces.erase(memory);
+  std::free(memory);
+}
+
+std::int32_t pin(void* /*memory*/, std::size_t /*bytes*/) { return 0; }
+void unpin(void* /*memory*/) {}
+
+bool link(std::int32_t device, std::int32_t peer) { return device == peer || settings.linked; }
+
+std::int32_t begin_stream(std::int32_t /*device*/, Stream* /*stream*/) { return 0; }
+void end_stream(std::int32_t /*device*/, Stream /*stream*/) {}
+std::int32_t use(std::int32_t /*device*/) { return 0; }
+
+std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+  return 0;
+}
+
+std::int32_t copy_in(Stream /*stream*/, void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+  return 0;
+}
+
+std::int32_t copy_out(Stream /*stream*/, void* to, std::size_t to_stride, const void* from,
+                      std::size_t from_stride, std::size_t bytes, std::size_t rows) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
+                static_cast<const std::byte*>(from) + row * from_stride, bytes);
+  }
+  return 0;
+}
+
+std::int32_t wait(Stream /*stream*/) {
+  const std::lock_guard lock(mutex);
+  ++settings.waits;
+  if (settings.waits_left < 0) return 0;
+  if (settings.waits_left > 0) {
+    --settings.waits_left;
+    return 0;
+  }
+  if (settings.fault == kErrorMemory) settings.waits_left = -1;
+  return settings.fault;
+}
+
+}  // namespace sb::cuda::runtime
+
+sb::cuda::emulated::Settings* sb_emulated_settings() { return &sb::cuda::runtime::settings; }

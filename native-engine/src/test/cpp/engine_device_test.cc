@@ -1,0 +1,372 @@
+// Engines whose layers run on the emulated device give what those on the processor give.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <string>
+
+#include "emulated_device.h"
+#include "engine_testing.h"
+#include "ops_testing.h"
+
+namespace sb::testing {
+namespace {
+
+using cuda::emulated::Settings;
+
+// Names another library than the emulation: then the tests that ask nothing of it but what a device
+// does run on that one's.
+constexpr char kVariable[] = "SWITCHBOARD_CUDA_LIBRARY";
+
+class DeviceTest : public ::testing::Test {
+ protected:
+  DeviceTest() { setenv(kVariable, SB_EMULATED_LIBRARY, 0); }
+};
+
+// The emulation's settings are again what they were when the test ends.
+class EmulatedDeviceTest : public ::testing::Test {
+ protected:
+  EmulatedDeviceTest() : library_(dlopen(SB_EMULATED_LIBRARY, RTLD_NOW)) {
+    if (library_ == nullptr) throw std::runtime_error(dlerror());
+    setenv(kVariable, SB_EMULATED_LIBRARY, 1);
+    using Entry = Settings* (*)();
+    const auto entry = reinterpret_cast<Entry>(dlsym(library_, cuda::emulated::kSettingsSymbol));
+    settings_ = entry();
+    *settings_ = {};
+  }
+  ~EmulatedDeviceTest() override {
+    EXPECT_EQ(settings_->taken, 0U);
+    *settings_ = {};
+    setenv(kVariable, SB_EMULATED_LIBRARY, 1);
+  }
+
+  [[nodiscard]] Settings& settings() { return *settings_; }
+
+  // The text of the refusal; empty when there is none.
+  static std::string refusal(int32_t expected) {
+    const TestModel model(ModelSpec{});
+    const sb_model_config description = model.config();
+    sb_engine_config config = engine_config();
+    config.isa = SB_ISA_CUDA;
+    sb_engine* engine = nullptr;
+    EXPECT_EQ(sb_engine_create(&description, &config, nullptr, &engine), expected);
+    sb_engine_destroy(engine);
+    return engine == nullptr ? sb_last_error() : "";
+  }
+
+ private:
+  void* library_;
+  Settings* settings_;
+};
+
+sb_engine_config on_device(sb_engine_config config) {
+  config.isa = SB_ISA_CUDA;
+  return config;
+}
+
+struct Layout {
+  int32_t stages;
+  int32_t ranks;
+};
+
+constexpr Layout kLayouts[] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}};
+
+ModelSpec spec_of(sb_arch arch) {
+  ModelSpec spec;
+  spec.arch = arch;
+  spec.n_layers = 2;
+  return spec;
+}
+
+ModelSpec odd_qwen3() {
+  ModelSpec spec = spec_of(SB_ARCH_QWEN3);
+  spec.head_dim = 48;
+  spec.n_heads = 2;
+  spec.tied = true;
+  return spec;
+}
+
+ModelSpec gemma2() {
+  ModelSpec spec = spec_of(SB_ARCH_GEMMA2);
+  spec.window = 10;
+  spec.attention_softcap = 2;
+  spec.logit_softcap = 3;
+  spec.tied = true;
+  return spec;
+}
+
+ModelSpec gemma3() {
+  ModelSpec spec = spec_of(SB_ARCH_GEMMA3);
+  spec.window = 16;
+  spec.n_kv_heads = 1;
+  spec.head_dim = 32;
+  return spec;
+}
+
+ModelSpec phi3() {
+  ModelSpec spec = spec_of(SB_ARCH_PHI3);
+  spec.window = 12;
+  spec.rope_freqs = true;
+  return spec;
+}
+
+class EveryArchitectureOnADevice : public DeviceTest,
+                                   public ::testing::WithParamInterface<ModelSpec> {};
+
+TEST_P(EveryArchitectureOnADevice, GivesTheBitsOfTheProcessorInEveryLayout) {
+  TestModel model(GetParam());
+  model.quantise_matrices();
+  const std::vector<int32_t> tokens = some_tokens(GetParam(), 21);
+  for (const Layout& layout : kLayouts) {
+    if (layout.ranks > 1 && GetParam().head_dim == 48) continue;  // no whole blocks of columns
+    const sb_engine_config config = engine_config(layout.stages, layout.ranks, 1);
+    TestEngine processor(model, config);
+    TestEngine device(model, on_device(config));
+    std::vector<float> expected_logprobs;
+    std::vector<float> actual_logprobs;
+
+    EXPECT_EQ(device.score(0, tokens, 9), processor.score(0, tokens, 64));
+    EXPECT_EQ(device.generate(1, tokens, 6, greedy(), &actual_logprobs),
+              processor.generate(1, tokens, 6, greedy(), &expected_logprobs));
+    EXPECT_EQ(actual_logprobs, expected_logprobs);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryArchitectureOnADevice,
+                         ::testing::Values(spec_of(SB_ARCH_LLAMA), spec_of(SB_ARCH_QWEN2),
+                                           spec_of(SB_ARCH_QWEN3), odd_qwen3(), gemma2(), gemma3(),
+                                           phi3()));
+
+class EveryEncoderOnADevice : public DeviceTest, public ::testing::WithParamInterface<ModelSpec> {
+ protected:
+  static std::vector<float> embed(const TestModel& model, const sb_engine_config& config) {
+    TestEngine engine(model, config);
+    for (int32_t row = 0; row < 2; ++row) engine.begin(row);
+    return engine
+        .run({{1, 0, some_tokens(model.spec(), 5, 3), {SB_TARGET_SAMPLE}, 0},
+              {0, 0, some_tokens(model.spec(), 14), {SB_TARGET_SAMPLE}, 0}})
+        .embeddings;
+  }
+};
+
+TEST_P(EveryEncoderOnADevice, GivesTheBitsOfTheProcessorInEveryLayout) {
+  TestModel model(GetParam());
+  model.quantise_matrices();
+  for (const Layout& layout : kLayouts) {
+    const sb_engine_config config = engine_config(layout.stages, layout.ranks, 2);
+
+    EXPECT_EQ(embed(model, on_device(config)), embed(model, config));
+  }
+}
+
+ModelSpec encoder(sb_arch arch, sb_pooling pooling) {
+  ModelSpec spec = spec_of(arch);
+  spec.n_kv_heads = 4;
+  spec.pooling = pooling;
+  return spec;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryEncoderOnADevice,
+                         ::testing::Values(encoder(SB_ARCH_BERT, SB_POOL_CLS),
+                                           encoder(SB_ARCH_BERT, SB_POOL_RANK),
+                                           encoder(SB_ARCH_NOMIC_BERT, SB_POOL_MEAN),
+                                           encoder(SB_ARCH_QWEN3, SB_POOL_LAST)));
+
+// Any integers and scales that a format can have.
+class EveryFormatOnADevice : public DeviceTest,
+                             public ::testing::WithParamInterface<ops::WeightType> {
+ protected:
+  EveryFormatOnADevice() : model_(spec()) {
+    matrices_.reserve(model_.tensors().size());
+    for (sb_tensor& tensor : model_.tensors()) {
+      if (tensor.rows == 1) continue;
+      matrices_.push_back(ops::testing::random_matrix(GetParam(), tensor.rows, tensor.cols,
+                                                      static_cast<uint32_t>(matrices_.size())));
+      tensor.type = static_cast<int32_t>(GetParam());
+      tensor.data = matrices_.back().bytes.data();
+      tensor.bytes = matrices_.back().bytes.size();
+    }
+  }
+
+  static ModelSpec spec() {
+    ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+    spec.n_layers = 1;
+    spec.dim = 256;  // a block of the largest types
+    spec.ffn_dim = 256;
+    spec.n_kv_heads = 2;
+    spec.head_dim = 64;
+    return spec;
+  }
+
+  TestModel model_;
+  std::vector<ops::testing::FileMatrix> matrices_;
+};
+
+TEST_P(EveryFormatOnADevice, GivesTheBitsOfTheProcessor) {
+  const std::vector<int32_t> tokens = some_tokens(model_.spec(), 12);
+  for (const int32_t ranks : {1, 2}) {
+    TestEngine processor(model_, engine_config(1, ranks, 1));
+    TestEngine device(model_, on_device(engine_config(1, ranks, 1)));
+
+    EXPECT_EQ(device.score(0, tokens, 64), processor.score(0, tokens, 64));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, EveryFormatOnADevice,
+                         ::testing::ValuesIn(ops::testing::kQuantisedTypes),
+                         [](const auto& type) { return ops::testing::type_name(type.param); });
+
+TEST_F(DeviceTest, KeysAndValuesOfEveryTypeGiveTheBitsOfTheProcessor) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 20);
+  for (const sb_type type : {SB_TYPE_F32, SB_TYPE_BF16, SB_TYPE_Q8_0}) {
+    sb_engine_config config = engine_config();
+    config.kv_type = type;
+    TestEngine processor(model, config);
+    TestEngine device(model, on_device(config));
+
+    EXPECT_EQ(device.score(0, tokens, 7), processor.score(0, tokens, 64)) << type;
+  }
+}
+
+TEST_F(EmulatedDeviceTest, RanksThatCannotReadOneAnotherGiveTheSameBits) {
+  settings().devices = 2;
+  settings().linked = false;
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  TestEngine processor(model, engine_config(2, 2, 1));
+  TestEngine device(model, on_device(engine_config(2, 2, 1)));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 11);
+
+  EXPECT_EQ(device.score(0, tokens, 5), processor.score(0, tokens, 64));
+}
+
+TEST_F(DeviceTest, NeighboursAndChunksChangeNoBit) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  TestEngine device(model, on_device(engine_config()));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 19);
+  const std::vector<float> whole = device.score(0, tokens, 64);
+
+  EXPECT_EQ(device.score(0, tokens, 1), whole);
+  EXPECT_EQ(device.score(0, tokens, 8), whole);
+  // Beside seven others of other lengths.
+  std::vector<Piece> pieces;
+  for (int32_t row = 0; row < 8; ++row) {
+    device.begin(row);
+    const auto n = static_cast<size_t>(row == 3 ? 18 : 1 + row);
+    Piece piece{row, 0, {tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(n)}, {}, 0};
+    piece.targets.assign(tokens.begin() + 1, tokens.begin() + 1 + static_cast<ptrdiff_t>(n));
+    pieces.push_back(piece);
+  }
+  const std::vector<float> all = device.run(pieces).logprobs;
+  const std::vector<float> middle(all.begin() + 1 + 2 + 3, all.begin() + 1 + 2 + 3 + 18);
+  EXPECT_EQ(middle, whole);
+}
+
+TEST_F(DeviceTest, SamplesAsTheProcessorDoes) {
+  TestModel model(spec_of(SB_ARCH_QWEN3));
+  model.quantise_matrices();
+  sb_sampling sampling = greedy();
+  sampling.temperature = 0.9F;
+  sampling.top_p = 0.95F;
+  sampling.repetition_penalty = 1.1F;
+  sampling.seed = 42;
+  TestEngine processor(model, engine_config(1, 1, 2));
+  TestEngine device(model, on_device(engine_config(1, 1, 2)));
+  const std::vector<int32_t> prompt = some_tokens(model.spec(), 7);
+
+  EXPECT_EQ(device.generate(0, prompt, 12, sampling), processor.generate(0, prompt, 12, sampling));
+}
+
+// A prompt on the processor, then on the device what it knows, and back.
+TEST_F(DeviceTest, AStreamMayMoveBetweenDeviceAndProcessor) {
+  TestModel model(spec_of(SB_ARCH_QWEN2));
+  model.quantise_matrices();
+  TestEngine processor(model, engine_config());
+  TestEngine device(model, on_device(engine_config()));
+  const std::vector<int32_t> prompt = some_tokens(model.spec(), 9);
+  const std::vector<int32_t> expected = processor.generate(0, prompt, 12);
+
+  std::vector<int32_t> known = prompt;
+  for (TestEngine* engine : {&processor, &device, &processor, &device}) {
+    const std::vector<int32_t> more = engine->generate(1, known, 3);
+    known.insert(known.end(), more.begin(), more.end());
+  }
+
+  EXPECT_EQ(std::vector<int32_t>(known.begin() + 9, known.end()), expected);
+}
+
+TEST_F(EmulatedDeviceTest, MemoryThatTheDeviceHasNotIsRefusedWithWhatItHas) {
+  settings().bytes = 100'000;
+
+  const std::string text = refusal(SB_OUT_OF_MEMORY);
+
+  EXPECT_NE(text.find("cuda: device 0 (emulated): "), std::string::npos) << text;
+  EXPECT_NE(text.find(" bytes for 1 lanes are more than the 100000 free of 100000"),
+            std::string::npos)
+      << text;
+}
+
+TEST_F(EmulatedDeviceTest, EveryReasonWhyThereIsNoDeviceHasAName) {
+  const std::pair<cuda::Outcome, const char*> reasons[] = {
+      {cuda::Outcome::kNoDriver, "cuda: no driver: "},
+      {cuda::Outcome::kDriverTooOld, "cuda: driver too old: "},
+      {cuda::Outcome::kNoDevice, "cuda: no device: "},
+      {cuda::Outcome::kHidden, "cuda: no visible device: "},
+      {cuda::Outcome::kUnknown, "cuda: device error: "}};
+  for (const auto& [outcome, name] : reasons) {
+    settings().probe = outcome;
+    EXPECT_NE(refusal(SB_UNSUPPORTED).find(name), std::string::npos) << sb_last_error();
+  }
+  settings().probe = cuda::Outcome::kReady;
+  settings().open = cuda::Outcome::kBusy;
+  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: device busy: "), std::string::npos);
+  settings().open = cuda::Outcome::kEccError;
+  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: ECC error: "), std::string::npos);
+  setenv(kVariable, "/nowhere/libswitchboard_cuda.so", 1);
+  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: no library: /nowhere/"), std::string::npos);
+}
+
+TEST_F(EmulatedDeviceTest, ADevicesFaultLosesTheEngineAndSaysWhere) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  TestEngine device(model, on_device(engine_config(2, 1, 1)));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 5);
+  device.begin(0);
+  const StepOutput well = device.run({{0, 0, tokens, {SB_TARGET_SAMPLE}, 0}});
+  EXPECT_EQ(well.status, SB_OK);
+
+  settings().waits_left = 1;  // the first stage's wait succeeds
+  device.submit({{0, 5, {well.tokens.at(0)}, {SB_TARGET_SAMPLE}, 0}});
+  StepOutput lost;
+  EXPECT_EQ(device.try_await(lost), SB_DEVICE_LOST);
+
+  EXPECT_EQ(lost.status, SB_DEVICE_LOST);
+  EXPECT_EQ(lost.failed_stage, 1);
+  EXPECT_EQ(lost.failed_rank, 0);
+  EXPECT_NE(std::string(sb_last_error()).find("the device of stage 1 rank 0 failed"),
+            std::string::npos);
+  EXPECT_EQ(device.try_submit({{0, 6, {1}, {SB_TARGET_SAMPLE}, 0}}), SB_DEVICE_LOST);
+}
+
+TEST_F(EmulatedDeviceTest, MemoryThatRunsOutInAStepFailsThatStepOnly) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  TestEngine device(model, on_device(engine_config(1, 2, 1)));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 5);
+  device.begin(0);
+
+  settings().fault = cuda::kErrorMemory;
+  settings().waits_left = 0;
+  const StepOutput failed = device.run({{0, 0, tokens, {SB_TARGET_SAMPLE}, 0}});
+  const StepOutput next = device.run({{0, 0, tokens, {SB_TARGET_SAMPLE}, 0}});
+
+  EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);
+  EXPECT_EQ(next.status, SB_OK);
+}
+
+}  // namespace
+}  // namespace sb::testing

@@ -1,0 +1,85 @@
+// A grid of device threads on one host thread.
+//
+// The threads of a block are fibers that run one at a time, in an order drawn anew at every switch
+// from a seed, and switch only where they wait: at a barrier, or for the lanes of a warp. So a
+// thread runs as far ahead of the others as its waits allow, and a barrier that is missing shows as
+// a wrong result. Blocks run one after the other, in an order drawn likewise. Shared memory holds
+// NaNs at first and lies between pages that cannot be touched; asynchronous copies leave NaNs until
+// they are waited for.
+//
+// What it cannot show: speed, weak memory order, what happens between blocks that run at once.
+//
+// A misuse ends the launch with a Failure that names kernel, block, thread and place. Each host
+// thread has a machine of its own.
+//
+// Mutations. SIMT_MUTATE=file:line in the environment leaves out the wait, the exchange or the
+// fence at that place, which the tests must notice. SIMT_SITES=path appends the places that ran.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+namespace simt {
+
+inline constexpr int kWarp = 32;
+inline constexpr int kMaxThreads = 1024;
+
+class Failure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A place in a kernel that calls one of the wrappers.
+struct Site {
+  const char* file;
+  int line;
+};
+
+struct Shape {
+  int blocks[3] = {1, 1, 1};
+  int threads = 1;
+  std::size_t shared_bytes = 0;
+};
+
+// Runs the body for every thread of every block.
+void run(const char* kernel, const Shape& shape, const std::function<void()>& body);
+
+// The order of later launches of this host thread.
+void seed(std::uint64_t seed);
+
+// ---- what a thread asks for ----
+
+[[nodiscard]] int thread();
+[[nodiscard]] int block(int axis);
+[[nodiscard]] int blocks(int axis);
+[[nodiscard]] int threads();
+[[nodiscard]] std::uint8_t* shared();
+
+void barrier(Site site);
+
+// Waits until all lanes of the mask have come to a meeting of the same kind and mask; the last one
+// computes for all. "kind" is one string for one wrapper. lanes[i] is what lane i brought, and null
+// for a lane that is not in the mask. False when the meeting is left out: then it concerns the lane
+// alone.
+inline constexpr const char* kWarpBarrier = "warp barrier";
+using Lanes = void* const (&)[kWarp];
+[[nodiscard]] bool meet(std::uint32_t mask, Site site, const char* kind, void* mine,
+                        void (*compute)(Lanes lanes));
+
+void copy_async(void* to, const void* from, std::size_t bytes, std::size_t size, Site site);
+void commit_copies(Site site);
+void wait_copies(int but_last, Site site);
+// Fails where a copy of another lane has landed that no barrier has made visible since: lanes that
+// only execute an instruction together have not exchanged memory.
+void check_visible(const void* memory, std::size_t bytes);
+
+// True where the environment says to leave the site out.
+[[nodiscard]] bool left_out(Site site);
+
+// Ends the launch.
+[[noreturn]] void fail(const std::string& what);
+
+}  // namespace simt
