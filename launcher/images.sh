@@ -18,7 +18,7 @@ images() {
     shift
   done
   [[ " ${wanted[*]-} " != *" worker-cuda "* || -s $cuda_library ]] ||
-    fail "worker-cuda cannot be built here: there is no ${cuda_library#"$home"/}. This version computes on CPUs only"
+    fail "worker-cuda cannot be built here: there is no ${cuda_library#"$home"/}; build it where nvcc is: cmake --build --preset release --target switchboard_cuda, in native-engine"
   ((EUID == 0)) || fail "images are built as root: mmdebstrap and buildah make files of other users. Run it with sudo"
   has_room "$output" 2500
   install_missing images
@@ -30,7 +30,7 @@ images() {
   for part in "${wanted[@]}"; do step "$part" "image-$part" "$home/images/build" "$part" "$output" "${version%-SNAPSHOT}"; done
   rm -rf "$output/work"
   cat "$output"/*.size
-  [[ -s $cuda_library || " ${wanted[*]} " != *" worker "* ]] || say "  worker-cuda is left out: this version computes on CPUs only"
+  [[ -s $cuda_library || " ${wanted[*]} " != *" worker "* ]] || say "  worker-cuda is left out: ${cuda_library#"$home"/} is not built"
 }
 has_room() { # has_room FOLDER MIB: makes the folder
   local free
@@ -39,4 +39,4 @@ has_room() { # has_room FOLDER MIB: makes the folder
   ((free >= $2)) || fail "$1 has $free MiB free, and $2 are wanted while it is built"
 }
 of_the_commits_time() { export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git -C "$home" log -1 --format=%ct 2>/dev/null || date +%s)}"; }
-cuda_library=$home/native-engine/build/cuda/libswitchboard_cuda.so
+cuda_library=$home/native-engine/build/release/libswitchboard_cuda.so

@@ -34,8 +34,12 @@ class AdminCommandsIT {
           request
               .response()
               .end(
-                  "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi you\"}}]}\n\n"
-                      + "data: [DONE]\n\n");
+                  """
+                  data: {"choices":[{"index":0,"delta":{"content":"Hi you"}}]}
+
+                  data: [DONE]
+
+                  """);
         });
     gateway = InProcessGateway.before("", upstream);
   }

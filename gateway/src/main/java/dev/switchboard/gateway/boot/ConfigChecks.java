@@ -23,15 +23,12 @@ final class ConfigChecks {
   private static final String NOBODY = ": no replica serves ";
 
   private final List<String> wrong = new ArrayList<>();
-  private final GatewayConfig config;
 
-  private ConfigChecks(GatewayConfig config) {
-    this.config = config;
-  }
+  private ConfigChecks() {}
 
   /** What is missing outside of the file; each message begins with the path of the key. */
   static List<String> outside(GatewayConfig config) {
-    ConfigChecks checks = new ConfigChecks(config);
+    ConfigChecks checks = new ConfigChecks();
     for (int i = 0; i < config.models().size(); i++) {
       Path file = config.models().get(i).file();
       if (!Files.isReadable(file)) {
@@ -59,7 +56,7 @@ final class ConfigChecks {
    * @param models that local workers serve
    */
   static List<String> all(GatewayConfig config, List<ModelSpec> models) {
-    ConfigChecks checks = new ConfigChecks(config);
+    ConfigChecks checks = new ConfigChecks();
     checks.wrong.addAll(outside(config));
     Set<String> served = names(config, models);
     for (int i = 0; i < config.routes().size(); i++) {

@@ -143,7 +143,7 @@ final class ConfigShape {
 
   /** What stands elsewhere than it belongs goes on where it does. */
   private void moved(String target, Node value, int line) {
-    String[] parts = target.split("\\.");
+    String[] parts = target.split("\\.", -1);
     Class<?> type = GatewayConfig.class;
     ObjectNode to = root;
     for (int i = 0; i < parts.length - 1; i++) {

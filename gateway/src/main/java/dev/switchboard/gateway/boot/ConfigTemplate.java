@@ -102,7 +102,7 @@ final class ConfigTemplate {
   private static JsonNode value(String path) {
     JsonNode usual = ConfigReader.defaults().at("/" + path.replace('.', '/'));
     JsonNode example = ConfigHints.example(path);
-    boolean bare = usual.isMissingNode() || usual.isNull() || usual.isEmpty() && usual.isArray();
+    boolean bare = usual.isMissingNode() || usual.isNull() || (usual.isEmpty() && usual.isArray());
     if (bare && example != null) {
       return example;
     }
@@ -123,7 +123,7 @@ final class ConfigTemplate {
   private void comment(String indent, String words) {
     List<String> lines = new ArrayList<>();
     StringBuilder line = new StringBuilder();
-    for (String word : words.split(" ")) {
+    for (String word : words.split(" ", -1)) {
       if (!line.isEmpty() && line.length() + word.length() + 1 > WIDTH - indent.length()) {
         lines.add(line.toString());
         line.setLength(0);

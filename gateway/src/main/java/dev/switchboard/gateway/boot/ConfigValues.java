@@ -234,7 +234,7 @@ final class ConfigValues {
       ObjectNode node, String key, @Nullable JsonNode defaults, String path) {
     JsonNode usual = defaults == null ? null : defaults.get(key);
     JsonNode good = usual == null ? ConfigHints.example(path + "." + key) : usual;
-    if (good == null || key.endsWith("-file") && usual == null) {
+    if (good == null || (key.endsWith("-file") && usual == null)) {
       node.remove(key);
     } else {
       node.set(key, good.deepCopy());

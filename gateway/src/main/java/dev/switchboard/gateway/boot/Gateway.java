@@ -797,7 +797,7 @@ final class Gateway {
       members.put("model", first == null ? "" : first);
       members.put("models", models.stream().sorted().toList());
       members.put("serves", fleet.anyReady());
-      members.put("keys", reconfiguration.house().keys().required());
+      members.put("keys", reconfiguration.context().keys().required());
       Path certificate = config.http().tls().certificateFile();
       members.put("certificate", certificate == null ? "" : certificate.toString());
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);

@@ -107,8 +107,8 @@ final class Trust {
     for (String algorithm : List.of("EC", "RSA")) {
       try {
         return KeyFactory.getInstance(algorithm).generatePrivate(spec);
-      } catch (GeneralSecurityException other) {
-        continue;
+      } catch (GeneralSecurityException _) {
+        // It is one of another algorithm.
       }
     }
     return KeyFactory.getInstance("EdDSA").generatePrivate(spec);

@@ -35,15 +35,15 @@ public final class Health {
               + (trouble == null ? "" : ",\"store\":\"" + trouble + "\"")
               + "}");
     } else {
-      String reason = closing ? "stopping" : unready(house);
+      String reason = closing ? "stopping" : unready(gateway);
       Answers.json(
           context.response().setStatusCode(503),
           "{\"status\":\"not ready\",\"reason\":\"" + reason + "\"}");
     }
   }
 
-  private static String unready(Gatehouse house) {
-    return house.fleet().replicas().stream().anyMatch(Health::takenOut)
+  private static String unready(GatewayContext gateway) {
+    return gateway.fleet().replicas().stream().anyMatch(Health::takenOut)
         ? "no replica is ready, and an operator has drained or cordoned at least one"
         : "no replica is ready";
   }

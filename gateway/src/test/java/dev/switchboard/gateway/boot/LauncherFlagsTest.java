@@ -100,8 +100,8 @@ class LauncherFlagsTest {
   private static Set<String> flags(String command) throws Exception {
     Set<String> flags = new TreeSet<>();
     for (String line : Files.readAllLines(FLAGS)) {
-      String[] parts = line.split(" ");
-      if (!line.startsWith("#") && List.of(parts[0].split(",")).contains(command)) {
+      String[] parts = line.split(" ", -1);
+      if (!line.startsWith("#") && List.of(parts[0].split(",", -1)).contains(command)) {
         flags.add(parts[1]);
       }
     }

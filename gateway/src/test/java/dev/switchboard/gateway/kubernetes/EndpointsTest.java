@@ -38,7 +38,7 @@ class EndpointsTest {
 
   private static String at(String pod, String address, String conditions) {
     return ("{'addresses':['%s','10.9.9.9'],'conditions':{%s},'targetRef':{'kind':'Pod','name':'%s',"
-                + "'namespace':'d','uid':'%s-uid'},'zone':'z','nodeName':'n','hints':{}}")
+            + "'namespace':'d','uid':'%s-uid'},'zone':'z','nodeName':'n','hints':{}}")
         .formatted(address, conditions, pod, pod);
   }
 
