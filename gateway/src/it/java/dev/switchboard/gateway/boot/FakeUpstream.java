@@ -102,6 +102,7 @@ final class FakeUpstream implements AutoCloseable {
         "sglang",
         "own",
         "none",
+        "frail",
         "org/m-8b");
     scheme = options.isSsl() ? "https" : "http";
     server =
