@@ -78,9 +78,18 @@ start_gateway() {
   # Where nohup has it ignored the JVM never hears SIGHUP, by which the configuration is read again.
   local hearing=()
   ! env --default-signal=HUP true 2>/dev/null || hearing=(env --default-signal=HUP)
+  # A signal waits until it is known which process it would leave behind.
+  local traps early=''
+  traps=$(trap -p INT TERM HUP)
+  trap 'early=INT' INT
+  trap 'early=TERM' TERM
+  trap 'early=HUP' HUP
   setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >>"$events_file" 2>>"$log_file" &
   gateway=$!
   say "$gateway" >"$run/next.pid"
+  trap - INT TERM HUP
+  eval "$traps"
+  [[ -z $early ]] || kill "-$early" "$$"
 }
 # What was started last is the gateway from now on; it goes on writing to the same files under their new names.
 make_current() {

@@ -39,11 +39,12 @@ up() {
   ! beside zipkin || fetch_zipkin
   say "Starting"
   ! beside zipkin || start_zipkin
+  gateway=''
+  trap 'give_up_start; say "Interrupted; nothing runs" >&2; exit 130' INT
+  trap 'give_up_start; exit 143' TERM HUP
   start_gateway ${arguments[@]+"${arguments[@]}"}
   make_current
   remember_arguments ${arguments[@]+"${arguments[@]}"}
-  trap 'give_up_start; say "Interrupted; nothing runs" >&2; exit 130' INT
-  trap 'give_up_start; exit 143' TERM HUP
   if ! await_ready; then
     give_up_start
     fail "not started: $failure"
@@ -65,7 +66,7 @@ up() {
 # One that is not ready has no streams to wait for.
 give_up_start() {
   trap '' INT TERM HUP
-  stop_gateway "$gateway" "$start_grace"
+  [[ -z $gateway ]] || stop_gateway "$gateway" "$start_grace"
   stop_companions
 }
 start_grace=3

@@ -14,10 +14,10 @@ struct Settings {
   std::int32_t devices = 1;
   Outcome probe = Outcome::kReady;
   Outcome open = Outcome::kReady;
-  bool linked = true;                          // devices read one another's memory
+  bool linked = true;                            // devices read one another's memory
   std::uint64_t bytes = std::uint64_t{1} << 32;  // of each device
-  std::int64_t waits_left = -1;                // after so many a device's fault; -1: never
-  std::int32_t fault = kErrorFault;            // stays, but for kErrorMemory, which comes once
+  std::int64_t waits_left = -1;                  // after so many a device's fault; -1: never
+  std::int32_t fault = kErrorFault;              // stays, but for kErrorMemory, which comes once
   // Read by tests.
   std::uint64_t taken = 0;
   std::int64_t waits = 0;

@@ -50,8 +50,8 @@ typedef enum sb_status {
   SB_STEP_FAILED =
       6,       /* the step failed on some rank; its KV writes are undefined, the engine goes on */
   SB_HUNG = 7, /* a rank has not finished the step within hang_timeout_ms; the engine is lost */
-  SB_SHUTDOWN = 8, /* the engine is being destroyed */
-  SB_INTERNAL = 9, /* a broken invariant; the engine is lost */
+  SB_SHUTDOWN = 8,    /* the engine is being destroyed */
+  SB_INTERNAL = 9,    /* a broken invariant; the engine is lost */
   SB_DEVICE_LOST = 10 /* a rank's device failed; the engine is lost */
 } sb_status;
 

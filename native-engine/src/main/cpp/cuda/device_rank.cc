@@ -114,7 +114,8 @@ Status DeviceRank::bind(const model::RankWeights& weights, const model::Weights&
   spans_.clear();
   for (const model::LayerWeights& layer : weights.layers) {
     const auto same = [&](const Spans& spans) { return spans.window == layer.window; };
-    if (std::none_of(spans_.begin(), spans_.end(), same)) spans_.push_back({.window = layer.window});
+    if (std::none_of(spans_.begin(), spans_.end(), same))
+      spans_.push_back({.window = layer.window});
   }
   if (const std::int32_t error = plugin_->begin_stream(device_, &stream_); error != 0) {
     return within(device_failure(*plugin_, device_, error), "cuda");
@@ -140,8 +141,8 @@ Status DeviceRank::upload_angles(const ops::Rope& rope, std::span<float> to) {
                        angles.data() + (position - begin) * rope.dim);
     }
     const std::size_t bytes = product(end - begin, rope.dim) * sizeof(float);
-    if (Status s = place_.devices->write(place_.lane, to.data() + begin * rope.dim, angles.data(),
-                                         bytes);
+    if (Status s =
+            place_.devices->write(place_.lane, to.data() + begin * rope.dim, angles.data(), bytes);
         s != Status::kOk) {
       return within(s, "cuda");
     }
@@ -161,8 +162,8 @@ void DeviceRank::wait() { check(plugin_->wait(stream_)); }
 
 const std::int32_t* DeviceRank::put(std::span<const std::int32_t> numbers) {
   SB_CHECK(inputs_used_ + numbers.size() <= host_inputs_.size());
-  std::copy(numbers.begin(), numbers.end(), host_inputs_.begin() + static_cast<std::ptrdiff_t>(
-                                                                       inputs_used_));
+  std::copy(numbers.begin(), numbers.end(),
+            host_inputs_.begin() + static_cast<std::ptrdiff_t>(inputs_used_));
   const std::int32_t* at = device_inputs_.data() + inputs_used_;
   inputs_used_ += numbers.size();
   return at;

@@ -21,7 +21,7 @@ inline constexpr std::int32_t kMaxLogitTokens = 64;
 struct Config {
   std::int32_t stages = 1;
   std::int32_t ranks = 1;
-  std::int32_t threads = 1;  // per rank
+  std::int32_t threads = 1;             // per rank
   ops::Isa isa = ops::Isa::kReference;  // of the processor
   bool on_device = false;               // the layers run there, each lane on one
   ops::KvType kv_type = ops::KvType::kF16;

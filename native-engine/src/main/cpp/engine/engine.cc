@@ -130,9 +130,8 @@ Status Engine::plan(std::span<const model::Tensor> tensors) {
     return within(s, "config");
   }
   weights_ = std::make_unique<model::Weights>(
-      model::Weights::plan(
-      model_, *tensors_, config_.placement(),
-      devices_ ? model::Weights::Home::kLanes : model::Weights::Home::kHost));
+      model::Weights::plan(model_, *tensors_, config_.placement(),
+                           devices_ ? model::Weights::Home::kLanes : model::Weights::Home::kHost));
   Carver kv, scratch, lazy;
   std::vector<LaneCarvers> on_device = lanes();
   lay_out(kv, scratch, lazy, on_device);

@@ -80,8 +80,7 @@ class Engine {
   Status inject(const Fault& fault);
 
  private:
-  Engine(const model::Config& model, const Config& config,
-         std::unique_ptr<cuda::Devices> devices);
+  Engine(const model::Config& model, const Config& config, std::unique_ptr<cuda::Devices> devices);
 
   Status plan(std::span<const model::Tensor> tensors);
   // Null without devices.

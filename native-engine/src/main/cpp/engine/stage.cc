@@ -65,7 +65,8 @@ void Stage::lay_out(Carver& kv, Carver& scratch, std::span<LaneCarvers> lanes) {
     Rank* rank = ranks_[static_cast<std::size_t>(i)].get();
     LaneCarvers none;
     LaneCarvers& lane = lanes.empty() ? none : lanes[static_cast<std::size_t>(lane_of(i))];
-    rank->kv = model::KvPool::lay_out(lanes.empty() ? kv : lane.kv, shape, layers_.size(), kv_heads, model.head_dim);
+    rank->kv = model::KvPool::lay_out(lanes.empty() ? kv : lane.kv, shape, layers_.size(), kv_heads,
+                                      model.head_dim);
     rank->model->lay_out(scratch, lane.scratch);
     const std::int64_t head_bytes =
         ops::kv_head_bytes(config.kv_type, config.kv_block_tokens, model.head_dim);

@@ -91,8 +91,8 @@ void Ends::multiply(const ops::Matrix& matrix, const float* bias, const float* x
   const std::int64_t dim = config_.dim;
   const std::int64_t at = team.index * dim;
   const std::int64_t block = team.index * ((dim + ops::kQuantBlock - 1) / ops::kQuantBlock);
-  const ops::Activations input{1,           dim, inputs_.data() + at, q_.data() + at,
-                               scale_.data() + block, sum_.data() + block};
+  const ops::Activations input{
+      1, dim, inputs_.data() + at, q_.data() + at, scale_.data() + block, sum_.data() + block};
   std::copy_n(x, dim, inputs_.data() + at);
   if (ops::type_traits(matrix.type).quantised) {
     kernels_->quantise(input.f32, dim, 0, 1, q_.data() + at, scale_.data() + block,

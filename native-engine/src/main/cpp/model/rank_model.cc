@@ -277,8 +277,8 @@ bool RankModel::goes_on(const LayerWeights& weights, const Batch& batch, const T
   return batch.position(token) % most != 0 && kept[row - 1] == token - 1 &&
          batch.sequence_of[static_cast<std::size_t>(token)] ==
              batch.sequence_of[static_cast<std::size_t>(token - 1)] &&
-         ops::attend_together(span_of(config_, weights, batch, token - 1), span_of(config_, weights, batch, token),
-                              block_tokens);
+         ops::attend_together(span_of(config_, weights, batch, token - 1),
+                              span_of(config_, weights, batch, token), block_tokens);
 }
 
 // Stores the keys and values of all tokens and attends those kept.

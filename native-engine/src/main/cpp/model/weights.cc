@@ -52,9 +52,9 @@ Status pack_chunk(const PackChunk& chunk, const LaneMemory& memory,
   ops::pack(job.tensor->type, job.tensor->data, job.tensor->cols,
             job.rows.begin + chunk.group_begin * ops::kRowGroup, job.rows.end, job.cols.begin,
             job.cols.end, 0, groups, packed);
-  return memory.write(job.lane,
-                      job.destination + static_cast<std::size_t>(chunk.group_begin) * job.group_bytes,
-                      packed, bytes);
+  return memory.write(
+      job.lane, job.destination + static_cast<std::size_t>(chunk.group_begin) * job.group_bytes,
+      packed, bytes);
 }
 
 }  // namespace
@@ -238,10 +238,11 @@ ops::Matrix Weights::take_matrix(Place& place, const Tensor& tensor, Range rows,
   matrix.first_col = cols.begin;
   matrix.group_bytes = ops::packed_group_bytes(tensor.type, matrix.cols, matrix.first_col);
   const auto groups = static_cast<std::size_t>(matrix.groups());
-  auto* data =
-      reinterpret_cast<std::uint8_t*>(place.carver.take_bytes(checked_mul(groups, matrix.group_bytes)));
+  auto* data = reinterpret_cast<std::uint8_t*>(
+      place.carver.take_bytes(checked_mul(groups, matrix.group_bytes)));
   matrix.data = data;
-  pack_jobs_.push_back({&tensor, rows, cols, matrix.groups(), matrix.group_bytes, data, place.lane});
+  pack_jobs_.push_back(
+      {&tensor, rows, cols, matrix.groups(), matrix.group_bytes, data, place.lane});
   return matrix;
 }
 
@@ -254,8 +255,8 @@ Status Weights::load_vectors(const LaneMemory& memory) const {
     }
     values.resize(static_cast<std::size_t>(job.tensor->cols));
     copy_vector(*job.tensor, values.data());
-    if (Status s = memory.write(job.lane, job.destination, values.data(),
-                                values.size() * sizeof(float));
+    if (Status s =
+            memory.write(job.lane, job.destination, values.data(), values.size() * sizeof(float));
         s != Status::kOk) {
       return within(s, "weights");
     }

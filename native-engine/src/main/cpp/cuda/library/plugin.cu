@@ -1,7 +1,6 @@
 // The plugin's table. Compiled by nvcc for a device and by g++ for its emulation.
-#include "cuda/plugin.h"
-
 #include "cuda/library/runtime.h"
+#include "cuda/plugin.h"
 
 const sb::cuda::Plugin* sb_cuda_plugin() {
   using namespace sb::cuda;

@@ -1,13 +1,13 @@
 // CUDA's runtime behind the plugin's table. It is linked statically; the driver's library is found
 // by the runtime when the first function is called, and its absence is an outcome.
-#include "cuda/library/runtime.h"
-
 #include <cuda_runtime.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+
+#include "cuda/library/runtime.h"
 
 namespace sb::cuda::runtime {
 namespace {

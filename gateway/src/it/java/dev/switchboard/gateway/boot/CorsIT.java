@@ -160,7 +160,9 @@ class CorsIT {
 
     IllegalArgumentException refused =
         assertThrows(IllegalArgumentException.class, () -> ConfigReader.read(tree));
-    assertTrue(String.valueOf(refused.getMessage()).startsWith("http.cors.origins has *"));
+    assertTrue(
+        String.valueOf(refused.getMessage()).startsWith("http.cors.origins: has *"),
+        refused::getMessage);
   }
 
   @Test

@@ -127,7 +127,7 @@ class ReloadIT {
       assertTrue(keyless.body().contains("upstreams[0].api-key-file"), keyless.body());
       assertEquals("u0:READY", replicas(gateway));
       assertEquals(400, invalid.statusCode());
-      assertTrue(invalid.body().contains("retry: ratio must be 0 to 1"), invalid.body());
+      assertTrue(invalid.body().contains("retry.ratio: must be 0 to 1"), invalid.body());
       assertEquals(200, ask(gateway));
       assertEquals(before, gateway.adminJson("/admin/v1/config"));
       JsonNode log = gateway.adminJson("/admin/v1/audit").path("audit");
@@ -171,7 +171,8 @@ class ReloadIT {
       assertEquals("invalid_config", refused.path("code").asText());
       assertTrue(refused.path("after").isNull());
       String said = Files.readString(log);
-      assertTrue(said.contains("config_refused") && said.contains("ratio must be 0 to 1"), said);
+      assertTrue(
+          said.contains("config_refused") && said.contains("retry.ratio: must be 0 to 1"), said);
       assertTrue(gateway.metrics().contains("config_reloads_total{result=\"invalid\"} 1"));
     }
   }

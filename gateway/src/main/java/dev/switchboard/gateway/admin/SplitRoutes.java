@@ -118,7 +118,7 @@ final class SplitRoutes {
       // Routing names the key of a list of routes, of which this is the only one.
       throw JsonInput.refused(
           new IllegalArgumentException(
-              String.valueOf(e.getMessage()).replaceFirst("^routes\\.0\\.", ""), e));
+              String.valueOf(e.getMessage()).replaceFirst("^routes\\[0]\\.", ""), e));
     }
   }
 

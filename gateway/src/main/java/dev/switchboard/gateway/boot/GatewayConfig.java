@@ -159,8 +159,7 @@ public record GatewayConfig(
     listeners(to);
     if (http.cors().any() && auth.keys().isEmpty()) {
       to.accept(
-          "http.cors.origins",
-          "http.cors.origins has *, and auth.keys is empty: name the origins, or ask for keys");
+          "http.cors.origins", "has *, and auth.keys is empty: name the origins, or ask for keys");
     }
     twice(tenants.stream().map(TenantConfig::name).toList(), "tenants", "are called", to);
     twice(edge.stream().map(EdgeConfig::name).toList(), "edge", "are for", to);

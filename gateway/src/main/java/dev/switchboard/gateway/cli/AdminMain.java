@@ -6,6 +6,7 @@ import java.io.BufferedReader;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +70,8 @@ public final class AdminMain {
     AdminMain main = new AdminMain(in, out, log, environment);
     CommandLine command = new CommandLine(main);
     command.addSubcommand(new KeyCommands());
+    command.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
+    command.setErr(new PrintWriter(log, true, StandardCharsets.UTF_8));
     command.setExecutionExceptionHandler(
         (failure, given, parsed) -> {
           if (failure instanceof CommandFailure told) {
