@@ -35,7 +35,7 @@ public class Cuda extends Cuda$shared {
     private static final int CU_MEMHOSTREGISTER_PORTABLE = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define CU_MEMHOSTREGISTER_PORTABLE 0x01
+     * #define CU_MEMHOSTREGISTER_PORTABLE 1
      * }
      */
     public static int CU_MEMHOSTREGISTER_PORTABLE() {
@@ -44,7 +44,7 @@ public class Cuda extends Cuda$shared {
     private static final int CU_MEMHOSTREGISTER_READ_ONLY = (int)8L;
     /**
      * {@snippet lang=c :
-     * #define CU_MEMHOSTREGISTER_READ_ONLY 0x08
+     * #define CU_MEMHOSTREGISTER_READ_ONLY 8
      * }
      */
     public static int CU_MEMHOSTREGISTER_READ_ONLY() {

@@ -116,7 +116,7 @@ public class Nvml extends Nvml$shared {
     private static final int NVML_THROTTLE_SW_POWER_CAP = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define NVML_THROTTLE_SW_POWER_CAP 0x4
+     * #define NVML_THROTTLE_SW_POWER_CAP 4
      * }
      */
     public static int NVML_THROTTLE_SW_POWER_CAP() {
@@ -125,7 +125,7 @@ public class Nvml extends Nvml$shared {
     private static final int NVML_THROTTLE_HW_SLOWDOWN = (int)8L;
     /**
      * {@snippet lang=c :
-     * #define NVML_THROTTLE_HW_SLOWDOWN 0x8
+     * #define NVML_THROTTLE_HW_SLOWDOWN 8
      * }
      */
     public static int NVML_THROTTLE_HW_SLOWDOWN() {
@@ -134,7 +134,7 @@ public class Nvml extends Nvml$shared {
     private static final int NVML_THROTTLE_SYNC_BOOST = (int)16L;
     /**
      * {@snippet lang=c :
-     * #define NVML_THROTTLE_SYNC_BOOST 0x10
+     * #define NVML_THROTTLE_SYNC_BOOST 16
      * }
      */
     public static int NVML_THROTTLE_SYNC_BOOST() {
@@ -143,7 +143,7 @@ public class Nvml extends Nvml$shared {
     private static final int NVML_THROTTLE_SW_THERMAL = (int)32L;
     /**
      * {@snippet lang=c :
-     * #define NVML_THROTTLE_SW_THERMAL 0x20
+     * #define NVML_THROTTLE_SW_THERMAL 32
      * }
      */
     public static int NVML_THROTTLE_SW_THERMAL() {
@@ -152,7 +152,7 @@ public class Nvml extends Nvml$shared {
     private static final int NVML_THROTTLE_HW_THERMAL = (int)64L;
     /**
      * {@snippet lang=c :
-     * #define NVML_THROTTLE_HW_THERMAL 0x40
+     * #define NVML_THROTTLE_HW_THERMAL 64
      * }
      */
     public static int NVML_THROTTLE_HW_THERMAL() {
@@ -161,7 +161,7 @@ public class Nvml extends Nvml$shared {
     private static final int NVML_THROTTLE_HW_POWER_BRAKE = (int)128L;
     /**
      * {@snippet lang=c :
-     * #define NVML_THROTTLE_HW_POWER_BRAKE 0x80
+     * #define NVML_THROTTLE_HW_POWER_BRAKE 128
      * }
      */
     public static int NVML_THROTTLE_HW_POWER_BRAKE() {
