@@ -67,6 +67,22 @@ class NotServingIT {
         ", tls-ca-file: \"" + authorities + "\"",
         "TLS: its certificate is not for the name 127.0.0.2");
     add("clear", "https://127.0.0.1:" + good.url().getPort(), "", "TLS: it does not speak TLS");
+    badAnswers();
+    upstreams.append("  - {url: \"").append(good.url()).append("/v1/\", models: [m]}\n");
+    int bare =
+        listen(
+            vertx
+                .createHttpServer()
+                .requestHandler(request -> request.response().setStatusCode(404).end("{}")),
+            "127.0.0.1");
+    upstreams
+        .append("  - {url: \"")
+        .append(url(bare))
+        .append("\", models: [unchecked], check-models: false}\n");
+    gateway = InProcessGateway.started("workers: {state-timeout-ms: 3000}\n" + upstreams);
+  }
+
+  private void badAnswers() throws Exception {
     answers(
         "page",
         request -> request.response().putHeader("Content-Type", "text/html").end(PAGE),
@@ -107,18 +123,6 @@ class NotServingIT {
         "closed",
         request -> request.connection().close(),
         "the connection was closed without an answer");
-    upstreams.append("  - {url: \"").append(good.url()).append("/v1/\", models: [m]}\n");
-    int bare =
-        listen(
-            vertx
-                .createHttpServer()
-                .requestHandler(request -> request.response().setStatusCode(404).end("{}")),
-            "127.0.0.1");
-    upstreams
-        .append("  - {url: \"")
-        .append(url(bare))
-        .append("\", models: [unchecked], check-models: false}\n");
-    gateway = InProcessGateway.started("workers: {state-timeout-ms: 3000}\n" + upstreams);
   }
 
   @AfterAll
