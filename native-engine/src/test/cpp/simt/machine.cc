@@ -238,8 +238,8 @@ class Machine {
   std::uint8_t* stacks_ = nullptr;
   void* main_stack_end_ = nullptr;
   void* main_fake_ = nullptr;
-  const void* main_bottom_ = nullptr;
-  std::size_t main_size_ = 0;
+  [[maybe_unused]] const void* main_bottom_ = nullptr;
+  [[maybe_unused]] std::size_t main_size_ = 0;
   std::vector<int> ready_;
   std::vector<Meeting> meetings_[kMaxThreads / kWarp];
   int alive_ = 0;
