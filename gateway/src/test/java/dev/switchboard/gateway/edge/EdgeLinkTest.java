@@ -123,13 +123,13 @@ class EdgeLinkTest {
                 () -> new EdgeConfig("a", "b", null, null, 11, null, null, null, null))
             .getMessage());
     assertEquals(
-        "edge.0.local: nobody serves small",
+        "edge[0].local: nobody serves small",
         assertThrows(
                 IllegalArgumentException.class,
                 () -> Edges.check(List.of(CONFIG), Set.of("big"), Set.of("big")))
             .getMessage());
     assertEquals(
-        "edge.0.name: nobody serves big, and no route is called so",
+        "edge[0].name: nobody serves big, and no route is called so",
         assertThrows(
                 IllegalArgumentException.class,
                 () -> Edges.check(List.of(CONFIG), Set.of("small"), Set.of("small")))
