@@ -78,14 +78,18 @@ start_gateway() {
   # Where nohup has it ignored the JVM never hears SIGHUP, by which the configuration is read again.
   local hearing=()
   ! env --default-signal=HUP true 2>/dev/null || hearing=(env --default-signal=HUP)
+  # Opened here: the new process may get to it only after the files have their later names.
+  local out err
+  exec {out}>>"$events_file" {err}>>"$log_file"
   # A signal waits until it is known which process it would leave behind.
   local traps early=''
   traps=$(trap -p INT TERM HUP)
   trap 'early=INT' INT
   trap 'early=TERM' TERM
   trap 'early=HUP' HUP
-  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >>"$events_file" 2>>"$log_file" &
+  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >&"$out" 2>&"$err" {out}>&- {err}>&- &
   gateway=$!
+  exec {out}>&- {err}>&-
   say "$gateway" >"$run/next.pid"
   trap - INT TERM HUP
   eval "$traps"
