@@ -28,11 +28,11 @@ class DevicesTest {
     assertEquals("NVIDIA H100", facts.get("Name"));
     assertEquals("0000:1b:00.0", facts.get("PCI bus id"));
     assertEquals("80 GiB", facts.get("Memory"));
-    assertEquals("3352 GB/s", facts.get("Bandwidth"));
+    assertEquals("3,352 GB/s", facts.get("Bandwidth"));
     assertEquals("75 %", facts.get("Utilisation"));
     assertEquals("61 °C", facts.get("Temperature"));
-    assertEquals("412.5 W", facts.get("Power"));
-    assertEquals("1755 MHz", facts.get("Clock"));
+    assertEquals("413 W", facts.get("Power"));
+    assertEquals("1,755 MHz", facts.get("Clock"));
     assertEquals("power cap, thermal", facts.get("Throttles"));
     assertEquals("2", facts.get("ECC uncorrected"));
     assertEquals("yes", facts.get("Row remap pending"));
