@@ -78,7 +78,7 @@ gpus() { # gpus JAVA
     dev.switchboard.worker.DevicesMain 2>/dev/null) || mark=warn
   while IFS= read -r line; do
     case $line in
-      device\ *) [[ -s $cuda_library ]] || line+=" (this version computes on the CPU)" ;&
+      device\ *) [[ -s $cuda_library ]] || line+=" (${cuda_library##*/} is not built: the CPU computes)" ;&
       devices\ *) check ok GPU "$line" ;;
       *) check "$mark" GPU "${line:-the driver could not be asked}" ;;
     esac

@@ -177,17 +177,12 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryEncoderOnADevice,
 class EveryFormatOnADevice : public DeviceTest,
                              public ::testing::WithParamInterface<ops::WeightType> {
  protected:
-  EveryFormatOnADevice() : model_(spec()) {
-    matrices_.reserve(model_.tensors().size());
-    for (sb_tensor& tensor : model_.tensors()) {
-      if (tensor.rows == 1) continue;
-      matrices_.push_back(ops::testing::random_matrix(GetParam(), tensor.rows, tensor.cols,
-                                                      static_cast<uint32_t>(matrices_.size())));
-      tensor.type = static_cast<int32_t>(GetParam());
-      tensor.data = matrices_.back().bytes.data();
-      tensor.bytes = matrices_.back().bytes.size();
-    }
-  }
+  EveryFormatOnADevice()
+      : model_(spec()),
+        matrices_(give_matrices(
+            model_, static_cast<int32_t>(GetParam()), [](const sb_tensor& tensor, uint32_t number) {
+              return ops::testing::random_matrix(GetParam(), tensor.rows, tensor.cols, number);
+            })) {}
 
   static ModelSpec spec() {
     ModelSpec spec = spec_of(SB_ARCH_LLAMA);

@@ -602,19 +602,14 @@ ops::testing::FileMatrix random_blocks(ops::WeightType type, int64_t rows, int64
 // A model of one kv head, all of whose matrices are of one type.
 class RanksOfEveryType : public ::testing::TestWithParam<ops::WeightType> {
  protected:
-  RanksOfEveryType() : model_(spec()) {
-    matrices_.reserve(model_.tensors().size());
-    for (sb_tensor& tensor : model_.tensors()) {
-      if (tensor.rows == 1) continue;
-      // Embeddings that are no larger than what layers add, or these would not matter.
-      const double wanted = tensor.role == SB_OUTPUT ? 0.1 : 0.07;
-      matrices_.push_back(random_blocks(GetParam(), tensor.rows, tensor.cols, wanted,
-                                        static_cast<uint32_t>(matrices_.size())));
-      tensor.type = static_cast<int32_t>(GetParam());
-      tensor.data = matrices_.back().bytes.data();
-      tensor.bytes = matrices_.back().bytes.size();
-    }
-  }
+  RanksOfEveryType()
+      : model_(spec()),
+        matrices_(give_matrices(
+            model_, static_cast<int32_t>(GetParam()), [](const sb_tensor& tensor, uint32_t number) {
+              // Embeddings that are no larger than what layers add, or these would not matter.
+              const double wanted = tensor.role == SB_OUTPUT ? 0.1 : 0.07;
+              return random_blocks(GetParam(), tensor.rows, tensor.cols, wanted, number);
+            })) {}
 
   static ModelSpec spec() {
     ModelSpec spec = spec_of(SB_ARCH_GEMMA3);

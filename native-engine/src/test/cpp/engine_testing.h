@@ -443,6 +443,21 @@ class TestEngine {
   bool recorded_ = true;
 };
 
+// Gives each matrix of a model the bytes of what make(tensor, number) returns, which is to outlive
+// the model's use.
+template <class Make>
+[[nodiscard]] auto give_matrices(TestModel& model, int32_t type, const Make& make) {
+  std::vector<decltype(make(model.tensors().front(), uint32_t{}))> made;
+  for (sb_tensor& tensor : model.tensors()) {
+    if (tensor.rows == 1) continue;
+    made.push_back(make(tensor, static_cast<uint32_t>(made.size())));
+    tensor.type = type;
+    tensor.data = made.back().bytes.data();
+    tensor.bytes = made.back().bytes.size();
+  }
+  return made;
+}
+
 // Tokens without pattern.
 [[nodiscard]] inline std::vector<int32_t> some_tokens(const ModelSpec& spec, size_t count,
                                                       uint32_t seed = 7) {
