@@ -3,13 +3,13 @@
 
 bench() {
   case ${1:-} in
-    engine) shift && java_main native-engine bench.EngineBench "$@" ;;
-    constraint) shift && java_main native-engine bench.ConstraintBench "$@" ;;
-    gateway) shift && java_main gateway gateway.bench.GatewayBench "$@" ;;
-    chaos) shift && java_main gateway gateway.bench.ChaosBench "$@" ;;
-    why) shift && java_main gateway gateway.bench.WhyBench "$@" ;;
-    tail) shift && java_main gateway gateway.bench.TailBench "$@" ;;
-    fleet) shift && java_main gateway gateway.bench.FleetPageBench "$@" ;;
+    engine) shift && bench_main native-engine bench.EngineBench "$@" ;;
+    constraint) shift && bench_main native-engine bench.ConstraintBench "$@" ;;
+    gateway) shift && bench_main gateway gateway.bench.GatewayBench "$@" ;;
+    chaos) shift && bench_main gateway gateway.bench.ChaosBench "$@" ;;
+    why) shift && bench_main gateway gateway.bench.WhyBench "$@" ;;
+    tail) shift && bench_main gateway gateway.bench.TailBench "$@" ;;
+    fleet) shift && bench_main gateway gateway.bench.FleetPageBench "$@" ;;
     console)
       shift
       install_missing console
@@ -17,25 +17,15 @@ bench() {
       step "the console's tests" console-build console_tests_build
       console_bench "$@"
       ;;
-    discovery) shift && java_main gateway gateway.bench.DiscoveryBench "$@" ;;
-    dispatch)
-      shift
-      install_missing
-      step "simulator" dispatch-build dispatch_build
-      simulation DispatchSimulation "$@"
-      ;;
-    scaling)
-      shift
-      install_missing
-      step "simulator" dispatch-build dispatch_build
-      simulation ScalingSimulation "$@"
-      ;;
+    discovery) shift && bench_main gateway gateway.bench.DiscoveryBench "$@" ;;
+    dispatch) shift && bench_main gateway gateway.simulation.DispatchSimulation "$@" ;;
+    scaling) shift && bench_main gateway gateway.simulation.ScalingSimulation "$@" ;;
     telemetry)
       shift
       install_missing bench
       build
-      step "native benchmarks" bench-build bench_build
-      java_main gateway gateway.bench.TelemetryBench --native-bench "$home/native-engine/build/release/sb_bench" "$@"
+      step "native benchmarks" native-bench-build bench_build
+      bench_main gateway gateway.bench.TelemetryBench --native-bench "$home/native-engine/build/release/sb_bench" "$@"
       ;;
     kernels)
       shift
@@ -52,27 +42,27 @@ bench() {
     *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
   esac
 }
-java_main() { # java_main MODULE CLASS ARGUMENT...
+# Benchmarks are among the tests, so that nothing of them is in what serves; it is what was built that they measure.
+bench_main() { # bench_main MODULE CLASS ARGUMENT...
   install_missing
   build
+  ! tests_stale "$1" || step "benchmarks" bench-build bench_classes "$1"
   "$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED -Dswitchboard.home="$home" \
-    -Dswitchboard.library="$home/native-engine/build/release/libswitchboard.so" \
-    -cp "$home/$1/target/$1-$version.jar:$home/$1/target/lib/*" \
-    "dev.switchboard.$2" "${@:3}"
+    -Dswitchboard.library="$home/native-engine/build/release/libswitchboard.so" -cp "$(bench_class_path "$1")" "dev.switchboard.$2" "${@:3}"
+}
+bench_class_path() { printf '%s' "$home/$1/target/$1-$version.jar:$home/$1/target/lib/*:$home/$1/target/test-classes:$(cat "$home/$1/target/test.classpath" 2>/dev/null)"; }
+tests_stale() {
+  [[ ! -e $home/$1/target/benchmarks.built || -n $(find "$home/pom.xml" "$home/$1/pom.xml" "$home/$1/src" -newer "$home/$1/target/benchmarks.built" -print -quit) ]]
+}
+bench_classes() {
+  : >"$home/$1/target/benchmarks.begun"
+  maven -pl "$1" -am -Dspotless.check.skip=true -Dswitchboard.native.tests=OFF process-test-classes &&
+    mv "$home/$1/target/benchmarks.begun" "$home/$1/target/benchmarks.built"
 }
 # From the Prometheus beside the gateway, unless another one is named.
 dashboards() {
   ! beside prometheus || [[ " $*" == *" --prometheus"* ]] || set -- --prometheus "http://localhost:$prometheus_port" "$@"
-  java_main gateway gateway.dashboards.DashboardsCommand "$@"
-}
-# The simulator is among the tests, so this runs from the test class path.
-dispatch_build() {
-  library && maven -pl gateway -am -Dspotless.check.skip=true -Dswitchboard.native.tests=OFF process-test-classes
-}
-simulation() { # simulation CLASS ARGUMENT...
-  "$JAVA_HOME/bin/java" -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED -Dswitchboard.home="$home" \
-    -cp "$home/gateway/target/test-classes:$home/gateway/target/classes:$(<"$home/gateway/target/test.classpath")" \
-    "dev.switchboard.gateway.simulation.$1" "${@:2}"
+  bench_main gateway gateway.dashboards.DashboardsCommand "$@"
 }
 console_tests_build() {
   maven -pl console -Dspotless.check.skip=true process-test-classes

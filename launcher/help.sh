@@ -113,34 +113,34 @@ help_of() {
     up | restart) usage | awk '/^Options/ {shown = 1} shown {print}' | sed '1i\\' ;;
     bench) [[ -z ${2:-} ]] || help_of_bench "$2" ;;
     config) options_of gateway gateway.boot.ConfigMain ;;
-    dashboards) options_of gateway gateway.dashboards.DashboardsCommand ;;
+    dashboards) options_of_bench gateway gateway.dashboards.DashboardsCommand ;;
   esac
 }
 help_of_bench() {
   case $1 in
-    engine) options_of native-engine bench.EngineBench ;;
-    constraint) options_of native-engine bench.ConstraintBench ;;
-    gateway) options_of gateway gateway.bench.GatewayBench ;;
-    chaos) options_of gateway gateway.bench.ChaosBench ;;
-    fleet) options_of gateway gateway.bench.FleetPageBench ;;
-    discovery) options_of gateway gateway.bench.DiscoveryBench ;;
-    telemetry) options_of gateway gateway.bench.TelemetryBench ;;
-    why) options_of gateway gateway.bench.WhyBench ;;
-    tail) options_of gateway gateway.bench.TailBench ;;
-    dispatch) options_of_tests gateway gateway.simulation.DispatchSimulation ;;
+    engine) options_of_bench native-engine bench.EngineBench ;;
+    constraint) options_of_bench native-engine bench.ConstraintBench ;;
+    gateway) options_of_bench gateway gateway.bench.GatewayBench ;;
+    chaos) options_of_bench gateway gateway.bench.ChaosBench ;;
+    fleet) options_of_bench gateway gateway.bench.FleetPageBench ;;
+    discovery) options_of_bench gateway gateway.bench.DiscoveryBench ;;
+    telemetry) options_of_bench gateway gateway.bench.TelemetryBench ;;
+    why) options_of_bench gateway gateway.bench.WhyBench ;;
+    tail) options_of_bench gateway gateway.bench.TailBench ;;
+    dispatch) options_of_bench gateway gateway.simulation.DispatchSimulation ;;
     console)
       say
       say "bench console [page] [sessions]: what pages take in Chromium, and what 50 sessions cost the gateway"
       say "bench console screenshots FOLDER [SECONDS [VIEW...]]: pictures of all views or of some, after so many seconds of load, 120 unless said"
       ;;
-    scaling) options_of_tests gateway gateway.simulation.ScalingSimulation ;;
+    scaling) options_of_bench gateway gateway.simulation.ScalingSimulation ;;
     kernels) say && say "Options are Google Benchmark's, for example --benchmark_filter=REGEX" ;;
     step) say && say "Options are JMH's, for example -f 1 -i 3; --json FILE writes the result there" ;;
     *) unknown_part bench "$1" ;;
   esac
 }
 options_of() { print_options "$home/$1/target/$1-$version.jar:$home/$1/target/lib/*" "$2"; } # options_of MODULE CLASS
-options_of_tests() { print_options "$home/$1/target/test-classes:$home/$1/target/classes:$(cat "$home/$1/target/test.classpath" 2>/dev/null)" "$2"; }
+options_of_bench() { print_options "$(bench_class_path "$1")" "$2"; }
 print_options() { # print_options CLASSPATH CLASS
   local java
   say

@@ -57,7 +57,7 @@ nothing_runs() {
   fail "no gateway with its state in $state runs; ./switchboard up starts one"
 }
 options_of() { install_missing && say && "$JAVA_HOME/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$class_path" "dev.switchboard.$2" --help; }
-options_of_tests() { needs_checkout bench; }
+options_of_bench() { needs_checkout bench; }
 config() {
   install_missing
   "$JAVA_HOME/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dswitchboard.home="$home" "-Dswitchboard.demo-model=$demo_model" -cp "$class_path" \

@@ -62,13 +62,13 @@ final class ArchitectureTest {
               "java.lang.invoke..");
 
   @ArchTest
-  static final ArchRule nothingButTheWorkerAndTheBenchStartsThings =
+  static final ArchRule nothingButTheWorkerStartsThings =
       noClasses()
           .that()
-          .resideOutsideOfPackages("dev.switchboard.worker..", "dev.switchboard.bench..")
+          .resideOutsideOfPackage("dev.switchboard.worker..")
           .should()
           .dependOnClassesThat()
-          .resideInAnyPackage("dev.switchboard.worker..", "dev.switchboard.bench..", "picocli..");
+          .resideInAnyPackage("dev.switchboard.worker..", "picocli..");
 
   @ArchTest
   static final ArchRule schedulerTakesItsClockAsAnArgument =

@@ -44,11 +44,10 @@ class PackageRulesTest {
               "org.jspecify..");
 
   @ArchTest
-  static final ArchRule onlyBootAndTheBenchmarkReadTheClock =
+  static final ArchRule onlyBootReadsTheClock =
       noClasses()
           .that()
-          .resideOutsideOfPackages(
-              "dev.switchboard.gateway.boot..", "dev.switchboard.gateway.bench..")
+          .resideOutsideOfPackage("dev.switchboard.gateway.boot..")
           .should()
           .callMethod(System.class, "nanoTime")
           .orShould()
@@ -83,15 +82,6 @@ class PackageRulesTest {
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("java.sql..", "org.flywaydb..", "org.h2..");
-
-  @ArchTest
-  static final ArchRule whatServesKnowsNothingOfTheBenchmark =
-      noClasses()
-          .that()
-          .resideOutsideOfPackage("dev.switchboard.gateway.bench..")
-          .should()
-          .dependOnClassesThat()
-          .resideInAPackage("dev.switchboard.gateway.bench..");
 
   @ArchTest
   static final ArchRule packagesHaveNoCycles =
