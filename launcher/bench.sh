@@ -4,8 +4,17 @@
 bench() {
   case ${1:-} in
     engine) shift && bench_main native-engine bench.EngineBench "$@" ;;
-    constraint) shift && bench_main native-engine bench.ConstraintBench "$@" ;;
+    constraint)
+      shift
+      if [[ " $*" == *" --schemas"* ]]; then schema_answers "$@"; else bench_main native-engine bench.ConstraintBench "$@"; fi
+      ;;
     gateway) shift && bench_main gateway gateway.bench.GatewayBench "$@" ;;
+    exemplars)
+      shift
+      gateway_pid >/dev/null || nothing_runs
+      bench_main gateway gateway.bench.ExemplarBench --url "$(field api "$(ready_line)")" --admin "$(field admin "$(ready_line)")" \
+        --zipkin "http://127.0.0.1:$zipkin_port" "$@"
+      ;;
     chaos) shift && bench_main gateway gateway.bench.ChaosBench "$@" ;;
     why) shift && bench_main gateway gateway.bench.WhyBench "$@" ;;
     tail) shift && bench_main gateway gateway.bench.TailBench "$@" ;;
@@ -39,7 +48,7 @@ bench() {
       step "benchmarks" bench-build jmh_build
       jmh StepBenchmark "$@"
       ;;
-    *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
+    *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), exemplars (whether each leads to its trace), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
   esac
 }
 # Benchmarks are among the tests, so that nothing of them is in what serves; it is what was built that they measure.
@@ -94,5 +103,24 @@ jmh() { # jmh BENCHMARK [--json FILE] [JMH-OPTION...]
     -Dswitchboard.library=build/release/libswitchboard.so \
     -cp "target/test-classes:target/classes:$(<target/test.classpath)" \
     org.openjdk.jmh.Main "$benchmark" ${json[@]+"${json[@]}"} "$@")
+}
+# Answers under every schema that is accepted, judged by two validators that others wrote.
+schema_answers() {
+  local answers=$home/native-engine/target/answers.jsonl validators=$home/native-engine/target/validators status=0 given
+  for ((given = 1; given <= $#; given++)); do
+    [[ ${!given} != --answers-to=* ]] || answers=${!given#*=}
+    [[ ${!given} != --answers-to ]] || { ((given++)) && answers=${!given}; }
+  done
+  install_missing validators
+  step "validators" validators-install validators_install "$validators"
+  bench_main native-engine bench.ConstraintBench "$@" --answers-to "$answers"
+  say
+  /usr/bin/python3 "$home/launcher/validators/judge.py" "$answers" || status=$?
+  NODE_PATH=$validators/node_modules node "$home/launcher/validators/judge.js" "$answers" || status=$?
+  return $status
+}
+validators_install() { # validators_install FOLDER: once
+  [[ -e $1/node_modules/ajv-draft-04 ]] ||
+    npm install --prefix "$1" --no-fund --no-audit --ignore-scripts ajv@8.20.0 ajv-formats@3.0.1 ajv-draft-04@1.0.0
 }
 bench_build() { cmake --preset release -S "$home/native-engine" -DSB_BENCH=ON && cmake --build "$home/native-engine/build/release" --target sb_bench; }

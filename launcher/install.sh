@@ -42,6 +42,12 @@ missing_packages() {
   if [[ ${1:-} == bench ]]; then
     [[ -e /usr/include/benchmark/benchmark.h ]] || say libbenchmark-dev
   fi
+  if [[ ${1:-} == validators ]]; then
+    command -v npm >/dev/null || say npm
+    # What asserts the formats that the validator itself leaves to others.
+    /usr/bin/python3 -c 'import jsonschema, rfc3339_validator, rfc3987, fqdn, isoduration' 2>/dev/null ||
+      printf '%s\n' python3-jsonschema python3-rfc3339-validator python3-rfc3987 python3-fqdn python3-isoduration
+  fi
   if [[ ${1:-} == console ]]; then
     command -v chromium >/dev/null || say chromium
   fi

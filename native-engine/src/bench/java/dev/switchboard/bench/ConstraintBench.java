@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -49,7 +50,9 @@ import picocli.CommandLine.Spec;
       "Measures what a constrained token costs on the engine's thread, and what finding the masks",
       "that were not known costs another thread, in microseconds of a core. Answers are drawn at",
       "random, the first ones of a constraint just compiled.",
-      "Also measures what compiling costs, in milliseconds of a core."
+      "Also measures what compiling costs, in milliseconds of a core.",
+      "With --schemas, says instead which schemas of a folder are accepted, and has answers under",
+      "each judged by two validators: jsonschema of Python and Ajv."
     })
 final class ConstraintBench implements Callable<Integer> {
   static final String COLD = "--cold";
@@ -114,6 +117,33 @@ final class ConstraintBench implements Callable<Integer> {
       })
   private Set<Part> parts = EnumSet.allOf(Part.class);
 
+  @Option(
+      names = "--schemas",
+      paramLabel = "FOLDER",
+      description = "JSON schemas, in folders or not, for answers that validators judge")
+  private @Nullable Path schemas;
+
+  @Option(
+      names = "--per-folder",
+      defaultValue = "0",
+      description = "schemas of each folder, drawn at random (0: all)")
+  private int perFolder;
+
+  @Option(
+      names = "--answers",
+      defaultValue = "3",
+      description = "answers drawn under each schema that is accepted (3)")
+  private int answers;
+
+  @Option(
+      names = "--answers-to",
+      paramLabel = "FILE",
+      description = {
+        "where answers are written, a line of JSON each",
+        "(native-engine/target/answers.jsonl)"
+      })
+  private Path answersTo = Path.of("answers.jsonl");
+
   @Option(names = COLD, hidden = true, description = "compiles this source only")
   private @Nullable String cold;
 
@@ -138,6 +168,10 @@ final class ConstraintBench implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Tokens all = tokens();
+    Path folder = schemas;
+    if (folder != null) {
+      return writeAnswers(folder, file == null ? new SyntheticVocabulary(SchemaAnswers.SIZE) : all);
+    }
     long begin = System.nanoTime();
     TokenVocabulary vocabulary = new TokenVocabulary(all, all.size());
     CompileBench compiling = new CompileBench(vocabulary, out);
@@ -162,6 +196,20 @@ final class ConstraintBench implements Callable<Integer> {
     if (parts.contains(Part.COLD)) {
       out.println();
       compiling.printCold(firstCompiled().keySet(), vocabularyArguments());
+    }
+    return 0;
+  }
+
+  private int writeAnswers(Path folder, Tokens all) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      throw wrong("--schemas: '%s' is not a folder".formatted(folder));
+    }
+    if (perFolder < 0 || answers < 1) {
+      throw wrong(answers < 1 ? "--answers must be at least 1" : "--per-folder must be at least 0");
+    }
+    int written = new SchemaAnswers(all, out).write(folder, answersTo, perFolder, answers);
+    if (written == 0) {
+      throw wrong("--schemas: no schema of '%s' is accepted".formatted(folder));
     }
     return 0;
   }

@@ -26,6 +26,8 @@ class ConstraintBenchTest {
         "--vocabulary=EMPTY                    | --vocabulary: missing-key:",
         "--size=256                            | --size must be from 257 to 1000000",
         "--tokens=0                            | --tokens must be at least 1",
+        "--schemas=/no/such/folder             | --schemas: '/no/such/folder' is not a folder",
+        "--schemas=EMPTY                       | --schemas: '",
         "--parts=speed                         | Invalid value for option '--parts'",
       })
   void aWrongOptionIsOneLineAndTheUsage(String argument, String complaint, @TempDir Path folder)

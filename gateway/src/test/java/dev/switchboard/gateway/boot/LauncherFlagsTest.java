@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.gateway.bench.ChaosBench;
 import dev.switchboard.gateway.bench.DiscoveryBench;
+import dev.switchboard.gateway.bench.ExemplarBench;
 import dev.switchboard.gateway.bench.FleetPageBench;
 import dev.switchboard.gateway.bench.GatewayBench;
 import dev.switchboard.gateway.bench.TailBench;
@@ -43,6 +44,7 @@ class LauncherFlagsTest {
         same("bench/tail", TailBench.class),
         same("bench/chaos", ChaosBench.class),
         same("bench/why", WhyBench.class),
+        same("bench/exemplars", ExemplarBench.class),
         same("bench/fleet", FleetPageBench.class),
         same("bench/discovery", DiscoveryBench.class),
         same("bench/engine", Class.forName("dev.switchboard.bench.EngineBench")),
