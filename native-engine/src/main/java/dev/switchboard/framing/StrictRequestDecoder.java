@@ -77,7 +77,7 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
   }
 
   /** Whether something of a request has not been read, or will not be. */
-  boolean unread() {
+  public boolean unread() {
     return parts.unread() || http2.isRefused();
   }
 

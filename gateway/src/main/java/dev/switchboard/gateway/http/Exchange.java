@@ -18,6 +18,7 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpServerResponse;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -158,7 +159,8 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       fail(Failure.of(ApiError.modelNotFound(parsed.model())));
       return;
     }
-    if (call.loop().sockets().left(call.request().connection())) {
+    HttpConnection connection = call.request().connection();
+    if (!HalfClose.isAllowed(connection) && call.loop().sockets().left(connection)) {
       clientGone();
       return;
     }

@@ -148,6 +148,7 @@ public final class PublicServer extends VerticleBase {
     created.requestHandler(
         request -> {
           watch.requestBegins(request);
+          HalfClose.requestBegins(request);
           if (admitted(request)) {
             router.handle(request);
           }
