@@ -1,10 +1,15 @@
 package dev.switchboard.gateway.boot;
 
+import static dev.switchboard.gateway.bench.KubernetesObjects.SLICES;
+import static dev.switchboard.gateway.bench.KubernetesObjects.endpoint;
+import static dev.switchboard.gateway.bench.KubernetesObjects.slice;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.bench.FakeKubernetes;
 import dev.switchboard.gateway.dashboards.Dashboards;
 import dev.switchboard.gateway.dashboards.Dashboards.Dashboard;
 import dev.switchboard.gateway.dashboards.Dashboards.Rule;
@@ -57,6 +62,8 @@ class DashboardsIT {
   private static long begunNanos;
   private static OtlpReceiver collector;
   private static FakeUpstream frail;
+  private static FakeUpstream found;
+  private static FakeKubernetes kubernetes;
   private static GatewayProcess gateway;
   private static PrometheusServer prometheus;
 
@@ -65,6 +72,9 @@ class DashboardsIT {
     collector = new OtlpReceiver();
     TestCertificate own = TestCertificate.root("gateway", "EC");
     frail = FakeUpstream.secure(own);
+    found = new FakeUpstream();
+    kubernetes = new FakeKubernetes();
+    put("unready");
     gateway = start(own);
     prometheus = new PrometheusServer(gateway.adminUri(""));
     begunNanos = System.nanoTime();
@@ -76,6 +86,7 @@ class DashboardsIT {
       // Some series begin with their first event, which a rate sees only from the second on.
       for (int round = 0; round < ROUNDS; round++) {
         load.awaitServed(load.served() + 20);
+        kubernetesGoesOn(round);
         leaveEarly();
         mishaps.aClientLeaves();
         mishaps.lateStreams();
@@ -105,10 +116,24 @@ class DashboardsIT {
     Path config =
         Files.writeString(
             here.resolve("switchboard.yaml"),
-            Mishaps.configuration(model, frail, certificate, key));
+            Mishaps.configuration(model, frail, kubernetes, certificate, key));
     return GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
         .trusting(own.trusted())
         .awaitReady();
+  }
+
+  /** A replica that Kubernetes names, and one beside it in this state, which serves nobody. */
+  private static void put(String state) {
+    ObjectNode slice = slice("slice-found", "workers", found.url().getPort());
+    ObjectNode both = endpoint(slice, "found", "127.0.0.1", "ready");
+    kubernetes.put(SLICES, endpoint(both, "late", "127.0.0.1", state));
+  }
+
+  /** The pod beside changes its state, and the watches have to begin anew. */
+  private static void kubernetesGoesOn(int round) {
+    put(round % 2 == 0 ? "draining" : "unready");
+    kubernetes.compact(true);
+    kubernetes.drop();
   }
 
   /** A client that goes while tokens are made for it. */
@@ -145,6 +170,8 @@ class DashboardsIT {
     prometheus.close();
     gateway.close();
     frail.close();
+    found.close();
+    kubernetes.close();
     collector.close();
   }
 

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.bench.FakeKubernetes;
 import dev.switchboard.gateway.bench.MetricsText;
 import java.io.IOException;
 import java.net.Socket;
@@ -19,6 +20,10 @@ import java.util.List;
  */
 record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
   private static final int CONNECTIONS = 64;
+
+  /** Two workers, a server that breaks, and one that Kubernetes names. */
+  private static final int READY = 4;
+
   private static final int MOST = 1000;
   private static final int LATE_STREAMS = 5;
   private static final String FRAIL = "frail";
@@ -27,7 +32,8 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
    * Streams of the class {@code batch} get a second replica soon; none has an objective there. The
    * API speaks TLS, and so does the server, by the same certificate.
    */
-  static String configuration(Path model, FakeUpstream frail, Path certificate, Path key) {
+  static String configuration(
+      Path model, FakeUpstream frail, FakeKubernetes kubernetes, Path certificate, Path key) {
     return """
     models: [{file: %s}]
     workers: {local: 2, stages: 2, ranks: 2, threads: 1, state-poll-ms: 200,
@@ -35,6 +41,12 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
     upstreams: [{url: "%s", models: [%s], tls-ca-file: %s}]
     routes: [{name: %s, shadow: round-robin}, {name: %s, fallbacks: [%s]}]
     retry: {ratio: 0.5, reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
+    discovery:
+      kubernetes:
+        api-server: "%s"
+        namespace: default
+        unready-ms: 0
+        models: [{model: found, service: workers, port-name: http, engine: vllm}]
     http: {event-loops: 1, max-connections-per-client: %d,
       tls: {certificate-file: %s, key-file: %s}}
     """
@@ -46,6 +58,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
             GatewayProcess.MODEL,
             FRAIL,
             GatewayProcess.MODEL,
+            kubernetes.url(),
             CONNECTIONS,
             certificate,
             key);
@@ -81,10 +94,10 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
   }
 
   private void aWorkerDies() throws Exception {
-    gateway.awaitStates(3, 0);
+    gateway.awaitStates(READY, 0);
     gateway.kill("w0");
     InProcessGateway.await(() -> counted("switchboard_worker_restarts_total"));
-    gateway.awaitStates(3, 0);
+    gateway.awaitStates(READY, 0);
   }
 
   private void aClientOpensTooManyConnections() throws Exception {
