@@ -51,8 +51,12 @@ class AdminCommandsIT {
   }
 
   private int run(String input, String... arguments) {
+    return run(gateway, input, arguments);
+  }
+
+  private int run(InProcessGateway asked, String input, String... arguments) {
     List<String> all =
-        new ArrayList<>(List.of("--admin", "" + gateway.admin(""), "--api", "" + gateway.api("")));
+        new ArrayList<>(List.of("--admin", "" + asked.admin(""), "--api", "" + asked.api("")));
     all.addAll(List.of(arguments));
     ByteArrayOutputStream told = new ByteArrayOutputStream();
     ByteArrayOutputStream said = new ByteArrayOutputStream();
@@ -133,6 +137,41 @@ class AdminCommandsIT {
     assertTrue(log.contains("is the last ready replica of its model"), log);
     assertEquals("READY", gateway.adminJson("/admin/v1/replicas").at("/replicas/0/state").asText());
     assertEquals(1, run("", "drain", "nobody"), () -> log);
+  }
+
+  /** With the last of one model gone others serve still; with the last of all nobody does. */
+  @Test
+  void whatTheLastDrainsTakeAwayIsAskedForAndToldByReadiness() throws Exception {
+    String url = upstream.url().toString();
+    try (InProcessGateway two =
+        InProcessGateway.of(
+            """
+            upstreams:
+            - {url: "%s/one", models: [m], check-models: false}
+            - {url: "%s/two", models: [m], check-models: false}
+            - {url: "%s/three", models: [other], check-models: false}
+            """
+                .formatted(url, url, url))) {
+      two.awaitEveryReplica();
+
+      assertEquals(0, run(two, "", "drain", "u0"), () -> log);
+      assertFalse(log.contains("Drain it?"), log);
+      assertEquals(0, run(two, "y\n", "drain", "u1"), () -> log);
+      assertTrue(log.contains("u1 is the last ready replica of its model"), log);
+      assertEquals(200, two.get(two.api("/readyz")).statusCode());
+      assertEquals(1, run(two, "", "drain", "u2"), () -> log);
+      assertTrue(log.contains("not drained; --yes drains it unasked"), log);
+      assertEquals(0, run(two, "", "drain", "--yes", "u2"), () -> log);
+
+      String taken =
+          "{\"status\":\"not ready\",\"reason\":\"no replica is ready, and an operator has drained"
+              + " or cordoned at least one\"}";
+      for (var probe : List.of(two.api("/readyz"), two.admin("/readyz"), two.api("/health"))) {
+        assertEquals(503, two.get(probe).statusCode());
+        assertEquals(taken, two.get(probe).body());
+      }
+      assertEquals(200, two.get(two.api("/livez")).statusCode());
+    }
   }
 
   @Test
