@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,12 +11,18 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
+import java.util.zip.ZipFile;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What operators ask a gateway that runs, as they type it. */
 class AdminCommandsIT {
@@ -171,6 +178,29 @@ class AdminCommandsIT {
         assertEquals(taken, two.get(probe).body());
       }
       assertEquals(200, two.get(two.api("/livez")).statusCode());
+    }
+  }
+
+  @Test
+  void diagnosticsAreSavedForTheUserAloneAndOverwriteNothing(@TempDir Path folder)
+      throws Exception {
+    Path file = folder.resolve("found.zip");
+
+    assertEquals(0, run("", "diagnostics", file.toString()), () -> log);
+    assertEquals(file + "\n", out);
+    try (ZipFile zip = new ZipFile(file.toFile())) {
+      assertTrue(zip.stream().count() > 3);
+    }
+    assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+    byte[] first = Files.readAllBytes(file);
+
+    assertEquals(1, run("", "diagnostics", file.toString()), () -> log);
+    assertTrue(log.contains("is there already"), log);
+    assertArrayEquals(first, Files.readAllBytes(file));
+    assertEquals(1, run("", "diagnostics", folder.resolve("no/such.zip").toString()), () -> log);
+    assertTrue(log.contains("cannot write"), log);
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(List.of(file), left.toList());
     }
   }
 
