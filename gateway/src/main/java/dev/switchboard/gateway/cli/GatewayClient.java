@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -18,7 +19,6 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
@@ -117,7 +117,9 @@ final class GatewayClient {
     try (InputStream body = opened(path)) {
       Path partial = Files.createTempFile(folder(file), file.getFileName() + ".", ".part");
       try {
-        Files.copy(body, partial, StandardCopyOption.REPLACE_EXISTING);
+        try (OutputStream to = Files.newOutputStream(partial)) { // keeps who may read it
+          body.transferTo(to);
+        }
         Files.move(partial, file);
       } finally {
         Files.deleteIfExists(partial);
