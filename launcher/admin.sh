@@ -16,39 +16,9 @@ ask() {
     --certificate "$(field certificate "$ready")" ${colour[@]+"${colour[@]}"} "$@" || exit_status=$?
   return "$exit_status"
 }
-admin_api() { # admin_api METHOD PATH [BODY]: prints the answer; fails with the error's message
-  local answer status failed=0
-  gateway_pid >/dev/null || nothing_runs
-  command -v curl >/dev/null || fail "curl is needed for this"
-  # The key goes through standard input, since a command line can be read by every user of the machine.
-  answer=$(printf 'header = "Authorization: Bearer %s"' "${SWITCHBOARD_ADMIN_KEY:-none}" |
-    curl -sS -K - ${SWITCHBOARD_ADMIN_CA:+--cacert "$SWITCHBOARD_ADMIN_CA"} \
-      ${SWITCHBOARD_ADMIN_CERTIFICATE:+--cert "$SWITCHBOARD_ADMIN_CERTIFICATE"} ${save_to:+-o "$save_to"} -w '\n%{http_code}' -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} \
-      "$(field admin "$(ready_line)")/admin/v1/$2" 2>&1) || failed=$?
-  case $failed in
-    0) ;;
-    60) fail "the admin API's certificate is not trusted; SWITCHBOARD_ADMIN_CA names what it leads to" ;;
-    35 | 55 | 56) fail "the admin API closed the connection; where it asks for a certificate SWITCHBOARD_ADMIN_CERTIFICATE names one" ;;
-    *) fail "the admin API does not answer: $(grep -m 1 '^curl:' <<<"$answer")" ;;
-  esac
-  status=${answer##*$'\n'}
-  answer=${answer%$'\n'*}
-  [[ -z ${save_to:-} || $status == 2* ]] || answer=$(head -c 65536 "$save_to")
-  [[ $status == 2* ]] || fail "$(field message "$answer")"
-  say "$answer"
-}
-diagnostics() { # the archive is kept by admin_api's curl, which is told so by a variable
-  local file=${1:-switchboard-diagnostics-$(date -u +%Y%m%dT%H%M%SZ).zip} partial
-  [[ $# -le 1 && $file != -* ]] || fail "diagnostics takes one file; ./switchboard diagnostics --help"
-  [[ ! -e $file ]] || fail "$file is there already"
-  partial=$(umask 077 && mktemp "$file.XXXXXX") || fail "cannot write $file"
-  if (save_to=$partial admin_api POST diagnostics >/dev/null); then
-    mv "$partial" "$file"
-    say "$file"
-  else
-    rm -f "$partial"
-    return 1
-  fi
+diagnostics() { # diagnostics [FILE]
+  [[ $# -le 1 ]] || usage_error "diagnostics takes one file; ./switchboard diagnostics --help"
+  ask diagnostics "${1:-switchboard-diagnostics-$(date -u +%Y%m%dT%H%M%SZ).zip}"
 }
 config() {
   install_missing

@@ -2,6 +2,7 @@
 # What runs beside the gateway: the console, Prometheus and Zipkin.
 
 zipkin_version=3.6.1
+zipkin_bytes=135311706
 zipkin_jar=$state/lib/zipkin-server-$zipkin_version-exec.jar
 recorded() { [[ -s $run/$1 ]] && printf '%s' "$(<"$run/$1")" || printf '%s' "$2"; }
 prometheus_port=$(recorded prometheus.port 9090)
@@ -40,6 +41,7 @@ choose_port() {
   printf -v "$1_port" %s "$port"
 }
 fetch_zipkin() {
+  local downloading=$HOME/.m2/repository/io/zipkin/zipkin-server/$zipkin_version' '$zipkin_bytes
   [[ -s $zipkin_jar ]] || step "Zipkin $zipkin_version from Maven Central" zipkin-fetch maven -N dependency:copy \
     "-Dartifact=io.zipkin:zipkin-server:$zipkin_version:jar:exec" "-DoutputDirectory=$(dirname "$zipkin_jar")"
 }

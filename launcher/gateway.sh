@@ -118,13 +118,13 @@ forget_next() {
 # Follows the gateway's events until it is ready (0) or gives up (1).
 await_ready() {
   local line follower events status=2
-  not_serving=()
+  not_serving=() loading_since=() line_at=$SECONDS
   exec {events}< <(exec tail -n +1 -f -s 0.1 --pid="$gateway" "$events_file" 2>/dev/null)
   follower=$!
   while ((status == 2)) && IFS= read -r -u "$events" line; do
     [[ $line =~ ^\{\"event\":\"([a-z_]+)\" ]] || continue
     case ${BASH_REMATCH[1]} in
-      worker_loading) [[ -z $fancy ]] || moving "$(loading_line "$line")" ;;
+      worker_loading) loading_line "$line" ;;
       worker_ready) settled && say "  ${green}ready${off}  worker $(field replica "$line")  ${dim}$(field model "$line"), $(field seconds "$line") s${off}" ;;
       worker_restarting) settled && say "  ${yellow}again${off}  worker $(field replica "$line"): $(field message "$line")" ;;
       worker_failed) settled && say "  ${red}failed${off}  worker $(field replica "$line"): $(field message "$line")" ;;
@@ -144,11 +144,17 @@ await_ready() {
   fi
   return $((status != 0))
 }
+# loading_line EVENT: how much of a worker's model is there, and how long the rest takes at the pace so far.
+declare -A loading_since=()
 loading_line() {
-  local done_bytes total
-  done_bytes=$(field done_bytes "$1") total=$(field total_bytes "$1")
-  printf 'worker %s loads %s %s' "$(field replica "$1")" "$(bar "${done_bytes:-0}" "${total:-0}")" "$(((${total:-0} + 1048575) / 1048576)) MiB"
+  local replica done_bytes total rest=''
+  replica=$(field replica "$1") done_bytes=$(field done_bytes "$1") total=$(field total_bytes "$1")
+  : "${loading_since[$replica]:=$SECONDS}"
+  rest=$(rest_of "${done_bytes:-0}" "${total:-0}" $((SECONDS - loading_since[$replica])))
+  moving "worker $replica loads $(bar "${done_bytes:-0}" "${total:-0}") $(((${done_bytes:-0} + 1048575) / 1048576)) of $(((${total:-0} + 1048575) / 1048576)) MiB$rest"
 }
+# rest_of DONE TOTAL SECONDS: nothing before a twentieth is done, and before 2 s: that says too little.
+rest_of() { (($1 * 20 < $2 || $1 == 0 || $3 < 2)) || printf ', about %s s left' $((($2 - $1) * $3 / $1)); }
 # stop_gateway PID [SECONDS]: asks, waits as long as streams may take, then insists. One that is dead and not yet reaped by whoever
 # started it, as in a container without an init, has ended.
 stop_gateway() {

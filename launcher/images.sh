@@ -17,8 +17,7 @@ images() {
     esac
     shift
   done
-  [[ " ${wanted[*]-} " != *" worker-cuda "* || -s $cuda_library ]] ||
-    fail "worker-cuda cannot be built here: there is no ${cuda_library#"$home"/}; build it where nvcc is: cmake --build --preset release --target switchboard_cuda, in native-engine"
+  [[ " ${wanted[*]-} " != *" worker-cuda "* ]] || require_cuda_library
   ((EUID == 0)) || fail "images are built as root: mmdebstrap and buildah make files of other users. Run it with sudo"
   has_room "$output" 2500
   install_missing images
@@ -39,4 +38,3 @@ has_room() { # has_room FOLDER MIB: makes the folder
   ((free >= $2)) || fail "$1 has $free MiB free, and $2 are wanted while it is built"
 }
 of_the_commits_time() { export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git -C "$home" log -1 --format=%ct 2>/dev/null || date +%s)}"; }
-cuda_library=$home/native-engine/build/release/libswitchboard_cuda.so

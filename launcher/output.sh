@@ -13,8 +13,18 @@ fail() {
   printf '%sswitchboard: %s%s\n' "$red" "$*" "$off" >&2
   exit "${exit_status:-1}"
 }
-# What moves: one line, rewritten in place on a terminal, absent elsewhere.
-moving() { [[ -z $fancy ]] || printf '\r\e[K  %s' "${1:0:$((${COLUMNS:-100} - 4))}"; }
+# What moves: one line, rewritten in place on a terminal; elsewhere a line of its own, the first after so many seconds.
+line_seconds=30
+line_at=0 # when the latest was written, or when what they tell of began
+moving() {
+  if [[ -n $fancy ]]; then
+    printf '\r\e[K  %s' "${1:0:$((${COLUMNS:-100} - 4))}"
+  elif line_due; then
+    line_at=$SECONDS
+    say "  $1"
+  fi
+}
+line_due() { ((SECONDS - line_at >= line_seconds)); }
 settled() { [[ -z $fancy ]] || printf '\r\e[K'; }
 bar() { # bar DONE TOTAL
   local width=24 filled=0
@@ -49,16 +59,18 @@ noting() {
 }
 attend() { # attend TITLE LOG PID: shows how far a job is, until it is done; one that fails ends all
   local title=$1 log=$logs/$2.log status=$logs/$2.status pid=$3 begun=$SECONDS last
+  line_at=$SECONDS
   until [[ -s $status ]] || ! kill -0 "$pid" 2>/dev/null; do
-    if [[ -n $fancy ]]; then
+    if [[ -n $fancy ]] || line_due; then
       last=$(tail -c 400 "$log" | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 || true)
-      moving "$title  ${dim}$((SECONDS - begun)) s  $(progress_of "$last")${off}"
+      moving "$title  ${dim}$((SECONDS - begun)) s$(remaining_of "$2" $((SECONDS - begun)))$(downloaded)  $(progress_of "$last")${off}"
     fi
     sleep 0.3
   done
   wait "$pid" 2>/dev/null || true
   if [[ -s $status && $(<"$status") == 0 ]]; then
     settled
+    printf %s $((SECONDS - begun)) >"$logs/$2.seconds"
     say "  ${green}done${off}  $title ${dim}($((SECONDS - begun)) s)${off}"
   else
     settled
@@ -66,6 +78,20 @@ attend() { # attend TITLE LOG PID: shows how far a job is, until it is done; one
     tail -n 40 "$log" >&2
     fail "$title failed; the whole output is in ${log#"$home"/}"
   fi
+}
+# remaining_of STEP SECONDS: how long a step that runs for so long goes on, by how long it took last; nothing where it never ran.
+remaining_of() {
+  local before
+  before=$(cat "$logs/$1.seconds" 2>/dev/null) && [[ $before =~ ^[0-9]{1,6}$ ]] && ((before > 0)) || return 0
+  if ((before > $2)); then printf ', about %s s left' $((before - $2)); else printf ', longer than the %s s of last time' "$before"; fi
+}
+# What a step downloads, where it told the file or folder that grows and how many bytes there will be: downloading="PATH BYTES".
+downloading=''
+downloaded() {
+  local kib
+  [[ -n $downloading ]] || return 0
+  kib=$(du -sk "${downloading% *}" 2>/dev/null | cut -f 1) || return 0
+  ((${kib:-0} < 1024)) || printf ', %s of %s MiB' $((kib / 1024)) $((${downloading##* } >> 20))
 }
 # A bar when the tool counts ([12/80] of Ninja and CTest), else its own last line.
 progress_of() {

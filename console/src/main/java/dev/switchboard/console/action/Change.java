@@ -14,6 +14,8 @@ import tools.jackson.databind.JsonNode;
  * @param version of what is changed, for If-Match; null where there is none
  * @param effects what is expected to come of it, a sentence each
  * @param risky whether requests or people feel it
+ * @param agreement what a person has to agree to first, such as that nobody serves a model then;
+ *     null for nothing beside the reason
  * @param revert how it is taken back once it is done; null where it cannot be
  */
 public record Change(
@@ -25,6 +27,7 @@ public record Change(
     @Nullable String version,
     List<String> effects,
     boolean risky,
+    @Nullable String agreement,
     @Nullable Revert revert) {
 
   /** Copies the list. */
@@ -42,16 +45,35 @@ public record Change(
       @Nullable String version,
       List<String> effects,
       boolean risky) {
-    this(title, needs, method, path, body, version, effects, risky, null);
+    this(title, needs, method, path, body, version, effects, risky, null, null);
+  }
+
+  /** One with nothing to agree to. */
+  public Change(
+      String title,
+      Role needs,
+      String method,
+      String path,
+      @Nullable JsonNode body,
+      @Nullable String version,
+      List<String> effects,
+      boolean risky,
+      @Nullable Revert revert) {
+    this(title, needs, method, path, body, version, effects, risky, null, revert);
   }
 
   /** The same, and how it is taken back. */
   public Change revertedBy(Revert how) {
-    return new Change(title, needs, method, path, body, version, effects, risky, how);
+    return new Change(title, needs, method, path, body, version, effects, risky, agreement, how);
+  }
+
+  /** The same, once a person has agreed to that; null for nothing to agree to. */
+  public Change agreed(@Nullable String what) {
+    return new Change(title, needs, method, path, body, version, effects, risky, what, revert);
   }
 
   /** The same of what is there now, with what that comes to. */
   public Change at(String now, List<String> effectsNow) {
-    return new Change(title, needs, method, path, body, now, effectsNow, risky, revert);
+    return new Change(title, needs, method, path, body, now, effectsNow, risky, agreement, revert);
   }
 }

@@ -296,7 +296,7 @@ public final class ReplicaPresenter {
 
   /** The change that a command asks for; a weight takes {@link #weigh}. */
   public Change change(Command command, Person person) {
-    Change change = once(command, person);
+    Change change = once(command, person).agreed(lossOf(command));
     Revert back = revert(command, person);
     return back == null ? change : change.revertedBy(back);
   }
@@ -445,12 +445,34 @@ public final class ReplicaPresenter {
     return effects;
   }
 
+  /** What goes with the last replica that serves its model; null where others do, or it did not. */
+  private @Nullable String lossOf(Command command) {
+    boolean last =
+        switch (command) {
+          case DRAIN, RESTART -> plan.path("last_ready").asBoolean(lastReady());
+          case CORDON -> lastReady();
+          case CANCEL_DRAIN, RESUME, UNCORDON, PROMOTE, WEIGHT -> false;
+        };
+    return last
+        ? "It is the last ready replica of "
+            + known().path("model").asString("its model")
+            + ": requests for it are answered 503 then"
+        : null;
+  }
+
+  private boolean lastReady() {
+    return ready(known()) && othersReadyCount() == 0;
+  }
+
+  private long othersReadyCount() {
+    return gateway.snapshot().replicas().stream()
+        .filter(r -> r.path("model").equals(known().path("model")))
+        .filter(r -> !r.path("id").asString("").equals(id) && ready(r))
+        .count();
+  }
+
   private String othersReady() {
-    long others =
-        gateway.snapshot().replicas().stream()
-            .filter(r -> r.path("model").equals(known().path("model")))
-            .filter(r -> !r.path("id").asString("").equals(id) && ready(r))
-            .count();
+    long others = othersReadyCount();
     String model = known().path("model").asString("the model");
     return others == 0
         ? "No other replica of " + model + " is ready: its requests will be refused."

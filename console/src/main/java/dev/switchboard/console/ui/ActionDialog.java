@@ -3,6 +3,7 @@ package dev.switchboard.console.ui;
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.Key;
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.dialog.Dialog;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.ListItem;
@@ -27,6 +28,7 @@ public final class ActionDialog extends Dialog {
   private final Supplier<Change> change;
   private final Consumer<JsonNode> then;
   private final TextArea reason = new TextArea("Reason");
+  private final Checkbox agreement = new Checkbox();
   private final UnorderedList effects = new UnorderedList();
   private final Div outcome = Parts.box("sb-outcome");
   private final Button confirm;
@@ -59,7 +61,7 @@ public final class ActionDialog extends Dialog {
     outcome.getElement().setAttribute("role", "alert");
     add(Parts.text("sb-dialog-target", "at " + gateway.name()), effects);
     add(inputs);
-    add(reason, outcome);
+    add(agreement, reason, outcome);
     update();
     confirm.addThemeNames(first.risky() ? "error" : "primary");
     confirm.addThemeName("primary");
@@ -80,6 +82,9 @@ public final class ActionDialog extends Dialog {
     setHeaderTitle(now.title());
     confirm.setText(now.title());
     now.effects().forEach(effect -> effects.add(new ListItem(effect)));
+    String asked = now.agreement();
+    agreement.setVisible(asked != null);
+    agreement.setLabel(asked == null ? "" : asked);
   }
 
   private Button copy() {
@@ -103,6 +108,11 @@ public final class ActionDialog extends Dialog {
     outcome.removeAll();
     if (!problem.get().isEmpty()) {
       show(problem.get());
+      return;
+    }
+    if (agreement.isVisible() && !agreement.getValue()) {
+      show("Tick the box if that is what you want");
+      agreement.focus();
       return;
     }
     if (reason.getValue().isBlank()) {

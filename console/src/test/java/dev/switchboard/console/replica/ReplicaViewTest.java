@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.html.Anchor;
 import com.vaadin.flow.component.textfield.TextArea;
 import dev.switchboard.console.action.Result;
@@ -199,6 +200,53 @@ class ReplicaViewTest extends ConsoleViewTest {
     assertTrue(
         find(Anchor.class).all().stream()
             .anyMatch(a -> a.getHref().equals("requests/gw/chat%2F8")));
+  }
+
+  private static void sayThatItIsTheLastOne(boolean last) {
+    fake.say(
+        "POST /admin/v1/replicas/w0/drain",
+        200,
+        """
+        {"grace_ms": 30000, "expected_ms": 4200, "expected_moves": 1.0, "bounded": true,
+          "requests": 3, "finish": 2, "migrate": 1, "restart": 0, "wait": 0, "forecasts": [],
+          "last_ready": %s}\
+        """
+            .formatted(last));
+  }
+
+  @Test
+  void theLastReadyReplicaIsDrainedOnceThatWasAgreedTo() {
+    sayThatItIsTheLastOne(true);
+    as(Role.OPERATOR);
+    UI.getCurrent().navigate("replicas/gw/w0");
+    test(button("Drain")).click();
+    Checkbox agreement = find(Checkbox.class).single();
+    assertEquals(
+        "It is the last ready replica of switchboard-demo: requests for it are answered 503 then",
+        agreement.getLabel());
+    test(find(TextArea.class).single()).setValue("new disk");
+
+    test(button("Drain w0")).click();
+    assertEquals(List.of(), fake.changes());
+    assertTrue(text().contains("Tick the box"), text());
+
+    test(agreement).click();
+    test(button("Drain w0")).click();
+    assertEquals("/admin/v1/replicas/w0/drain", fake.changes().getFirst().path());
+  }
+
+  @Test
+  void oneOfSeveralReadyReplicasIsDrainedWithoutThat() {
+    sayThatItIsTheLastOne(false);
+    as(Role.OPERATOR);
+    UI.getCurrent().navigate("replicas/gw/w0");
+    test(button("Drain")).click();
+    assertEquals(0, find(Checkbox.class).all().size());
+    test(find(TextArea.class).single()).setValue("new disk");
+
+    test(button("Drain w0")).click();
+
+    assertEquals("/admin/v1/replicas/w0/drain", fake.changes().getFirst().path());
   }
 
   @Test

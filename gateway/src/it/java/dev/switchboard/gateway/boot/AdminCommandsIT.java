@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,12 +11,18 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
+import java.util.zip.ZipFile;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What operators ask a gateway that runs, as they type it. */
 class AdminCommandsIT {
@@ -51,8 +58,12 @@ class AdminCommandsIT {
   }
 
   private int run(String input, String... arguments) {
+    return run(gateway, input, arguments);
+  }
+
+  private int run(InProcessGateway asked, String input, String... arguments) {
     List<String> all =
-        new ArrayList<>(List.of("--admin", "" + gateway.admin(""), "--api", "" + gateway.api("")));
+        new ArrayList<>(List.of("--admin", "" + asked.admin(""), "--api", "" + asked.api("")));
     all.addAll(List.of(arguments));
     ByteArrayOutputStream told = new ByteArrayOutputStream();
     ByteArrayOutputStream said = new ByteArrayOutputStream();
@@ -133,6 +144,64 @@ class AdminCommandsIT {
     assertTrue(log.contains("is the last ready replica of its model"), log);
     assertEquals("READY", gateway.adminJson("/admin/v1/replicas").at("/replicas/0/state").asText());
     assertEquals(1, run("", "drain", "nobody"), () -> log);
+  }
+
+  /** With the last of one model gone others serve still; with the last of all nobody does. */
+  @Test
+  void whatTheLastDrainsTakeAwayIsAskedForAndToldByReadiness() throws Exception {
+    String url = upstream.url().toString();
+    try (InProcessGateway two =
+        InProcessGateway.of(
+            """
+            upstreams:
+            - {url: "%s/one", models: [m], check-models: false}
+            - {url: "%s/two", models: [m], check-models: false}
+            - {url: "%s/three", models: [other], check-models: false}
+            """
+                .formatted(url, url, url))) {
+      two.awaitEveryReplica();
+
+      assertEquals(0, run(two, "", "drain", "u0"), () -> log);
+      assertFalse(log.contains("Drain it?"), log);
+      assertEquals(0, run(two, "y\n", "drain", "u1"), () -> log);
+      assertTrue(log.contains("u1 is the last ready replica of its model"), log);
+      assertEquals(200, two.get(two.api("/readyz")).statusCode());
+      assertEquals(1, run(two, "", "drain", "u2"), () -> log);
+      assertTrue(log.contains("not drained; --yes drains it unasked"), log);
+      assertEquals(0, run(two, "", "drain", "--yes", "u2"), () -> log);
+
+      String taken =
+          "{\"status\":\"not ready\",\"reason\":\"no replica is ready, and an operator has drained"
+              + " or cordoned at least one\"}";
+      for (var probe : List.of(two.api("/readyz"), two.admin("/readyz"), two.api("/health"))) {
+        assertEquals(503, two.get(probe).statusCode());
+        assertEquals(taken, two.get(probe).body());
+      }
+      assertEquals(200, two.get(two.api("/livez")).statusCode());
+    }
+  }
+
+  @Test
+  void diagnosticsAreSavedForTheUserAloneAndOverwriteNothing(@TempDir Path folder)
+      throws Exception {
+    Path file = folder.resolve("found.zip");
+
+    assertEquals(0, run("", "diagnostics", file.toString()), () -> log);
+    assertEquals(file + "\n", out);
+    try (ZipFile zip = new ZipFile(file.toFile())) {
+      assertTrue(zip.stream().count() > 3);
+    }
+    assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+    byte[] first = Files.readAllBytes(file);
+
+    assertEquals(1, run("", "diagnostics", file.toString()), () -> log);
+    assertTrue(log.contains("is there already"), log);
+    assertArrayEquals(first, Files.readAllBytes(file));
+    assertEquals(1, run("", "diagnostics", folder.resolve("no/such.zip").toString()), () -> log);
+    assertTrue(log.contains("cannot write"), log);
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(List.of(file), left.toList());
+    }
   }
 
   @Test

@@ -327,6 +327,37 @@ class LauncherIT {
     InProcessGateway.await(() -> gateways().isEmpty());
   }
 
+  /** As in a container whose first process takes care of nobody's children. */
+  @Test
+  void downDoesNotWaitForAProcessThatIsDeadAndNotReaped() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Path pid = home.resolve(".switchboard/run/gateway.pid");
+    Process parent =
+        new ProcessBuilder(
+                "bash",
+                "-c",
+                "\"$1\" -Dswitchboard.home=\"$2\" GatewayMain >/dev/null & echo $! >\"$3\""
+                    + "; exec tail -f /dev/null",
+                "bash",
+                folder.resolve("jdk/bin/java").toString(),
+                home.toString(),
+                pid.toString())
+            .start();
+    try {
+      InProcessGateway.await(() -> gateways().size() == 1 && Files.exists(pid));
+      String dead = current();
+
+      Process down = launch("down");
+
+      assertTrue(down.waitFor(30, TimeUnit.SECONDS));
+      assertTrue(output().contains("Stopped"), output());
+      assertTrue(Files.readString(Path.of("/proc/" + dead + "/stat")).contains(") Z "));
+      assertFalse(Files.exists(pid));
+    } finally {
+      parent.destroyForcibly().waitFor();
+    }
+  }
+
   @Test
   void logsAreTurnedOverWhileTheirProgramsRun() throws Exception {
     Path log = home.resolve(".switchboard/log/gateway.log");

@@ -8,6 +8,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -174,6 +175,13 @@ public final class AdminMain {
     } else {
       out.println(id + " is " + drained.path("state").asText());
     }
+    return 0;
+  }
+
+  @Command(name = "diagnostics", description = "Saves what the gateway knows, without secrets.")
+  int diagnostics(@Parameters(paramLabel = "FILE") Path file) {
+    client().save("diagnostics", file);
+    out.println(file);
     return 0;
   }
 

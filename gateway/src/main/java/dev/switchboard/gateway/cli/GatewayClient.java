@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -15,9 +17,11 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
@@ -28,6 +32,7 @@ final class GatewayClient {
   static final ObjectMapper JSON = new ObjectMapper();
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final int MOST_ERROR_BYTES = 65_536;
 
   private final String admin;
   private final String api;
@@ -101,7 +106,53 @@ final class GatewayClient {
     return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
-  private JsonNode ask(String method, String path, BodyPublisher body) {
+  /**
+   * Saves what a POST answers, for the user alone. The file is there when it is whole; one that is
+   * there already stays as it is.
+   */
+  void save(String path, Path file) {
+    if (Files.exists(file)) {
+      throw new CommandFailure(CommandFailure.FAILED, file + " is there already");
+    }
+    try (InputStream body = opened(path)) {
+      Path partial = Files.createTempFile(folder(file), file.getFileName() + ".", ".part");
+      try {
+        try (OutputStream to = Files.newOutputStream(partial)) { // keeps who may read it
+          body.transferTo(to);
+        }
+        Files.move(partial, file);
+      } finally {
+        Files.deleteIfExists(partial);
+      }
+    } catch (IOException e) {
+      throw new CommandFailure(CommandFailure.FAILED, "cannot write " + file + ": " + e);
+    }
+  }
+
+  private static Path folder(Path file) {
+    return Objects.requireNonNullElse(file.getParent(), Path.of("."));
+  }
+
+  private InputStream opened(String path) {
+    try {
+      HttpResponse<InputStream> response =
+          adminClient.send(
+              request("POST", path, BodyPublishers.noBody()), BodyHandlers.ofInputStream());
+      if (response.statusCode() / 100 != 2) {
+        try (InputStream told = response.body()) {
+          String text = new String(told.readNBytes(MOST_ERROR_BYTES), StandardCharsets.UTF_8);
+          throw refused(response.statusCode(), parsed(text));
+        }
+      }
+      return response.body();
+    } catch (IOException e) {
+      throw unreachable("the admin API", e);
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
+  }
+
+  private HttpRequest request(String method, String path, BodyPublisher body) {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(URI.create(admin + "/admin/v1/" + path))
             .timeout(PATIENCE)
@@ -111,8 +162,12 @@ final class GatewayClient {
     if (!key.isEmpty()) {
       request.header("Authorization", "Bearer " + key);
     }
+    return request.build();
+  }
+
+  private JsonNode ask(String method, String path, BodyPublisher body) {
     try {
-      return answer(adminClient.send(request.build(), BodyHandlers.ofString()));
+      return answer(adminClient.send(request(method, path, body), BodyHandlers.ofString()));
     } catch (IOException e) {
       throw unreachable("the admin API", e);
     } catch (InterruptedException e) {

@@ -373,7 +373,11 @@ public final class PublicServer extends VerticleBase {
     refuse(
         context,
         Failure.of(
-            ApiError.unauthenticated("A valid API key is needed: Authorization: Bearer KEY")));
+            ApiError.unauthenticated(
+                "A valid API key is needed: Authorization: Bearer KEY"
+                    + (gateway.keys().missing()
+                        ? "; there is none yet, and ./switchboard keys create makes one"
+                        : ""))));
   }
 
   private void infer(RoutingContext context, Endpoint endpoint, EventLoop loop) {

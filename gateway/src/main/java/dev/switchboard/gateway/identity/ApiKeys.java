@@ -39,6 +39,7 @@ public final class ApiKeys {
   private List<Known> stored = List.of();
   private volatile Map<Long, List<Known>> table = Map.of();
   private volatile boolean opensModels;
+  private volatile boolean someOpenModels;
   private volatile boolean opensAdmin;
 
   /** Those of an API that is reached from this machine only. */
@@ -108,13 +109,19 @@ public final class ApiKeys {
       byHash.computeIfAbsent(beginning(key.hash()), none -> new ArrayList<>()).add(key);
     }
     table = byHash;
-    opensModels = network || all.stream().anyMatch(key -> key.caller().role() == Caller.Role.APP);
+    someOpenModels = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.APP);
+    opensModels = network || someOpenModels;
     opensAdmin = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.ADMIN);
   }
 
   /** Whether the API asks for a key. */
   public boolean required() {
     return opensModels;
+  }
+
+  /** Whether the API asks for a key, and there is none yet that it takes. */
+  public boolean missing() {
+    return opensModels && !someOpenModels;
   }
 
   /** Whether the admin API asks for a key on loopback too. */
