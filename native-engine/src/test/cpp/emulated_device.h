@@ -10,6 +10,12 @@ namespace sb::cuda::emulated {
 inline constexpr std::int32_t kErrorFault = 700;  // CUDA's number of an illegal address
 inline constexpr char kSettingsSymbol[] = "sb_emulated_settings";
 
+// Variables by which a process that has the library as its SWITCHBOARD_CUDA_LIBRARY is told: the
+// bytes of each device, and a file that a test makes when a device is to fail for good. The library
+// takes the file away.
+inline constexpr char kBytesVariable[] = "SWITCHBOARD_EMULATED_BYTES";
+inline constexpr char kFaultVariable[] = "SWITCHBOARD_EMULATED_FAULT";
+
 struct Settings {
   std::int32_t devices = 1;
   Outcome probe = Outcome::kReady;
@@ -18,8 +24,15 @@ struct Settings {
   std::uint64_t bytes = std::uint64_t{1} << 32;  // of each device
   std::int64_t waits_left = -1;                  // after so many a device's fault; -1: never
   std::int32_t fault = kErrorFault;              // stays, but for kErrorMemory, which comes once
+  bool pins = true;                              // whether the host's memory can be pinned
+  const std::uint64_t* watched = nullptr;  // a number that an upload looks at, such as progress
   // Read by tests.
   std::uint64_t taken = 0;
+  std::uint64_t pinned = 0;    // bytes of the host now
+  std::uint64_t uploaded = 0;  // bytes, and of these from pinned memory
+  std::uint64_t uploaded_pinned = 0;
+  std::uint64_t watched_values = 0;  // different ones that were seen
+  std::uint64_t watched_last = 0;
   std::int64_t waits = 0;
 };
 

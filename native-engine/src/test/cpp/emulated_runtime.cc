@@ -1,8 +1,11 @@
 // The runtime of the emulated device: its memory is the host's, a stream's work has ended when the
 // call returns, and what goes wrong is what a test has asked for.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 
@@ -14,9 +17,33 @@ namespace {
 
 constexpr std::size_t kAlignment = 256;  // as cudaMalloc's
 
+// What a test in another process asks for by the environment.
+emulated::Settings settings_of_process() {
+  emulated::Settings settings;
+  if (const char* bytes = std::getenv(emulated::kBytesVariable); bytes != nullptr) {
+    settings.bytes = std::strtoull(bytes, nullptr, 10);
+  }
+  return settings;
+}
+
+// Whoever takes the file away has the fault; a process that is started next has none.
+bool fault_is_asked_for() {
+  static const char* const file = std::getenv(emulated::kFaultVariable);
+  return file != nullptr && unlink(file) == 0;
+}
+
 std::mutex mutex;
-emulated::Settings settings;
+emulated::Settings settings = settings_of_process();
 std::map<void*, std::size_t> pieces;
+std::map<const std::byte*, std::size_t> pinned;
+
+bool is_pinned(const void* memory, std::size_t bytes) {
+  const auto* begin = static_cast<const std::byte*>(memory);
+  const auto after = pinned.upper_bound(begin);
+  if (after == pinned.begin()) return false;
+  const auto& [piece, size] = *std::prev(after);
+  return begin + bytes <= piece + size;
+}
 
 Outcome told(Outcome outcome, char* text, std::size_t bytes) {
   if (outcome != Outcome::kReady) std::snprintf(text, bytes, "as the test has asked for");
@@ -65,8 +92,20 @@ void give_back(std::int32_t /*device*/, void* memory) {
   std::free(memory);
 }
 
-std::int32_t pin(void* /*memory*/, std::size_t /*bytes*/) { return 0; }
-void unpin(void* /*memory*/) {}
+std::int32_t pin(void* memory, std::size_t bytes) {
+  const std::lock_guard lock(mutex);
+  if (!settings.pins) return kErrorMemory;
+  pinned[static_cast<std::byte*>(memory)] = bytes;
+  settings.pinned += bytes;
+  return 0;
+}
+
+void unpin(void* memory) {
+  const std::lock_guard lock(mutex);
+  const auto found = pinned.find(static_cast<std::byte*>(memory));
+  settings.pinned -= found->second;
+  pinned.erase(found);
+}
 
 bool link(std::int32_t device, std::int32_t peer) { return device == peer || settings.linked; }
 
@@ -75,6 +114,14 @@ void end_stream(std::int32_t /*device*/, Stream /*stream*/) {}
 std::int32_t use(std::int32_t /*device*/) { return 0; }
 
 std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::size_t bytes) {
+  const std::lock_guard lock(mutex);
+  settings.uploaded += bytes;
+  if (is_pinned(from, bytes)) settings.uploaded_pinned += bytes;
+  if (settings.watched != nullptr) {
+    const std::uint64_t now = __atomic_load_n(settings.watched, __ATOMIC_RELAXED);
+    settings.watched_values += now == settings.watched_last ? 0 : 1;
+    settings.watched_last = now;
+  }
   std::memcpy(to, from, bytes);
   return 0;
 }
@@ -96,6 +143,7 @@ std::int32_t copy_out(Stream /*stream*/, void* to, std::size_t to_stride, const 
 std::int32_t wait(Stream /*stream*/) {
   const std::lock_guard lock(mutex);
   ++settings.waits;
+  if (fault_is_asked_for()) settings.waits_left = 0;
   if (settings.waits_left < 0) return 0;
   if (settings.waits_left > 0) {
     --settings.waits_left;

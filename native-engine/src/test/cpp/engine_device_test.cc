@@ -37,6 +37,7 @@ class EmulatedDeviceTest : public ::testing::Test {
   }
   ~EmulatedDeviceTest() override {
     EXPECT_EQ(settings_->taken, 0U);
+    EXPECT_EQ(settings_->pinned, 0U);
     *settings_ = {};
     setenv(kVariable, SB_EMULATED_LIBRARY, 1);
   }
@@ -305,24 +306,79 @@ TEST_F(EmulatedDeviceTest, MemoryThatTheDeviceHasNotIsRefusedWithWhatItHas) {
       << text;
 }
 
+sb_memory planned(const sb_model_config& model, const sb_engine_config& config) {
+  sb_memory memory{};
+  memory.struct_size = sizeof(memory);
+  EXPECT_EQ(sb_engine_plan_memory(&model, &config, &memory), SB_OK) << sb_last_error();
+  return memory;
+}
+
+TEST_F(EmulatedDeviceTest, ThePlanTellsWhatTheFullestDeviceHoldsAndWhatItHas) {
+  const TestModel model(ModelSpec{});
+  const sb_model_config description = model.config();
+  settings().devices = 2;
+  settings().bytes = 50'000'000;
+
+  const sb_memory processor = planned(description, engine_config(1, 2, 1));
+  const sb_memory apart = planned(description, on_device(engine_config(1, 2, 1)));
+  settings().devices = 1;
+  const sb_memory together = planned(description, on_device(engine_config(1, 2, 1)));
+
+  EXPECT_EQ(processor.device_bytes + processor.tightest_device_bytes, 0U);
+  EXPECT_EQ(apart.tightest_device_free_bytes, 50'000'000U);
+  EXPECT_LT(apart.tightest_device_bytes, apart.device_bytes);
+  EXPECT_EQ(together.tightest_device_bytes, together.device_bytes);
+  EXPECT_LT(together.device_bytes,
+            together.weight_bytes + together.kv_bytes + together.scratch_bytes);
+  EXPECT_EQ(settings().taken, 0U);
+}
+
+TEST_F(EmulatedDeviceTest, WeightsAreFetchedFromPinnedMemoryAndProgressIsToldMeanwhile) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  const sb_model_config description = model.config();
+  sb_engine_config config = on_device(engine_config());
+  for (const bool pins : {true, false}) {
+    sb_progress progress{};
+    settings() = {};
+    settings().pins = pins;
+    settings().watched = &progress.done_bytes;
+    sb_engine* engine = nullptr;
+
+    ASSERT_EQ(sb_engine_create(&description, &config, &progress, &engine), SB_OK);
+
+    EXPECT_EQ(progress.done_bytes, progress.total_bytes);
+    EXPECT_GT(settings().watched_values, 4U);
+    EXPECT_GT(settings().uploaded, progress.total_bytes / 2);
+    if (pins) {
+      EXPECT_GT(settings().uploaded_pinned, settings().uploaded / 2);
+    } else {
+      EXPECT_EQ(settings().uploaded_pinned, 0U);
+    }
+    sb_engine_destroy(engine);
+    EXPECT_EQ(settings().pinned, 0U);
+    settings().watched = nullptr;
+  }
+}
+
 TEST_F(EmulatedDeviceTest, EveryReasonWhyThereIsNoDeviceHasAName) {
   const std::pair<cuda::Outcome, const char*> reasons[] = {
-      {cuda::Outcome::kNoDriver, "cuda: no driver: "},
-      {cuda::Outcome::kDriverTooOld, "cuda: driver too old: "},
-      {cuda::Outcome::kNoDevice, "cuda: no device: "},
-      {cuda::Outcome::kHidden, "cuda: no visible device: "},
-      {cuda::Outcome::kUnknown, "cuda: device error: "}};
+      {cuda::Outcome::kNoDriver, "cuda: no_driver: "},
+      {cuda::Outcome::kDriverTooOld, "cuda: driver_too_old: "},
+      {cuda::Outcome::kNoDevice, "cuda: no_device: "},
+      {cuda::Outcome::kHidden, "cuda: devices_hidden: "},
+      {cuda::Outcome::kUnknown, "cuda: device_error: "}};
   for (const auto& [outcome, name] : reasons) {
     settings().probe = outcome;
     EXPECT_NE(refusal(SB_UNSUPPORTED).find(name), std::string::npos) << sb_last_error();
   }
   settings().probe = cuda::Outcome::kReady;
   settings().open = cuda::Outcome::kBusy;
-  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: device busy: "), std::string::npos);
+  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: device_busy: "), std::string::npos);
   settings().open = cuda::Outcome::kEccError;
-  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: ECC error: "), std::string::npos);
+  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: ecc_errors: "), std::string::npos);
   setenv(kVariable, "/nowhere/libswitchboard_cuda.so", 1);
-  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: no library: /nowhere/"), std::string::npos);
+  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: no_library: /nowhere/"), std::string::npos);
 }
 
 TEST_F(EmulatedDeviceTest, ADevicesFaultLosesTheEngineAndSaysWhere) {

@@ -215,6 +215,9 @@ void copy_memory(const sb::engine::MemoryPlan& from, sb_memory* to) {
   to->kv_bytes = from.kv_bytes;
   to->scratch_bytes = from.scratch_bytes;
   to->weight_bytes_per_token = from.weight_bytes_per_token;
+  to->device_bytes = from.device_bytes;
+  to->tightest_device_bytes = from.tightest_device_bytes;
+  to->tightest_device_free_bytes = from.tightest_device_free_bytes;
 }
 
 Status check_row_pointers(const sb_sampling* sampling, const int32_t* history, int32_t n_history) {

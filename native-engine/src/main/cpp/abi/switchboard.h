@@ -31,7 +31,7 @@ extern "C" {
 #define SB_API
 #endif
 
-#define SB_ABI_VERSION 2
+#define SB_ABI_VERSION 3
 #define SB_MAX_TOP_LOGPROBS 20
 #define SB_MAX_STAGES 16
 #define SB_MAX_RANKS 16
@@ -229,6 +229,10 @@ typedef struct sb_memory {
   uint64_t kv_bytes;
   uint64_t scratch_bytes;
   uint64_t weight_bytes_per_token; /* weight bytes one decode step reads */
+  /* Of an engine on devices; else 0. The last two are of the device with the least to spare. */
+  uint64_t device_bytes;          /* of weights, KV and scratch, what lies in devices' memory */
+  uint64_t tightest_device_bytes; /* of that, what lies on it */
+  uint64_t tightest_device_free_bytes; /* what it had free before */
 } sb_memory;
 
 typedef struct sb_machine {

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/memory.h"
+
 namespace sb::cuda {
 namespace {
 
@@ -25,42 +27,20 @@ std::string library_path() {
 Result<const Plugin*> open_library() {
   const std::string path = library_path();
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return fail(Status::kUnsupported, "no library: %s", dlerror());
+  if (library == nullptr) return fail(Status::kUnsupported, "%s: %s", kNoLibrary, dlerror());
   using Entry = const Plugin* (*)();
   const auto entry = reinterpret_cast<Entry>(dlsym(library, kPluginSymbol));
   if (entry == nullptr) {
-    return fail(Status::kUnsupported, "no library: %s has no %s", path.c_str(), kPluginSymbol);
+    return fail(Status::kUnsupported, "%s: %s has no %s", kNoLibrary, path.c_str(), kPluginSymbol);
   }
   const Plugin* plugin = entry();
   if (plugin->version != kPluginVersion || plugin->bytes != sizeof(Plugin)) {
     return fail(Status::kUnsupported,
-                "no library: %s has a table of version %u and %u bytes, this library knows %u and "
-                "%zu",
-                path.c_str(), plugin->version, plugin->bytes, kPluginVersion, sizeof(Plugin));
+                "%s: %s has a table of version %u and %u bytes, this library knows %u and %zu",
+                kNoLibrary, path.c_str(), plugin->version, plugin->bytes, kPluginVersion,
+                sizeof(Plugin));
   }
   return plugin;
-}
-
-const char* name_of(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kReady:
-      break;
-    case Outcome::kNoDriver:
-      return "no driver";
-    case Outcome::kDriverTooOld:
-      return "driver too old";
-    case Outcome::kNoDevice:
-      return "no device";
-    case Outcome::kHidden:
-      return "no visible device";
-    case Outcome::kBusy:
-      return "device busy";
-    case Outcome::kEccError:
-      return "ECC error";
-    case Outcome::kUnknown:
-      return "device error";
-  }
-  return "ready";
 }
 
 Status refused(Outcome outcome, const char* text) {
@@ -95,6 +75,13 @@ Devices::~Devices() {
   }
 }
 
+void Devices::unpin(void* memory) {
+  const auto found = std::find(pinned_.begin(), pinned_.end(), memory);
+  if (found == pinned_.end()) return;
+  pinned_.erase(found);
+  plugin_->unpin(memory);
+}
+
 void Devices::unpin() {
   for (void* memory : pinned_) plugin_->unpin(memory);
   pinned_.clear();
@@ -109,31 +96,57 @@ bool Devices::linked(std::int32_t first_lane, std::int32_t ranks) const {
   return true;
 }
 
-Status Devices::open(std::int32_t device, std::size_t wanted, std::size_t lanes) {
+Result<DeviceInfo> Devices::open(std::int32_t device) const {
   DeviceInfo info{};
   char text[kTextBytes] = "";
   if (const Outcome outcome = plugin_->open(device, &info, text, sizeof(text));
       outcome != Outcome::kReady) {
     return within(refused(outcome, text), "cuda: device %d", device);
   }
-  if (wanted <= info.free_bytes) return Status::kOk;
-  return fail(Status::kOutOfMemory,
-              "cuda: device %d (%s): %zu bytes for %zu lanes are more than the %llu free of %llu",
-              device, info.name, wanted, lanes, static_cast<unsigned long long>(info.free_bytes),
-              static_cast<unsigned long long>(info.total_bytes));
+  return info;
+}
+
+Devices::Lanes Devices::lanes_on(std::int32_t device,
+                                 const std::vector<std::size_t>& lane_bytes) const {
+  Lanes lanes;
+  for (std::size_t lane = 0; lane < lane_bytes.size(); ++lane) {
+    if (device_of(static_cast<std::int32_t>(lane)) != device) continue;
+    lanes.bytes = checked_add(lanes.bytes, lane_bytes[lane]);
+    ++lanes.count;
+  }
+  return lanes;
+}
+
+Result<DeviceRoom> Devices::tightest(const std::vector<std::size_t>& lane_bytes) const {
+  const auto spare = [](const DeviceRoom& room) {
+    return static_cast<double>(room.free) - static_cast<double>(room.wanted);
+  };
+  DeviceRoom tightest;
+  bool found = false;
+  for (std::int32_t device = 0; device < count_; ++device) {
+    const Lanes lanes = lanes_on(device, lane_bytes);
+    if (lanes.count == 0) continue;
+    Result<DeviceInfo> info = open(device);
+    if (!info.ok()) return info.status();
+    const DeviceRoom room{lanes.bytes, info->free_bytes};
+    if (!found || spare(room) < spare(tightest)) tightest = room;
+    found = true;
+  }
+  return tightest;
 }
 
 Status Devices::take(const std::vector<std::size_t>& lane_bytes) {
   for (std::int32_t device = 0; device < count_; ++device) {
-    std::size_t wanted = 0;
-    std::size_t lanes = 0;
-    for (std::size_t lane = 0; lane < lane_bytes.size(); ++lane) {
-      if (device_of(static_cast<std::int32_t>(lane)) != device) continue;
-      wanted += lane_bytes[lane];
-      ++lanes;
-    }
-    if (lanes == 0) continue;
-    if (Status s = open(device, wanted, lanes); s != Status::kOk) return s;
+    const Lanes lanes = lanes_on(device, lane_bytes);
+    if (lanes.count == 0) continue;
+    Result<DeviceInfo> info = open(device);
+    if (!info.ok()) return info.status();
+    if (lanes.bytes <= info->free_bytes) continue;
+    return fail(Status::kOutOfMemory,
+                "cuda: device %d (%s): %zu bytes for %zu lanes are more than the %llu free of %llu",
+                device, info->name, lanes.bytes, lanes.count,
+                static_cast<unsigned long long>(info->free_bytes),
+                static_cast<unsigned long long>(info->total_bytes));
   }
   for (std::size_t lane = 0; lane < lane_bytes.size(); ++lane) {
     const std::int32_t device = device_of(static_cast<std::int32_t>(lane));

@@ -14,9 +14,14 @@ namespace sb::cuda {
 // Names the library, where it is not libswitchboard_cuda.so beside this one.
 inline constexpr char kLibraryVariable[] = "SWITCHBOARD_CUDA_LIBRARY";
 
+// What lanes are to take of a device, and what it has free.
+struct DeviceRoom {
+  std::size_t wanted = 0;
+  std::uint64_t free = 0;
+};
+
 // Opens the library and looks for devices. Every reason why there is none is kUnsupported, and its
-// text begins with a name: "no library", "no driver", "driver too old", "no device", "no visible
-// device", "device busy", "ECC error", "device error".
+// text begins with a name: kNoLibrary, or that of an outcome (cuda/plugin.h).
 class Devices {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Devices>> find(std::int32_t lanes);
@@ -30,6 +35,8 @@ class Devices {
   // Whether all ranks of a stage can read one another's memory.
   [[nodiscard]] bool linked(std::int32_t first_lane, std::int32_t ranks) const;
 
+  // Begins to use the devices, and finds the one that has the least to spare for lanes so large.
+  [[nodiscard]] Result<DeviceRoom> tightest(const std::vector<std::size_t>& lane_bytes) const;
   // Begins to use the devices and takes each lane's memory; kOutOfMemory says what was needed and
   // what the device had.
   Status take(const std::vector<std::size_t>& lane_bytes);
@@ -40,14 +47,21 @@ class Devices {
   Status write(std::int32_t lane, void* to, const void* from, std::size_t bytes) const;
   // Lets the devices copy from and to the host's memory at their own pace, where they can.
   void pin(void* memory, std::size_t bytes);
-  // Before that memory is given back.
+  // Before that memory is given back; without a piece all that still is pinned.
+  void unpin(void* memory);
   void unpin();
 
  private:
   Devices(const Plugin& plugin, std::int32_t count, std::int32_t lanes)
       : plugin_(&plugin), count_(count), memory_(static_cast<std::size_t>(lanes)) {}
 
-  Status open(std::int32_t device, std::size_t wanted, std::size_t lanes);
+  struct Lanes {
+    std::size_t bytes = 0;
+    std::size_t count = 0;
+  };
+  [[nodiscard]] Lanes lanes_on(std::int32_t device,
+                               const std::vector<std::size_t>& lane_bytes) const;
+  [[nodiscard]] Result<DeviceInfo> open(std::int32_t device) const;
 
   const Plugin* plugin_;
   const std::int32_t count_;

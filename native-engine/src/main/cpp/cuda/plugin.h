@@ -29,6 +29,32 @@ enum class Outcome : std::int32_t {
   kUnknown = 7,
 };
 
+// The words by which people and programs know them: the codes of the worker's device inventory
+// (DeviceFinding.Code), which a test holds them to.
+inline constexpr char kNoLibrary[] = "no_library";
+
+constexpr const char* name_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kReady:
+      break;
+    case Outcome::kNoDriver:
+      return "no_driver";
+    case Outcome::kDriverTooOld:
+      return "driver_too_old";
+    case Outcome::kNoDevice:
+      return "no_device";
+    case Outcome::kHidden:
+      return "devices_hidden";
+    case Outcome::kBusy:
+      return "device_busy";
+    case Outcome::kEccError:
+      return "ecc_errors";
+    case Outcome::kUnknown:
+      return "device_error";
+  }
+  return "ready";
+}
+
 // The runtime's number for memory that ran out; after it the device still works.
 inline constexpr std::int32_t kErrorMemory = 2;
 

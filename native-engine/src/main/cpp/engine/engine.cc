@@ -119,6 +119,8 @@ Status Engine::load(std::uint64_t& done) {
   memory.write = [this](std::int32_t lane, void* to, const void* from, std::size_t bytes) {
     return devices_->write(lane, to, from, bytes);
   };
+  memory.pin = [this](void* piece, std::size_t bytes) { devices_->pin(piece, bytes); };
+  memory.unpin = [this](void* piece) { devices_->unpin(piece); };
   return weights_->load(available_cores(), done, memory);
 }
 
@@ -143,6 +145,9 @@ Status Engine::plan(std::span<const model::Tensor> tensors) {
     memory_.scratch_bytes = checked_add(memory_.scratch_bytes, lane.scratch.used());
   }
   memory_.weight_bytes_per_token = weights_->bytes_per_token();
+  if (devices_) {
+    if (Status s = plan_devices(on_device); s != Status::kOk) return s;
+  }
   const std::size_t total =
       checked_add(checked_add(memory_.weight_bytes, memory_.kv_bytes), memory_.scratch_bytes);
   if (total == std::numeric_limits<std::size_t>::max()) {
@@ -196,15 +201,31 @@ Status Engine::take_memory() {
   return Status::kOk;
 }
 
-// A lane has one piece: its weights, its keys and values, and its activations. The carvers, which
-// have measured, are left at their places in it.
-Status Engine::take_device_memory(std::span<LaneCarvers> lanes) {
+// A lane has one piece: its weights, its keys and values, and its activations.
+std::vector<std::size_t> Engine::lane_bytes(std::span<const LaneCarvers> lanes) const {
   std::vector<std::size_t> bytes;
   for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
     bytes.push_back(checked_add(weights_->lane_bytes(static_cast<std::int32_t>(lane)),
                                 checked_add(lanes[lane].kv.used(), lanes[lane].scratch.used())));
   }
-  if (Status s = devices_->take(bytes); s != Status::kOk) return s;
+  return bytes;
+}
+
+Status Engine::plan_devices(std::span<const LaneCarvers> lanes) {
+  const std::vector<std::size_t> bytes = lane_bytes(lanes);
+  for (const std::size_t each : bytes) {
+    memory_.device_bytes = checked_add(memory_.device_bytes, each);
+  }
+  Result<cuda::DeviceRoom> room = devices_->tightest(bytes);
+  if (!room.ok()) return room.status();
+  memory_.tightest_device_bytes = room->wanted;
+  memory_.tightest_device_free_bytes = room->free;
+  return Status::kOk;
+}
+
+// The carvers, which have measured, are left at their places in the lanes' pieces.
+Status Engine::take_device_memory(std::span<LaneCarvers> lanes) {
+  if (Status s = devices_->take(lane_bytes(lanes)); s != Status::kOk) return s;
   devices_->pin(scratch_arena_.data(), scratch_arena_.bytes());
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     const auto lane = static_cast<std::int32_t>(i);

@@ -28,6 +28,11 @@ struct MemoryPlan {
   std::uint64_t kv_bytes = 0;
   std::uint64_t scratch_bytes = 0;
   std::uint64_t weight_bytes_per_token = 0;
+  // Of the first three, what lies in devices' memory; then of the device that has the least to
+  // spare.
+  std::uint64_t device_bytes = 0;
+  std::uint64_t tightest_device_bytes = 0;
+  std::uint64_t tightest_device_free_bytes = 0;
 };
 
 // Packed bytes so far and in all; written atomically for a reader in another thread.
@@ -87,6 +92,8 @@ class Engine {
   [[nodiscard]] static Result<std::unique_ptr<cuda::Devices>> find_devices(const Config& config);
   void lay_out(Carver& kv, Carver& scratch, Carver& lazy, std::span<LaneCarvers> lanes);
   [[nodiscard]] std::vector<LaneCarvers> lanes() const;
+  [[nodiscard]] std::vector<std::size_t> lane_bytes(std::span<const LaneCarvers> lanes) const;
+  Status plan_devices(std::span<const LaneCarvers> lanes);
   Status take_device_memory(std::span<LaneCarvers> lanes);
   Status load(std::uint64_t& done);
   Status take_memory();

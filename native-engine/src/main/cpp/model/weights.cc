@@ -33,10 +33,22 @@ std::vector<PackChunk> chunks_of(const std::vector<PackJob>& jobs) {
   return chunks;
 }
 
+std::size_t bytes_of(const PackChunk& chunk) {
+  return static_cast<std::size_t>(chunk.group_end - chunk.group_begin) * chunk.job->group_bytes;
+}
+
+// Bytes of the piece that a thread packs into for lanes' memory; 0 where none is needed.
+std::size_t piece_bytes(const std::vector<PackChunk>& chunks) {
+  std::size_t most = 0;
+  for (const PackChunk& chunk : chunks) {
+    if (chunk.job->lane != kHostMemory) most = std::max(most, bytes_of(chunk));
+  }
+  return (most + kCacheLine - 1) / kCacheLine * kCacheLine;
+}
+
 // Packs where the chunk belongs, or, for memory that the host does not write itself, into the
-// staging buffer and from there.
-Status pack_chunk(const PackChunk& chunk, const LaneMemory& memory,
-                  std::vector<std::uint8_t>& staging) {
+// thread's piece of the ring and from there.
+Status pack_chunk(const PackChunk& chunk, const LaneMemory& memory, std::span<std::byte> piece) {
   const PackJob& job = *chunk.job;
   if (job.lane == kHostMemory) {
     ops::pack(job.tensor->type, job.tensor->data, job.tensor->cols, job.rows.begin, job.rows.end,
@@ -44,11 +56,11 @@ Status pack_chunk(const PackChunk& chunk, const LaneMemory& memory,
     return Status::kOk;
   }
   const std::int64_t groups = chunk.group_end - chunk.group_begin;
-  const std::size_t bytes = static_cast<std::size_t>(groups) * job.group_bytes;
+  const std::size_t bytes = bytes_of(chunk);
   // Packing wants whole cache lines, and writes each byte but those that align groups.
-  staging.assign(bytes + kCacheLine, 0);
-  auto address = reinterpret_cast<std::uintptr_t>(staging.data());
-  std::uint8_t* packed = staging.data() + (kCacheLine - address % kCacheLine) % kCacheLine;
+  SB_CHECK(bytes <= piece.size());
+  auto* packed = reinterpret_cast<std::uint8_t*>(piece.data());
+  std::memset(packed, 0, bytes);
   ops::pack(job.tensor->type, job.tensor->data, job.tensor->cols,
             job.rows.begin + chunk.group_begin * ops::kRowGroup, job.rows.end, job.cols.begin,
             job.cols.end, 0, groups, packed);
@@ -270,36 +282,49 @@ Status Weights::load(std::int32_t threads, std::uint64_t& done, const LaneMemory
   arena_ = std::move(*arena);
   lay_out(arena_.data(), memory);
   if (Status s = load_vectors(memory); s != Status::kOk) return s;
+  const std::size_t piece = piece_bytes(chunks_of(pack_jobs_));
+  Result<Arena> ring = Arena::take(piece * static_cast<std::size_t>(threads),
+                                   Arena::Commit::kOnTouch, "what is written to devices");
+  if (!ring.ok()) return ring.status();
+  if (piece > 0 && memory.pin) memory.pin(ring->data(), ring->bytes());
+  const Status packed = pack(threads, done, memory, {ring->data(), ring->bytes()});
+  if (piece > 0 && memory.unpin) memory.unpin(ring->data());
+  if (packed != Status::kOk) return packed;
+  pack_jobs_.clear();
+  vector_jobs_.clear();
+  tensors_ = nullptr;
+  return Status::kOk;
+}
 
+// While a device fetches what one thread has packed, the others pack.
+Status Weights::pack(std::int32_t threads, std::uint64_t& done, const LaneMemory& memory,
+                     std::span<std::byte> ring) const {
   const std::vector<PackChunk> chunks = chunks_of(pack_jobs_);
+  const std::size_t piece = piece_bytes(chunks);
   std::atomic<std::size_t> next{0};
   std::atomic<Status> failed{Status::kOk};
-  const auto pack_all = [&] {
-    std::vector<std::uint8_t> staging;
+  const auto pack_all = [&](std::int32_t thread) {
+    const std::span<std::byte> own = ring.subspan(static_cast<std::size_t>(thread) * piece, piece);
     for (std::size_t i = next.fetch_add(1); i < chunks.size(); i = next.fetch_add(1)) {
-      if (Status s = pack_chunk(chunks[i], memory, staging); s != Status::kOk) {
+      if (Status s = pack_chunk(chunks[i], memory, own); s != Status::kOk) {
         failed.store(s);
         next.store(chunks.size());
         return;
       }
-      const auto groups = static_cast<std::size_t>(chunks[i].group_end - chunks[i].group_begin);
-      std::atomic_ref(done).fetch_add(groups * chunks[i].job->group_bytes);
+      std::atomic_ref(done).fetch_add(bytes_of(chunks[i]));
     }
   };
   std::vector<std::thread> helpers;
   try {
-    for (std::int32_t i = 1; i < threads; ++i) helpers.emplace_back(pack_all);
+    for (std::int32_t i = 1; i < threads; ++i) helpers.emplace_back(pack_all, i);
   } catch (const std::system_error&) {
     // Fewer threads pack the same bytes.
   }
-  pack_all();
+  pack_all(0);
   for (std::thread& helper : helpers) helper.join();
   if (failed.load() != Status::kOk) {
     return fail(failed.load(), "weights: they could not be written to a device");
   }
-  pack_jobs_.clear();
-  vector_jobs_.clear();
-  tensors_ = nullptr;
   return Status::kOk;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "base/memory.h"
@@ -104,6 +105,10 @@ struct EncoderWeights {
 struct LaneMemory {
   std::vector<std::byte*> lanes;
   std::function<Status(std::int32_t lane, void* to, const void* from, std::size_t bytes)> write;
+  // Has the host's memory that is written from stay where it is, so that devices fetch it
+  // themselves; a device may refuse, and copies more slowly then.
+  std::function<void(void* piece, std::size_t bytes)> pin;
+  std::function<void(void* piece)> unpin;
 };
 
 class Weights {
@@ -164,6 +169,8 @@ class Weights {
   [[nodiscard]] ops::Matrix take_whole(Place& place, Role role);
   [[nodiscard]] ops::Matrix take_matrix(Place& place, const Tensor& tensor, Range rows, Range cols);
   Status load_vectors(const LaneMemory& memory) const;
+  Status pack(std::int32_t threads, std::uint64_t& done, const LaneMemory& memory,
+              std::span<std::byte> ring) const;
 
   Config config_;
   const Tensors* tensors_;

@@ -143,7 +143,7 @@ final class WorkerFixture implements AutoCloseable {
         new ServedModel.Facts(
             "llama", task, dimensions, 1000, "F32", context, tokenizer.size(), "fp_test"),
         new ServedModel.Topology(1, 2, 1, "reference"),
-        new ServedModel.Memory(1, 2, 3, 4, 16),
+        new ServedModel.Memory(1, 2, 3, 4, 16, null),
         tokenizer,
         new ConstraintCompiler(new TokenVocabulary(tokenizer, tokenizer.size())),
         template,

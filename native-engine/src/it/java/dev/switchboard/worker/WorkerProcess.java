@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -29,15 +30,25 @@ final class WorkerProcess implements AutoCloseable {
    * @param machine options of its JVM
    */
   WorkerProcess(List<String> machine, List<String> options) {
-    this(ProcessBuilder.Redirect.INHERIT, machine, options);
+    this(ProcessBuilder.Redirect.INHERIT, Map.of(), machine, options);
+  }
+
+  /** With more variables in its environment. */
+  static WorkerProcess within(Map<String, String> environment, String... options) {
+    return new WorkerProcess(
+        ProcessBuilder.Redirect.INHERIT, environment, List.of(), List.of(options));
   }
 
   /** With its log in a file. */
   static WorkerProcess logging(Path log, List<String> machine, List<String> options) {
-    return new WorkerProcess(ProcessBuilder.Redirect.to(log.toFile()), machine, options);
+    return new WorkerProcess(ProcessBuilder.Redirect.to(log.toFile()), Map.of(), machine, options);
   }
 
-  private WorkerProcess(ProcessBuilder.Redirect log, List<String> machine, List<String> options) {
+  private WorkerProcess(
+      ProcessBuilder.Redirect log,
+      Map<String, String> environment,
+      List<String> machine,
+      List<String> options) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -53,7 +64,9 @@ final class WorkerProcess implements AutoCloseable {
     command.addAll(List.of("--library", System.getProperty("switchboard.library")));
     command.addAll(options);
     try {
-      process = new ProcessBuilder(command).redirectError(log).start();
+      ProcessBuilder builder = new ProcessBuilder(command).redirectError(log);
+      builder.environment().putAll(environment);
+      process = builder.start();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -7,8 +7,11 @@ import dev.switchboard.executor.DeviceReading.Sharer;
 import dev.switchboard.executor.DeviceSensors.Readings;
 import dev.switchboard.executor.binding.Cuda;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -23,8 +26,10 @@ public record DeviceFinding(Code code, int device, String message) {
   /** The least compute capability that kernels are built for. */
   private static final int LEAST_MAJOR = 8;
 
-  /** What it is about. */
+  /** What it is about; the first two are known only once a model is to be loaded. */
   public enum Code {
+    NO_LIBRARY(Level.PROBLEM),
+    DEVICE_ERROR(Level.PROBLEM),
     NO_DRIVER(Level.INFO),
     DRIVER_FAILED(Level.PROBLEM),
     DRIVER_MISMATCH(Level.PROBLEM),
@@ -42,6 +47,10 @@ public record DeviceFinding(Code code, int device, String message) {
     ROW_REMAP_FAILED(Level.PROBLEM),
     NO_SENSORS(Level.INFO);
 
+    /** How libswitchboard begins the text of a device that it cannot use. */
+    private static final Pattern REFUSAL =
+        Pattern.compile("(?:sb_\\w+: )?cuda: (?:device \\d+: )?([a-z_]+): ");
+
     private final Level level;
 
     Code(Level level) {
@@ -50,6 +59,16 @@ public record DeviceFinding(Code code, int device, String message) {
 
     public String word() {
       return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Why the library could not use a device, of the text that it refused with; null: another. */
+    public static @Nullable Code ofRefusal(String text) {
+      Matcher matcher = REFUSAL.matcher(text);
+      String word = matcher.lookingAt() ? matcher.group(1) : "";
+      return Arrays.stream(values())
+          .filter(code -> code.word().equals(word))
+          .findFirst()
+          .orElse(null);
     }
 
     public Level level() {

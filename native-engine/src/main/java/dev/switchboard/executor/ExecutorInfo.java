@@ -1,5 +1,7 @@
 package dev.switchboard.executor;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What an executor can hold.
  *
@@ -29,9 +31,37 @@ public record ExecutorInfo(
 
   /**
    * @param weightBytesPerToken weight bytes one decode step reads
+   * @param devices what of all of it lies there; null where the CPU computes
    */
   public record Memory(
-      long weightBytes, long kvBytes, long scratchBytes, long weightBytesPerToken) {}
+      long weightBytes,
+      long kvBytes,
+      long scratchBytes,
+      long weightBytesPerToken,
+      @Nullable OnDevices devices) {
+
+    /** Of the host alone. */
+    public Memory(long weightBytes, long kvBytes, long scratchBytes, long weightBytesPerToken) {
+      this(weightBytes, kvBytes, scratchBytes, weightBytesPerToken, null);
+    }
+
+    public long allBytes() {
+      return weightBytes + kvBytes + scratchBytes;
+    }
+
+    /** What lies in the host's memory. */
+    public long hostBytes() {
+      return allBytes() - (devices == null ? 0 : devices.bytes());
+    }
+  }
+
+  /**
+   * Memory of devices.
+   *
+   * @param tightestBytes of these, what lies on the device that has the least to spare
+   * @param tightestFreeBytes what that one had free before
+   */
+  public record OnDevices(long bytes, long tightestBytes, long tightestFreeBytes) {}
 
   /** Whether sequences are computed whole, in one step, and give a vector instead of tokens. */
   public boolean encodes() {

@@ -152,11 +152,17 @@ public final class NativeExecutor implements Executor {
   }
 
   private static ExecutorInfo.Memory memory(MemorySegment out) {
+    ExecutorInfo.OnDevices devices =
+        new ExecutorInfo.OnDevices(
+            sb_memory.device_bytes(out),
+            sb_memory.tightest_device_bytes(out),
+            sb_memory.tightest_device_free_bytes(out));
     return new ExecutorInfo.Memory(
         sb_memory.weight_bytes(out),
         sb_memory.kv_bytes(out),
         sb_memory.scratch_bytes(out),
-        sb_memory.weight_bytes_per_token(out));
+        sb_memory.weight_bytes_per_token(out),
+        devices.bytes() == 0 ? null : devices);
   }
 
   private static ExecutorInfo info(

@@ -6,6 +6,7 @@ import dev.switchboard.chat.ChatTemplates;
 import dev.switchboard.chat.TemplateLimits;
 import dev.switchboard.constraint.ConstraintCompiler;
 import dev.switchboard.constraint.TokenVocabulary;
+import dev.switchboard.executor.DeviceFinding;
 import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.ExecutorConfig.Isa;
 import dev.switchboard.executor.ExecutorConfig.KvType;
@@ -17,6 +18,7 @@ import dev.switchboard.gguf.FiniteWeights;
 import dev.switchboard.gguf.GgufException;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
+import dev.switchboard.gguf.TensorType;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.timeline.EpochClock;
@@ -28,7 +30,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
+import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
@@ -48,8 +52,16 @@ final class ModelLoader {
   /** A pool that holds less is of no use to a chat. */
   private static final int LEAST_TOKENS = 512;
 
+  /** What is proposed where a device has too little memory. */
+  private static final int SMALL_STEP = 64;
+
+  private static final int SMALL_SEQUENCES = 8;
+  private static final int SMALL_CONTEXT = 2048;
+
   /** Scored positions of one step, of echoed prompts; each takes a row of logits. */
   private static final int LEAST_STEP_OUTPUTS = 64;
+
+  private static final Set<TensorType> HALVES = Set.of(TensorType.F16, TensorType.BF16);
 
   private final ModelOptions options;
   private final EpochClock clock;
@@ -153,6 +165,10 @@ final class ModelLoader {
   }
 
   private static String word(ExecutorException refused) {
+    DeviceFinding.Code code = DeviceFinding.Code.ofRefusal(refused.text());
+    if (code != null) {
+      return code.word();
+    }
     return refused.status().name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
@@ -202,7 +218,8 @@ final class ModelLoader {
             memory.kvBytes(),
             memory.scratchBytes(),
             java.heapBytes(),
-            info.kvBlockTokens()),
+            info.kvBlockTokens(),
+            memory.devices()),
         tokenizer,
         constraints,
         template,
@@ -222,7 +239,7 @@ final class ModelLoader {
             Integer.toString(info.stages()),
             Integer.toString(info.ranks()),
             kvType.name(),
-            info.device());
+            bitsOf(description, info));
     return new ServedModel.Facts(
         description.architecture().word(),
         ModelTask.of(description.pooling()),
@@ -232,6 +249,14 @@ final class ModelLoader {
         info.context(),
         info.vocab(),
         "fp_" + Integer.toHexString(shape.hashCode()));
+  }
+
+  /** What answers depend on of what computes: a device adds products of halves in another order. */
+  private static String bitsOf(ModelDescription description, ExecutorInfo info) {
+    boolean halves =
+        description.weights().stream()
+            .anyMatch(weight -> weight.rows() > 1 && HALVES.contains(weight.type()));
+    return halves && info.memory().devices() != null ? info.device() : "";
   }
 
   private ExecutorConfig config(ModelDescription model) throws ModelLoadException {
@@ -294,13 +319,53 @@ final class ModelLoader {
 
   private MemoryPlan memoryPlan(ModelDescription model, ExecutorConfig config) {
     long most = Math.min(mostBlocks(model), Integer.MAX_VALUE);
-    int least = Math.ceilDiv(Math.min(model.context(), LEAST_TOKENS), KV_BLOCK_TOKENS);
     return new MemoryPlan(
         blocks -> NativeExecutor.planMemory(model, withBlocks(config, blocks)),
         (int) most,
-        least,
+        leastBlocks(model),
         NativeMachine.probe().availableBytes(),
-        java.processBytes());
+        java.processBytes(),
+        smaller(model));
+  }
+
+  /** Less room than asked for, the least harmful first. */
+  private List<MemoryPlan.Smaller> smaller(ModelDescription model) {
+    int all = options.maxSequences();
+    int longest = model.context();
+    int shorter = Math.min(longest, SMALL_CONTEXT);
+    KvType type = options.kvType();
+    return List.of(
+        smaller(model, "--step-tokens 64", all, longest, type),
+        smaller(model, "--step-tokens 64 --max-sequences 8", SMALL_SEQUENCES, longest, type),
+        smaller(
+            model,
+            "--step-tokens 64 --max-sequences 8 --context " + shorter,
+            SMALL_SEQUENCES,
+            shorter,
+            type),
+        smaller(
+            model,
+            "--step-tokens 64 --max-sequences 8 --kv-type q8_0 --context " + shorter,
+            SMALL_SEQUENCES,
+            shorter,
+            KvType.Q8_0));
+  }
+
+  private MemoryPlan.Smaller smaller(
+      ModelDescription model, String words, int sequences, int context, KvType type) {
+    ModelLoader other =
+        new ModelLoader(options.smaller(sequences, SMALL_STEP, context, type), clock, progress);
+    return new MemoryPlan.Smaller(words, () -> other.leastMemory(model));
+  }
+
+  private ExecutorInfo.Memory leastMemory(ModelDescription model) {
+    ModelDescription shortened = shorten(model);
+    return NativeExecutor.planMemory(
+        shortened, withBlocks(layout(shortened, Isa.CUDA), leastBlocks(shortened)));
+  }
+
+  private static int leastBlocks(ModelDescription model) {
+    return Math.ceilDiv(Math.min(model.context(), LEAST_TOKENS), KV_BLOCK_TOKENS);
   }
 
   /**

@@ -39,4 +39,26 @@ record ModelOptions(
     int hangTimeoutMs,
     @Nullable Path chatTemplate,
     @Nullable ToolFormat toolFormat,
-    boolean allowFaultInjection) {}
+    boolean allowFaultInjection) {
+
+  /** The same with less room: sequences at a time, tokens of a step and of a sequence, and KV. */
+  ModelOptions smaller(int sequences, int tokens, int longest, KvType kv) {
+    return new ModelOptions(
+        file,
+        name,
+        device,
+        stages,
+        ranks,
+        threads,
+        context == 0 ? longest : Math.min(context, longest),
+        memoryBytes,
+        kvMemory,
+        kv,
+        Math.min(maxSequences, sequences),
+        Math.min(stepTokens, tokens),
+        hangTimeoutMs,
+        chatTemplate,
+        toolFormat,
+        allowFaultInjection);
+  }
+}

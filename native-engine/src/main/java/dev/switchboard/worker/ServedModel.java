@@ -2,6 +2,7 @@ package dev.switchboard.worker;
 
 import dev.switchboard.chat.ChatTemplate;
 import dev.switchboard.constraint.ConstraintCompiler;
+import dev.switchboard.executor.ExecutorInfo;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.tokenizer.Tokenizer;
@@ -61,7 +62,13 @@ record ServedModel(
    * Planned at start; never grows.
    *
    * @param kvBlockTokens that a block of the KV pool holds
+   * @param devices what of all but the heap lies on devices; null where the CPU computes
    */
   record Memory(
-      long weightBytes, long kvBytes, long scratchBytes, long heapBytes, int kvBlockTokens) {}
+      long weightBytes,
+      long kvBytes,
+      long scratchBytes,
+      long heapBytes,
+      int kvBlockTokens,
+      ExecutorInfo.@Nullable OnDevices devices) {}
 }

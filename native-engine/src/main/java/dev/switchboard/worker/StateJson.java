@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.switchboard.executor.ExecutorInfo;
 import dev.switchboard.scheduler.EngineHealth;
 import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
@@ -68,6 +69,14 @@ final class StateJson {
     json.writeNumberField("scratch_bytes", memory.scratchBytes());
     json.writeNumberField("heap_bytes", memory.heapBytes());
     json.writeNumberField("kv_block_tokens", memory.kvBlockTokens());
+    ExecutorInfo.OnDevices devices = memory.devices();
+    if (devices != null) {
+      json.writeObjectFieldStart("devices");
+      json.writeNumberField("bytes", devices.bytes());
+      json.writeNumberField("tightest_bytes", devices.tightestBytes());
+      json.writeNumberField("tightest_free_bytes", devices.tightestFreeBytes());
+      json.writeEndObject();
+    }
     json.writeEndObject();
   }
 

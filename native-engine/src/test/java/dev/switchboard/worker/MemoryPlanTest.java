@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.switchboard.executor.ExecutorInfo.Memory;
+import dev.switchboard.executor.ExecutorInfo.OnDevices;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -21,11 +23,71 @@ class MemoryPlanTest {
             2000,
             16,
             available * MIB,
-            JVM_MIB * MIB);
+            JVM_MIB * MIB,
+            List.of());
     return plan.kvBlocks(
         kvMemory == null ? null : KvMemory.parse(kvMemory),
         totalMib == null ? null : totalMib * MIB,
         32);
+  }
+
+  /** The same on a device, but for a MiB of scratch; another layout takes 20 MiB less there. */
+  private static int blocksOnDevice(long freeMib, @Nullable String kvMemory, @Nullable Long total)
+      throws ModelLoadException {
+    MemoryPlan plan =
+        new MemoryPlan(
+            blocks -> onDevice(109 + blocks, freeMib, blocks),
+            2000,
+            16,
+            400 * MIB,
+            JVM_MIB * MIB,
+            List.of(
+                new MemoryPlan.Smaller("--a", () -> onDevice(121, freeMib, 16)),
+                new MemoryPlan.Smaller("--b", () -> onDevice(105, freeMib, 16))));
+    return plan.kvBlocks(
+        kvMemory == null ? null : KvMemory.parse(kvMemory), total == null ? null : total * MIB, 32);
+  }
+
+  private static Memory onDevice(long mib, long freeMib, int blocks) {
+    OnDevices devices = new OnDevices(mib * MIB, mib * MIB, freeMib * MIB);
+    return new Memory(100 * MIB, blocks * MIB, 10 * MIB, 0, devices);
+  }
+
+  @Test
+  void onADeviceThePoolIsWhatRemainsThereButForTheDriversPart() throws ModelLoadException {
+    assertEquals(992 - 31 - 109, blocksOnDevice(992, null, null));
+    assertEquals(2000, blocksOnDevice(80_000, null, null));
+    assertEquals(16, blocksOnDevice(125, null, null));
+  }
+
+  @Test
+  void theHostHoldsOnlyWhatIsNotOnTheDevice() throws ModelLoadException {
+    assertEquals(2000, blocksOnDevice(80_000, null, 385L));
+    assertThrows(ModelLoadException.class, () -> blocksOnDevice(80_000, null, 384L));
+  }
+
+  @Test
+  void whatADeviceHasNoRoomForIsRefusedWithASmallerPlan() {
+    assertEquals(
+        "a device has 200 MiB free, but 409 MiB are needed there: --kv-memory 91MiB fits",
+        refusalOnDevice(200, "300MiB"));
+    assertEquals(
+        "a device has 122 MiB free, but 125 MiB are needed there: --a fits",
+        refusalOnDevice(122, null));
+    assertEquals(
+        "a device has 110 MiB free, but 125 MiB are needed there: --b fits",
+        refusalOnDevice(110, null));
+    assertEquals(
+        "a device has 90 MiB free, but 125 MiB are needed there: more --stages or --ranks on more"
+            + " devices, or --device cpu, may fit",
+        refusalOnDevice(90, null));
+  }
+
+  private static @Nullable String refusalOnDevice(long freeMib, @Nullable String kvMemory) {
+    ModelLoadException refused =
+        assertThrows(ModelLoadException.class, () -> blocksOnDevice(freeMib, kvMemory, null));
+    assertEquals("out-of-memory", refused.reason());
+    return refused.getMessage();
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
@@ -119,6 +120,19 @@ final class GatewayProcess implements AutoCloseable {
         List.of("prlimit", "--nofile=" + openFiles),
         0,
         ProcessBuilder.Redirect.to(log.toFile()),
+        List.of("-Dswitchboard.library=" + System.getProperty("switchboard.library")),
+        arguments);
+  }
+
+  /** Starts it with variables of the environment, which its workers have too. */
+  static GatewayProcess startWith(Map<String, String> environment, String... arguments)
+      throws Exception {
+    List<String> under = new ArrayList<>(List.of("env"));
+    environment.forEach((name, value) -> under.add(name + "=" + value));
+    return start(
+        under,
+        0,
+        ProcessBuilder.Redirect.INHERIT,
         List.of("-Dswitchboard.library=" + System.getProperty("switchboard.library")),
         arguments);
   }

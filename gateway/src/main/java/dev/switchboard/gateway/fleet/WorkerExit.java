@@ -14,6 +14,7 @@ public enum WorkerExit {
   CANNOT_LISTEN("its address cannot be listened on", Next.RESTART),
   ENGINE_LOST("its engine was lost", Next.RESTART),
   MODEL_REFUSED("the model cannot be served", Next.NOTHING),
+  DEVICE_LOST("a device failed, and its engine was lost with it", Next.RESTART),
   KILLED(
       "it was killed (signal 9), which the kernel does when memory runs out: ./switchboard doctor"
           + " counts what is free",
@@ -48,6 +49,7 @@ public enum WorkerExit {
       case 4 -> CANNOT_LISTEN;
       case 5 -> ENGINE_LOST;
       case 6 -> MODEL_REFUSED;
+      case 7 -> DEVICE_LOST;
       // Illegal instruction, abort (the JVM's end after any of these), bus error, arithmetic,
       // segment.
       case SIGNAL + 4, SIGNAL + 6, SIGNAL + 7, SIGNAL + 8, SIGNAL + 11 -> CRASHED;
@@ -77,6 +79,7 @@ public enum WorkerExit {
       case OUT_OF_MEMORY -> 3;
       case ENGINE_LOST -> 5;
       case MODEL_REFUSED -> 6;
+      case DEVICE_LOST -> 7;
       case ENDED, NOT_STARTED, CANNOT_LISTEN, KILLED, CRASHED, OTHER -> 1;
     };
   }

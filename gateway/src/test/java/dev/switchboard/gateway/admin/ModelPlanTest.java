@@ -19,7 +19,7 @@ class ModelPlanTest {
   private static ModelPlan plan(int added, long freeMib, long promisedMib, @Nullable Long loadMs) {
     return new ModelPlan(
         new LocalModels.Change(added, List.of(), List.of(), false),
-        new MemoryNeed(100 * MIB, 20 * MIB, 10 * MIB, 70 * MIB, 640, freeMib * MIB, null),
+        new MemoryNeed(100 * MIB, 20 * MIB, 10 * MIB, 70 * MIB, 0, 640, freeMib * MIB, null),
         promisedMib * MIB,
         replica -> 0,
         loadMs,

@@ -26,6 +26,12 @@ class WorkerExitTest {
   }
 
   @Test
+  void aDeviceThatFailedIsNamed() {
+    assertEquals(WorkerExit.DEVICE_LOST, WorkerExit.of(7));
+    assertEquals(7, WorkerExit.DEVICE_LOST.gatewayStatus());
+  }
+
+  @Test
   void whoRanOutOfMemoryWaitsBeforeItTakesItAgain() {
     RestartPolicy policy = new RestartPolicy(WorkersConfig.DEFAULTS);
 

@@ -23,10 +23,10 @@ public class Switchboard extends Switchboard$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int SB_ABI_VERSION = (int)2L;
+    private static final int SB_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define SB_ABI_VERSION 2
+     * #define SB_ABI_VERSION 3
      * }
      */
     public static int SB_ABI_VERSION() {

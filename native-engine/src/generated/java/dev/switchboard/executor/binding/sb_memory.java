@@ -21,6 +21,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint64_t kv_bytes;
  *     uint64_t scratch_bytes;
  *     uint64_t weight_bytes_per_token;
+ *     uint64_t device_bytes;
+ *     uint64_t tightest_device_bytes;
+ *     uint64_t tightest_device_free_bytes;
  * }
  * }
  */
@@ -36,7 +39,10 @@ public class sb_memory {
         Switchboard.C_LONG.withName("weight_bytes"),
         Switchboard.C_LONG.withName("kv_bytes"),
         Switchboard.C_LONG.withName("scratch_bytes"),
-        Switchboard.C_LONG.withName("weight_bytes_per_token")
+        Switchboard.C_LONG.withName("weight_bytes_per_token"),
+        Switchboard.C_LONG.withName("device_bytes"),
+        Switchboard.C_LONG.withName("tightest_device_bytes"),
+        Switchboard.C_LONG.withName("tightest_device_free_bytes")
     ).withName("sb_memory");
 
     /**
@@ -308,6 +314,138 @@ public class sb_memory {
      */
     public static void weight_bytes_per_token(MemorySegment struct, long fieldValue) {
         struct.set(weight_bytes_per_token$LAYOUT, weight_bytes_per_token$OFFSET, fieldValue);
+    }
+
+    private static final OfLong device_bytes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("device_bytes"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t device_bytes
+     * }
+     */
+    public static final OfLong device_bytes$layout() {
+        return device_bytes$LAYOUT;
+    }
+
+    private static final long device_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("device_bytes"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t device_bytes
+     * }
+     */
+    public static final long device_bytes$offset() {
+        return device_bytes$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t device_bytes
+     * }
+     */
+    public static long device_bytes(MemorySegment struct) {
+        return struct.get(device_bytes$LAYOUT, device_bytes$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t device_bytes
+     * }
+     */
+    public static void device_bytes(MemorySegment struct, long fieldValue) {
+        struct.set(device_bytes$LAYOUT, device_bytes$OFFSET, fieldValue);
+    }
+
+    private static final OfLong tightest_device_bytes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("tightest_device_bytes"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_bytes
+     * }
+     */
+    public static final OfLong tightest_device_bytes$layout() {
+        return tightest_device_bytes$LAYOUT;
+    }
+
+    private static final long tightest_device_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("tightest_device_bytes"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_bytes
+     * }
+     */
+    public static final long tightest_device_bytes$offset() {
+        return tightest_device_bytes$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_bytes
+     * }
+     */
+    public static long tightest_device_bytes(MemorySegment struct) {
+        return struct.get(tightest_device_bytes$LAYOUT, tightest_device_bytes$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_bytes
+     * }
+     */
+    public static void tightest_device_bytes(MemorySegment struct, long fieldValue) {
+        struct.set(tightest_device_bytes$LAYOUT, tightest_device_bytes$OFFSET, fieldValue);
+    }
+
+    private static final OfLong tightest_device_free_bytes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("tightest_device_free_bytes"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_free_bytes
+     * }
+     */
+    public static final OfLong tightest_device_free_bytes$layout() {
+        return tightest_device_free_bytes$LAYOUT;
+    }
+
+    private static final long tightest_device_free_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("tightest_device_free_bytes"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_free_bytes
+     * }
+     */
+    public static final long tightest_device_free_bytes$offset() {
+        return tightest_device_free_bytes$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_free_bytes
+     * }
+     */
+    public static long tightest_device_free_bytes(MemorySegment struct) {
+        return struct.get(tightest_device_free_bytes$LAYOUT, tightest_device_free_bytes$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t tightest_device_free_bytes
+     * }
+     */
+    public static void tightest_device_free_bytes(MemorySegment struct, long fieldValue) {
+        struct.set(tightest_device_free_bytes$LAYOUT, tightest_device_free_bytes$OFFSET, fieldValue);
     }
 
     /**
