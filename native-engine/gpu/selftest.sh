@@ -30,10 +30,17 @@ build_all() {
 nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv,noheader
 export SWITCHBOARD_CUDA_LIBRARY=$build/libswitchboard_cuda.so
 
-tests=("$build/sb_engine_tests" --gtest_brief=1 '--gtest_filter=*Device*:-Emulated*')
+tests=("$build/sb_engine_tests" --gtest_brief=1 '--gtest_filter=*Device*:-Emulated*:Hopper*')
 timeout "$(left)" "${tests[@]}"
 if command -v compute-sanitizer >/dev/null; then
   timeout "$(left)" compute-sanitizer --error-exitcode 1 "$build/sb_engine_tests" --gtest_brief=1 \
     '--gtest_filter=DeviceTest.*'
 fi
 timeout "$(left)" "$build/sb_device_bench" cuda
+if [[ $(architecture) == 90a ]]; then
+  timeout "$(left)" "$build/sb_engine_tests" --gtest_brief=1 '--gtest_filter=HopperDeviceTest.*'
+  for kernel in wgmma wgmma-rounded; do
+    printf 'SWITCHBOARD_CUDA_BF16=%s\n' "$kernel"
+    SWITCHBOARD_CUDA_BF16=$kernel timeout "$(left)" "$build/sb_device_bench" cuda
+  done
+fi

@@ -24,6 +24,12 @@ class DeviceTest : public ::testing::Test {
   DeviceTest() { setenv(kVariable, SB_EMULATED_LIBRARY, 0); }
 };
 
+// What a device of compute capability 9.0 has beside what all have.
+class HopperDeviceTest : public DeviceTest {
+ protected:
+  ~HopperDeviceTest() override { unsetenv(cuda::kBrainVariable); }
+};
+
 // The emulation's settings are again what they were when the test ends.
 class EmulatedDeviceTest : public ::testing::Test {
  protected:
@@ -40,6 +46,7 @@ class EmulatedDeviceTest : public ::testing::Test {
     EXPECT_EQ(settings_->pinned, 0U);
     *settings_ = {};
     setenv(kVariable, SB_EMULATED_LIBRARY, 1);
+    unsetenv(cuda::kBrainVariable);
   }
 
   [[nodiscard]] Settings& settings() { return *settings_; }
@@ -174,6 +181,16 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryEncoderOnADevice,
                                            encoder(SB_ARCH_NOMIC_BERT, SB_POOL_MEAN),
                                            encoder(SB_ARCH_QWEN3, SB_POOL_LAST)));
 
+ModelSpec wide_model() {
+  ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+  spec.n_layers = 1;
+  spec.dim = 256;  // a block of the largest types
+  spec.ffn_dim = 256;
+  spec.n_kv_heads = 2;
+  spec.head_dim = 64;
+  return spec;
+}
+
 // Any integers and scales that a format can have.
 class EveryFormatOnADevice : public DeviceTest,
                              public ::testing::WithParamInterface<ops::WeightType> {
@@ -185,15 +202,7 @@ class EveryFormatOnADevice : public DeviceTest,
               return ops::testing::random_matrix(GetParam(), tensor.rows, tensor.cols, number);
             })) {}
 
-  static ModelSpec spec() {
-    ModelSpec spec = spec_of(SB_ARCH_LLAMA);
-    spec.n_layers = 1;
-    spec.dim = 256;  // a block of the largest types
-    spec.ffn_dim = 256;
-    spec.n_kv_heads = 2;
-    spec.head_dim = 64;
-    return spec;
-  }
+  static ModelSpec spec() { return wide_model(); }
 
   TestModel model_;
   std::vector<ops::testing::FileMatrix> matrices_;
@@ -293,6 +302,34 @@ TEST_F(DeviceTest, AStreamMayMoveBetweenDeviceAndProcessor) {
   }
 
   EXPECT_EQ(std::vector<int32_t>(known.begin() + 9, known.end()), expected);
+}
+
+TEST_F(HopperDeviceTest, AChunkChangesNoBitByWgmma) {
+  TestModel model(wide_model());
+  const auto matrices =
+      give_matrices(model, SB_TYPE_BF16, [](const sb_tensor& tensor, uint32_t number) {
+        return ops::testing::random_matrix(ops::WeightType::kBF16, tensor.rows, tensor.cols,
+                                           number);
+      });
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 4);
+  TestEngine device(model, on_device(engine_config()));
+  const std::vector<float> by_mma = device.score(0, tokens, 64);
+  setenv(cuda::kBrainVariable, "wgmma", 1);
+  const std::vector<float> whole = device.score(0, tokens, 64);
+
+  EXPECT_NE(whole, by_mma);  // it did multiply
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(whole[i], by_mma[i], 1e-2) << i;
+  EXPECT_EQ(device.score(0, tokens, 1), whole);
+}
+
+TEST_F(EmulatedDeviceTest, AKernelOfNoNameIsRefusedWithTheNamesThereAre) {
+  setenv(cuda::kBrainVariable, "fast", 1);
+
+  const std::string text = refusal(SB_UNSUPPORTED);
+
+  EXPECT_NE(text.find("SWITCHBOARD_CUDA_BF16 is fast, not mma, wgmma or wgmma-rounded"),
+            std::string::npos)
+      << text;
 }
 
 TEST_F(EmulatedDeviceTest, MemoryThatTheDeviceHasNotIsRefusedWithWhatItHas) {

@@ -1,6 +1,7 @@
 // The wrappers of cuda/device.h for the device.
 #pragma once
 
+#include <cudaTypedefs.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
@@ -8,6 +9,11 @@
 #include <type_traits>
 
 #define SB_KERNEL(...) static __global__ void __launch_bounds__(__VA_ARGS__)
+#define SB_TENSOR_MAP const __grid_constant__ TensorMap
+// Where there is code for wgmma: a kernel that uses it is empty for other devices.
+#if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define SB_WGMMA 1
+#endif
 #define SB_DEVICE [[maybe_unused]] static __device__ __forceinline__
 
 namespace sb::cuda {
@@ -116,6 +122,131 @@ SB_DEVICE void load_transposed(std::uint32_t (&out)[4], const std::uint16_t* row
                : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
                : "r"(shared_address(row))
                : "memory");
+}
+
+// ---- tiles that are copied beside the threads ----
+
+using TensorMap = CUtensorMap;
+
+// False, with the runtime's last error, where the driver refuses.
+[[maybe_unused]] static bool make_tensor_map(const TileSource& source, TensorMap* map) {
+  static const auto encode = [] {
+    void* found = nullptr;
+    cudaDriverEntryPointQueryResult result;
+    constexpr unsigned kVersion = 12000;
+    cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, kVersion, cudaEnableDefault,
+                                     &result);
+    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(found);
+  }();
+  cuuint64_t sizes[3];
+  cuuint64_t strides[2];
+  cuuint32_t box[3];
+  const cuuint32_t steps[3] = {1, 1, 1};
+  for (int i = 0; i < 3; ++i) {
+    sizes[i] = static_cast<cuuint64_t>(source.size[i]);
+    box[i] = static_cast<cuuint32_t>(source.box[i]);
+    if (i > 0) strides[i - 1] = static_cast<cuuint64_t>(source.stride_bytes[i]);
+  }
+  const CUtensorMapSwizzle swizzle = source.swizzle_bytes == 128  ? CU_TENSOR_MAP_SWIZZLE_128B
+                                     : source.swizzle_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B
+                                                                  : CU_TENSOR_MAP_SWIZZLE_32B;
+  if (encode != nullptr &&
+      encode(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(source.dims),
+             const_cast<void*>(source.data), sizes, strides, box, steps,
+             CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+             CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS) {
+    return true;
+  }
+  // A call that cannot succeed, so that whoever looks for the last error finds one.
+  static_cast<void>(cudaFuncSetAttribute(static_cast<const void*>(nullptr),
+                                         cudaFuncAttributeMaxDynamicSharedMemorySize, 0));
+  return false;
+}
+
+SB_DEVICE void load_tile(void* to, const TensorMap& map, int x, int y, std::uint64_t* arrival) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%2, %3}], [%4];" ::"r"(shared_address(to)),
+      "l"(&map), "r"(x), "r"(y), "r"(shared_address(arrival))
+      : "memory");
+}
+SB_DEVICE void load_tile(void* to, const TensorMap& map, int x, int y, int z,
+                         std::uint64_t* arrival) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%2, %3, %4}], [%5];" ::"r"(shared_address(to)),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(shared_address(arrival))
+      : "memory");
+}
+
+SB_DEVICE void arrival_init(std::uint64_t* at, int count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(at)), "r"(count)
+               : "memory");
+}
+SB_DEVICE void arrival_arrive(std::uint64_t* at) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(at)) : "memory");
+}
+SB_DEVICE void arrival_expect(std::uint64_t* at, unsigned bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(at)),
+               "r"(bytes)
+               : "memory");
+}
+SB_DEVICE void arrival_await(std::uint64_t* at, unsigned parity) {
+  unsigned done;
+  do {
+    asm volatile(
+        "{\n.reg .pred p;\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, p;\n}"
+        : "=r"(done)
+        : "r"(shared_address(at)), "r"(parity)
+        : "memory");
+  } while (done == 0);
+}
+SB_DEVICE void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+// ---- products of a warpgroup ----
+
+SB_DEVICE void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+SB_DEVICE void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template <int kButLast>
+SB_DEVICE void wgmma_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kButLast) : "memory");
+}
+// The compiler does not know that a wait gives the sums: they are read behind this only.
+template <int kSums>
+SB_DEVICE void wgmma_take(float (&c)[kSums]) {
+#pragma unroll
+  for (int i = 0; i < kSums; ++i) asm volatile("" : "+f"(c[i])::"memory");
+}
+// A is by columns, B by rows.
+SB_DEVICE void wgmma_brain(float (&c)[64], std::uint64_t a, std::uint64_t b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+      "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+      "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+      "%64, %65, 1, 1, 1, 1, 0;"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]), "+f"(c[4]), "+f"(c[5]), "+f"(c[6]),
+        "+f"(c[7]), "+f"(c[8]), "+f"(c[9]), "+f"(c[10]), "+f"(c[11]), "+f"(c[12]), "+f"(c[13]),
+        "+f"(c[14]), "+f"(c[15]), "+f"(c[16]), "+f"(c[17]), "+f"(c[18]), "+f"(c[19]), "+f"(c[20]),
+        "+f"(c[21]), "+f"(c[22]), "+f"(c[23]), "+f"(c[24]), "+f"(c[25]), "+f"(c[26]), "+f"(c[27]),
+        "+f"(c[28]), "+f"(c[29]), "+f"(c[30]), "+f"(c[31]), "+f"(c[32]), "+f"(c[33]), "+f"(c[34]),
+        "+f"(c[35]), "+f"(c[36]), "+f"(c[37]), "+f"(c[38]), "+f"(c[39]), "+f"(c[40]), "+f"(c[41]),
+        "+f"(c[42]), "+f"(c[43]), "+f"(c[44]), "+f"(c[45]), "+f"(c[46]), "+f"(c[47]), "+f"(c[48]),
+        "+f"(c[49]), "+f"(c[50]), "+f"(c[51]), "+f"(c[52]), "+f"(c[53]), "+f"(c[54]), "+f"(c[55]),
+        "+f"(c[56]), "+f"(c[57]), "+f"(c[58]), "+f"(c[59]), "+f"(c[60]), "+f"(c[61]), "+f"(c[62]),
+        "+f"(c[63])
+      : "l"(a), "l"(b));
+}
+// Whether the calling thread's device has it.
+[[maybe_unused]] static bool has_wgmma() {
+  int device = 0;
+  int major = 0;
+  return cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         major == 9;
 }
 
 SB_DEVICE void store_release(std::uint32_t* at, std::uint32_t value) {

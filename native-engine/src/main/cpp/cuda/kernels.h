@@ -114,6 +114,23 @@ struct MatmulArgs {
 };
 void matmul(Stream stream, const MatmulArgs& args);
 
+// What multiplies BF16 weights, whatever the number of tokens: their bits may differ.
+enum class BrainKernel : std::int32_t {
+  kMma,           // on every device
+  kWgmma,         // compute capability 9.0: many tokens sooner, few later; as near to the CPU
+  kWgmmaRounded,  // the same with activations rounded to BF16: within kRoundedMatmulTolerance
+};
+inline constexpr float kRoundedMatmulTolerance = 0x1p-8f;
+inline constexpr char kBrainVariable[] = "SWITCHBOARD_CUDA_BF16";
+// False for a name that is none; null and the empty one are "mma".
+[[nodiscard]] bool brain_kernel_named(const char* name, BrainKernel* kernel);
+// What the environment says, which matmul() follows.
+[[nodiscard]] BrainKernel brain_kernel();
+// False, and why, where the environment asks for what is none or what the thread's device has not.
+[[nodiscard]] bool check_brain_kernel(char* text, std::size_t text_bytes);
+// kWgmma or kWgmmaRounded, of BF16 weights.
+void matmul_brains(Stream stream, const MatmulArgs& args, BrainKernel kernel);
+
 // ---- attention ----
 
 // Norms and turns the heads of q and k in place, and stores K and V.

@@ -10,22 +10,9 @@
 #pragma once
 
 #include "cuda/device.h"
-#include "cuda/matmul_quantised.cuh"
+#include "cuda/matmul_output.cuh"
 
 namespace sb::cuda {
-
-struct FloatMatmul {
-  ops::Matrix w;
-  const float* f32;
-  const std::uint16_t* high;
-  const std::uint16_t* low;
-  const float* power;
-  std::int64_t m;
-  const float* bias;
-  float* y;
-  std::int64_t ldy;
-  float softcap;
-};
 
 inline constexpr int kShortWarps = 4;
 inline constexpr int kShortThreads = kShortWarps * kWarpThreads;

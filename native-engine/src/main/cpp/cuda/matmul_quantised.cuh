@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cuda/device.h"
+#include "cuda/matmul_output.cuh"
 #include "cuda/one_lane.h"
 #include "cuda/packed.cuh"
 
@@ -19,13 +20,6 @@ struct QuantisedMatmul {
   std::int64_t ldy;
   float softcap;
 };
-
-template <class Args>
-SB_DEVICE void put_output(const Args& args, std::int64_t token, std::int64_t row, float y) {
-  if (args.bias != nullptr) y += args.bias[row];
-  if (args.softcap != 0) y = Formulas::capped(y, args.softcap);
-  args.y[token * args.ldy + row] = y;
-}
 
 // ---- up to eight tokens ----
 // A block of threads has a group of 16 rows. Each half-warp takes a block of 32 columns, a thread

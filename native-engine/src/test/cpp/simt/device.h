@@ -12,9 +12,12 @@
 #include <type_traits>
 
 #include "base/float16.h"
+#include "simt/async.h"
 #include "simt/machine.h"
 
 #define SB_KERNEL(...) [[maybe_unused]] static void
+#define SB_TENSOR_MAP const TensorMap
+#define SB_WGMMA 1
 #define SB_DEVICE [[maybe_unused]] static inline
 
 namespace sb::cuda {
@@ -272,6 +275,88 @@ SB_DEVICE void load_transposed(std::uint32_t (&out)[4], const std::uint16_t* row
     }
   }));
 }
+
+// ---- tiles that are copied beside the threads ----
+
+using TensorMap = simt::TensorMap;
+
+[[maybe_unused]] static bool make_tensor_map(const TileSource& source, TensorMap* map) {
+  *map = {.data = static_cast<const std::uint8_t*>(source.data),
+          .dims = source.dims,
+          .size = {source.size[0], source.size[1], source.size[2]},
+          .stride_bytes = {source.stride_bytes[0], source.stride_bytes[1], source.stride_bytes[2]},
+          .box = {source.box[0], source.box[1], source.box[2]},
+          .swizzle_bytes = source.swizzle_bytes};
+  simt::check_map(*map);
+  return true;
+}
+
+SB_DEVICE unsigned shared_address(const void* p) { return simt::shared_address(p); }
+
+// The tile that begins at these coordinates, to shared memory; its bytes count at the mbarrier. By
+// one thread. Its destination is aligned to what its swizzle repeats after.
+SB_DEVICE void load_tile(void* to, const TensorMap& map, int x, int y, std::uint64_t* arrival,
+                         int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+  simt::load_tile(to, map, {x, y, 0}, arrival, {file, -line});
+}
+SB_DEVICE void load_tile(void* to, const TensorMap& map, int x, int y, int z,
+                         std::uint64_t* arrival, int line = __builtin_LINE(),
+                         const char* file = __builtin_FILE()) {
+  simt::load_tile(to, map, {x, y, z}, arrival, {file, -line});
+}
+
+// An mbarrier: 8 bytes of shared memory whose phase ends when "count" threads have arrived and the
+// bytes have come that it was told to expect. Phases are known by their parity; the first is 0.
+SB_DEVICE void arrival_init(std::uint64_t* at, int count, int line = __builtin_LINE(),
+                            const char* file = __builtin_FILE()) {
+  simt::arrival_init(at, count, {file, line});
+}
+SB_DEVICE void arrival_arrive(std::uint64_t* at, int line = __builtin_LINE(),
+                              const char* file = __builtin_FILE()) {
+  simt::arrival_arrive(at, {file, line});
+}
+// Arrives, and says that so many bytes more will come in this phase.
+SB_DEVICE void arrival_expect(std::uint64_t* at, unsigned bytes, int line = __builtin_LINE(),
+                              const char* file = __builtin_FILE()) {
+  simt::arrival_expect(at, bytes, {file, line});
+}
+// Until the phase of this parity has ended: at once when the one that runs has the other.
+SB_DEVICE void arrival_await(std::uint64_t* at, unsigned parity, int line = __builtin_LINE(),
+                             const char* file = __builtin_FILE()) {
+  simt::arrival_await(at, parity, {file, line});
+}
+// Shows copies and products what this thread has written to shared memory, mbarriers included.
+SB_DEVICE void fence_async(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+  simt::fence_async({file, line});
+}
+
+// ---- products of a warpgroup ----
+// Four warps, of which the first has a number that is a multiple of four, multiply 64 rows by
+// columns. Warp w has rows 16 w to 16 w + 15, a lane of them the numbers that mma_brain() gives it
+// for every eight columns.
+
+// Between what a thread has done with its sums, or had of them, and its next products.
+SB_DEVICE void wgmma_fence(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+  simt::wgmma_fence({file, line});
+}
+// Ends a group of products.
+SB_DEVICE void wgmma_commit(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+  simt::wgmma_commit({file, line});
+}
+// All groups but the last kButLast have read their tiles and given their sums.
+template <int kButLast>
+void wgmma_wait(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+  simt::wgmma_wait(kButLast, {file, line});
+}
+// Behind the wait and before the sums are read.
+template <int kSums>
+void wgmma_take(float (&)[kSums]) {}
+// c += a b, 64 x 16 by 16 x 128 of BF16, by tile_descriptor(): a by columns, b by rows.
+SB_DEVICE void wgmma_brain(float (&c)[64], std::uint64_t a, std::uint64_t b,
+                           int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+  simt::wgmma(c, 128, a, b, {file, -line});
+}
+[[maybe_unused]] static bool has_wgmma() { return true; }
 
 // ---- memory that others see ----
 

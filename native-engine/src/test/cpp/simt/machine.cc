@@ -15,6 +15,8 @@
 #include <set>
 #include <vector>
 
+#include "simt/async.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define SIMT_ASAN 1
 #elif defined(__has_feature)
@@ -54,6 +56,13 @@ simt_switch:
 extern "C" void simt_switch(void** save, void* load);
 
 namespace simt {
+
+std::string place(Site site) {
+  const char* slash = std::strrchr(site.file, '/');
+  return std::string(slash == nullptr ? site.file : slash + 1) + ":" +
+         std::to_string(std::abs(site.line));
+}
+
 namespace {
 
 #ifdef SIMT_ASAN
@@ -61,12 +70,6 @@ constexpr std::size_t kStack = 256 * 1024;
 #else
 constexpr std::size_t kStack = 64 * 1024;
 #endif
-
-std::string place(Site site) {
-  const char* slash = std::strrchr(site.file, '/');
-  return std::string(slash == nullptr ? site.file : slash + 1) + ":" +
-         std::to_string(std::abs(site.line));
-}
 
 std::string meeting_text(std::uint32_t mask, Site site, const char* kind) {
   char text[16];
@@ -175,7 +178,7 @@ struct Meeting {
   void* lanes[kWarp] = {};
 };
 
-enum class State : std::uint8_t { kReady, kAtBarrier, kMeeting, kEnded };
+enum class State : std::uint8_t { kReady, kAtBarrier, kMeeting, kAwaiting, kEnded };
 
 struct Fiber {
   void* stack_end = nullptr;  // where it was left
@@ -185,6 +188,8 @@ struct Fiber {
   std::deque<Copy> copies;
   std::vector<Copy> landed;  // since the last barrier
   int group = 0;
+  const std::function<bool()>* done = nullptr;  // of one that awaits something
+  const char* what = "";
 };
 
 class Machine {
@@ -200,6 +205,8 @@ class Machine {
   void barrier(Site site);
   bool meet(std::uint32_t mask, Site site, const char* kind, void* mine,
             void (*compute)(Lanes lanes));
+  void await(Site site, const char* what, const std::function<bool()>& done);
+  void wake();
   [[noreturn]] void fail(const std::string& what);
   [[noreturn]] static void begin();
 
@@ -210,12 +217,14 @@ class Machine {
   const char* kernel = "";
   SharedMemory shared;
   std::vector<Fiber> fibers{kMaxThreads};
+  std::vector<std::function<void()>> beside;
 
  private:
   void run_block();
   void prepare(int thread);
   void make_ready(int thread);
   void enter(int thread);
+  void work_beside();
   void leave();
   void wait(State state, Site site);
   void release_barrier();
@@ -244,6 +253,7 @@ class Machine {
   std::vector<Meeting> meetings_[kMaxThreads / kWarp];
   int alive_ = 0;
   int at_barrier_ = 0;
+  std::vector<int> awaiting_;
   std::string failure_;
 };
 
@@ -328,11 +338,15 @@ void Machine::run_block() {
   failure_.clear();
   ready_.clear();
   for (std::vector<Meeting>& each : meetings_) each.clear();
+  awaiting_.clear();
+  beside.clear();
+  begin_async(shape.threads);
   alive_ = shape.threads;
   at_barrier_ = 0;
   for (int i = 0; i < shape.threads; ++i) prepare(i);
   enter(-1);
   current = -1;
+  if (failure_.empty()) failure_ = async_left();
   if (failure_.empty() && !shared.intact()) failure_ = "wrote before its shared memory";
   if (failure_.empty()) return;
   throw Failure("simt: " + std::string(kernel) + ", block " + std::to_string(block[0]) + "," +
@@ -376,11 +390,22 @@ void Machine::switch_fiber(void** save, [[maybe_unused]] void** fake, void* load
 #endif
 }
 
+void Machine::work_beside() {
+  constexpr std::uint64_t kSeldom = 8;
+  while (!beside.empty() && (ready_.empty() || next() % kSeldom == 0)) {
+    std::swap(beside[next() % beside.size()], beside.back());
+    const std::function<void()> work = std::move(beside.back());
+    beside.pop_back();
+    work();
+  }
+}
+
 // Runs another thread that is ready, from the given one; the block's end when there is none.
 void Machine::enter(int from) {
   void** save = from < 0 ? &main_stack_end_ : &fibers[static_cast<std::size_t>(from)].stack_end;
   void** fake = from < 0 ? &main_fake_ : &fibers[static_cast<std::size_t>(from)].fake_stack;
   if (from >= 0 && fibers[static_cast<std::size_t>(from)].state == State::kEnded) fake = nullptr;
+  if (failure_.empty()) work_beside();
   if (failure_.empty() && ready_.empty() && alive_ > 0)
     failure_ = "threads wait forever: " + waits();
   if (!failure_.empty() || ready_.empty()) {
@@ -416,8 +441,10 @@ void Machine::begin() {
 void Machine::leave() {
   Fiber& fiber = fibers[static_cast<std::size_t>(current)];
   if (!fiber.copies.empty()) fail("ends with copies that were not waited for");
+  if (const std::string left = async_left_by(current); !left.empty()) fail(left);
   fiber.state = State::kEnded;
   --alive_;
+  if (alive_ == 0 && !beside.empty()) fail("ends with tiles on their way");
   if (at_barrier_ > 0) fail("ends while others wait: " + waits());
   enter(current);
 }
@@ -441,6 +468,26 @@ void Machine::barrier(Site site) {
   if (alive_ < shape.threads) fail("is at the barrier " + place(site) + " after others have ended");
   if (++at_barrier_ == alive_) return release_barrier();
   wait(State::kAtBarrier, site);
+}
+
+void Machine::await(Site site, const char* what, const std::function<bool()>& done) {
+  Fiber& fiber = fibers[static_cast<std::size_t>(current)];
+  if (done()) {
+    make_ready(current);
+    return enter(current);
+  }
+  fiber.done = &done;
+  fiber.what = what;
+  awaiting_.push_back(current);
+  wait(State::kAwaiting, site);
+}
+
+void Machine::wake() {
+  std::erase_if(awaiting_, [&](int thread) {
+    const bool done = (*fibers[static_cast<std::size_t>(thread)].done)();
+    if (done) make_ready(thread);
+    return done;
+  });
 }
 
 // The last to arrive goes on in its turn.
@@ -509,6 +556,10 @@ std::string Machine::waits() const {
   for (const std::vector<Meeting>& warp : meetings_) {
     for (const Meeting& each : warp) where.insert(meeting_text(each.mask, each.site, each.kind));
   }
+  for (const int thread : awaiting_) {
+    const Fiber& fiber = fibers[static_cast<std::size_t>(thread)];
+    where.insert(std::string(fiber.what) + " at " + place(fiber.site));
+  }
   std::string text;
   for (const std::string& each : where) text += (text.empty() ? "" : "; ") + each;
   return text;
@@ -536,6 +587,7 @@ int block(int axis) { return machine().block[axis]; }
 int blocks(int axis) { return machine().shape.blocks[axis]; }
 int threads() { return machine().shape.threads; }
 std::uint8_t* shared() { return machine().shared.begin(); }
+std::size_t shared_bytes() { return machine().shared.bytes(); }
 
 void barrier(Site site) {
   if (left_out(site)) return;
@@ -546,6 +598,12 @@ bool meet(std::uint32_t mask, Site site, const char* kind, void* mine,
           void (*compute)(Lanes lanes)) {
   return machine().meet(mask, site, kind, mine, compute);
 }
+
+void await(Site site, const char* what, const std::function<bool()>& done) {
+  machine().await(site, what, done);
+}
+void wake() { machine().wake(); }
+void beside(std::function<void()> work) { machine().beside.push_back(std::move(work)); }
 
 void copy_async(void* to, const void* from, std::size_t bytes, std::size_t size, Site site) {
   Machine& m = machine();

@@ -5,7 +5,7 @@
 // thread runs as far ahead of the others as its waits allow, and a barrier that is missing shows as
 // a wrong result. Blocks run one after the other, in an order drawn likewise. Shared memory holds
 // NaNs at first and lies between pages that cannot be touched; asynchronous copies leave NaNs until
-// they are waited for.
+// they are waited for. simt/async.h has what works beside the threads.
 //
 // What it cannot show: speed, weak memory order, what happens between blocks that run at once.
 //
@@ -57,6 +57,8 @@ void seed(std::uint64_t seed);
 [[nodiscard]] int blocks(int axis);
 [[nodiscard]] int threads();
 [[nodiscard]] std::uint8_t* shared();
+[[nodiscard]] std::size_t shared_bytes();
+[[nodiscard]] std::string place(Site site);
 
 void barrier(Site site);
 
@@ -68,6 +70,13 @@ inline constexpr const char* kWarpBarrier = "warp barrier";
 using Lanes = void* const (&)[kWarp];
 [[nodiscard]] bool meet(std::uint32_t mask, Site site, const char* kind, void* mine,
                         void (*compute)(Lanes lanes));
+
+// Waits until done() says so, which wake() asks; others may run before it goes on.
+void await(Site site, const char* what, const std::function<bool()>& done);
+void wake();
+// Work of the device beside its threads: done at a switch drawn from the seed, in any order, at the
+// latest when all threads wait.
+void beside(std::function<void()> work);
 
 void copy_async(void* to, const void* from, std::size_t bytes, std::size_t size, Site site);
 void commit_copies(Site site);

@@ -2,6 +2,18 @@
 #include "cuda/library/runtime.h"
 #include "cuda/plugin.h"
 
+namespace {
+
+sb::cuda::Outcome open(std::int32_t device, sb::cuda::DeviceInfo* info, char* text,
+                       std::size_t text_bytes) {
+  using sb::cuda::Outcome;
+  const Outcome outcome = sb::cuda::runtime::open(device, info, text, text_bytes);
+  if (outcome != Outcome::kReady) return outcome;
+  return sb::cuda::check_brain_kernel(text, text_bytes) ? outcome : Outcome::kUnknown;
+}
+
+}  // namespace
+
 const sb::cuda::Plugin* sb_cuda_plugin() {
   using namespace sb::cuda;
   static const Plugin table = {
@@ -9,7 +21,7 @@ const sb::cuda::Plugin* sb_cuda_plugin() {
       sizeof(Plugin),
       runtime::kName,
       runtime::probe,
-      runtime::open,
+      open,
       runtime::error_text,
       runtime::take,
       runtime::give_back,

@@ -1,0 +1,88 @@
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "cuda/brain_gemm.cuh"
+
+namespace sb::cuda {
+namespace {
+
+TileSource weight_tiles(const ops::Matrix& w) {
+  return {.data = w.data,
+          .dims = 3,
+          .size = {ops::kRowGroup, w.cols, w.groups()},
+          .stride_bytes = {2, 2 * ops::kRowGroup, static_cast<std::int64_t>(w.group_bytes)},
+          .box = {static_cast<int>(ops::kRowGroup), kGemmColumns, kGemmGroups},
+          .swizzle_bytes = 32};
+}
+
+TileSource token_tiles(const std::uint16_t* numbers, std::int64_t rows, std::int64_t cols) {
+  return {.data = numbers,
+          .size = {pad16(cols), rows, 1},
+          .stride_bytes = {2, 2 * pad16(cols)},
+          .box = {kGemmColumns, kGemmTokens, 1},
+          .swizzle_bytes = 128};
+}
+
+template <int kParts>
+void multiply(Stream stream, const FloatMatmul& args) {
+  TensorMap weights;
+  TensorMap high;
+  TensorMap low;
+  if (!make_tensor_map(weight_tiles(args.w), &weights) ||
+      !make_tensor_map(token_tiles(args.high, args.m, args.w.cols), &high) ||
+      !make_tensor_map(token_tiles(args.low, args.m, args.w.cols), &low)) {
+    return;
+  }
+  launch("multiply_brains", stream,
+         {.x = (args.w.groups() + kGemmGroups - 1) / kGemmGroups,
+          .y = (args.m + kGemmTokens - 1) / kGemmTokens,
+          .threads = kGemmThreads,
+          .shared_bytes = gemm_shared_bytes<kParts>()},
+         multiply_brains<kParts>, weights, high, low, args);
+}
+
+}  // namespace
+
+bool brain_kernel_named(const char* name, BrainKernel* kernel) {
+  if (name == nullptr || *name == 0 || std::strcmp(name, "mma") == 0) {
+    *kernel = BrainKernel::kMma;
+  } else if (std::strcmp(name, "wgmma") == 0) {
+    *kernel = BrainKernel::kWgmma;
+  } else if (std::strcmp(name, "wgmma-rounded") == 0) {
+    *kernel = BrainKernel::kWgmmaRounded;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+BrainKernel brain_kernel() {
+  BrainKernel kernel = BrainKernel::kMma;
+  static_cast<void>(brain_kernel_named(std::getenv(kBrainVariable), &kernel));
+  return kernel;
+}
+
+bool check_brain_kernel(char* text, std::size_t text_bytes) {
+  const char* name = std::getenv(kBrainVariable);
+  BrainKernel kernel = BrainKernel::kMma;
+  if (!brain_kernel_named(name, &kernel)) {
+    std::snprintf(text, text_bytes, "%s is %s, not mma, wgmma or wgmma-rounded", kBrainVariable,
+                  name);
+    return false;
+  }
+  if (kernel == BrainKernel::kMma || has_wgmma()) return true;
+  std::snprintf(text, text_bytes, "%s is %s, which needs a device of compute capability 9.0",
+                kBrainVariable, name);
+  return false;
+}
+
+void matmul_brains(Stream stream, const MatmulArgs& args, BrainKernel kernel) {
+  const FloatMatmul f{args.w,    args.x.f32, args.x.high, args.x.low, nullptr,
+                      args.rows, args.bias,  args.y,      args.ldy,   args.softcap};
+  if (args.rows == 0) return;
+  if (kernel == BrainKernel::kWgmmaRounded) return multiply<1>(stream, f);
+  multiply<2>(stream, f);
+}
+
+}  // namespace sb::cuda
