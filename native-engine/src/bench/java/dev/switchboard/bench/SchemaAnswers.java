@@ -65,7 +65,7 @@ final class SchemaAnswers {
     try (Writer answers = Files.newBufferedWriter(file)) {
       for (Path schema : schemas(folder, perFolder)) {
         String name = String.valueOf(folder.relativize(schema).getParent());
-        judge(schema, each, counts.computeIfAbsent(name, unused -> new Count()), answers);
+        judge(schema, each, counts.computeIfAbsent(name, _ -> new Count()), answers);
       }
     }
     print(counts);
@@ -79,7 +79,7 @@ final class SchemaAnswers {
       files
           .filter(file -> file.toString().endsWith(".json"))
           .sorted()
-          .forEach(file -> folders.computeIfAbsent(parent(file), unused -> list()).add(file));
+          .forEach(file -> folders.computeIfAbsent(parent(file), _ -> list()).add(file));
     }
     List<Path> drawn = new ArrayList<>();
     for (List<Path> files : folders.values()) {
@@ -90,7 +90,7 @@ final class SchemaAnswers {
   }
 
   private static Path parent(Path file) {
-    return file.toAbsolutePath().getParent();
+    return file.resolveSibling("");
   }
 
   private static List<Path> list() {

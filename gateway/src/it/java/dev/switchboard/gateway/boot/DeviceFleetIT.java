@@ -49,12 +49,12 @@ class DeviceFleetIT {
 
   private LoneWorker worker;
   private GatewayProcess gateway;
-  private String device;
+  private String device = "";
 
   /** The one that new requests are kept from. */
   private String kept = "";
 
-  private String cpu;
+  private String cpu = "";
 
   @BeforeAll
   void start() throws Exception {
