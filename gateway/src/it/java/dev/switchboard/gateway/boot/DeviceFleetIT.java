@@ -187,7 +187,7 @@ class DeviceFleetIT {
     assertTrue(onDevice.path("samples").asInt() >= LESSONS, onDevice::toString);
     assertTrue(onCpu.path("samples").asInt() >= LESSONS, onCpu::toString);
     assertTrue(
-        onDevice.path("step_ms").asDouble() > 2 * onCpu.path("step_ms").asDouble(),
+        onDevice.path("ttft_slowdown").asDouble() > 4 * onCpu.path("ttft_slowdown").asDouble(),
         () -> onDevice + " " + onCpu);
     assertEquals(cpu, next.replica());
   }

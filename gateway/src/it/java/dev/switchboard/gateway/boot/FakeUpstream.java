@@ -97,6 +97,7 @@ final class FakeUpstream implements AutoCloseable {
         "b",
         "big",
         "small",
+        "found",
         "other",
         "foreign",
         "sglang",
