@@ -4,7 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -14,6 +17,7 @@ import java.util.regex.Pattern;
  * @param min what its axis begins at, unless its values are below; NaN where they say
  * @param max what its axis ends at; NaN where the values say
  * @param stacked its lines stand on each other
+ * @param words what values mean that are states
  */
 record Panel(
     String type,
@@ -28,6 +32,7 @@ record Panel(
     double max,
     boolean stacked,
     List<Threshold> thresholds,
+    SortedMap<Double, String> words,
     List<Target> targets) {
   private static final Pattern METRIC = Pattern.compile("([a-zA-Z_:][\\w:]*)\\{");
   private static final Pattern LABEL = Pattern.compile("\\{\\{\\s*(\\w+)\\s*}}");
@@ -95,7 +100,18 @@ record Panel(
         defaults.path("max").asDouble(Double.NaN),
         defaults.path("custom").path("stacking").path("mode").asText().equals("normal"),
         thresholds,
+        words(defaults.path("mappings")),
         targets);
+  }
+
+  private static SortedMap<Double, String> words(JsonNode mappings) {
+    SortedMap<Double, String> words = new TreeMap<>();
+    for (JsonNode mapping : mappings) {
+      for (Map.Entry<String, JsonNode> option : mapping.path("options").properties()) {
+        words.put(Double.valueOf(option.getKey()), option.getValue().path("text").asText());
+      }
+    }
+    return words;
   }
 
   /** The queries that an override takes out of the stack. */
@@ -110,6 +126,12 @@ record Panel(
       }
     }
     return alone;
+  }
+
+  /** A value as it is told: what it means, or with its unit. */
+  String text(double value) {
+    String word = words.get(value);
+    return word == null ? Scale.of(unit, value).text(value) : word;
   }
 
   /** The name of the threshold's colour that a value has; green where there are none. */

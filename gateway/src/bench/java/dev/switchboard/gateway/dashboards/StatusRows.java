@@ -41,7 +41,7 @@ final class StatusRows {
       svg.text(frame.left() - 6, middle, "end", "l", name);
       cells(svg, frame, one.values(), top, row);
       double last = one.last();
-      String value = Double.isNaN(last) ? "" : Scale.of(panel.unit(), last).text(last);
+      String value = Double.isNaN(last) ? "" : panel.text(last);
       svg.text(frame.right() + 6, middle, "start", "s", value);
     }
     legend.draw(svg, x, bottom + 18);
@@ -94,13 +94,19 @@ final class StatusRows {
     List<Panel.Threshold> steps = panel.thresholds();
     for (int i = 0; i < steps.size() && steps.size() > 1; i++) {
       Panel.Threshold step = steps.get(i);
-      String text = i == 0 ? "below " + value(steps.get(1).from()) : "from " + value(step.from());
-      entries.add(new Legend.Entry(text, Look.threshold(step.color()), ""));
+      double to = i + 1 < steps.size() ? steps.get(i + 1).from() : Double.POSITIVE_INFINITY;
+      entries.add(new Legend.Entry(meaning(step.from(), to), Look.threshold(step.color()), ""));
     }
     return entries;
   }
 
-  private String value(double value) {
-    return Scale.of(panel.unit(), value).text(value);
+  /** What one colour stands for: its states, or the values it has. */
+  private String meaning(double from, double to) {
+    if (!panel.words().isEmpty()) {
+      return String.join(", ", panel.words().subMap(from, to).values());
+    }
+    return from == Double.NEGATIVE_INFINITY
+        ? "below " + panel.text(to)
+        : "from " + panel.text(from);
   }
 }
