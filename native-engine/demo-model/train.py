@@ -219,9 +219,9 @@ def run(training, tokenizer, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=8000, help="steps of the whole run (default 8000)")
+    parser.add_argument("--steps", type=int, default=20000, help="steps of the whole run (default 20000)")
     parser.add_argument("--stop-at", type=int, help="stop early at this step; the same command without it resumes")
-    parser.add_argument("--batch-tokens", type=int, default=2048, help="tokens in a step (default 2048)")
+    parser.add_argument("--batch-tokens", type=int, default=4096, help="tokens in a step (default 4096)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=("bf16", "f32"), default="bf16", help="of matrix products (default bf16)")
