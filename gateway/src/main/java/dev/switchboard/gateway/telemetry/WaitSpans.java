@@ -24,11 +24,22 @@ record WaitSpans(Tracer tracer, Context above, FlightRecord record) {
   void tell() {
     Waits waits = record.waits();
     each("switchboard.replica_wait", waits.replica());
-    each("switchboard.gateway_late", waits.loop());
+    each("switchboard.gateway_late", untilWritten(waits.loop()));
     each("switchboard.unread", waits.unread());
     each("switchboard.client_stall", record.stalls());
     migrations(waits);
     flush();
+  }
+
+  /** What comes after the answer's last byte may end after the agent's SERVER span too. */
+  private List<Interval> untilWritten(List<Interval> times) {
+    long written = record.at(Mark.WRITTEN);
+    return written == 0
+        ? times
+        : times.stream()
+            .filter(time -> time.startNanos() < written)
+            .map(time -> new Interval(time.startNanos(), Math.min(time.endNanos(), written)))
+            .toList();
   }
 
   private void migrations(Waits waits) {
