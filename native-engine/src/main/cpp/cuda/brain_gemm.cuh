@@ -51,10 +51,10 @@ struct GemmRing {
   std::uint64_t* arrivals;
 
   SB_HOST_DEVICE std::uint8_t* weights(int stage) const {
-    return tiles + stage * kGemmStageBytes<kParts>;
+    return tiles + static_cast<unsigned>(stage) * kGemmStageBytes<kParts>;
   }
   SB_HOST_DEVICE std::uint8_t* tokens(int stage, int part) const {
-    return weights(stage) + kGemmWeightBytes + part * kGemmTokenBytes;
+    return weights(stage) + kGemmWeightBytes + static_cast<unsigned>(part) * kGemmTokenBytes;
   }
   SB_HOST_DEVICE std::uint64_t* full(int stage) const { return arrivals + stage; }
   SB_HOST_DEVICE std::uint64_t* empty(int stage) const {
@@ -98,7 +98,7 @@ SB_DEVICE void multiply_stage(float (&y)[64], unsigned groups, unsigned tokens) 
     const std::uint64_t a =
         tile_descriptor<32>(groups + step * 2 * kOfGroup, kGemmGroupBytes, kOfGroup);
 #pragma unroll
-    for (int part = 0; part < kParts; ++part) {
+    for (unsigned part = 0; part < kParts; ++part) {
       const std::uint64_t b = tile_descriptor<128>(
           tokens + part * kGemmTokenBytes + step * 2 * kColumns * 2, 0, 8 * 2 * kGemmColumns);
       wgmma_brain(y, a, b);
