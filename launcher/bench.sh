@@ -23,7 +23,7 @@ bench() {
       shift
       install_missing console
       build
-      step "the console's tests" console-build console_tests_build
+      ! tests_stale console || step "the console's tests" console-build bench_classes console
       console_bench "$@"
       ;;
     discovery) shift && bench_main gateway gateway.bench.DiscoveryBench "$@" ;;
@@ -45,7 +45,7 @@ bench() {
     step)
       shift
       install_missing
-      step "benchmarks" bench-build jmh_build
+      ! tests_stale native-engine || step "benchmarks" bench-build bench_classes native-engine
       jmh StepBenchmark "$@"
       ;;
     *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), exemplars (whether each leads to its trace), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
@@ -60,11 +60,13 @@ bench_main() { # bench_main MODULE CLASS ARGUMENT...
     -Dswitchboard.library="$home/native-engine/build/release/libswitchboard.so" -cp "$(bench_class_path "$1")" "dev.switchboard.$2" "${@:3}"
 }
 bench_class_path() { printf '%s' "$home/$1/target/$1-$version.jar:$home/$1/target/lib/*:$home/$1/target/test-classes:$(cat "$home/$1/target/test.classpath" 2>/dev/null)"; }
+# The gateway's have the engine's among them.
 tests_stale() {
-  [[ ! -e $home/$1/target/benchmarks.built || -n $(find "$home/pom.xml" "$home/$1/pom.xml" "$home/$1/src" -newer "$home/$1/target/benchmarks.built" -print -quit) ]]
+  [[ ! -e $home/$1/target/benchmarks.built ||
+    -n $(find "$home/pom.xml" "$home/$1/pom.xml" "$home/$1/src" "$home/native-engine/src" -newer "$home/$1/target/benchmarks.built" -print -quit) ]]
 }
 bench_classes() {
-  : >"$home/$1/target/benchmarks.begun"
+  mkdir -p "$home/$1/target" && : >"$home/$1/target/benchmarks.begun"
   maven -pl "$1" -am -Dspotless.check.skip=true -Dswitchboard.native.tests=OFF process-test-classes &&
     mv "$home/$1/target/benchmarks.begun" "$home/$1/target/benchmarks.built"
 }
@@ -72,9 +74,6 @@ bench_classes() {
 dashboards() {
   ! beside prometheus || [[ " $*" == *" --prometheus"* ]] || set -- --prometheus "http://localhost:$prometheus_port" "$@"
   bench_main gateway gateway.dashboards.DashboardsCommand "$@"
-}
-console_tests_build() {
-  maven -pl console -Dspotless.check.skip=true process-test-classes
 }
 console_bench() { # console_bench [page] [sessions] | screenshots FOLDER [SECONDS [VIEW...]]
   local run=(PageBench "$@")
@@ -87,9 +86,6 @@ console_bench() { # console_bench [page] [sessions] | screenshots FOLDER [SECOND
   (cd "$home/console" && exec "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Dswitchboard.home="$home" \
     -Dswitchboard.library="$home/native-engine/build/release/libswitchboard.so" \
     -cp "target/test-classes:target/classes:$(<target/test.classpath)" "dev.switchboard.console.${run[0]}" "${run[@]:1}")
-}
-jmh_build() {
-  library && maven -pl native-engine -Dspotless.check.skip=true -Dswitchboard.native.tests=OFF process-test-classes
 }
 jmh() { # jmh BENCHMARK [--json FILE] [JMH-OPTION...]
   local benchmark=$1 json=()
@@ -111,9 +107,10 @@ schema_answers() {
     [[ ${!given} != --answers-to=* ]] || answers=${!given#*=}
     [[ ${!given} != --answers-to ]] || { ((given++)) && answers=${!given}; }
   done
+  [[ " $*" == *" --answers-to"* ]] || set -- "$@" --answers-to "$answers"
   install_missing validators
   step "validators" validators-install validators_install "$validators"
-  bench_main native-engine bench.ConstraintBench "$@" --answers-to "$answers"
+  bench_main native-engine bench.ConstraintBench "$@"
   say
   /usr/bin/python3 "$home/launcher/validators/judge.py" "$answers" || status=$?
   NODE_PATH=$validators/node_modules node "$home/launcher/validators/judge.js" "$answers" || status=$?

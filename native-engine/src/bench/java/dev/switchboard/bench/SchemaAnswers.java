@@ -79,7 +79,7 @@ final class SchemaAnswers {
       files
           .filter(file -> file.toString().endsWith(".json"))
           .sorted()
-          .forEach(file -> folders.computeIfAbsent(parent(file), _ -> list()).add(file));
+          .forEach(file -> folders.computeIfAbsent(file.resolveSibling(""), _ -> list()).add(file));
     }
     List<Path> drawn = new ArrayList<>();
     for (List<Path> files : folders.values()) {
@@ -87,10 +87,6 @@ final class SchemaAnswers {
       drawn.addAll(perFolder == 0 ? files : files.subList(0, Math.min(perFolder, files.size())));
     }
     return drawn;
-  }
-
-  private static Path parent(Path file) {
-    return file.resolveSibling("");
   }
 
   private static List<Path> list() {

@@ -49,9 +49,13 @@ public record ExecutorInfo(
       return weightBytes + kvBytes + scratchBytes;
     }
 
+    public long deviceBytes() {
+      return devices == null ? 0 : devices.bytes();
+    }
+
     /** What lies in the host's memory. */
     public long hostBytes() {
-      return allBytes() - (devices == null ? 0 : devices.bytes());
+      return allBytes() - deviceBytes();
     }
   }
 

@@ -66,8 +66,7 @@ final class MachineEvents {
           json.writeNumberField("kv_bytes", planned.memory().kvBytes());
           json.writeNumberField("scratch_bytes", planned.memory().scratchBytes());
           json.writeNumberField("jvm_bytes", planned.jvmBytes());
-          json.writeNumberField(
-              "device_bytes", planned.memory().allBytes() - planned.memory().hostBytes());
+          json.writeNumberField("device_bytes", planned.memory().deviceBytes());
           json.writeNumberField("kv_tokens", planned.kvTokens());
           json.writeNumberField("available_bytes", planned.availableBytes());
           json.writeBooleanField("fits", planned.refusal() == null);

@@ -137,7 +137,7 @@ record MemoryPlan(
       return;
     }
     Memory memory = planned.apply(blocks);
-    long onDevices = memory.allBytes() - memory.hostBytes();
+    long onDevices = memory.deviceBytes();
     throw new ModelLoadException(
         ModelLoadException.OUT_OF_MEMORY,
         "%s is %d MiB, but %d MiB are needed: weights %d, KV %d, scratch %d, JVM %d%s"

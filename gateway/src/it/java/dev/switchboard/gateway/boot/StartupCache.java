@@ -1,11 +1,6 @@
 package dev.switchboard.gateway.boot;
 
-import static java.nio.file.StandardOpenOption.CREATE;
-import static java.nio.file.StandardOpenOption.WRITE;
-
 import java.io.File;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,8 +11,8 @@ import java.util.concurrent.TimeUnit;
 /**
  * What a JVM remembers of a gateway's or a worker's classes, as the launcher makes it for workers:
  * both are ready in half the time and processor time with it, and tests start a hundred of them.
- * One gateway that answers a request with its worker makes both caches for this build. They belong
- * to a class path of JARs alone, so where tests run without a package there are none.
+ * One gateway that answers a request with its worker makes both caches for this run. They belong to
+ * a class path of JARs alone, so where tests run without a package there are none.
  */
 final class StartupCache {
   private static final List<String> CLASS_PATH =
@@ -27,7 +22,6 @@ final class StartupCache {
 
   private static final Path GATEWAY = Path.of("target", "gateway.aot").toAbsolutePath();
   private static final Path WORKER = Path.of("target", "worker.aot").toAbsolutePath();
-  private static final Path LOCK = Path.of("target", "startup-cache.lock").toAbsolutePath();
 
   /** A cache that does not fit is ignored with a warning, which must not mix with the events. */
   private static final List<String> LOG = List.of("-Xlog:disable", "-Xlog:all=warning:stderr");
@@ -55,7 +49,7 @@ final class StartupCache {
       return List.of();
     }
     if (!made) {
-      makeOnce();
+      make();
       made = true;
     }
     List<String> options = new ArrayList<>();
@@ -65,21 +59,6 @@ final class StartupCache {
       options.add("-XX:AOTCache=" + GATEWAY);
     }
     return options;
-  }
-
-  /** Tests run in several processes, of which the first makes them. */
-  private static void makeOnce() throws Exception {
-    try (FileChannel lock = FileChannel.open(LOCK, CREATE, WRITE);
-        FileLock _ = lock.lock()) {
-      if (!isOfThisBuild(GATEWAY) || !isOfThisBuild(WORKER)) {
-        make();
-      }
-    }
-  }
-
-  private static boolean isOfThisBuild(Path cache) {
-    long made = cache.toFile().lastModified();
-    return CLASS_PATH.stream().allMatch(jar -> Path.of(jar).toFile().lastModified() < made);
   }
 
   /**

@@ -133,26 +133,24 @@ final class GatewayClient {
     return Objects.requireNonNullElse(file.getParent(), Path.of("."));
   }
 
-  private InputStream opened(String path) {
-    try {
-      HttpResponse<InputStream> response =
-          adminClient.send(
-              request("POST", path, BodyPublishers.noBody()), BodyHandlers.ofInputStream());
-      if (response.statusCode() / 100 != 2) {
-        try (InputStream told = response.body()) {
-          String text = new String(told.readNBytes(MOST_ERROR_BYTES), StandardCharsets.UTF_8);
-          throw refused(response.statusCode(), parsed(text));
-        }
-      }
+  private InputStream opened(String path) throws IOException {
+    HttpResponse<InputStream> response =
+        sent("POST", path, BodyPublishers.noBody(), BodyHandlers.ofInputStream());
+    if (response.statusCode() / 100 == 2) {
       return response.body();
-    } catch (IOException e) {
-      throw unreachable("the admin API", e);
-    } catch (InterruptedException e) {
-      throw interrupted();
+    }
+    try (InputStream told = response.body()) {
+      String text = new String(told.readNBytes(MOST_ERROR_BYTES), StandardCharsets.UTF_8);
+      throw refused(response.statusCode(), parsed(text));
     }
   }
 
-  private HttpRequest request(String method, String path, BodyPublisher body) {
+  private JsonNode ask(String method, String path, BodyPublisher body) {
+    return answer(sent(method, path, body, BodyHandlers.ofString()));
+  }
+
+  private <T> HttpResponse<T> sent(
+      String method, String path, BodyPublisher body, HttpResponse.BodyHandler<T> to) {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(URI.create(admin + "/admin/v1/" + path))
             .timeout(PATIENCE)
@@ -162,12 +160,8 @@ final class GatewayClient {
     if (!key.isEmpty()) {
       request.header("Authorization", "Bearer " + key);
     }
-    return request.build();
-  }
-
-  private JsonNode ask(String method, String path, BodyPublisher body) {
     try {
-      return answer(adminClient.send(request(method, path, body), BodyHandlers.ofString()));
+      return adminClient.send(request.build(), to);
     } catch (IOException e) {
       throw unreachable("the admin API", e);
     } catch (InterruptedException e) {

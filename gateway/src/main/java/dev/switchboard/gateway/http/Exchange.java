@@ -160,7 +160,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       return;
     }
     HttpConnection connection = call.request().connection();
-    if (!HalfClose.isAllowed(connection) && call.loop().sockets().left(connection)) {
+    if (call.loop().sockets().left(connection) && !HalfClose.isAllowed(connection)) {
       clientGone();
       return;
     }

@@ -38,7 +38,6 @@ public final class ApiKeys {
   private List<Known> configured = List.of();
   private List<Known> stored = List.of();
   private volatile Map<Long, List<Known>> table = Map.of();
-  private volatile boolean opensModels;
   private volatile boolean someOpenModels;
   private volatile boolean opensAdmin;
 
@@ -110,18 +109,17 @@ public final class ApiKeys {
     }
     table = byHash;
     someOpenModels = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.APP);
-    opensModels = network || someOpenModels;
     opensAdmin = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.ADMIN);
   }
 
   /** Whether the API asks for a key. */
   public boolean required() {
-    return opensModels;
+    return network || someOpenModels;
   }
 
   /** Whether the API asks for a key, and there is none yet that it takes. */
   public boolean missing() {
-    return opensModels && !someOpenModels;
+    return network && !someOpenModels;
   }
 
   /** Whether the admin API asks for a key on loopback too. */
