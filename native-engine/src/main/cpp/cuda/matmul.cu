@@ -80,7 +80,9 @@ void matmul(Stream stream, const MatmulArgs& args) {
     case WeightType::kF16:
       return short_floats<WeightType::kF16>(stream, f);
     case WeightType::kBF16:
-      if (brain_kernel() != BrainKernel::kMma) return matmul_brains(stream, args, brain_kernel());
+      if (const BrainKernel kernel = brain_kernel(); kernel != BrainKernel::kMma) {
+        return matmul_brains(stream, args, kernel);
+      }
       return short_floats<WeightType::kBF16>(stream, f);
     case WeightType::kQ4_0:
       return quantised<WeightType::kQ4_0>(stream, q);
