@@ -42,6 +42,9 @@ class AdminIT {
 
   private static final int SCANNED_AT_ONCE = 10;
 
+  /** Of a gateway of one model; a series for each scanned name would be fifty thousand. */
+  private static final int MOST_SERIES = 5000;
+
   private FakeUpstream upstream;
 
   @BeforeEach
@@ -261,14 +264,17 @@ class AdminIT {
   void aScannerOfAHundredThousandModelsAndPathsMakesNoSeries() throws Exception {
     Random random = new Random(1);
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
-      scan(gateway, random, 10);
-      // A replica's series come with its first report, whenever that is.
+      // Series come with the first of what they count, and a replica's with its first report.
+      scan(gateway, random, 50_000);
       InProcessGateway.await(() -> reported(gateway));
       Set<String> before = series(gateway);
 
-      scan(gateway, random, 100_000);
+      scan(gateway, random, 50_000);
 
-      assertEquals(before, series(gateway));
+      Set<String> more = series(gateway);
+      more.removeAll(before);
+      assertEquals(Set.of(), more);
+      assertTrue(before.size() < MOST_SERIES, () -> before.size() + " series");
     }
   }
 

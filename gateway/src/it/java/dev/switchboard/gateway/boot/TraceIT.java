@@ -73,7 +73,9 @@ class TraceIT {
             + "}]\nworkers: {local: 1, stages: 2, ranks: 2}\n"
             + "upstreams: [{url: \""
             + foreign.url()
-            + "\", models: [foreign]}]\n");
+            + "\", models: [foreign]}]\n"
+            // What is told shall not hang on what telling takes of a busy machine's cores.
+            + "telemetry: {governor: {cpu-percent: 0}}\n");
     gateway =
         GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
             .awaitReady();
