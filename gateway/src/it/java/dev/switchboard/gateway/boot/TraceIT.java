@@ -45,6 +45,10 @@ class TraceIT {
           + "\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[0.5]}],"
           + "\"usage\":{\"prompt_tokens\":3,\"total_tokens\":3}}";
 
+  /** They end when the gateway hears that all is sent, and the agent's SERVER span hears first. */
+  private static final Set<String> MAY_END_LATER =
+      Set.of("switchboard.gateway_late", "switchboard.client_flush");
+
   @TempDir private static @Nullable Path folder;
   private static OtlpReceiver collector;
   private static FakeUpstream foreign;
@@ -414,7 +418,8 @@ class TraceIT {
       Span parent = byId.get(span.getParentSpanId());
       if (parent != null
           && (span.getStartTimeUnixNano() < parent.getStartTimeUnixNano()
-              || span.getEndTimeUnixNano() > parent.getEndTimeUnixNano())) {
+              || (span.getEndTimeUnixNano() > parent.getEndTimeUnixNano()
+                  && !MAY_END_LATER.contains(span.getName())))) {
         outside.add(
             span.getName()
                 + " starts "
