@@ -15,7 +15,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /** Clients that stream answers one after another, and count those that did not come whole. */
 final class Load implements AutoCloseable {
-  private static final long LIMIT_NS = 60_000_000_000L;
+  private static final long LIMIT_NS = 180_000_000_000L;
   private static final List<String> CLASSES = List.of("interactive", "standard", "batch");
   private static final List<String> ASKED =
       List.of(

@@ -81,7 +81,7 @@ final class Screenshots {
     Thread.sleep(seconds * 1000L);
     drill(
         "w0",
-        "{\"kind\":\"slow-rank\",\"duration_ms\":600000,\"stage\":1,\"rank\":1,\"factor\":6}");
+        "{\"kind\":\"slow-rank\",\"duration_ms\":600000,\"stage\":1,\"rank\":1,\"factor\":50}");
     system.await("/admin/v1/replicas", r -> r.toString().contains("\"stragglers\":[{"));
     Thread.sleep(20_000);
   }

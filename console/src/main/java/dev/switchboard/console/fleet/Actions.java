@@ -7,18 +7,27 @@ import java.util.regex.Pattern;
 
 /** The audit log's actions, such as POST /admin/v1/replicas/:id/drain, in words. */
 public final class Actions {
-  private static final Pattern ROUTE = Pattern.compile("([A-Z]+) /admin/v1/([a-z-]+)(/.*)?");
+  private static final Pattern ROUTE =
+      Pattern.compile("([A-Z]+) /admin/v1/([a-z-]+)(/[^?]*)?(?:[?](plan|preview)=true)?");
   private static final Map<String, String> VERBS =
       Map.of("POST", "make", "PUT", "set", "DELETE", "delete", "GET", "read");
 
   private Actions() {}
 
-  /** Such as "drain replica"; the action itself where it is none that is known. */
+  /**
+   * Such as "drain replica", and "plan: drain replica" where only its effects were asked for; the
+   * action itself where it is none that is known.
+   */
   public static String words(String action) {
     Matcher route = ROUTE.matcher(action);
     if (!route.matches()) {
       return action;
     }
+    String only = route.group(4) == null ? "" : route.group(4) + ": ";
+    return only + done(route);
+  }
+
+  private static String done(Matcher route) {
     String thing = thing(route.group(2));
     String rest = route.group(3) == null ? "" : route.group(3);
     String verb = rest.substring(rest.lastIndexOf('/') + 1);

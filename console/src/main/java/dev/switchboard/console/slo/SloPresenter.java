@@ -144,6 +144,11 @@ public final class SloPresenter {
     return "/admin/v1/slo" + AdminClient.query(query);
   }
 
+  /** Whether the hours were read once. */
+  boolean hoursRead(String serviceClass) {
+    return gateway.shared(hoursPath(serviceClass)).answer() != null;
+  }
+
   /** Why the hours cannot be read; null where they can. */
   public @Nullable String hoursFailure(String serviceClass) {
     return gateway.shared(hoursPath(serviceClass)).failure();

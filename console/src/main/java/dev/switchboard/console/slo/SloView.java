@@ -29,6 +29,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +44,9 @@ public final class SloView extends GatewayView {
   private static final double FAST = 14.4;
   private static final double SLOW = 3;
   private static final int WORST_SHOWN = 10;
+
+  // A badge of four digits, and the space around a cell.
+  private static final String BURN_WIDTH = "92px";
   private static final Map<String, String> TONES =
       Map.of(
           "queue",
@@ -136,15 +140,10 @@ public final class SloView extends GatewayView {
   private void budgetColumns() {
     budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setWidth("88px").setFlexGrow(1);
     budgets
-        .addColumn(b -> SloPresenter.words(b.objective()))
+        .addComponentColumn(SloView::goal)
         .setHeader("Objective")
-        .setWidth("92px")
+        .setWidth("104px")
         .setFlexGrow(1);
-    budgets
-        .addColumn(b -> Format.percent(b.share()) + " in " + b.windowDays() + " d")
-        .setHeader("Goal")
-        .setWidth("100px")
-        .setFlexGrow(0);
     budgets
         .addComponentColumn(SloView::left)
         .setHeader("Budget left")
@@ -154,15 +153,15 @@ public final class SloView extends GatewayView {
       int span = i;
       budgets
           .addComponentColumn(b -> burn(b.burn().get(span)))
-          .setHeader("Burn " + BudgetRow.SPANS.get(i))
+          .setHeader("Burn " + BudgetRow.SPANS.get(i).replaceFirst("[hd]$", " $0"))
           .setTextAlign(ColumnTextAlign.END)
-          .setWidth("78px")
+          .setWidth(BURN_WIDTH)
           .setFlexGrow(0);
     }
     budgets
         .addColumn(BudgetRow::forecast)
         .setHeader("As in the last 6 h")
-        .setWidth("124px")
+        .setWidth("146px")
         .setFlexGrow(1);
     budgets
         .addComponentColumn(b -> Parts.link(worst(b.serviceClass()), Format.number(b.missed())))
@@ -172,10 +171,24 @@ public final class SloView extends GatewayView {
         .setFlexGrow(0);
   }
 
+  private static Component goal(BudgetRow b) {
+    return Parts.box(
+        "sb-two",
+        new Span(SloPresenter.words(b.objective())),
+        Parts.text(
+            "sb-muted sb-small", Format.percent(b.share()) + " in " + b.windowDays() + " d"));
+  }
+
   private static Component left(BudgetRow b) {
     Tone tone = b.left() <= 0 ? Tone.BAD : b.left() < 0.25 ? Tone.WARN : Tone.GOOD;
-    String text = Format.percent(Math.rint(b.left() * 1000) / 1000);
-    return new Meter().show(b.left(), text).tone(tone);
+    return new Meter().show(b.left(), share(b.left())).tone(tone);
+  }
+
+  /** Rounded down, so that only a whole budget is 100 %. */
+  static String share(double left) {
+    boolean nearlyAll = left >= 0.99 && left < 1;
+    double percent = Math.floor(left * (nearlyAll ? 1000 : 100) + 1e-6) / (nearlyAll ? 10 : 1);
+    return String.format(Locale.ROOT, nearlyAll ? "%.1f %%" : "%.0f %%", percent);
   }
 
   private static Component burn(double rate) {
@@ -370,10 +383,13 @@ public final class SloView extends GatewayView {
     if (hours.isEmpty()) {
       String failure = presenter.hoursFailure(name);
       noHours.removeAll();
-      noHours.add(
-          failure == null
-              ? Parts.empty("slo", "No such request", "None of the last day had this target.")
-              : Parts.failure("The hours cannot be read", failure));
+      if (failure != null) {
+        noHours.add(Parts.failure("The hours cannot be read", failure));
+      } else if (presenter.hoursRead(name)) {
+        noHours.add(Parts.empty("slo", "No such request", "None of the last day had this target."));
+      } else {
+        noHours.add(Parts.text("sb-muted", "Loading"));
+      }
       return;
     }
     chart.show(hours.stream().map(SloView::clock).toList(), parts(hours, withMet.getValue()));

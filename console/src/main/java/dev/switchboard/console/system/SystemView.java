@@ -39,7 +39,7 @@ public final class SystemView extends LiveView {
   private final Div facts = Parts.box("sb-facts");
   private final Span telemetry = new Span();
   private final Div costs = Parts.box("sb-costs");
-  private final LineChart cost = new LineChart("Telemetry's share of all cores", "");
+  private final LineChart cost = new LineChart("Telemetry's share of all cores, %", "");
   private final Select<String> document = new Select<>();
   private final Pre json = new Pre();
   private final Div jsonState = Parts.box("sb-stack");
@@ -69,7 +69,7 @@ public final class SystemView extends LiveView {
         Parts.box(
             "sb-halves",
             Parts.card("Telemetry", levels(), new Div[] {new Div(telemetry), costs}),
-            Parts.card("Telemetry's share of all cores", cost)),
+            Parts.card("Telemetry's share of all cores, %", cost)),
         Parts.card(
             "As the admin API tells it",
             Parts.box("sb-row", document, copies()),
@@ -168,7 +168,15 @@ public final class SystemView extends LiveView {
         at.ring().newestSeconds(),
         Ring.STEP_SECONDS,
         List.of(
-            new LineChart.Line("share", "1", at.ring().last(Series.TELEMETRY_CPU, Ring.SLOTS))));
+            new LineChart.Line(
+                "share", "1", percents(at.ring().last(Series.TELEMETRY_CPU, Ring.SLOTS)))));
+  }
+
+  private static float[] percents(float[] shares) {
+    for (int i = 0; i < shares.length; i++) {
+      shares[i] *= 100;
+    }
+    return shares;
   }
 
   private void showCosts(SystemPresenter known) {

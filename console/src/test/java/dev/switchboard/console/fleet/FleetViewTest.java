@@ -169,6 +169,12 @@ class FleetViewTest extends ConsoleViewTest {
     assertEquals("set service class", Actions.words("PUT /admin/v1/slo-classes/:name"));
     assertEquals("make key", Actions.words("POST /admin/v1/keys"));
     assertEquals("reload config", Actions.words("POST /admin/v1/config/reload"));
+    assertEquals(
+        "plan: drain replica", Actions.words("POST /admin/v1/replicas/:id/drain?plan=true"));
+    assertEquals("plan: make model", Actions.words("POST /admin/v1/models?plan=true"));
+    assertEquals(
+        "preview: set service class",
+        Actions.words("PUT /admin/v1/slo-classes/:name?preview=true"));
     assertEquals("anything", Actions.words("anything"));
   }
 }

@@ -256,7 +256,7 @@ class SloViewTest extends ConsoleViewTest {
     assertFalse(find(Button.class).withText("Add a class").single().isEnabled());
     assertTrue(text().contains("Hour, UTC"), text());
     assertTrue(text().contains("Missed: straggler"), text());
-    Anchor worst = (Anchor) test(grid("Error budgets")).getCellComponent(0, 10);
+    Anchor worst = (Anchor) test(grid("Error budgets")).getCellComponent(0, 9);
     assertEquals("requests?gateway=gw&class=interactive&slo=missed&last=24h", worst.getHref());
   }
 
@@ -281,5 +281,14 @@ class SloViewTest extends ConsoleViewTest {
     assertEquals("PUT /admin/v1/slo-classes/interactive", made.method() + " " + made.path());
     assertTrue(made.body().contains("\"ttft_ms\":200"), made.body());
     assertEquals(interactive().version(), made.headers().get("if-match"));
+  }
+
+  @Test
+  void onlyAWholeBudgetIsAHundredPercent() {
+    assertEquals("100 %", SloView.share(1));
+    assertEquals("99.9 %", SloView.share(0.99999));
+    assertEquals("98 %", SloView.share(0.9899));
+    assertEquals("29 %", SloView.share(0.29));
+    assertEquals("-2297 %", SloView.share(-22.97));
   }
 }
