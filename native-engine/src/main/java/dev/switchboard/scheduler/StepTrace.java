@@ -171,6 +171,15 @@ final class StepTrace {
         markStraggler(stage);
       }
     }
+    addLateEnd();
+  }
+
+  /** Who hands on what the last rank has done may have no core for it. */
+  private void addLateEnd() {
+    long done = stageEnd(stages - 1);
+    if (done != NONE && endNanos - done > WAKE_NANOS) {
+      critical[CRITICAL_OFF_CPU] += endNanos - done;
+    }
   }
 
   /**

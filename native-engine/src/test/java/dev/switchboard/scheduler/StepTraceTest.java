@@ -86,6 +86,17 @@ class StepTraceTest {
   }
 
   @Test
+  void aStepThatIsHandedOnLateHadNoCore() {
+    trace.reset(1, 1, 1);
+    record(0, 0, Kind.COMPUTE, 100, 120);
+    record(0, 1, Kind.COMPUTE, 100, 130);
+    record(1, 0, Kind.COMPUTE, 130, 150);
+    trace.finish(90, 100, 500_150);
+
+    assertCritical(30 + 20, 0, 0, 0, 500_000);
+  }
+
+  @Test
   void aStageWithoutRecordsAddsNothing() {
     trace.reset(1, 1, 1);
     record(1, 0, Kind.COMPUTE, 150, 160);

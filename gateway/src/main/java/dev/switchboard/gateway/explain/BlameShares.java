@@ -221,13 +221,18 @@ public record BlameShares(Map<Culprit, Long> nanos, @Nullable Rank rank) {
     long all = sum(breakdown, Phase.PREFILL_OFF_CPU, Phase.DECODE_OFF_CPU);
     long stopped = 0;
     for (RequestTimeline timeline : record.timelines()) {
-      stopped = Math.max(stopped, stopped(timeline));
+      stopped = Math.max(stopped, stopped(timeline, record.longestGapNanos()));
     }
     return all == 0 ? 0 : Math.min(1, (double) stopped / all);
   }
 
-  /** What steps lost that lost far more than the others of the request. */
-  private static long stopped(RequestTimeline timeline) {
+  /**
+   * What steps lost that lost far more than the others of the request, and the time between two
+   * steps likewise: a process may be stopped there too.
+   *
+   * @param gapNanos the longest time between two pieces of content
+   */
+  private static long stopped(RequestTimeline timeline, long gapNanos) {
     List<Long> losses = new ArrayList<>();
     if (timeline.steps().isEmpty()) {
       slowest(timeline.prefill(), losses);
@@ -235,7 +240,8 @@ public record BlameShares(Map<Culprit, Long> nanos, @Nullable Rank rank) {
     } else {
       timeline.steps().forEach(step -> losses.add(lost(step)));
     }
-    long all = timeline.steps().isEmpty() ? lost(timeline) : total(losses);
+    long all = Math.max(lost(timeline), total(losses));
+    losses.add(Math.min(gapNanos - longest(timeline), all - total(losses)));
     int steps = steps(timeline.prefill()) + steps(timeline.decode());
     long stopped = 0;
     for (long loss : losses) {
@@ -243,6 +249,14 @@ public record BlameShares(Map<Culprit, Long> nanos, @Nullable Rank rank) {
       stopped += loss >= Math.max(STOP_NANOS, STOP_FACTOR * others) ? loss : 0;
     }
     return stopped;
+  }
+
+  private static long longest(RequestTimeline timeline) {
+    return Stream.of(timeline.prefill(), timeline.decode())
+        .map(phase -> phase == null ? null : phase.slowest())
+        .mapToLong(step -> step == null ? 0 : step.endNanos() - step.startNanos())
+        .max()
+        .orElse(0);
   }
 
   private static void slowest(RequestTimeline.@Nullable Phase phase, List<Long> to) {

@@ -14,11 +14,16 @@ import org.jspecify.annotations.Nullable;
  * <p>The request's own stamps bound the offset: the worker cannot have received it before the
  * gateway sent it, nor written its last words after the gateway read them. With {@code o} added to
  * the worker's times, {@code sent − received ≤ o ≤ read − written}. On one host both clocks read
- * the same wall time, so an offset of zero is taken when it is possible; otherwise the middle,
- * right to within half of the interval. A stamp that still falls outside, by rounding or by a
- * worker that lies, is clamped to the attempt, so a child is always inside its parent.
+ * the same wall time, and on hosts that keep it nearly so: the offset next to zero is taken where
+ * it is as small as such clocks differ, since the interval is as long as a client that does not
+ * read makes it. Otherwise the middle is, right to within half of the interval. A stamp that still
+ * falls outside, by rounding or by a worker that lies, is clamped to the attempt, so a child is
+ * always inside its parent.
  */
 final class ClockOffset {
+  /** A process reads the wall time once and counts on from there, while the host corrects it. */
+  private static final long SAME_CLOCK_NANOS = 5_000_000;
+
   private final long from;
   private final long to;
   private final long offset;
@@ -43,7 +48,8 @@ final class ClockOffset {
     }
     long low = from - received;
     long high = Math.max(low, to - finished);
-    long offset = low <= 0 && high >= 0 ? 0 : low + (high - low) / 2;
+    long least = Math.clamp(0L, low, high);
+    long offset = Math.abs(least) <= SAME_CLOCK_NANOS ? least : low + (high - low) / 2;
     // An attempt that was cut before it began leaves one moment.
     return new ClockOffset(from, Math.max(from, to), offset, (high - low) / 2);
   }
