@@ -28,7 +28,12 @@ public final class StepDelays {
    * @param firstMs from then until the first of its tokens was there
    * @param lastMs likewise of the last one
    */
-  public record Step(double end, double firstMs, double lastMs) {}
+  public record Step(double end, double firstMs, double lastMs) {
+    /** In a circle that begins at a second and is so long. */
+    private Step later(double from, double by, double length) {
+      return new Step(from + (end - from + by) % length, firstMs, lastMs);
+    }
+  }
 
   private static final Step NEVER_LATE = new Step(0, 0, 0);
 
@@ -40,17 +45,21 @@ public final class StepDelays {
     return steps.isEmpty();
   }
 
-  /** The same run, begun at another moment: what was last comes first. */
-  public StepDelays turned(SplittableRandom random) {
-    if (steps.isEmpty()) {
+  /**
+   * The same run, with what came after its beginning begun at another moment: what was last follows
+   * the beginning. That stays where it is. Code is compiled in it, and the gateway learns from its
+   * times what a replica takes.
+   *
+   * @param from when the beginning is over, in seconds of the run
+   */
+  public StepDelays turned(SplittableRandom random, double from) {
+    double length = steps.isEmpty() ? 0 : steps.getLast().end - from;
+    if (length <= 0) {
       return this;
     }
-    double length = steps.getLast().end;
     double by = random.nextDouble(length);
     return new StepDelays(
-        steps.stream()
-            .map(step -> new Step((step.end + by) % length, step.firstMs, step.lastMs))
-            .toList());
+        steps.stream().map(step -> step.end < from ? step : step.later(from, by, length)).toList());
   }
 
   /** Of a step that ends at a second of the run. */

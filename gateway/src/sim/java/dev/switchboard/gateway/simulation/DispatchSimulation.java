@@ -29,7 +29,8 @@ public final class DispatchSimulation implements DispatchSimulator {
   @Override
   public DispatchTrace simulate(
       DispatchScenario scenario, String policy, long seed, long run, StepDelays delays) {
-    return new Run(scenario, policy, seed, Lateness.of(run, delays)).trace();
+    Lateness late = Lateness.of(run, delays, scenario.fromSeconds());
+    return new Run(scenario, policy, seed, late).trace();
   }
 
   /** One run: its engines, gateway and clients. */

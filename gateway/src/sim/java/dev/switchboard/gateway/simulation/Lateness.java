@@ -26,8 +26,10 @@ interface Lateness {
    *
    * @param run draws it; 0 for never late
    * @param measured empty where nothing was measured
+   * @param from the second of the run at which its beginning is over; what was late until then is
+   *     late in every run
    */
-  static Lateness of(long run, StepDelays measured) {
+  static Lateness of(long run, StepDelays measured, double from) {
     if (run == 0) {
       return NEVER;
     }
@@ -38,7 +40,7 @@ interface Lateness {
         return new StepDelays.Step(second, firstMs, firstMs + (tokens - 1) * PASS_MS);
       };
     }
-    StepDelays delays = run == 1 ? measured : measured.turned(random);
+    StepDelays delays = run == 1 ? measured : measured.turned(random, from);
     return (second, tokens) -> delays.at(second);
   }
 }

@@ -31,7 +31,7 @@ class SimulatedReplicaTest {
     List<Long> tokens = new ArrayList<>();
     EngineScript script = EngineScript.parse("base=10,running=0,prompt=0");
     SimulatedReplica engine =
-        SimulatedReplica.scripted(time, script, Lateness.of(1, StepDelays.NONE));
+        SimulatedReplica.scripted(time, script, Lateness.of(1, StepDelays.NONE, 0));
     engine.boot();
     heard = () -> tokens.add(time.nowNanos());
 

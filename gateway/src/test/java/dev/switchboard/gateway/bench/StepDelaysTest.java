@@ -2,6 +2,7 @@ package dev.switchboard.gateway.bench;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -39,19 +40,46 @@ class StepDelaysTest {
 
   @Test
   void aTurnedRunHasTheSameDelaysAtOtherMoments() {
-    StepDelays.Recorder recorder = new StepDelays.Recorder();
-    for (int i = 1; i <= 40; i++) {
-      recorder.token(i, i, i + i / 1000.0);
-    }
-    StepDelays delays = recorder.delays();
+    StepDelays delays = lateByTheirSecond();
 
-    StepDelays turned = delays.turned(new SplittableRandom(1));
+    StepDelays turned = delays.turned(new SplittableRandom(1), 0);
 
     double[] before = delays.firstMs(0, 41);
     double[] after = turned.firstMs(0, 41);
     Arrays.sort(after);
     assertArrayEquals(before, after, 1e-6);
     assertEquals(turned.at(5).firstMs() + 1, turned.at(6).firstMs(), 1e-6);
+  }
+
+  @Test
+  void theBeginningOfATurnedRunStaysWhereItIs() {
+    StepDelays delays = lateByTheirSecond();
+
+    StepDelays turned = delays.turned(new SplittableRandom(1), 10);
+
+    assertArrayEquals(delays.firstMs(0, 10), turned.firstMs(0, 10), 1e-6);
+    double[] after = turned.firstMs(10, 41);
+    assertNotEquals(delays.at(12).firstMs(), turned.at(12).firstMs(), 1e-6);
+    Arrays.sort(after);
+    assertArrayEquals(delays.firstMs(10, 41), after, 1e-6);
+  }
+
+  @Test
+  void aRunThatIsAllBeginningIsNotTurned() {
+    StepDelays delays = lateByTheirSecond();
+
+    StepDelays turned = delays.turned(new SplittableRandom(1), 41);
+
+    assertArrayEquals(delays.firstMs(0, 41), turned.firstMs(0, 41), 1e-6);
+  }
+
+  /** A step ends at each second, later by a millisecond than the one before. */
+  private static StepDelays lateByTheirSecond() {
+    StepDelays.Recorder recorder = new StepDelays.Recorder();
+    for (int i = 1; i <= 40; i++) {
+      recorder.token(i, i, i + i / 1000.0);
+    }
+    return recorder.delays();
   }
 
   private static void assertStep(double firstMs, double lastMs, StepDelays.Step step) {
