@@ -253,6 +253,29 @@ class DispatchSimulationTest {
             });
   }
 
+  /** Turns are of those that are admitted: who is refused takes none, nor who is overtaken. */
+  @Test
+  void roundRobinGivesEveryEngineAsManyOfThoseThatAreAdmitted() {
+    Scenario scenario = Scenario.foreign(1, "round-robin", 1, 1, 1);
+    double capacity = scenario.capacity();
+    Traffic traffic =
+        new Traffic(scenario.random().split(), 0, 0)
+            .arrivals("people", 10, at -> capacity / 2, capacity / 2, draw -> Traffic.INTERACTIVE)
+            .arrivals("batches", 10, at -> capacity * 9, capacity * 9, draw -> Traffic.WHENEVER);
+
+    Ledger ledger = scenario.run(traffic);
+
+    assertTrue(ledger.entries().stream().anyMatch(entry -> entry.attempts() == 0));
+    long[] engines = new long[3];
+    for (Ledger.Entry entry : ledger.entries()) {
+      if (entry.attempts() > 0) {
+        engines[Integer.parseInt(entry.replica().substring(1))]++;
+      }
+    }
+    Arrays.sort(engines);
+    assertTrue(engines[2] - engines[0] <= 1, () -> Arrays.toString(engines));
+  }
+
   @Test
   void twoWorkersOfADemoShareItsLoad() {
     seeds()

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class PolicyComparisonTest {
   private static final List<String> POLICIES =
       List.of("slo", "least-loaded", "power-of-two", "prefix-affinity", "round-robin", "weighted");
-  private static final int SEEDS = 6;
+  private static final int SEEDS = 18;
 
   private static final Path PAGE =
       Path.of(System.getProperty("switchboard.home", ".."), "docs/benchmarks/policies.md");

@@ -68,7 +68,6 @@ final class SimulatedGateway {
   private final Affinity affinity;
   private final RetryBudgets retries = new RetryBudgets(RetryBudget.Config.DEFAULTS);
   private boolean ticking;
-  private long turn;
   private long retried;
   private long retriesDenied;
   private final List<Change> changes = new ArrayList<>();
@@ -272,7 +271,6 @@ final class SimulatedGateway {
     private final Request request;
     private final Watcher watcher;
     private final Ledger.Entry entry;
-    private final long number = turn++;
     private final Router.Plan plan;
     private final Affinity.Key key;
     private final Set<String> failed = new HashSet<>();
@@ -282,11 +280,14 @@ final class SimulatedGateway {
     private @Nullable Refusal refusal;
     private int faults;
 
+    /** Ties are broken in turn of those that are admitted. */
+    private long turn;
+
     Course(Request request, Watcher watcher) {
       this.request = request;
       this.watcher = watcher;
       this.entry = ledger.open(request);
-      this.plan = router.plan(MODEL, Long.toString(number));
+      this.plan = router.plan(MODEL, null);
       this.key = key();
     }
 
@@ -345,6 +346,7 @@ final class SimulatedGateway {
     }
 
     private void run() {
+      turn = fleet.nextTurn();
       retries.earn(MODEL);
       attempt();
     }
@@ -361,7 +363,7 @@ final class SimulatedGateway {
           new RouteRequest(
               MODEL,
               failed,
-              number,
+              turn,
               slo(),
               (now - request.atNanos()) / 1e6,
               request.seen().promptTokens(),
