@@ -58,6 +58,13 @@ missing_packages() {
   if [[ ${1:-} == package ]]; then
     command -v strip >/dev/null || say binutils
   fi
+  if [[ ${1:-} == long ]]; then
+    command -v podman >/dev/null || say podman
+    command -v runc >/dev/null || say runc
+    command -v ip >/dev/null || say iproute2
+    command -v openssl >/dev/null || say openssl
+    command -v kubectl >/dev/null || say kubectl
+  fi
   if [[ ${1:-} == images ]]; then
     command -v mmdebstrap >/dev/null || say mmdebstrap
     command -v buildah >/dev/null || say buildah

@@ -31,6 +31,15 @@ run_tests() {
       cat "$logs/package-test.log"
       return
       ;;
+    --long)
+      without_options "test --long" "${@:2}"
+      install_missing long
+      images gateway worker
+      ! tests_stale gateway || step "benchmarks" bench-build bench_classes gateway
+      step "the Kubernetes base under podman, rolled out under 200 streams" rollout-test rollout_test
+      cat "$logs/rollout-test.log"
+      return
+      ;;
     --sanitizers)
       without_options "test --sanitizers" "${@:2}"
       install_missing test
@@ -39,7 +48,7 @@ run_tests() {
       say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
       return
       ;;
-    *) fail "test knows --readme, --browser, --sanitizers, --package and --fresh, not '$1'; ./switchboard test --help" ;;
+    *) fail "test knows --readme, --browser, --sanitizers, --package, --long and --fresh, not '$1'; ./switchboard test --help" ;;
   esac
   install_missing test
   readme_ports_free
@@ -69,6 +78,9 @@ readme_ports_free() {
 fresh_tests() {
   install_missing fresh
   as_root env HOME="$HOME" "$home/.ci/fresh-test" "$@"
+}
+rollout_test() {
+  ROLLOUT_CLASS_PATH=$(bench_class_path gateway) SWITCHBOARD_ROLLOUT_TEST="${SWITCHBOARD_ROLLOUT_TEST:-}" "$home/.ci/rollout-test"
 }
 check_shell() {
   local scripts

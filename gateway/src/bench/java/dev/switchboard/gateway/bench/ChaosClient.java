@@ -16,10 +16,18 @@ final class ChaosClient implements AutoCloseable {
    * @throws java.net.ConnectException when nobody listens
    */
   ChaosClient(InetSocketAddress address, ClientLedger ledger) throws IOException {
+    this(address, ledger, PATIENCE_MS);
+  }
+
+  /**
+   * @param patienceMs for a byte
+   * @throws java.net.ConnectException when nobody listens
+   */
+  ChaosClient(InetSocketAddress address, ClientLedger ledger, int patienceMs) throws IOException {
     this.ledger = ledger;
     try {
       socket.setTcpNoDelay(true);
-      socket.setSoTimeout(PATIENCE_MS);
+      socket.setSoTimeout(patienceMs);
       socket.connect(address);
     } catch (IOException e) {
       socket.close();

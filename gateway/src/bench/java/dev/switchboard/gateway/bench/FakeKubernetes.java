@@ -8,6 +8,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonObject;
@@ -73,6 +74,7 @@ public final class FakeKubernetes implements AutoCloseable {
 
   private final Vertx vertx = Vertx.vertx();
   private final HttpServer server;
+  private final String url;
   private final Map<String, Map<String, ObjectNode>> collections = new HashMap<>();
   private final Deque<Change> history = new ArrayDeque<>();
   private final List<Open> watches = new ArrayList<>();
@@ -91,18 +93,24 @@ public final class FakeKubernetes implements AutoCloseable {
   private boolean holding;
 
   public FakeKubernetes() {
+    this(new HttpServerOptions().setHost("127.0.0.1").setPort(0));
+  }
+
+  /** Listens as the options say, with their certificate if they have one. */
+  FakeKubernetes(HttpServerOptions options) {
+    this.url = (options.isSsl() ? "https://" : "http://") + options.getHost();
     this.server =
         vertx
-            .createHttpServer()
+            .createHttpServer(options)
             .requestHandler(this::handle)
-            .listen(0, "127.0.0.1")
+            .listen()
             .toCompletionStage()
             .toCompletableFuture()
             .join();
   }
 
   public URI url() {
-    return URI.create("http://127.0.0.1:" + server.actualPort());
+    return URI.create(url + ":" + server.actualPort());
   }
 
   // ------------------------------------------------------------------ objects

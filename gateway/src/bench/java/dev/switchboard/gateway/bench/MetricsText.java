@@ -24,9 +24,22 @@ public final class MetricsText {
 
   /** Scrapes the admin listener. */
   public static MetricsText scrape(HttpClient client, URI admin) throws IOException {
+    return scrape(client, HttpRequest.newBuilder(admin.resolve("/metrics")).build());
+  }
+
+  /** Scrapes an admin listener that wants a key. */
+  static MetricsText scrape(HttpClient client, URI admin, String key) throws IOException {
+    return scrape(
+        client,
+        HttpRequest.newBuilder(admin.resolve("/metrics"))
+            .header("Authorization", "Bearer " + key)
+            .build());
+  }
+
+  private static MetricsText scrape(HttpClient client, HttpRequest request) throws IOException {
     try {
-      HttpRequest request = HttpRequest.newBuilder(admin.resolve("/metrics")).build();
-      return new MetricsText(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+      HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+      return new MetricsText(answer.body());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);

@@ -1,0 +1,184 @@
+package dev.switchboard.gateway.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.switchboard.bench.MarkdownTable;
+import dev.switchboard.gateway.identity.KeySecret;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.net.PemKeyCertOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The rendered base as containers on one machine, rolled out anew under streams. */
+@Command(
+    name = "rollout",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Starts the Deployments of the gateway and the worker from rendered manifests under podman,"
+          + " keeps",
+      "streams open and replaces every worker, kills one, and replaces every gateway. Ends with 1"
+          + " where",
+      "a stream breaks, a request fails or a pod outlives its grace. It makes a bridge and network",
+      "namespaces: .ci/rollout-test runs it where nobody else has any."
+    })
+public final class RolloutBench implements Callable<Integer> {
+  private static final int API_PORT = 6443;
+  private static final String KEYS = "switchboard-keys";
+
+  @Option(names = "--manifests", required = true, description = "As kubectl kustomize prints them.")
+  private Path manifests = Path.of("");
+
+  @Option(names = "--work", required = true, description = "Folder of volumes and logs.")
+  private Path work = Path.of("");
+
+  @Option(names = "--certificate", required = true, description = "The API server's, PEM.")
+  private Path certificate = Path.of("");
+
+  @Option(names = "--key", required = true, description = "Of the certificate, PEM.")
+  private Path key = Path.of("");
+
+  @Option(names = "--streams", defaultValue = "200", description = "At once.")
+  private int streams;
+
+  @Option(
+      names = "--workers",
+      defaultValue = "4",
+      description = "Pods of the worker, each of which runs 64 sequences.")
+  private int workers;
+
+  @Option(
+      names = "--stream-seconds",
+      defaultValue = "16",
+      description = "How long the longest streams take while nothing else happens.")
+  private int streamSeconds;
+
+  private final Map<String, JsonNode> objects = new HashMap<>();
+
+  private RolloutBench() {}
+
+  public static void main(String[] arguments) {
+    System.exit(new CommandLine(new RolloutBench()).execute(arguments));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    read();
+    Map<String, String> keys = keys();
+    RolloutNode.connect();
+    HttpServerOptions options =
+        new HttpServerOptions()
+            .setHost(RolloutNode.OWN_ADDRESS)
+            .setPort(API_PORT)
+            .setSsl(true)
+            .setKeyCertOptions(
+                new PemKeyCertOptions()
+                    .setCertPath(certificate.toString())
+                    .setKeyPath(key.toString()));
+    RolloutTemplate gateway = RolloutTemplate.of(deployment("switchboard-gateway"));
+    RolloutTemplate worker = RolloutTemplate.of(deployment("switchboard-worker")).scaled(workers);
+    String token = KeySecret.fresh(new SecureRandom());
+    try (FakeKubernetes api = new FakeKubernetes(options);
+        RolloutCluster cluster =
+            new RolloutCluster(api, node(token), namespace(), workerService(worker), gateway)) {
+      api.token(token);
+      RolloutStage stage =
+          new RolloutStage(
+              cluster,
+              new RolloutDeployment(cluster, worker),
+              new RolloutDeployment(cluster, gateway),
+              keys,
+              worker.labels().getOrDefault("switchboard.dev/model", ""));
+      List<RolloutStage.Row> rows = stage.run(streams, streamSeconds);
+      return print(rows) ? 0 : 1;
+    }
+  }
+
+  private void read() throws IOException {
+    YAMLMapper yaml = new YAMLMapper();
+    try (var documents =
+        yaml.readerFor(JsonNode.class).<JsonNode>readValues(Files.readString(manifests))) {
+      while (documents.hasNext()) {
+        JsonNode each = documents.next();
+        objects.put(each.path("kind").asText() + "/" + each.at("/metadata/name").asText(), each);
+      }
+    }
+  }
+
+  private JsonNode deployment(String application) {
+    return objects.values().stream()
+        .filter(each -> each.path("kind").asText().equals("Deployment"))
+        .filter(
+            each ->
+                each.path("metadata")
+                    .path("labels")
+                    .path("app.kubernetes.io/name")
+                    .asText()
+                    .equals(application))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no Deployment of " + application));
+  }
+
+  private String namespace() {
+    return deployment("switchboard-gateway").at("/metadata/namespace").asText();
+  }
+
+  private JsonNode workerService(RolloutTemplate worker) {
+    return objects.values().stream()
+        .filter(each -> each.path("kind").asText().equals("Service"))
+        .filter(
+            each ->
+                each.at("/spec/selector").properties().stream()
+                    .allMatch(
+                        label ->
+                            label.getValue().asText().equals(worker.labels().get(label.getKey()))))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no Service of " + worker.name()));
+  }
+
+  /** As the Job of the component {@code keys} makes them. */
+  private Map<String, String> keys() {
+    Map<String, String> keys = new HashMap<>();
+    ObjectNode secret = JsonNodeFactory.instance.objectNode();
+    for (String name : List.of("fleet", "app", "viewer", "operator", "admin")) {
+      keys.put(name, KeySecret.fresh(new SecureRandom()));
+      secret.withObject("/data").put(name, keys.get(name));
+    }
+    objects.put("Secret/" + KEYS, secret);
+    return keys;
+  }
+
+  private RolloutNode node(String token) throws IOException {
+    return new RolloutNode(
+        work.toAbsolutePath(),
+        objects,
+        Map.of("token", token, "namespace", namespace(), "ca.crt", Files.readString(certificate)),
+        Map.of(
+            "KUBERNETES_SERVICE_HOST",
+            RolloutNode.OWN_ADDRESS,
+            "KUBERNETES_SERVICE_PORT",
+            Integer.toString(API_PORT)));
+  }
+
+  private static boolean print(List<RolloutStage.Row> rows) {
+    List<List<String>> cells = new ArrayList<>();
+    rows.forEach(row -> cells.add(row.cells()));
+    MarkdownTable.print(System.out, RolloutStage.Row.HEADS, cells);
+    rows.forEach(
+        row ->
+            row.faults().forEach(what -> System.out.println("BROKEN " + row.what() + ": " + what)));
+    return rows.stream().allMatch(row -> row.faults().isEmpty());
+  }
+}

@@ -1,0 +1,267 @@
+package dev.switchboard.gateway.bench;
+
+import dev.switchboard.gateway.flight.Outcome;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+
+/** What is done to the pods while streams run, one after the other, and what was seen meanwhile. */
+final class RolloutStage {
+  private static final int FIRST_TOKENS = 100;
+  private static final int LEAST_TOKENS = 60;
+  private static final int WARM_SECONDS = 15;
+  private static final String WARM = "\"event\":\"warm\"";
+  private static final int WARM_MOST_SECONDS = 300;
+  private static final int WARM_TRIES = 3;
+  private static final int BACK_SECONDS = 120;
+  private static final int SETTLE_SECONDS = 10;
+
+  /** Two cores are slow for so many; what is judged is that nothing breaks, not when it comes. */
+  private static final String PATIENT = "X-SLO-TTFT-Ms: 300000\r\nX-SLO-TPOT-Ms: 10000\r\n";
+
+  private static final String MIGRATIONS = "switchboard_migrations_total";
+  private static final String RESUMED = "result=\"resumed\"";
+
+  /**
+   * What was seen while one thing was done.
+   *
+   * @param moved streams that went on at another worker; −1 where nobody can be asked
+   * @param ended pods that were replaced, with what they took of their grace
+   */
+  record Row(
+      String what,
+      double seconds,
+      RolloutStreams streams,
+      double moved,
+      String ended,
+      List<String> faults) {
+    static final List<String> HEADS =
+        List.of(
+            "what is done",
+            "seconds",
+            "streams",
+            "fewest at once",
+            "refused",
+            "broken",
+            "with other words",
+            "moved",
+            "longest pause, s",
+            "longest stream, s",
+            "pods ended after, s");
+
+    List<String> cells() {
+      return List.of(
+          what,
+          shown(seconds),
+          Integer.toString(streams.served()),
+          Integer.toString(streams.leastOpen()),
+          Integer.toString(streams.refused()),
+          Integer.toString(streams.broken()),
+          Integer.toString(streams.different()),
+          moved < 0 ? "" : String.format(Locale.ROOT, "%.0f", moved),
+          shown(streams.longestGapMs() / 1000),
+          shown(streams.longestMs() / 1000),
+          ended);
+    }
+  }
+
+  /** What is done, returning what it says of pods that ended. */
+  private interface Act {
+    String run() throws IOException;
+  }
+
+  private final RolloutCluster cluster;
+  private final RolloutDeployment workers;
+  private final RolloutDeployment gateways;
+  private final Map<String, String> keys;
+  private final String model;
+  private final HttpClient client = HttpClient.newHttpClient();
+  private final List<Row> rows = new ArrayList<>();
+  private final Set<String> told = new HashSet<>();
+
+  RolloutStage(
+      RolloutCluster cluster,
+      RolloutDeployment workers,
+      RolloutDeployment gateways,
+      Map<String, String> keys,
+      String model) {
+    this.cluster = cluster;
+    this.workers = workers;
+    this.gateways = gateways;
+    this.keys = keys;
+    this.model = model;
+  }
+
+  List<Row> run(int streams, int streamSeconds) throws IOException {
+    long begun = System.nanoTime();
+    workers.create();
+    gateways.create();
+    workers.awaitReady();
+    gateways.awaitReady();
+    cluster.awaitRoutes(gateways.pods().size());
+    say("all pods are ready", begun);
+    awaitWarm();
+    say("gateways are warm", begun);
+    String headers = PATIENT + "Authorization: Bearer " + keys.get("app") + "\r\n";
+    RolloutStreams.Plan plan =
+        new RolloutStreams.Plan(model, headers, streams, tokens(headers, streams, streamSeconds));
+    phase("nothing", plan, false, this::nothing);
+    phase("every worker is replaced", plan, true, () -> ended(workers.roll()));
+    phase("a worker is killed", plan, true, this::kill);
+    phase("every gateway is replaced", plan, false, () -> ended(gateways.roll()));
+    return rows;
+  }
+
+  /** A cluster that has run for a while is what is rolled, not one whose gateways still compile. */
+  private void awaitWarm() throws IOException {
+    for (RolloutPod pod : gateways.pods()) {
+      for (int i = 0; !RolloutNode.said(pod.name(), WARM); i++) {
+        if (i > WARM_MOST_SECONDS) {
+          throw new IOException(pod.name() + " does not become warm");
+        }
+        Target.pause(1000);
+      }
+    }
+  }
+
+  /** As many tokens as a stream has in the time that is wanted, by what this machine does. */
+  private int tokens(String headers, int streams, int streamSeconds) throws IOException {
+    for (int tries = 1; ; tries++) {
+      RolloutStreams warm =
+          RolloutStreams.start(
+              cluster, new RolloutStreams.Plan(model, headers, streams, FIRST_TOKENS));
+      long before = warm.ledger().tokens();
+      Target.pause(WARM_SECONDS * 1000);
+      double rate = (double) (warm.ledger().tokens() - before) / WARM_SECONDS / streams;
+      warm.end();
+      if (warm.failed() == 0) {
+        int tokens = Math.max(LEAST_TOKENS, (int) (rate * streamSeconds));
+        System.out.printf(
+            Locale.ROOT, "  %.1f tokens/s of each stream: at most %d tokens%n", rate, tokens);
+        return tokens;
+      }
+      if (tries == WARM_TRIES) {
+        throw new IOException("streams fail though nothing is done: " + warm.complaints());
+      }
+    }
+  }
+
+  private void phase(String what, RolloutStreams.Plan plan, boolean moves, Act act)
+      throws IOException {
+    long begun = System.nanoTime();
+    List<RolloutPod> asked = gateways.pods();
+    List<MetricsText> before = scrape(asked);
+    RolloutStreams streams = RolloutStreams.start(cluster, plan);
+    List<String> faults = new ArrayList<>();
+    String ended = "";
+    try {
+      ended = act.run();
+    } catch (IOException e) {
+      faults.add(String.valueOf(e.getMessage()));
+    }
+    streams.end();
+    faults.addAll(streams.complaints());
+    if (streams.different() > 0) {
+      faults.add(streams.different() + " streams say something else than undisturbed");
+    }
+    double moved = -1;
+    if (asked.equals(gateways.pods())) {
+      moved = since(before, scrape(asked), MIGRATIONS, RESUMED);
+      account(streams, asked, before, faults);
+    }
+    if (moves && moved <= 0) {
+      faults.add("no stream had to move, so nothing was shown");
+    }
+    faults.addAll(fresh(RolloutPod::complaints));
+    fresh(RolloutPod::notes).forEach(note -> System.out.println("  " + note));
+    rows.add(new Row(what, (System.nanoTime() - begun) / 1e9, streams, moved, ended, faults));
+    say(what, begun);
+  }
+
+  /** The gateways counted as many good answers as clients have. */
+  private void account(
+      RolloutStreams streams, List<RolloutPod> asked, List<MetricsText> before, List<String> faults)
+      throws IOException {
+    double clients = streams.ledger().count(Outcome.OK);
+    double counted = -1;
+    for (int i = 0; i < SETTLE_SECONDS && counted != clients; i++) {
+      Target.pause(i == 0 ? 0 : 1000);
+      counted =
+          since(
+              before,
+              scrape(asked),
+              ClientLedger.REQUESTS,
+              "outcome=\"" + Outcome.OK.label() + "\"");
+    }
+    if (counted != clients) {
+      faults.add("good answers: clients " + clients + ", gateways " + counted);
+    }
+  }
+
+  /** What pods say that they had not said before. */
+  private List<String> fresh(Function<RolloutPod, List<String>> said) {
+    List<String> fresh = new ArrayList<>();
+    cluster.pods().forEach(pod -> fresh.addAll(said.apply(pod)));
+    fresh.removeAll(told);
+    told.addAll(fresh);
+    return fresh;
+  }
+
+  private String nothing() {
+    Target.pause(WARM_SECONDS * 1000);
+    return "";
+  }
+
+  /** One is killed as if its memory had run out, and its kubelet starts it anew. */
+  private String kill() throws IOException {
+    RolloutPod victim = workers.pods().getFirst();
+    int starts = victim.starts();
+    victim.kill();
+    long deadline = System.nanoTime() + BACK_SECONDS * 1_000_000_000L;
+    while (victim.starts() == starts || !victim.available()) {
+      if (System.nanoTime() > deadline) {
+        throw new IOException(victim.name() + " did not come back");
+      }
+      Target.pause(100);
+    }
+    return "";
+  }
+
+  private static String ended(List<RolloutPod> replaced) {
+    double longest = replaced.stream().mapToDouble(RolloutPod::endedSeconds).max().orElse(0);
+    return shown(longest) + " of " + replaced.getFirst().template().graceSeconds();
+  }
+
+  private List<MetricsText> scrape(List<RolloutPod> pods) throws IOException {
+    List<MetricsText> all = new ArrayList<>();
+    for (RolloutPod pod : pods) {
+      URI admin = URI.create("http://" + pod.address() + ":" + pod.template().port("admin"));
+      all.add(MetricsText.scrape(client, admin, keys.getOrDefault("viewer", "")));
+    }
+    return all;
+  }
+
+  private static double since(
+      List<MetricsText> before, List<MetricsText> after, String name, String label) {
+    double sum = 0;
+    for (int i = 0; i < before.size(); i++) {
+      sum += after.get(i).since(before.get(i), name, label);
+    }
+    return sum;
+  }
+
+  private static void say(String what, long begun) {
+    System.out.printf(Locale.ROOT, "  %-40s %6.1f s%n", what, (System.nanoTime() - begun) / 1e9);
+  }
+
+  private static String shown(double value) {
+    return String.format(Locale.ROOT, "%.1f", value);
+  }
+}

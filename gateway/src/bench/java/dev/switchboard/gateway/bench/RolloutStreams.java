@@ -1,0 +1,211 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * Clients that each read one stream after the other, every one on a connection of its own to where
+ * the Service leads. Nothing is tried again. A stream that says something else than the first with
+ * its question did is different.
+ */
+final class RolloutStreams implements AutoCloseable {
+  private static final int QUESTIONS = 16;
+  private static final int MOST_COMPLAINTS = 10;
+  private static final int SAMPLE_MS = 100;
+  private static final int GOOD_STATUS = 200;
+  private static final int PATIENCE_MS = 300_000;
+
+  /** Clients do not come all at once. */
+  private static final int APART_MS = 50;
+
+  /**
+   * Who asks what.
+   *
+   * @param tokens of the longest streams
+   * @param expected what each question is answered with, by its number; grows as answers come
+   */
+  record Plan(
+      String model, String headers, int clients, int tokens, Map<Integer, String> expected) {
+    Plan(String model, String headers, int clients, int tokens) {
+      this(model, headers, clients, tokens, new HashMap<>());
+    }
+
+    /** From half as many to all, so that streams do not end all at once. */
+    int tokensOf(int question) {
+      return tokens * (QUESTIONS + 1 + question) / (2 * QUESTIONS);
+    }
+  }
+
+  private final RolloutCluster cluster;
+  private final ClientLedger ledger = new ClientLedger();
+  private final Plan plan;
+  private final AtomicReferenceArray<AnswerLog> current;
+  private final List<Thread> threads = new ArrayList<>();
+  private final Thread sampler;
+  private final List<String> complaints = new ArrayList<>();
+  private int served;
+  private int refused;
+  private int broken;
+  private int different;
+  private double longestGapMs;
+  private double longestMs;
+  private int leastOpen = Integer.MAX_VALUE;
+  private volatile boolean over;
+
+  private RolloutStreams(RolloutCluster cluster, Plan plan) {
+    this.cluster = cluster;
+    this.plan = plan;
+    this.current = new AtomicReferenceArray<>(plan.clients());
+    this.sampler = Thread.ofVirtual().unstarted(this::sample);
+  }
+
+  /** Starts the clients, and returns when each has a stream that says something, or one failed. */
+  static RolloutStreams start(RolloutCluster cluster, Plan plan) {
+    RolloutStreams streams = new RolloutStreams(cluster, plan);
+    for (int i = 0; i < plan.clients(); i++) {
+      int number = i;
+      streams.threads.add(Thread.ofVirtual().start(() -> streams.client(number)));
+    }
+    while (streams.failed() == 0
+        && streams.open() < plan.clients()
+        && streams.served() < plan.clients()) {
+      Target.pause(SAMPLE_MS);
+    }
+    streams.sampler.start();
+    return streams;
+  }
+
+  private void client(int number) {
+    Target.pause((long) number * APART_MS);
+    for (int i = number; !over; i++) {
+      int question = i % QUESTIONS;
+      try (ChaosClient connection = new ChaosClient(cluster.route(), ledger, PATIENCE_MS)) {
+        AnswerLog answer =
+            connection.send(
+                ChaosClient.Question.of(plan.model(), true, plan.tokensOf(question), question, "")
+                    .with(plan.headers()));
+        current.set(number, answer);
+        connection.read(answer);
+        took(question, answer);
+      } catch (IOException e) {
+        refused("cannot connect: " + e.getMessage());
+        Target.pause(SAMPLE_MS);
+      }
+    }
+  }
+
+  private synchronized void took(int question, AnswerLog answer) {
+    if (!answer.good()) {
+      if (answer.ended() && answer.status() != GOOD_STATUS) {
+        refused(answer.complaint());
+      } else {
+        broken++;
+        complain(answer.complaint());
+      }
+      return;
+    }
+    served++;
+    longestGapMs = Math.max(longestGapMs, answer.longestGapMs());
+    longestMs = Math.max(longestMs, (System.nanoTime() - answer.begunNanos()) / 1e6);
+    String before = plan.expected().putIfAbsent(question, answer.said());
+    if (before != null && !before.equals(answer.said())) {
+      different++;
+    }
+  }
+
+  private synchronized void refused(String what) {
+    refused++;
+    complain(what);
+  }
+
+  private synchronized void complain(String what) {
+    if (complaints.size() < MOST_COMPLAINTS) {
+      complaints.add(what);
+    }
+  }
+
+  private void sample() {
+    while (!over) {
+      leastOpen = Math.min(leastOpen, open());
+      Target.pause(SAMPLE_MS);
+    }
+  }
+
+  /** Streams that have said something and not ended. */
+  int open() {
+    int open = 0;
+    for (int i = 0; i < current.length(); i++) {
+      AnswerLog answer = current.get(i);
+      open += answer != null && answer.tokens() > 0 && !answer.ended() ? 1 : 0;
+    }
+    return open;
+  }
+
+  /** The fewest that were open at once; the others were being asked for. */
+  int leastOpen() {
+    return leastOpen;
+  }
+
+  synchronized int served() {
+    return served;
+  }
+
+  /** Answered with an error, or no gateway took the connection. */
+  synchronized int refused() {
+    return refused;
+  }
+
+  /** Ended before their end. */
+  synchronized int broken() {
+    return broken;
+  }
+
+  synchronized int failed() {
+    return refused + broken;
+  }
+
+  synchronized int different() {
+    return different;
+  }
+
+  synchronized double longestGapMs() {
+    return longestGapMs;
+  }
+
+  /** From the question to the last byte. */
+  synchronized double longestMs() {
+    return longestMs;
+  }
+
+  synchronized List<String> complaints() {
+    List<String> all = new ArrayList<>(complaints);
+    all.addAll(ledger.faults());
+    return all;
+  }
+
+  ClientLedger ledger() {
+    return ledger;
+  }
+
+  /** Ends it: every client reads its last stream to the end. Twice does nothing more. */
+  void end() {
+    over = true;
+    try {
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      sampler.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void close() {
+    end();
+  }
+}
