@@ -1,6 +1,4 @@
 // What a thread lost for want of a core while its process was stopped.
-#include "engine/processor_time.h"
-
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -10,6 +8,8 @@
 #include <csignal>
 #include <cstdint>
 #include <thread>
+
+#include "engine/processor_time.h"
 
 namespace sb::engine {
 namespace {
