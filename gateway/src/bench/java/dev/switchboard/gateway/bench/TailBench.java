@@ -1,15 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
-import java.net.Socket;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -17,11 +9,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -109,81 +98,50 @@ public final class TailBench implements Callable<Integer> {
     return new CommandLine(new TailBench()).setCaseInsensitiveEnumValuesAllowed(true);
   }
 
-  /** Whoever watches; all of them leave with it. Reading costs next to nothing. */
+  /**
+   * Whoever watches; all of them leave with it. They share a core with the generator, which would
+   * take their reading for the gateway's lateness: they read when nobody else wants that core.
+   */
   private static final class Watchers implements AutoCloseable {
-    private static final int BUFFER_BYTES = 64 << 10;
-
-    private final HttpClient client = HttpClient.newHttpClient();
-    private final ScheduledExecutorService lists = Executors.newSingleThreadScheduledExecutor();
-    private final List<Socket> tails = new ArrayList<>();
+    private final List<Process> readers = new ArrayList<>();
 
     /**
      * @param listeners none for nobody who watches at all
      */
     Watchers(URI admin, int listeners) throws IOException {
       for (int i = 0; i < listeners; i++) {
-        Socket tail = follow(admin, BASE + "/tail" + FILTERS.get(i % FILTERS.size()));
-        Thread _ = Thread.startVirtualThread(() -> drain(tail));
+        String tail = "/tail" + FILTERS.get(i % FILTERS.size());
+        begin("exec " + reading(admin, List.of(tail)));
       }
-      if (listeners == 0) {
-        return;
-      }
-      ScheduledFuture<?> _ =
-          lists.scheduleAtFixedRate(
-              () -> LISTS.forEach(list -> list(admin.resolve(BASE + list))),
-              0,
-              1,
-              TimeUnit.SECONDS);
-    }
-
-    private Socket follow(URI admin, String path) throws IOException {
-      Socket socket = new Socket(admin.getHost(), admin.getPort());
-      tails.add(socket);
-      String head = "GET " + path + " HTTP/1.1\r\nHost: " + admin.getAuthority() + "\r\n\r\n";
-      socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
-      byte[] status = socket.getInputStream().readNBytes("HTTP/1.1 200".length());
-      if (!new String(status, StandardCharsets.US_ASCII).endsWith(" 200")) {
-        throw new IOException(path + ": " + new String(status, StandardCharsets.US_ASCII));
-      }
-      return socket;
-    }
-
-    private static void drain(Socket tail) {
-      byte[] buffer = new byte[BUFFER_BYTES];
-      try (InputStream body = tail.getInputStream()) {
-        while (body.read(buffer) >= 0) {
-          // Nobody looks at it.
-        }
-      } catch (IOException e) {
-        // The turn is over.
+      if (listeners > 0) {
+        begin("while " + reading(admin, LISTS) + "; do sleep 1; done");
       }
     }
 
-    private void list(URI uri) {
-      try {
-        HttpResponse<InputStream> answer =
-            client.send(
-                HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofInputStream());
-        try (InputStream body = answer.body()) {
-          body.transferTo(OutputStream.nullOutputStream());
-        }
-        if (answer.statusCode() != 200) {
-          throw new IOException(uri + ": " + answer.statusCode());
-        }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
+    private static String reading(URI admin, List<String> paths) {
+      return paths.stream()
+          .map(path -> " -o /dev/null '" + admin.resolve(BASE + path) + "'")
+          .collect(Collectors.joining("", "curl -sfN", ""));
+    }
+
+    private void begin(String script) throws IOException {
+      readers.add(
+          new ProcessBuilder("chrt", "--idle", "0", "sh", "-c", script)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .redirectError(ProcessBuilder.Redirect.INHERIT)
+              .start());
     }
 
     @Override
     public void close() throws IOException {
-      lists.shutdownNow();
-      for (Socket tail : tails) {
-        tail.close();
+      boolean whole = readers.stream().allMatch(Process::isAlive);
+      for (Process reader : readers) {
+        reader.descendants().forEach(ProcessHandle::destroy);
+        reader.destroy();
       }
-      client.shutdownNow();
+      if (!whole) {
+        throw new IOException("who watches could not read on");
+      }
     }
   }
 

@@ -9,8 +9,10 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -28,7 +30,8 @@ import picocli.CommandLine.Option;
     description = {
       "Makes requests to real workers late in eight ways, and counts how often the",
       "explanation names the right culprit; ends with status 1 when one of them is",
-      "named in fewer than 95 of 100. About three seconds for each cause and seed."
+      "named in fewer than 95 of 100. About three seconds for each cause and seed,",
+      "after half a minute in which code is compiled, which takes cores from ranks."
     })
 public final class WhyBench implements Callable<Integer> {
   private static final double SHARE = 0.95;
@@ -41,6 +44,12 @@ public final class WhyBench implements Callable<Integer> {
 
   @Option(names = "--first", defaultValue = "1", description = "the first of them (1)")
   private int first;
+
+  @Option(
+      names = "--warm-seconds",
+      defaultValue = "30",
+      description = "of requests before the first cause (30)")
+  private int warmSeconds;
 
   @Option(
       names = "--only",
@@ -130,6 +139,7 @@ public final class WhyBench implements Callable<Integer> {
     Path directory = Files.createTempDirectory("switchboard-why");
     boolean kept = true;
     try (WhyStage stage = new WhyStage(directory)) {
+      warm(stage);
       System.out.printf("%-20s %5s %5s %5s  %s%n", "cause", "runs", "right", "busy", "wrong");
       for (WhyCause cause : only.isEmpty() ? List.of(WhyCause.values()) : only) {
         Count count = count(stage, cause);
@@ -142,6 +152,14 @@ public final class WhyBench implements Callable<Integer> {
       TestBed.delete(directory);
     }
     return kept ? 0 : 1;
+  }
+
+  private void warm(WhyStage stage) throws IOException {
+    Random random = new Random(first);
+    long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(warmSeconds);
+    while (System.nanoTime() < until) {
+      String _ = stage.stream(20, WhyStage.words(random, 100)).rest();
+    }
   }
 
   private Count count(WhyStage stage, WhyCause cause) {

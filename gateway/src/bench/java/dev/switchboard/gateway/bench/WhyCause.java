@@ -92,7 +92,7 @@ enum WhyCause {
   COLD_PREFIX(Culprit.COLD_PREFIX) {
     @Override
     String run(WhyStage stage, Random random) throws IOException {
-      return stage.stream(4, WhyStage.words(random, 400 + random.nextInt(60))).rest();
+      return stage.stream(4, WhyStage.words(random, 500 + random.nextInt(60))).rest();
     }
   };
 
