@@ -11,6 +11,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -41,19 +42,32 @@ record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
     }
   }
 
-  /** Looks for requests; {@code before} of the query is the {@code next} of an answer. */
+  /**
+   * Looks for requests, off the event loop; {@code before} of the query is the {@code next} of an
+   * answer.
+   */
   Future<Found> find(FlightQuery query) {
     if (query.before() != Long.MAX_VALUE && query.before() >= STORED) {
       return stored(query, query.before() - STORED, new ArrayList<>(), MOST_LOOKS);
     }
+    return vertx
+        .executeBlocking(() -> recent(query), false)
+        .map(Objects::requireNonNull)
+        .compose(
+            recent ->
+                recent.next() != 0 || !store.keepsRequests()
+                    ? Future.succeededFuture(recent)
+                    : stored(query, ALL, new ArrayList<>(recent.requests()), MOST_LOOKS));
+  }
+
+  /** Those that the recorder has. */
+  private Found recent(FlightQuery query) {
     FlightRecorder.Found recent = recorder.find(query);
     List<Ended> found = new ArrayList<>();
     for (FlightRecord record : recent.records()) {
       found.add(new Ended(record, recorder.waitedFor(record)));
     }
-    return recent.next() != 0 || !store.keepsRequests()
-        ? Future.succeededFuture(new Found(found, recent.next(), true))
-        : stored(query, ALL, found, MOST_LOOKS);
+    return new Found(found, recent.next(), true);
   }
 
   /** Fills up a page from the store. */

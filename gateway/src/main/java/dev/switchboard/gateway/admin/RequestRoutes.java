@@ -8,6 +8,7 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightQuery;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightRecorder;
+import dev.switchboard.gateway.flight.FlightTail;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.RunningRequest;
@@ -26,6 +27,8 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.StringJoiner;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -56,6 +59,11 @@ final class RequestRoutes {
           "limit");
 
   private static final long MOST_MS = 86_400_000;
+
+  /** Of a list, that are written in one go. */
+  private static final int AT_ONCE = 10;
+
+  private static final long PAUSE_NANOS = 100_000;
 
   /** Others that are looked at to explain one. */
   private static final int MOST_BESIDE = 200;
@@ -128,18 +136,26 @@ final class RequestRoutes {
     }
     archive
         .find(query(context))
-        .onSuccess(found -> AdminServer.answer(context, listed(found)))
+        .compose(found -> vertx.executeBlocking(() -> listed(found), false))
+        .onSuccess(body -> AdminRouter.json(context, body))
         .onFailure(context::fail);
   }
 
-  private ObjectNode listed(RequestArchive.Found found) {
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    ArrayNode array = json.putArray("requests");
-    found.requests().forEach(each -> array.add(lines.of(each.record(), each.waitedFor())));
-    if (found.next() != 0) {
-      json.put("next", Long.toString(found.next()));
+  /**
+   * Its text. A page of them takes milliseconds, and an event loop may have to wait for the same
+   * core, so it is left now and then.
+   */
+  private String listed(RequestArchive.Found found) {
+    StringJoiner requests = new StringJoiner(",", "{\"requests\":[", "]");
+    int since = 0;
+    for (FlightTail.Ended each : found.requests()) {
+      requests.add(lines.of(each.record(), each.waitedFor()).toString());
+      if (++since % AT_ONCE == 0) {
+        LockSupport.parkNanos(PAUSE_NANOS);
+      }
     }
-    return found.whole() ? json : json.put("store_missing", true);
+    String next = found.next() == 0 ? "" : ",\"next\":\"" + found.next() + "\"";
+    return requests + next + (found.whole() ? "}" : ",\"store_missing\":true}");
   }
 
   private void listRunning(RoutingContext context) {

@@ -24,10 +24,15 @@ import java.util.function.Predicate;
  */
 final class RequestTail {
   static final int MOST_LISTENERS = 32;
-  private static final int EVERY_MS = 100;
+
+  /** So often that a look takes little of the event loop, which serves requests too. */
+  private static final int EVERY_MS = 10;
+
+  /** Looks from one write to a listener to the next, unless there is much to write. */
+  private static final int LOOKS_A_WRITE = 10;
 
   /** Of those of one look: what is more waits for the next one, so that others get their turn. */
-  private static final int MOST_AT_ONCE = 200;
+  private static final int MOST_AT_ONCE = 20;
 
   private static final int CHUNK_CHARS = 16 << 10;
   private static final int QUEUE_BYTES = 64 << 10;
@@ -82,7 +87,8 @@ final class RequestTail {
               null,
               "There are " + MOST_LISTENERS + " listeners already, as many as there may be."));
     }
-    Stream stream = new Stream(request, query, sample);
+    // Listeners are written to in turn.
+    Stream stream = new Stream(request, query, sample, streams.size() % LOOKS_A_WRITE);
     streams.add(stream);
     metrics.tailListeners(streams.size());
     if (timer == -1) {
@@ -105,7 +111,7 @@ final class RequestTail {
       tell(ended);
     }
     // One that is over leaves the list.
-    List.copyOf(streams).forEach(Stream::flush);
+    List.copyOf(streams).forEach(Stream::looked);
   }
 
   private void tell(FlightTail.Ended ended) {
@@ -153,15 +159,19 @@ final class RequestTail {
     /** What it wants and did not get since it was last told so. */
     private long leftOut;
 
+    /** Since it was last written to. */
+    private int looks;
+
     private boolean stuck;
     private boolean over;
     private long beats = -1;
 
-    Stream(HttpServerRequest request, FlightQuery query, double sample) {
+    Stream(HttpServerRequest request, FlightQuery query, double sample, int looks) {
       this.request = request;
       this.response = request.response();
       this.query = query;
       this.below = (long) (sample * (1L << 32));
+      this.looks = looks;
     }
 
     void begin() {
@@ -204,7 +214,14 @@ final class RequestTail {
       metrics.tailDropped(requests);
     }
 
-    void flush() {
+    void looked() {
+      if (++looks >= LOOKS_A_WRITE) {
+        looks = 0;
+        flush();
+      }
+    }
+
+    private void flush() {
       if (!over && !pending.isEmpty()) {
         if (allowed.test(request)) {
           write();
