@@ -23,7 +23,7 @@ bench() {
       shift
       install_missing console
       build
-      ! tests_stale console || step "the console's tests" console-build bench_classes console
+      benchmarks console
       console_bench "$@"
       ;;
     discovery) shift && bench_main gateway gateway.bench.DiscoveryBench "$@" ;;
@@ -45,7 +45,7 @@ bench() {
     step)
       shift
       install_missing
-      ! tests_stale native-engine || step "benchmarks" bench-build bench_classes native-engine
+      benchmarks native-engine
       jmh StepBenchmark "$@"
       ;;
     *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), exemplars (whether each leads to its trace), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
@@ -55,11 +55,12 @@ bench() {
 bench_main() { # bench_main MODULE CLASS ARGUMENT...
   install_missing
   build
-  ! tests_stale "$1" || step "benchmarks" bench-build bench_classes "$1"
+  benchmarks "$1"
   "$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED -Dswitchboard.home="$home" \
     -Dswitchboard.library="$home/native-engine/build/release/libswitchboard.so" -cp "$(bench_class_path "$1")" "dev.switchboard.$2" "${@:3}"
 }
 bench_class_path() { printf '%s' "$home/$1/target/$1-$version.jar:$home/$1/target/lib/*:$home/$1/target/test-classes:$(cat "$home/$1/target/test.classpath" 2>/dev/null)"; }
+benchmarks() { ! tests_stale "$1" || step "benchmarks" bench-build bench_classes "$1"; } # benchmarks MODULE
 # The gateway's have the engine's among them.
 tests_stale() {
   [[ ! -e $home/$1/target/benchmarks.built ||

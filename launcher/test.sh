@@ -35,7 +35,7 @@ run_tests() {
       without_options "test --long" "${@:2}"
       install_missing long
       images gateway worker
-      ! tests_stale gateway || step "benchmarks" bench-build bench_classes gateway
+      benchmarks gateway
       step "the Kubernetes base under podman, rolled out under 200 streams" rollout-test rollout_test
       cat "$logs/rollout-test.log"
       return

@@ -177,6 +177,9 @@ final class Screenshots {
   }
 
   private void take(String name, int width, ColorScheme scheme) throws IOException {
+    if (visitor.page().locator(".sb-failure:visible").count() > 0) {
+      throw new IllegalStateException(name + " at " + width + " shows a failure");
+    }
     String file = name + "-" + scheme.name().toLowerCase(Locale.ROOT) + "-" + width;
     JsonObject wanted = new JsonObject();
     wanted.addProperty("format", "webp");
