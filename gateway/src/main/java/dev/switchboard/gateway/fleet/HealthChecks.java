@@ -35,6 +35,16 @@ public final class HealthChecks {
     STATE
   }
 
+  /** What came of a question that was not answered well. */
+  public enum Failure {
+    /** Nothing came in time. */
+    SILENCE,
+    /** What came was not what was asked for. */
+    BAD_ANSWER,
+    /** Nobody listens there, or it says that it does not serve the model. */
+    CERTAIN
+  }
+
   /** Asks, and tells {@link #proven}, {@link #reported} or {@link #failed} what came of it. */
   @FunctionalInterface
   public interface Asker {
@@ -50,6 +60,10 @@ public final class HealthChecks {
 
     long provenNanos;
     long askedNanos;
+
+    /** When the first was asked of the questions in a row to which nothing came. */
+    long owingSinceNanos;
+
     long patienceNanos;
     long silentSinceNanos;
 
@@ -61,7 +75,12 @@ public final class HealthChecks {
 
     /** How long it has owed an answer and said nothing; 0 for one that owes none. */
     long quietNanos(Replica replica, long now) {
-      return asking ? now - Math.max(replica.heardNanos(), askedNanos) : 0;
+      return owingSinceNanos == 0 ? 0 : now - Math.max(replica.heardNanos(), owingSinceNanos);
+    }
+
+    void postpone(long nanos) {
+      askedNanos += nanos;
+      owingSinceNanos += owingSinceNanos == 0 ? 0 : nanos;
     }
   }
 
@@ -95,7 +114,7 @@ public final class HealthChecks {
     }
     for (Replica replica : replicas) {
       Watch watch = watch(replica);
-      watch.askedNanos += late;
+      watch.postpone(late);
       UpstreamAddress address = replica.address();
       if (address != null && !watch.asking) {
         look(replica, address, watch, poll, nowNanos);
@@ -135,6 +154,9 @@ public final class HealthChecks {
       Replica replica, UpstreamAddress address, Watch watch, Question question, long now) {
     watch.asking = true;
     watch.askedNanos = now;
+    if (watch.owingSinceNanos == 0) {
+      watch.owingSinceNanos = now;
+    }
     watch.patienceNanos =
         fleet.config().unresponsiveMs() * 1_000_000
             + (question == Question.CANARY ? CANARY_NANOS : 0);
@@ -166,6 +188,7 @@ public final class HealthChecks {
     Watch watch = watch(replica);
     watch.asking = false;
     watch.failures = 0;
+    watch.owingSinceNanos = 0;
     watch.silentSinceNanos = 0;
     watch.left = false;
     replica.answers();
@@ -179,21 +202,23 @@ public final class HealthChecks {
    * say how it is, or says it badly, may be so with all others, and then stays as long as half of
    * its model's would be out.
    *
-   * @param certain its connection was refused, or it answers and does not serve the model
    * @param reason made when the question has ended: what cannot be said must not end the asking
    */
-  public void failed(Replica replica, Question question, boolean certain, Supplier<String> reason) {
+  public void failed(Replica replica, Question question, Failure failure, Supplier<String> reason) {
     Watch watch = watch(replica);
     watch.asking = false;
     if (watch.failures++ == 0) {
       watch.failingSinceNanos = watch.askedNanos;
+    }
+    if (failure != Failure.SILENCE) {
+      watch.owingSinceNanos = 0;
     }
     String why = reason.get();
     LOG.debug(
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
     tell(replica, watch, why);
     if (watch.failures >= fleet.config().ejectAfter()) {
-      if (certain || question == Question.CANARY) {
+      if (failure == Failure.CERTAIN || question == Question.CANARY) {
         replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
       } else if (replica.state() == ReplicaState.READY) {
         fleet.outlierEjection().ejectOneOfHalf(replica, why);

@@ -22,6 +22,7 @@ import java.net.ConnectException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -181,11 +182,17 @@ public final class Prober {
       Replica replica, UpstreamAddress address, HealthChecks.Question question, Throwable cause) {
     if (there(replica)) {
       healthChecks.failed(
-          replica,
-          question,
-          refused(cause) || cause instanceof MisconfiguredException,
-          () -> Unanswered.reason(address, cause));
+          replica, question, failure(cause), () -> Unanswered.reason(address, cause));
     }
+  }
+
+  private static HealthChecks.Failure failure(Throwable cause) {
+    if (refused(cause) || cause instanceof MisconfiguredException) {
+      return HealthChecks.Failure.CERTAIN;
+    }
+    return cause instanceof TimeoutException || cause instanceof ConnectTimeoutException
+        ? HealthChecks.Failure.SILENCE
+        : HealthChecks.Failure.BAD_ANSWER;
   }
 
   /** Nobody listens there; a connection that only takes too long says less. */

@@ -212,9 +212,15 @@ final class SimulatedFleet {
     if (!engine.alive()) {
       time.afterMs(
           QUESTION_MS,
-          () -> healthChecks.failed(replica, question, true, () -> "connection refused"));
+          () ->
+              healthChecks.failed(
+                  replica, question, HealthChecks.Failure.CERTAIN, () -> "connection refused"));
     } else if (took > limit) {
-      time.afterMs(limit, () -> healthChecks.failed(replica, question, false, () -> "timeout"));
+      time.afterMs(
+          limit,
+          () ->
+              healthChecks.failed(
+                  replica, question, HealthChecks.Failure.SILENCE, () -> "timeout"));
     } else {
       time.afterMs(took, () -> answer(replica, engine, question, limit - took));
     }
@@ -227,7 +233,9 @@ final class SimulatedFleet {
       double wait = Math.min(leftMs, 50);
       time.afterMs(wait, () -> answer(replica, engine, question, leftMs - wait));
     } else if (!engine.alive() || engine.frozen()) {
-      healthChecks.failed(replica, question, !engine.alive(), () -> "no answer");
+      HealthChecks.Failure failure =
+          engine.alive() ? HealthChecks.Failure.SILENCE : HealthChecks.Failure.CERTAIN;
+      healthChecks.failed(replica, question, failure, () -> "no answer");
     } else if (question == HealthChecks.Question.CANARY) {
       healthChecks.proven(replica, time.nowNanos());
     } else {

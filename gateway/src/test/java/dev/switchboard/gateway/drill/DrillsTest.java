@@ -141,7 +141,8 @@ class DrillsTest {
 
   private void eject() {
     for (int i = 0; i < WorkersConfig.DEFAULTS.ejectAfter(); i++) {
-      healthChecks.failed(replica, HealthChecks.Question.CANARY, false, () -> "canary");
+      healthChecks.failed(
+          replica, HealthChecks.Question.CANARY, HealthChecks.Failure.BAD_ANSWER, () -> "canary");
     }
     assertEquals(ReplicaState.EJECTED, replica.state());
   }

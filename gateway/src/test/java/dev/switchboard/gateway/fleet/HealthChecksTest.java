@@ -4,9 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.drain.StreamState;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 /** What workers' silence means, by a clock of the test's own. */
@@ -66,7 +69,10 @@ class HealthChecksTest {
           IllegalStateException.class,
           () ->
               asking.failed(
-                  replica, HealthChecks.Question.STATE, false, HealthChecksTest::noWords));
+                  replica,
+                  HealthChecks.Question.STATE,
+                  HealthChecks.Failure.BAD_ANSWER,
+                  HealthChecksTest::noWords));
     }
     hand.pass(1000);
     asking.turn(hand.nowNanos());
@@ -85,11 +91,16 @@ class HealthChecksTest {
     HealthChecks checks = new HealthChecks(own.fleet(), (replica, address, question) -> {});
 
     for (int i = 0; i < FleetByHand.WORKERS.ejectAfter(); i++) {
-      checks.failed(server, HealthChecks.Question.STATE, false, () -> "timeout");
+      checks.failed(
+          server, HealthChecks.Question.STATE, HealthChecks.Failure.SILENCE, () -> "timeout");
     }
     ReplicaState slow = server.state();
     for (int i = 0; i < FleetByHand.WORKERS.ejectAfter(); i++) {
-      checks.failed(server, HealthChecks.Question.STATE, true, () -> "does not list m");
+      checks.failed(
+          server,
+          HealthChecks.Question.STATE,
+          HealthChecks.Failure.CERTAIN,
+          () -> "does not list m");
     }
 
     assertEquals(ReplicaState.READY, slow);
@@ -141,5 +152,51 @@ class HealthChecksTest {
     pass(UnresponsiveCheck.LONG * PATIENCE_MS + 1000);
 
     assertEquals(List.of(ReplicaState.EJECTED, ReplicaState.EJECTED), states());
+  }
+
+  /** Each question is given up before the patience ends, and the next one is asked. */
+  @Test
+  void silenceCountsFromTheFirstQuestionThatGotNothing() {
+    List<ServedRequest.Leave> told = new ArrayList<>();
+    Replica.Ticket _ = Objects.requireNonNull(first.open(guest(told), 0));
+    pass(1000);
+    falls(first);
+    giveUp(HealthChecks.Failure.SILENCE, PATIENCE_MS + 500);
+
+    assertEquals(List.of(ServedRequest.Leave.SILENT), told);
+    assertEquals(List.of(ReplicaState.EJECTED, ReplicaState.READY), states());
+  }
+
+  @Test
+  void whoAnswersBadlyIsNotSilent() {
+    List<ServedRequest.Leave> told = new ArrayList<>();
+    Replica.Ticket _ = Objects.requireNonNull(first.open(guest(told), 0));
+    pass(1000);
+    falls(first);
+    giveUp(HealthChecks.Failure.BAD_ANSWER, 3 * PATIENCE_MS);
+
+    assertEquals(List.of(), told);
+  }
+
+  /** Questions to the first that nobody answers fail after 600 ms. */
+  private void giveUp(HealthChecks.Failure failure, int millis) {
+    for (int at = 0; at < millis; at += 600) {
+      pass(600);
+      if (owing.remove(first)) {
+        healthChecks.failed(first, HealthChecks.Question.STATE, failure, () -> "not well");
+      }
+    }
+  }
+
+  private static ServedRequest guest(List<ServedRequest.Leave> told) {
+    return new ServedRequest() {
+      @Override
+      public void leave(Leave why) {
+        told.add(why);
+      }
+
+      @Override
+      public void tell(Consumer<StreamState> hearer) {}
+    };
   }
 }
