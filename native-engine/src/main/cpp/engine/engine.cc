@@ -36,6 +36,10 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+[[nodiscard]] bool has_own_cores(const Config& config) {
+  return config.total_threads() <= available_cores();
+}
+
 }  // namespace
 
 Engine::Engine(const model::Config& model, const Config& config,
@@ -44,8 +48,9 @@ Engine::Engine(const model::Config& model, const Config& config,
       config_(config),
       devices_(std::move(devices)),
       slots_(static_cast<std::size_t>(config.max_in_flight)),
-      faults_(config.stages, config.ranks) {
-  const bool alone = config.total_threads() <= available_cores();
+      faults_(config.stages, config.ranks),
+      cores_(has_own_cores(config) ? config.total_threads() : 0) {
+  const bool alone = has_own_cores(config);
   shared_.devices = devices_.get();
   shared_.model = &model_;
   shared_.config = &config_;
@@ -53,6 +58,7 @@ Engine::Engine(const model::Config& model, const Config& config,
   shared_.rows = &rows_;
   shared_.faults = &faults_;
   shared_.masks = &masks_;
+  shared_.cores = &cores_;
   shared_.timeline = &timeline_;
   shared_.barrier_spin_ns = alone ? kBarrierSpinNs : 0;
   shared_.idle_spin_ns = alone ? kIdleSpinNs : 0;

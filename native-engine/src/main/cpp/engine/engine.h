@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "cuda/devices.h"
 #include "engine/config.h"
+#include "engine/core_spread.h"
 #include "engine/fault.h"
 #include "engine/mask_table.h"
 #include "engine/plan.h"
@@ -118,6 +119,7 @@ class Engine {
   Timeline timeline_;
   FaultTable faults_;
   MaskTable masks_;
+  CoreSpread cores_;
   Shared shared_;
   std::vector<std::unique_ptr<Stage>> stages_;
 

@@ -161,6 +161,7 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
 bool Stage::receive(Worker& worker, std::uint32_t submission) {
   Gate& input = is_first() ? shared_.submitted : previous_->done_;
   if (!wait_gate(worker, input, submission + 1)) return false;
+  settle(worker);
   const Slot& slot = shared_.slot(submission);
   begin_measuring(worker, slot);
   if (worker.keeps_time) {
@@ -456,10 +457,17 @@ void Stage::publish(Slot& slot) {
   done_.advance();
 }
 
+// It may have been woken on another thread's core.
+void Stage::settle(const Worker& worker) {
+  shared_.cores->settle(index_ * shared_.config->ranks * shared_.config->threads +
+                        static_cast<std::int32_t>(worker.index));
+}
+
 bool Stage::stage_sync(Worker& worker) {
   if (worker.keeps_time) worker.rank->waiting.store(true, std::memory_order_release);
   const bool released = barrier_.wait(worker.rank_index, worker.stage_spin);
   if (worker.keeps_time) worker.rank->waiting.store(false, std::memory_order_release);
+  settle(worker);
   return released;
 }
 

@@ -13,6 +13,7 @@
 #include "base/team.h"
 #include "cuda/devices.h"
 #include "engine/config.h"
+#include "engine/core_spread.h"
 #include "engine/fault.h"
 #include "engine/mask_table.h"
 #include "engine/processor_time.h"
@@ -41,6 +42,7 @@ struct Shared {
   MaskTable* masks = nullptr;
   const Timeline* timeline = nullptr;
   Gate submitted;  // steps handed in
+  CoreSpread* cores = nullptr;
   std::int64_t barrier_spin_ns = 0;
   std::int64_t idle_spin_ns = 0;
 
@@ -150,6 +152,7 @@ class Stage {
   void forget_samples(const Slot& slot);
   void finish(Worker& worker, Slot& slot);
   void publish(Slot& slot);
+  void settle(const Worker& worker);
   [[nodiscard]] bool stage_sync(Worker& worker);
   [[nodiscard]] bool meet(Worker& worker);
   void begin_measuring(Worker& worker, const Slot& slot);

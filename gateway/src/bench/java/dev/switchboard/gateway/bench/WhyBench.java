@@ -31,7 +31,7 @@ import picocli.CommandLine.Option;
       "Makes requests to real workers late in eight ways, and counts how often the",
       "explanation names the right culprit; ends with status 1 when one of them is",
       "named in fewer than 95 of 100. About three seconds for each cause and seed,",
-      "after half a minute in which code is compiled, which takes cores from ranks."
+      "after a minute in which code is compiled, which takes cores from ranks."
     })
 public final class WhyBench implements Callable<Integer> {
   private static final double SHARE = 0.95;
@@ -47,8 +47,8 @@ public final class WhyBench implements Callable<Integer> {
 
   @Option(
       names = "--warm-seconds",
-      defaultValue = "30",
-      description = "of requests before the first cause (30)")
+      defaultValue = "60",
+      description = "of requests before the first cause (60)")
   private int warmSeconds;
 
   @Option(
