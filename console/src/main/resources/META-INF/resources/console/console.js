@@ -42,7 +42,7 @@
 
   class SbIcon extends HTMLElement {
     static get observedAttributes() { return ['name']; }
-    attributeChangedCallback() { this.draw(); }
+    attributeChangedCallback() { if (this.isConnected) this.draw(); }
     connectedCallback() { this.draw(); }
     draw() {
       const name = this.getAttribute('name');
@@ -70,7 +70,7 @@
 
   class SbSpark extends HTMLElement {
     static get observedAttributes() { return ['points']; }
-    attributeChangedCallback() { this.draw(); }
+    attributeChangedCallback() { if (this.isConnected) this.draw(); }
     connectedCallback() { this.draw(); }
     draw() {
       const text = this.getAttribute('points');
@@ -147,6 +147,10 @@
     return low >= .9 ? .9 : low >= .5 ? .5 : 0;
   };
   // One point that did not come is no gap; two are.
+  // One drawing to a task: several in one would hold the page up.
+  let lastTurn = Promise.resolve();
+  const turn = () => lastTurn = lastTurn.then(() => new Promise(done => setTimeout(done)));
+
   const bridged = points => points.map((v, i) => v !== null || i === 0 || points[i - 1] === null || points[i + 1] == null ? v : (points[i - 1] + points[i + 1]) / 2);
   const utc = seconds => new Date(seconds * 1000).toISOString().slice(11, 19);
 
@@ -176,6 +180,9 @@
 
   // A canvas, and below it in words what the pointer is on.
   class SbCanvas extends SbWatching {
+    // Once for all that changed before the next frame: what arrived, and the size in which it is shown first.
+    later() { this.frameAsked ||= requestAnimationFrame(() => { this.frameAsked = 0; this.draw(); }); }
+    resized() { this.later(); }
     prepare(role) {
       if (this.canvas) return false;
       this.canvas = document.createElement('canvas');
@@ -202,7 +209,7 @@
       }
       if (this.waiting) return;
       this.waiting = true;
-      try { await loadEcharts(); } finally { this.waiting = false; }
+      try { await loadEcharts(); await turn(); } finally { this.waiting = false; }
       if (!this.isConnected) return;
       this.frame ||= this.prepare();
       this.draw();
@@ -270,6 +277,7 @@
     async show(message) {
       this.data = message;
       await loadEcharts();
+      await turn();
       if (!this.isConnected) return;
       if (!this.frame) {
         this.frame = document.createElement('div');
@@ -316,7 +324,7 @@
     show(message) {
       this.data = message;
       if (this.canvas) this.canvas.setAttribute('aria-label', `${message.title}, ${message.stages} stages by ${message.ranks} ranks; arrow keys move, as a table below`);
-      this.draw();
+      this.later();
     }
     geometry() {
       const d = this.data, left = 58, top = 20, gap = d.ranks > 32 ? 1 : 3;
@@ -383,7 +391,7 @@
     show(message) {
       this.data = message;
       this.canvas.setAttribute('aria-label', message.title + '; arrow keys move, as a table below');
-      this.draw();
+      this.later();
     }
     // Left and right go through a rank's bars, up and down through the ranks.
     key(e) {

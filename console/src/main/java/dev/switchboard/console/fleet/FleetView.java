@@ -51,6 +51,9 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
 
   private static final String MANY_ROWS_HEIGHT = "640px";
 
+  /** A screen of them: rows have components, and the page makes those of one answer in one task. */
+  private static final int ROWS_AT_ONCE = 20;
+
   /** How far back the charts go, in the address. */
   private static final String SPAN = "span";
 
@@ -97,6 +100,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     tree.setTreeData(data);
     tree.getElement().setAttribute("aria-label", "Gateways, models and replicas");
     tree.addThemeNames("no-border");
+    tree.setPageSize(ROWS_AT_ONCE);
     tree.addItemClickListener(click -> open(click.getItem()));
     Div tiles = Parts.box("sb-tiles", requests, errors, ttft, tpot, tokens, inFlight);
     Div charts =

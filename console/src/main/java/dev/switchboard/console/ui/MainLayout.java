@@ -6,10 +6,10 @@ import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.applayout.AppLayout;
 import com.vaadin.flow.component.applayout.DrawerToggle;
 import com.vaadin.flow.component.button.Button;
-import com.vaadin.flow.component.contextmenu.MenuItem;
+import com.vaadin.flow.component.contextmenu.ContextMenu;
+import com.vaadin.flow.component.contextmenu.ContextMenuPosition;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
-import com.vaadin.flow.component.menubar.MenuBar;
 import com.vaadin.flow.component.page.ColorScheme;
 import com.vaadin.flow.component.page.WebStorage;
 import com.vaadin.flow.component.sidenav.SideNav;
@@ -90,17 +90,28 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
     fleet.setPathAliases(Set.of(path.startsWith("replicas/") ? path : "replicas"));
   }
 
-  private static MenuBar menu(@Nullable Person person) {
-    MenuBar menu = new MenuBar();
-    menu.addThemeName("tertiary");
+  private static Button menu(@Nullable Person person) {
     Span name = new Span(person == null ? "" : person.name());
-    MenuItem item = menu.addItem(Parts.box("sb-person", new Icon("person"), name));
-    item.setAriaLabel("Account of " + name.getText());
+    Button button = new Button(Parts.box("sb-person", new Icon("person"), name));
+    button.setAriaLabel("Account of " + name.getText());
+    ContextMenu menu = below(button);
     if (person != null) {
-      MenuItem role = item.getSubMenu().addItem("Role: " + person.role().word());
-      role.setEnabled(false);
+      menu.addItem("Role: " + person.role().word()).setEnabled(false);
     }
-    item.getSubMenu().addItem("Sign out", _ -> signOut());
+    menu.addItem("Sign out", _ -> signOut());
+    return button;
+  }
+
+  /** Not a menu bar: one measures the whole page, while it loads, for its button's room. */
+  private static ContextMenu below(Button button) {
+    button.addThemeName("tertiary");
+    button.getElement().setAttribute("aria-haspopup", "menu");
+    ContextMenu menu = new ContextMenu(button);
+    menu.setOpenOnClick(true);
+    menu.setPosition(ContextMenuPosition.BOTTOM_END);
+    menu.addOpenedChangeListener(
+        event ->
+            button.getElement().setAttribute("aria-expanded", Boolean.toString(event.isOpened())));
     return menu;
   }
 
@@ -137,17 +148,16 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
     Visit.end();
   }
 
-  private MenuBar schemeSwitch() {
-    MenuBar menu = new MenuBar();
-    menu.addThemeNames("tertiary", "icon");
-    MenuItem item = menu.addItem(new Icon("theme"));
-    item.setAriaLabel("Colours");
-    item.setTooltipText("Colours");
+  private static Button schemeSwitch() {
+    Button button = new Button(new Icon("theme"));
+    button.setAriaLabel("Colours");
+    button.setTooltipText("Colours");
+    ContextMenu menu = below(button);
     for (var each :
         List.of(ColorScheme.Value.SYSTEM, ColorScheme.Value.LIGHT, ColorScheme.Value.DARK)) {
-      item.getSubMenu().addItem(Badge.word(each.name()), _ -> choose(each));
+      menu.addItem(Badge.word(each.name()), _ -> choose(each));
     }
-    return menu;
+    return button;
   }
 
   private static void choose(ColorScheme.Value scheme) {
