@@ -27,12 +27,11 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Starts the Deployments of the gateway and the worker from rendered manifests under podman,"
-          + " keeps",
-      "streams open and replaces every worker, kills one, and replaces every gateway. Ends with 1"
-          + " where",
-      "a stream breaks, a request fails or a pod outlives its grace. It makes a bridge and network",
-      "namespaces: .ci/rollout-test runs it where nobody else has any."
+      "Starts the Deployments of the gateway and the worker from rendered manifests under podman",
+      "and keeps streams open. Replaces every worker, kills one and then half of them, scales",
+      "them to one and back, and replaces every gateway. Ends with 1 where a stream breaks, a",
+      "request fails or a pod outlives its grace. It makes a bridge and network namespaces:",
+      ".ci/rollout-test runs it where nobody else has any."
     })
 public final class RolloutBench implements Callable<Integer> {
   private static final int API_PORT = 6443;

@@ -32,8 +32,12 @@ final class RolloutDeployment {
 
   /** Waits until all are available. */
   void awaitReady() throws IOException {
+    awaitReady(template.replicas());
+  }
+
+  private void awaitReady(int wanted) throws IOException {
     long deadline = System.nanoTime() + PATIENCE_NANOS;
-    while (available() < template.replicas()) {
+    while (available() < wanted) {
       require(deadline, "pods are not ready");
     }
   }
@@ -53,19 +57,43 @@ final class RolloutDeployment {
         pods.add(cluster.create(template));
         made++;
       } else if (available() > template.replicas() - template.maxUnavailable()) {
-        RolloutPod next = old.remove();
-        pods.remove(next);
-        Thread.ofVirtual().name("end-" + next.name()).start(next::delete);
+        end(old.remove());
         deadline = System.nanoTime() + PATIENCE_NANOS;
       } else {
         require(deadline, "the update stands still");
       }
     }
     awaitReady();
-    while (!replaced.stream().allMatch(RolloutPod::gone)) {
+    awaitGone(replaced);
+    return replaced;
+  }
+
+  /**
+   * Makes pods until there are so many, or ends those that are too many, all at once.
+   *
+   * @return those that ended, when they are gone
+   */
+  List<RolloutPod> scale(int wanted) throws IOException {
+    List<RolloutPod> ended = List.copyOf(pods.subList(Math.min(wanted, pods.size()), pods.size()));
+    ended.forEach(this::end);
+    while (pods.size() < wanted) {
+      pods.add(cluster.create(template));
+    }
+    awaitReady(wanted);
+    awaitGone(ended);
+    return ended;
+  }
+
+  private void end(RolloutPod pod) {
+    pods.remove(pod);
+    Thread.ofVirtual().name("end-" + pod.name()).start(pod::delete);
+  }
+
+  private void awaitGone(List<RolloutPod> ended) throws IOException {
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    while (!ended.stream().allMatch(RolloutPod::gone)) {
       require(deadline, "a pod does not end");
     }
-    return replaced;
   }
 
   List<RolloutPod> pods() {

@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 
 /** What is done to the pods while streams run, one after the other, and what was seen meanwhile. */
 final class RolloutStage {
@@ -86,6 +87,9 @@ final class RolloutStage {
   private final List<Row> rows = new ArrayList<>();
   private final Set<String> told = new HashSet<>();
 
+  /** Workers, when nothing is done to them. */
+  private int fleet;
+
   RolloutStage(
       RolloutCluster cluster,
       RolloutDeployment workers,
@@ -102,6 +106,7 @@ final class RolloutStage {
   List<Row> run(int streams, int streamSeconds) throws IOException {
     long begun = System.nanoTime();
     workers.create();
+    fleet = workers.pods().size();
     gateways.create();
     workers.awaitReady();
     gateways.awaitReady();
@@ -114,7 +119,10 @@ final class RolloutStage {
         new RolloutStreams.Plan(model, headers, streams, tokens(headers, streams, streamSeconds));
     phase("nothing", plan, false, this::nothing);
     phase("every worker is replaced", plan, true, () -> ended(workers.roll()));
-    phase("a worker is killed", plan, true, this::kill);
+    phase("a worker is killed", plan, true, () -> kill(workers.pods().subList(0, 1)));
+    phase("every second worker, a zone, is killed", plan, true, () -> kill(zone()));
+    phase("workers are scaled to one", plan, true, () -> ended(workers.scale(1)));
+    phase("and back", plan, false, this::scaleBack);
     phase("every gateway is replaced", plan, false, () -> ended(gateways.roll()));
     return rows;
   }
@@ -219,17 +227,34 @@ final class RolloutStage {
     return "";
   }
 
-  /** One is killed as if its memory had run out, and its kubelet starts it anew. */
-  private String kill() throws IOException {
-    RolloutPod victim = workers.pods().getFirst();
-    int starts = victim.starts();
-    victim.kill();
+  /** Half of the workers, as they are spread over two zones. */
+  private List<RolloutPod> zone() {
+    List<RolloutPod> all = workers.pods();
+    return IntStream.range(0, all.size()).filter(i -> i % 2 == 1).mapToObj(all::get).toList();
+  }
+
+  private String scaleBack() throws IOException {
+    List<RolloutPod> none = workers.scale(fleet);
+    return none.isEmpty() ? "" : ended(none);
+  }
+
+  /**
+   * They are killed at once, as if their memory had run out, and their kubelets start them anew.
+   */
+  private static String kill(List<RolloutPod> victims) throws IOException {
+    List<Integer> starts = victims.stream().map(RolloutPod::starts).toList();
+    for (RolloutPod victim : victims) {
+      victim.kill();
+    }
     long deadline = System.nanoTime() + BACK_SECONDS * 1_000_000_000L;
-    while (victim.starts() == starts || !victim.available()) {
-      if (System.nanoTime() > deadline) {
-        throw new IOException(victim.name() + " did not come back");
+    for (int i = 0; i < victims.size(); i++) {
+      RolloutPod victim = victims.get(i);
+      while (victim.starts() == starts.get(i) || !victim.available()) {
+        if (System.nanoTime() > deadline) {
+          throw new IOException(victim.name() + " did not come back");
+        }
+        Target.pause(100);
       }
-      Target.pause(100);
     }
     return "";
   }
