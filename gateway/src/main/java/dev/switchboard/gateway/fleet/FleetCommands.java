@@ -127,18 +127,24 @@ public final class FleetCommands {
    * @return whether its state allowed it
    */
   public boolean cordon(Replica replica) {
-    ReplicaState state = replica.state();
+    boolean was = replica.cordoned();
     replica.cordoned(true);
-    boolean done =
-        (state == ReplicaState.READY || state == ReplicaState.STANDBY)
-            && replica.tryTransition(state, ReplicaState.CORDONED, "operator");
-    replica.cordoned(done);
+    ReplicaState state = replica.state();
+    boolean done = takes(state) && replica.tryTransition(state, ReplicaState.CORDONED, "operator");
+    // Whoever proved it at this moment has taken it out, or something else keeps it already.
+    done |= !was && replica.state() == ReplicaState.CORDONED;
+    replica.cordoned(was || done);
     return done;
   }
 
   /** Whether {@link #cordon} would do it now. */
   public boolean mayCordon(Replica replica) {
-    return replica.state() == ReplicaState.READY || replica.state() == ReplicaState.STANDBY;
+    return takes(replica.state())
+        || (replica.state() == ReplicaState.CORDONED && !replica.cordoned());
+  }
+
+  private static boolean takes(ReplicaState state) {
+    return state == ReplicaState.READY || state == ReplicaState.STANDBY;
   }
 
   /** Takes a replica that is to be cordoned out, wherever it can take requests. */
@@ -182,9 +188,14 @@ public final class FleetCommands {
       fleet.later(worker::revive);
       return true;
     }
+    if (state != ReplicaState.DRAINING && state != ReplicaState.DRAINED) {
+      return false;
+    }
+    boolean was = replica.cordoned();
     replica.cordoned(false);
-    return (state == ReplicaState.DRAINING || state == ReplicaState.DRAINED)
-        && replica.tryTransition(state, ReplicaState.WARMING, "resumed");
+    boolean done = replica.tryTransition(state, ReplicaState.WARMING, "resumed");
+    replica.cordoned(was && !done);
+    return done;
   }
 
   /**
