@@ -94,6 +94,11 @@ class GgufReader:
             raise GgufError(f"unknown metadata type {kind}")
         return self.unpack(self.SCALARS[kind])[0]
 
+    def tokenizer(self):
+        import vocabulary
+
+        return vocabulary.Tokenizer(self.metadata["tokenizer.ggml.tokens"], self.metadata["tokenizer.ggml.merges"])
+
     def tensor(self, name):
         """The tensor in float32, dequantised."""
         import numpy as np
@@ -120,13 +125,12 @@ class LocalModel:
         except ImportError:
             sys.exit("error: PyTorch is missing: apt install python3-torch, or ask a server with --url")
         import model
-        import vocabulary
 
         torch.set_num_threads(threads)
         reader = GgufReader(path)
         keys = reader.metadata
         self.torch = torch
-        self.tokenizer = vocabulary.Tokenizer(keys["tokenizer.ggml.tokens"], keys["tokenizer.ggml.merges"])
+        self.tokenizer = reader.tokenizer()
         self.end = keys["tokenizer.ggml.eos_token_id"]
         shape = model.Shape(
             vocabulary=len(self.tokenizer.tokens),

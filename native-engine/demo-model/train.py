@@ -16,6 +16,7 @@ import time
 import torch
 import torch.nn.functional as F
 
+import evaluate
 import generator
 import model
 import vocabulary
@@ -141,6 +142,14 @@ class Training:
         self.muon.velocity = state["muon"]
         self.adam.load_state_dict(state["adam"])
 
+    def begin_from(self, reader):
+        """Takes the weights of a GGUF file; the optimisers begin anew."""
+        for name, weight in self.weights.items():
+            stored = torch.from_numpy(reader.tensor(name))
+            if stored.shape != weight.shape:
+                sys.exit(f"error: {name} has the shape {tuple(stored.shape)} in the file, not {tuple(weight.shape)}")
+            weight.data.copy_(stored)
+
     def loss(self, tokens, labels, weights, precision):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             chosen = weights > 0
@@ -175,9 +184,9 @@ class Training:
 
 
 def rate_at(step, steps):
-    """Rises over 40 steps, holds, and falls in a straight line to nothing over the last two fifths of the run: until
-    then a run may still be made longer or shorter."""
-    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.4 * steps)))
+    """Rises over 40 steps, holds, and falls in a straight line to nothing over the last seven tenths of the run: until
+    then a run may still be made longer or shorter, and the loss stands still."""
+    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.7 * steps)))
 
 
 def development_sets(tokenizer, seed, reserved, count=192):
@@ -230,6 +239,7 @@ def main():
     parser.add_argument("--decay", type=float, default=0.01)
     parser.add_argument("--check-every", type=int, default=200, help="steps between checks and checkpoints (default 200)")
     parser.add_argument("--checkpoint", type=pathlib.Path, default=CHECKPOINT)
+    parser.add_argument("--from", dest="start", type=pathlib.Path, metavar="GGUF", help="begin with the vocabulary and weights of this file")
     parser.add_argument("--restart", action="store_true", help="ignore an existing checkpoint")
     arguments = parser.parse_args()
     for name in ("steps", "batch_tokens", "threads", "check_every"):
@@ -237,12 +247,20 @@ def main():
             parser.error(f"--{name.replace('_', '-')} must be at least 1")
 
     torch.set_num_threads(arguments.threads)
-    tokenizer = vocabulary.Tokenizer.load()
+    try:
+        reader = evaluate.GgufReader(arguments.start) if arguments.start else None
+    except evaluate.GgufError as problem:
+        sys.exit(f"error: {problem}")
+    tokenizer = reader.tokenizer() if reader else vocabulary.Tokenizer.load()
     shape = model.Shape(vocabulary=len(tokenizer.tokens))
     training = Training(shape, arguments.seed, tokenizer.digest())
     if arguments.checkpoint.exists() and not arguments.restart:
         training.load(arguments.checkpoint)
         print(f"resuming {arguments.checkpoint} at step {training.step}")
+    elif reader:
+        tokenizer.save()
+        training.begin_from(reader)
+        print(f"beginning with the weights of {arguments.start}")
     print(f"{sum(w.numel() for w in training.weights.values()) / 1e6:.2f} M parameters")
     run(training, tokenizer, arguments)
 

@@ -88,6 +88,11 @@ class Tokenizer:
             sys.exit(f"error: {path} does not exist: run vocabulary.py first")
         return Tokenizer(stored["tokens"], stored["merges"])
 
+    def save(self, path=VOCABULARY_FILE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stored = {"tokens": self.tokens, "merges": self.merges}
+        path.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
+
     def digest(self):
         """Names this vocabulary: weights of another one would be meaningless with it."""
         return hashlib.sha256("\n".join(self.tokens + self.merges).encode("utf-8")).hexdigest()
@@ -178,9 +183,7 @@ def main():
         parser.error(f"--size must be at least {256 + len(CONTROL_TOKENS)}: every byte and control token needs one")
 
     tokenizer = train(generator.vocabulary_texts(arguments.seed, arguments.texts), arguments.size)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    stored = {"tokens": tokenizer.tokens, "merges": tokenizer.merges}
-    arguments.out.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
+    tokenizer.save(arguments.out)
     print(f"{arguments.out}: {len(tokenizer.tokens)} tokens, {len(tokenizer.merges)} merges")
 
 
