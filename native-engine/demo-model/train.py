@@ -228,7 +228,7 @@ def run(training, tokenizer, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=20000, help="steps of the whole run (default 20000)")
+    parser.add_argument("--steps", type=int, default=6500, help="steps of the whole run (default 6500)")
     parser.add_argument("--stop-at", type=int, help="stop early at this step; the same command without it resumes")
     parser.add_argument("--batch-tokens", type=int, default=4096, help="tokens in a step (default 4096)")
     parser.add_argument("--seed", type=int, default=1)
