@@ -239,7 +239,7 @@ def main():
     parser.add_argument("--decay", type=float, default=0.01)
     parser.add_argument("--check-every", type=int, default=200, help="steps between checks and checkpoints (default 200)")
     parser.add_argument("--checkpoint", type=pathlib.Path, default=CHECKPOINT)
-    parser.add_argument("--from", dest="start", type=pathlib.Path, metavar="GGUF", help="begin with the vocabulary and weights of this file")
+    parser.add_argument("--from", dest="start", type=pathlib.Path, metavar="GGUF", help="begin with the vocabulary and weights of this file, unless there is a checkpoint")
     parser.add_argument("--restart", action="store_true", help="ignore an existing checkpoint")
     arguments = parser.parse_args()
     for name in ("steps", "batch_tokens", "threads", "check_every"):

@@ -13,14 +13,14 @@ namespace sb::engine {
 // The kernel sometimes wakes two ranks on one core and leaves them there for tens of milliseconds
 // while another core idles: behind a gateway on two cores a quarter of the cold prompts took twice
 // as long. Pinning would avoid that too, but a pinned thread stays behind whatever else its core is
-// given. So a thread that takes up a step on the core of an earlier one is moved to another core
+// given. So a thread that continues on the core of an earlier one is moved to another core
 // once, and then left to the kernel again. Only the later of two moves, or both would.
 class CoreSpread {
  public:
   // 0 threads: nobody is moved, since there are fewer cores than threads.
   explicit CoreSpread(std::int32_t threads);
 
-  // Called by the thread with that number when it takes up a step.
+  // Called by the thread with that number when it takes up a step or leaves a meeting.
   void settle(std::int32_t thread);
 
   // Whether an earlier thread has this core.

@@ -115,6 +115,12 @@
     script.onerror = () => reject(new Error('charts/echarts.min.js did not load'));
     document.head.append(script);
   });
+  // One drawing of a chart to a task: several in one would hold the page up.
+  let lastTurn = Promise.resolve();
+  const chartsTurn = async () => {
+    await loadEcharts();
+    await (lastTurn = lastTurn.then(() => new Promise(done => setTimeout(done))));
+  };
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const schemeWatchers = new Set();
   const schemeChanged = () => schemeWatchers.forEach(w => w());
@@ -147,10 +153,6 @@
     return low >= .9 ? .9 : low >= .5 ? .5 : 0;
   };
   // One point that did not come is no gap; two are.
-  // One drawing to a task: several in one would hold the page up.
-  let lastTurn = Promise.resolve();
-  const turn = () => lastTurn = lastTurn.then(() => new Promise(done => setTimeout(done)));
-
   const bridged = points => points.map((v, i) => v !== null || i === 0 || points[i - 1] === null || points[i + 1] == null ? v : (points[i - 1] + points[i + 1]) / 2);
   const utc = seconds => new Date(seconds * 1000).toISOString().slice(11, 19);
 
@@ -209,7 +211,7 @@
       }
       if (this.waiting) return;
       this.waiting = true;
-      try { await loadEcharts(); await turn(); } finally { this.waiting = false; }
+      try { await chartsTurn(); } finally { this.waiting = false; }
       if (!this.isConnected) return;
       this.frame ||= this.prepare();
       this.draw();
@@ -276,8 +278,7 @@
   class SbStack extends SbCharted {
     async show(message) {
       this.data = message;
-      await loadEcharts();
-      await turn();
+      await chartsTurn();
       if (!this.isConnected) return;
       if (!this.frame) {
         this.frame = document.createElement('div');

@@ -23,7 +23,7 @@ final class RolloutDeployment {
     this.template = template;
   }
 
-  /** Makes the pods of the first revision; {@link #awaitReady} tells when they serve. */
+  /** Makes the pods that are missing; {@link #awaitReady} tells when they serve. */
   void create() throws IOException {
     while (pods.size() < template.replicas()) {
       pods.add(cluster.create(template));
@@ -32,12 +32,8 @@ final class RolloutDeployment {
 
   /** Waits until all are available. */
   void awaitReady() throws IOException {
-    awaitReady(template.replicas());
-  }
-
-  private void awaitReady(int wanted) throws IOException {
     long deadline = System.nanoTime() + PATIENCE_NANOS;
-    while (available() < wanted) {
+    while (available() < template.replicas()) {
       require(deadline, "pods are not ready");
     }
   }
@@ -69,17 +65,13 @@ final class RolloutDeployment {
   }
 
   /**
-   * Makes pods until there are so many, or ends those that are too many, all at once.
+   * Ends all pods but the first so many, at once.
    *
    * @return those that ended, when they are gone
    */
-  List<RolloutPod> scale(int wanted) throws IOException {
-    List<RolloutPod> ended = List.copyOf(pods.subList(Math.min(wanted, pods.size()), pods.size()));
+  List<RolloutPod> keep(int count) throws IOException {
+    List<RolloutPod> ended = List.copyOf(pods.subList(count, pods.size()));
     ended.forEach(this::end);
-    while (pods.size() < wanted) {
-      pods.add(cluster.create(template));
-    }
-    awaitReady(wanted);
     awaitGone(ended);
     return ended;
   }

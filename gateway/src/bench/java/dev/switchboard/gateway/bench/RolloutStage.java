@@ -87,9 +87,6 @@ final class RolloutStage {
   private final List<Row> rows = new ArrayList<>();
   private final Set<String> told = new HashSet<>();
 
-  /** Workers, when nothing is done to them. */
-  private int fleet;
-
   RolloutStage(
       RolloutCluster cluster,
       RolloutDeployment workers,
@@ -106,7 +103,6 @@ final class RolloutStage {
   List<Row> run(int streams, int streamSeconds) throws IOException {
     long begun = System.nanoTime();
     workers.create();
-    fleet = workers.pods().size();
     gateways.create();
     workers.awaitReady();
     gateways.awaitReady();
@@ -121,7 +117,7 @@ final class RolloutStage {
     phase("every worker is replaced", plan, true, () -> ended(workers.roll()));
     phase("a worker is killed", plan, true, () -> kill(workers.pods().subList(0, 1)));
     phase("every second worker, a zone, is killed", plan, true, () -> kill(zone()));
-    phase("workers are scaled to one", plan, true, () -> ended(workers.scale(1)));
+    phase("workers are scaled to one", plan, true, () -> ended(workers.keep(1)));
     phase("and back", plan, false, this::scaleBack);
     phase("every gateway is replaced", plan, false, () -> ended(gateways.roll()));
     return rows;
@@ -234,8 +230,9 @@ final class RolloutStage {
   }
 
   private String scaleBack() throws IOException {
-    List<RolloutPod> none = workers.scale(fleet);
-    return none.isEmpty() ? "" : ended(none);
+    workers.create();
+    workers.awaitReady();
+    return "";
   }
 
   /**

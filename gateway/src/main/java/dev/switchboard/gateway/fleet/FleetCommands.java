@@ -129,29 +129,28 @@ public final class FleetCommands {
   public boolean cordon(Replica replica) {
     boolean was = replica.cordoned();
     replica.cordoned(true);
-    ReplicaState state = replica.state();
-    boolean done = takes(state) && replica.tryTransition(state, ReplicaState.CORDONED, "operator");
-    // Whoever proved it at this moment has taken it out, or something else keeps it already.
-    done |= !was && replica.state() == ReplicaState.CORDONED;
+    // Whoever proved it at this moment may have taken it out, or something else keeps it already.
+    boolean done = keepCordoned(replica) || (!was && replica.state() == ReplicaState.CORDONED);
     replica.cordoned(was || done);
     return done;
   }
 
   /** Whether {@link #cordon} would do it now. */
   public boolean mayCordon(Replica replica) {
-    return takes(replica.state())
-        || (replica.state() == ReplicaState.CORDONED && !replica.cordoned());
+    ReplicaState state = replica.state();
+    return state == ReplicaState.READY
+        || state == ReplicaState.STANDBY
+        || (state == ReplicaState.CORDONED && !replica.cordoned());
   }
 
-  private static boolean takes(ReplicaState state) {
-    return state == ReplicaState.READY || state == ReplicaState.STANDBY;
-  }
-
-  /** Takes a replica that is to be cordoned out, wherever it can take requests. */
-  void keepCordoned(Replica replica) {
-    boolean _ =
-        replica.tryTransition(ReplicaState.READY, ReplicaState.CORDONED, replica.keeper())
-            || replica.tryTransition(ReplicaState.STANDBY, ReplicaState.CORDONED, replica.keeper());
+  /**
+   * Takes a replica that is to be cordoned out, wherever it can take requests.
+   *
+   * @return whether it could
+   */
+  boolean keepCordoned(Replica replica) {
+    return replica.tryTransition(ReplicaState.READY, ReplicaState.CORDONED, replica.keeper())
+        || replica.tryTransition(ReplicaState.STANDBY, ReplicaState.CORDONED, replica.keeper());
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.log.LogFormat;
 import java.net.URI;
@@ -121,6 +122,19 @@ public final class FleetByHand implements FleetListener {
             },
             new Executor());
     fleet.start();
+  }
+
+  /** A request that stays where it is, and passes on what it is asked. */
+  static ServedRequest guest(Consumer<ServedRequest.Leave> asked) {
+    return new ServedRequest() {
+      @Override
+      public void leave(Leave why) {
+        asked.accept(why);
+      }
+
+      @Override
+      public void tell(Consumer<StreamState> hearer) {}
+    };
   }
 
   public Fleet fleet() {

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.drain.Drain;
-import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
 import java.time.Instant;
@@ -14,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 /** What becomes of replicas that were found, and of what is wanted of them. */
@@ -23,16 +21,7 @@ class FleetFoundTest {
 
   private final FleetByHand hand = new FleetByHand(List.of(), List.of());
   private final List<ServedRequest.Leave> asked = new ArrayList<>();
-  private final ServedRequest guest =
-      new ServedRequest() {
-        @Override
-        public void leave(Leave why) {
-          asked.add(why);
-        }
-
-        @Override
-        public void tell(Consumer<StreamState> to) {}
-      };
+  private final ServedRequest guest = FleetByHand.guest(asked::add);
 
   private static DiscoveredServer found(String pod, DiscoveredServer.Orders orders) {
     UpstreamSpec spec =

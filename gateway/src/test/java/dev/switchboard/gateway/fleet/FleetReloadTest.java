@@ -11,7 +11,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.drain.Drain;
-import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
 import java.nio.file.Files;
@@ -20,7 +19,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,14 +29,7 @@ class FleetReloadTest {
   private static final long A_TICK = 20;
 
   /** A request that stays wherever it is. */
-  private static final ServedRequest GUEST =
-      new ServedRequest() {
-        @Override
-        public void leave(Leave why) {}
-
-        @Override
-        public void tell(Consumer<StreamState> to) {}
-      };
+  private static final ServedRequest GUEST = FleetByHand.guest(why -> {});
 
   private static FleetByHand servers(UpstreamSpec... servers) {
     FleetByHand hand = new FleetByHand(List.of(), List.of(servers));

@@ -4,12 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.gateway.drain.StreamState;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 /** What workers' silence means, by a clock of the test's own. */
@@ -157,46 +155,29 @@ class HealthChecksTest {
   /** Each question is given up before the patience ends, and the next one is asked. */
   @Test
   void silenceCountsFromTheFirstQuestionThatGotNothing() {
-    List<ServedRequest.Leave> told = new ArrayList<>();
-    Replica.Ticket _ = Objects.requireNonNull(first.open(guest(told), 0));
-    pass(1000);
-    falls(first);
-    giveUp(HealthChecks.Failure.SILENCE, PATIENCE_MS + 500);
-
-    assertEquals(List.of(ServedRequest.Leave.SILENT), told);
+    assertEquals(
+        List.of(ServedRequest.Leave.SILENT),
+        toldWhile(HealthChecks.Failure.SILENCE, PATIENCE_MS + 500));
     assertEquals(List.of(ReplicaState.EJECTED, ReplicaState.READY), states());
   }
 
   @Test
   void whoAnswersBadlyIsNotSilent() {
-    List<ServedRequest.Leave> told = new ArrayList<>();
-    Replica.Ticket _ = Objects.requireNonNull(first.open(guest(told), 0));
-    pass(1000);
-    falls(first);
-    giveUp(HealthChecks.Failure.BAD_ANSWER, 3 * PATIENCE_MS);
-
-    assertEquals(List.of(), told);
+    assertEquals(List.of(), toldWhile(HealthChecks.Failure.BAD_ANSWER, 3 * PATIENCE_MS));
   }
 
-  /** Questions to the first that nobody answers fail after 600 ms. */
-  private void giveUp(HealthChecks.Failure failure, int millis) {
+  /** What a request at the first is told while questions to it fail so, each after 600 ms. */
+  private List<ServedRequest.Leave> toldWhile(HealthChecks.Failure failure, int millis) {
+    List<ServedRequest.Leave> told = new ArrayList<>();
+    Replica.Ticket _ = Objects.requireNonNull(first.open(FleetByHand.guest(told::add), 0));
+    pass(1000);
+    falls(first);
     for (int at = 0; at < millis; at += 600) {
       pass(600);
       if (owing.remove(first)) {
         healthChecks.failed(first, HealthChecks.Question.STATE, failure, () -> "not well");
       }
     }
-  }
-
-  private static ServedRequest guest(List<ServedRequest.Leave> told) {
-    return new ServedRequest() {
-      @Override
-      public void leave(Leave why) {
-        told.add(why);
-      }
-
-      @Override
-      public void tell(Consumer<StreamState> hearer) {}
-    };
+    return told;
   }
 }

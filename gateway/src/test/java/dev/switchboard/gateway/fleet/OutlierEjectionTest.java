@@ -3,24 +3,15 @@ package dev.switchboard.gateway.fleet;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.gateway.drain.Drain;
-import dev.switchboard.gateway.drain.StreamState;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Who is left out for failing, and who is not while others are missing. */
 class OutlierEjectionTest {
-  private static final ServedRequest NOBODY =
-      new ServedRequest() {
-        @Override
-        public void leave(Leave why) {}
-
-        @Override
-        public void tell(Consumer<StreamState> hearer) {}
-      };
+  private static final ServedRequest NOBODY = FleetByHand.guest(why -> {});
 
   /** Why the other one does not serve. */
   enum Missing {

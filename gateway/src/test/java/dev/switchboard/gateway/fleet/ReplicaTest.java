@@ -17,7 +17,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
 import dev.switchboard.gateway.drain.Drain;
-import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.routing.SharedCostModel;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.Circuit;
@@ -29,7 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 class ReplicaTest {
@@ -65,16 +63,7 @@ class ReplicaTest {
 
   private final List<String> edges = new ArrayList<>();
   private final List<ServedRequest.Leave> told = new ArrayList<>();
-  private final ServedRequest guest =
-      new ServedRequest() {
-        @Override
-        public void leave(Leave why) {
-          told.add(why);
-        }
-
-        @Override
-        public void tell(Consumer<StreamState> hearer) {}
-      };
+  private final ServedRequest guest = FleetByHand.guest(told::add);
   private final Replica replica =
       new Replica(
           "w0",
@@ -267,13 +256,7 @@ class ReplicaTest {
   }
 
   private static ServedRequest another() {
-    return new ServedRequest() {
-      @Override
-      public void leave(Leave why) {}
-
-      @Override
-      public void tell(Consumer<StreamState> hearer) {}
-    };
+    return FleetByHand.guest(why -> {});
   }
 
   private Replica.Ticket open() {
