@@ -23,9 +23,13 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 final class Sequence {
-  /** First by priority, then by arrival. */
+  /**
+   * First by priority; then those that go on with an answer, whose reader waits in the middle of
+   * it; then by arrival.
+   */
   static final Comparator<Sequence> ORDER =
       Comparator.comparingInt((Sequence s) -> -s.request.priority())
+          .thenComparingInt(s -> s.request.generated().length == 0 ? 1 : 0)
           .thenComparingLong(s -> s.order);
 
   /** Where it is; see the class's picture. */

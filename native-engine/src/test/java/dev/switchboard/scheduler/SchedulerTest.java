@@ -165,6 +165,21 @@ class SchedulerTest {
   }
 
   @Test
+  void oneThatGoesOnWithAnAnswerStartsBeforeEqualOnesThatBegin() {
+    Bench bench = bench(layout(1, 64), 64);
+    bench.add(prompt(3), 30);
+    bench.step();
+    Recorder begins = bench.add(prompt(3), 2);
+    Recorder important = bench.add(prompt(3), 2, 1);
+    Recorder goesOn = new Recorder(time);
+    bench.add(request(prompt(3), 4, Set.of(), 0).after(new int[] {5, 6}), goesOn);
+    bench.finish();
+
+    assertTrue(scheduled(important) < scheduled(goesOn));
+    assertTrue(scheduled(goesOn) < scheduled(begins));
+  }
+
+  @Test
   void theLatestIsPreemptedWhenBlocksRunOutAndStillFinishes() {
     Bench bench = bench(layout(8, 64).withKv(ExecutorConfig.KvType.F16, 16, 8), 64);
     Recorder early = bench.add(prompt(40), 60);

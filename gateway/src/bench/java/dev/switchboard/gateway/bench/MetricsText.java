@@ -7,6 +7,9 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** One scrape of the gateway's metrics. */
 public final class MetricsText {
@@ -55,6 +58,19 @@ public final class MetricsText {
       }
     }
     return sum;
+  }
+
+  /** A metric's values by one of its labels, in the labels' order. */
+  Map<String, Double> by(String label, String name) {
+    Pattern value = Pattern.compile("[{,]" + label + "=\"([^\"]*)\"");
+    Map<String, Double> values = new TreeMap<>();
+    for (Map.Entry<String, Double> entry : series.entrySet()) {
+      Matcher found = value.matcher(entry.getKey());
+      if (isOf(name, entry.getKey()) && found.find()) {
+        values.merge(found.group(1), entry.getValue(), Double::sum);
+      }
+    }
+    return values;
   }
 
   /** By how much {@link #sum} has grown since an earlier scrape. */

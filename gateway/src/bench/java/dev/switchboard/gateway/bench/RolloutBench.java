@@ -60,8 +60,12 @@ public final class RolloutBench implements Callable<Integer> {
 
   @Option(
       names = "--stream-seconds",
-      defaultValue = "16",
-      description = "How long the longest streams take while nothing else happens.")
+      defaultValue = "36",
+      description = {
+        "How long the longest streams take while nothing else happens: several times what",
+        "streams of a worker that ends may take. While gateways are replaced half as long,",
+        "since a stream ends with its gateway."
+      })
   private int streamSeconds;
 
   private final Map<String, JsonNode> objects = new HashMap<>();

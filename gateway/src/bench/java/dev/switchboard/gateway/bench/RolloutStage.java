@@ -17,10 +17,19 @@ import java.util.stream.IntStream;
 final class RolloutStage {
   private static final int FIRST_TOKENS = 100;
   private static final int LEAST_TOKENS = 60;
+
+  /** With its question a stream has to stay within the model's context. */
+  private static final int MOST_TOKENS = 1800;
+
   private static final int WARM_SECONDS = 15;
   private static final String WARM = "\"event\":\"warm\"";
   private static final int WARM_MOST_SECONDS = 300;
   private static final int WARM_TRIES = 3;
+
+  /** The rate is asked for again while it grows by this. */
+  private static final double FASTER = 1.1;
+
+  private static final int MOST_RATES = 5;
   private static final int BACK_SECONDS = 120;
   private static final int SETTLE_SECONDS = 10;
 
@@ -28,6 +37,7 @@ final class RolloutStage {
   private static final String PATIENT = "X-SLO-TTFT-Ms: 300000\r\nX-SLO-TPOT-Ms: 10000\r\n";
 
   private static final String MIGRATIONS = "switchboard_migrations_total";
+  private static final String IN_FLIGHT = "switchboard_replica_in_flight";
   private static final String RESUMED = "result=\"resumed\"";
 
   /**
@@ -119,7 +129,7 @@ final class RolloutStage {
     phase("every second worker, a zone, is killed", plan, true, () -> kill(zone()));
     phase("workers are scaled to one", plan, true, () -> ended(workers.keep(1)));
     phase("and back", plan, false, this::scaleBack);
-    phase("every gateway is replaced", plan, false, () -> ended(gateways.roll()));
+    phase("every gateway is replaced", plan.shorter(), false, () -> ended(gateways.roll()));
     return rows;
   }
 
@@ -137,6 +147,22 @@ final class RolloutStage {
 
   /** As many tokens as a stream has in the time that is wanted, by what this machine does. */
   private int tokens(String headers, int streams, int streamSeconds) throws IOException {
+    double rate = rate(headers, streams);
+    for (int i = 1; i < MOST_RATES; i++) {
+      double before = rate;
+      rate = rate(headers, streams);
+      if (rate < FASTER * before) {
+        break;
+      }
+    }
+    int tokens = Math.clamp((int) (rate * streamSeconds), LEAST_TOKENS, MOST_TOKENS);
+    System.out.printf(
+        Locale.ROOT, "  %.1f tokens/s of each stream: at most %d tokens%n", rate, tokens);
+    return tokens;
+  }
+
+  /** Tokens a second of each stream; more than before while code is still being compiled. */
+  private double rate(String headers, int streams) throws IOException {
     for (int tries = 1; ; tries++) {
       RolloutStreams warm =
           RolloutStreams.start(
@@ -146,10 +172,7 @@ final class RolloutStage {
       double rate = (double) (warm.ledger().tokens() - before) / WARM_SECONDS / streams;
       warm.end();
       if (warm.failed() == 0) {
-        int tokens = Math.max(LEAST_TOKENS, (int) (rate * streamSeconds));
-        System.out.printf(
-            Locale.ROOT, "  %.1f tokens/s of each stream: at most %d tokens%n", rate, tokens);
-        return tokens;
+        return rate;
       }
       if (tries == WARM_TRIES) {
         throw new IOException("streams fail though nothing is done: " + warm.complaints());
@@ -163,6 +186,9 @@ final class RolloutStage {
     List<RolloutPod> asked = gateways.pods();
     List<MetricsText> before = scrape(asked);
     RolloutStreams streams = RolloutStreams.start(cluster, plan);
+    for (MetricsText each : scrape(asked)) {
+      System.out.println("  requests of a gateway at each worker " + each.by("replica", IN_FLIGHT));
+    }
     List<String> faults = new ArrayList<>();
     String ended = "";
     try {

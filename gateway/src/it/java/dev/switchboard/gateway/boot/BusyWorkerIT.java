@@ -15,6 +15,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BusyWorkerIT extends TwoUpstreams {
   private static final String HEAD = ":answer a 1 2 3\n\n";
 
+  private static final int WAITS_MS = 1000;
+
   private final AtomicInteger refusals = new AtomicInteger();
 
   private void script(int status, int times) {
@@ -66,6 +68,31 @@ class BusyWorkerIT extends TwoUpstreams {
       assertEquals(3, refusals.get());
       assertEquals(2, attempts(gateway, "shed"));
       assertEquals(1, attempts(gateway, "failed"));
+      assertEquals(1, attempts(gateway, "served"));
+    }
+  }
+
+  /** As where all of its places are taken: waiting there is not waiting for somebody to take it. */
+  @Test
+  void oneThatTakesTheStreamMayLetItWaitForItsNextToken() throws Exception {
+    for (FakeUpstream upstream : new FakeUpstream[] {first, second}) {
+      upstream.script(
+          (request, body) -> {
+            if (!InProcessGateway.CHAT.equals(request.path())) {
+              request.response().end("{}");
+            } else if (request.getHeader("X-Switchboard-Continue") == null) {
+              breaks(request);
+            } else {
+              String rest = told("y", 2) + FakeUpstream.finish() + FakeUpstream.done();
+              upstream.vertx().setTimer(WAITS_MS, late -> FakeUpstream.events(request).end(rest));
+            }
+          });
+    }
+    try (InProcessGateway gateway = gateway("migration: {wait-ms: 200}")) {
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
+
+      assertTrue(answer.body().endsWith("data: [DONE]\n\n"), answer::body);
       assertEquals(1, attempts(gateway, "served"));
     }
   }

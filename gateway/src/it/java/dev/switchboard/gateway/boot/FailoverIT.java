@@ -6,12 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.switchboard.gateway.bench.MetricsText;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -139,6 +142,35 @@ class FailoverIT {
     int stayed = moves(streams).getOrDefault("0", 0);
     assertTrue(stayed < streams.size(), () -> stayed + " of them stayed");
     report("kill -9 of two of three workers", streams);
+  }
+
+  @Test
+  void theOneOnStandbyTakesRequestsWithinASecondOfAKill() throws Exception {
+    String victim = gateway.firstReady();
+    Instant killed = Instant.now();
+
+    gateway.kill(victim);
+
+    InProcessGateway.await(() -> !promoted(killed).isMissingNode());
+    JsonNode promotion = promoted(killed);
+    long ms = Duration.between(killed, Instant.parse(promotion.path("at").asText())).toMillis();
+    assertTrue(ms <= 1000, () -> "promoted after " + ms + " ms");
+    System.out.println("promoted " + ms + " ms after kill -9 of a worker");
+    gateway.awaitStates(3, 1);
+  }
+
+  private JsonNode promoted(Instant since) {
+    for (JsonNode event :
+        gateway
+            .adminUnchecked("/admin/v1/events?types=replica_state&limit=20&since=" + since)
+            .path("events")) {
+      JsonNode data = event.path("data");
+      if (data.path("from").asText().equals("STANDBY")
+          && data.path("to").asText().equals("READY")) {
+        return data;
+      }
+    }
+    return MissingNode.getInstance();
   }
 
   @Test

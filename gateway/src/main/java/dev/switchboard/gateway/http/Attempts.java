@@ -440,6 +440,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       return;
     }
     attempt = begun;
+    deadline.taken();
     flight.replicaWaitEnds();
     flight.decisionAnew(decision);
     leads(begun);

@@ -39,13 +39,17 @@ final class DeadlineTimer {
   private long requestDeadline = Long.MAX_VALUE;
   private boolean connecting;
   private long movingSince;
+
+  /** Since when no replica has the stream that moves; 0 while one has it. */
+  private long nobodySince;
+
   private long flushingSince;
   private long timer = -1;
   private long armedUntil = Long.MAX_VALUE;
   private boolean cancelled;
 
   /**
-   * @param moveMs how long a stream may wait for a replica that goes on with it
+   * @param moveMs how long a stream may wait for a replica that takes it to go on with it
    * @param missed hears, once, whose deadline has passed
    */
   DeadlineTimer(
@@ -72,6 +76,18 @@ final class DeadlineTimer {
   /** A stream waits for another replica since then; 0 when it no longer does. */
   void moving(long sinceNanos) {
     movingSince = sinceNanos;
+    nobodySince = sinceNanos;
+    moved();
+  }
+
+  /** A replica has the stream that moves, and says nothing yet: it may wait for a place there. */
+  void taken() {
+    nobodySince = 0;
+  }
+
+  /** The replica that had the stream that moves does not go on with it after all. */
+  void left() {
+    nobodySince = flight.now();
     moved();
   }
 
@@ -146,10 +162,16 @@ final class DeadlineTimer {
       case QUEUE, DEADLINE -> Long.MAX_VALUE;
       case CLIENT -> after(Math.max(flushingSince, flight.stalledSince()), limits.writeStallMs());
       case CONNECTION -> after(admitted, Math.min(limits.firstTokenMs(), answerMs()));
-      case MOVE -> after(movingSince, moveMs);
+      case MOVE -> moveEnd();
       case ANSWER -> after(admitted, answerMs());
       case NEXT_TOKEN -> after(flight.lastProgressNanos(), limits.interTokenMs());
     };
+  }
+
+  /** At a replica it may take as long as any next token. */
+  private long moveEnd() {
+    long most = after(movingSince, Math.max(moveMs, limits.interTokenMs()));
+    return nobodySince == 0 ? most : Math.min(most, after(nobodySince, moveMs));
   }
 
   private int answerMs() {

@@ -75,6 +75,7 @@ final class Migration {
       deadline.moving(begun.cutNanos());
     } else {
       begun.brokeAgain(how);
+      deadline.left();
     }
   }
 
