@@ -7,6 +7,7 @@ import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
 import com.vaadin.flow.component.treegrid.TreeGrid;
 import com.vaadin.flow.data.provider.hierarchy.TreeData;
+import com.vaadin.flow.data.renderer.LitRenderer;
 import com.vaadin.flow.router.AfterNavigationEvent;
 import com.vaadin.flow.router.AfterNavigationObserver;
 import com.vaadin.flow.router.PageTitle;
@@ -15,6 +16,7 @@ import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.History;
 import dev.switchboard.console.live.Ring;
 import dev.switchboard.console.ui.Badge;
+import dev.switchboard.console.ui.Cells;
 import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.Icon;
 import dev.switchboard.console.ui.LineChart;
@@ -46,13 +48,21 @@ import java.util.function.Function;
 public final class FleetView extends LiveView implements AfterNavigationObserver {
   private static final int HAPPENINGS_MAX = 60;
 
+  /** With the page; the others come when it is shown anew, so that no task makes all of it. */
+  private static final int HAPPENINGS_FIRST = 15;
+
   /** More rows than these scroll: the browser would draw each of them. */
   private static final int FEW_ROWS = 40;
 
   private static final String MANY_ROWS_HEIGHT = "640px";
 
-  /** A screen of them: rows have components, and the page makes those of one answer in one task. */
+  /** Of the first rows, which come in a message of their own. */
+  private static final String FIRST_ROWS_HEIGHT = "240px";
+
+  /** A screen of them: the page makes the rows of one answer in one task. */
   private static final int ROWS_AT_ONCE = 20;
+
+  private static final int SPARK_POINTS = 60;
 
   /** How far back the charts go, in the address. */
   private static final String SPAN = "span";
@@ -69,6 +79,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   private final StatTile tokens = new StatTile("Tokens generated");
   private final StatTile inFlight = new StatTile("In flight");
   private final TreeGrid<FleetNode> tree = new TreeGrid<>();
+  private final Div table = Parts.box("sb-table");
   private final TreeData<FleetNode> data = new TreeData<>();
   private final Div happenings = Parts.box("sb-events");
   private final Div slos = Parts.box("sb-slos");
@@ -92,6 +103,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
                   + " tell."),
           now);
   private long at;
+  private boolean allRows;
   private final SpanChoice span = new SpanChoice(_ -> spanChosen());
   private final Span chartsNote = Parts.text("sb-muted sb-small", "");
 
@@ -110,7 +122,9 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
             Parts.card("Time to first token, ms", latency),
             Parts.card("Tokens per second", output),
             Parts.card("Objectives met", attainment));
-    Div topology = Parts.card("Gateways, models, replicas", Parts.box("sb-table", tree));
+    Div topology = Parts.card("Gateways, models, replicas", table);
+    next(() -> table.add(tree));
+    next(this::showAllRows);
     Div right =
         Parts.box(
             "sb-stack",
@@ -217,38 +231,34 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void columns() {
-    tree.addComponentHierarchyColumn(this::name).setHeader("Name").setFlexGrow(2).setWidth("186px");
-    tree.addComponentColumn(this::state).setHeader("State").setFlexGrow(2).setWidth("150px");
-    number("In flight", row -> Format.number(row.inFlight()), "70px");
-    number("Running", row -> Format.number(row.running()), "70px");
-    number("Waiting", row -> Format.number(row.waiting()), "70px");
-    tree.addComponentColumn(node -> meter(row(node).kv()))
+    tree.addColumn(name()).setHeader("Name").setFlexGrow(2).setWidth("150px");
+    tree.addColumn(Cells.badge(this::state)).setHeader("State").setFlexGrow(2).setWidth("150px");
+    number("In flight", row -> Format.number(row.inFlight()), "66px");
+    number("Running", row -> Format.number(row.running()), "66px");
+    number("Waiting", row -> Format.number(row.waiting()), "66px");
+    tree.addColumn(Cells.meter(node -> row(node).kv(), FleetView::kvTone))
         .setHeader("KV used")
-        .setWidth("112px")
+        .setWidth("92px")
         .setFlexGrow(1);
-    tree.addComponentColumn(node -> headroom(row(node).headroom()))
+    tree.addColumn(Cells.badge(node -> headroom(row(node).headroom())))
         .setHeader("SLO headroom")
-        .setWidth("118px")
+        .setWidth("116px")
         .setFlexGrow(1);
-    number("Prefix hits", row -> Format.percent(row.prefixHit()), "84px");
-    number("Weight", row -> Format.number(row.weight()), "66px");
-    number("Ranks", FleetRow::ranks, "66px");
-    tree.addComponentColumn(this::trend)
-        .setHeader("Tokens/s, 10 min")
-        .setWidth("126px")
+    number("Prefix hits", row -> Format.percent(row.prefixHit()), "80px");
+    number("Weight", row -> Format.number(row.weight()), "62px");
+    number("Ranks", FleetRow::ranks, "56px");
+    tree.addColumn(Cells.spark(node -> Spark.thin(row(node).tokens(), SPARK_POINTS)))
+        .setHeader("Tokens/s")
+        .setWidth("80px")
         .setFlexGrow(1);
   }
 
   private void number(String header, Function<FleetRow, String> text, String width) {
-    tree.addColumn(node -> blankForNone(text.apply(row(node))))
+    tree.addColumn(node -> Format.blankForNone(text.apply(row(node))))
         .setHeader(header)
         .setTextAlign(ColumnTextAlign.END)
         .setWidth(width)
         .setFlexGrow(0);
-  }
-
-  private static String blankForNone(String text) {
-    return text.equals(Format.NONE) ? "" : text;
   }
 
   private FleetRow row(FleetNode node) {
@@ -256,52 +266,53 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     return row == null ? FleetRow.bare(node, "", Tone.IDLE, "Gone", "") : row;
   }
 
-  private Component name(FleetNode node) {
-    if (node.isReplica() || node.isRank()) {
-      return Parts.link(Paths.replica(node.gateway(), node.replica()), row(node).name());
-    }
-    return Parts.text("sb-cell-group", row(node).name());
+  /** As the tree's own column of names, whose names are no links. */
+  private LitRenderer<FleetNode> name() {
+    return LitRenderer.<FleetNode>of(
+            """
+            <vaadin-grid-tree-toggle @click=${turn} .leaf=${!item.parent} .expanded=${model.expanded} .level=${model.level}>\
+            ${item.href ? html`<a href=${item.href}>${item.name}</a>` : html`<span class="sb-cell-group">${item.name}</span>`}\
+            </vaadin-grid-tree-toggle>""")
+        .withProperty("parent", node -> !data.getChildren(node).isEmpty())
+        .withProperty("href", this::href)
+        .withProperty("name", node -> row(node).name())
+        .withFunction("turn", this::turn);
   }
 
-  private Component state(FleetNode node) {
+  private void turn(FleetNode node) {
+    if (tree.isExpanded(node)) {
+      tree.collapse(node);
+    } else {
+      tree.expand(node);
+    }
+  }
+
+  private String href(FleetNode node) {
+    return node.isReplica() || node.isRank() ? Paths.replica(node.gateway(), node.replica()) : "";
+  }
+
+  private Cells.State state(FleetNode node) {
     FleetRow row = row(node);
-    Badge badge = new Badge(row.tone(), row.state());
-    if (!row.about().isEmpty()) {
-      badge.setTitle(row.about());
-    }
-    return badge;
+    return new Cells.State(row.tone(), row.state(), row.about());
   }
 
-  private static Component meter(double share) {
-    return Double.isNaN(share)
-        ? new Span()
-        : new Meter()
-            .tone(share > 0.95 ? Tone.BAD : share > 0.8 ? Tone.WARN : Tone.BUSY)
-            .show(share, Format.percent(share));
+  private static Tone kvTone(double share) {
+    return share > 0.95 ? Tone.BAD : share > 0.8 ? Tone.WARN : Tone.BUSY;
   }
 
   /** What nine in ten requests of the last minutes left of their targets. */
-  private static Component headroom(double share) {
+  private static Cells.State headroom(double share) {
     if (Double.isNaN(share)) {
-      return new Span();
+      return new Cells.State(Tone.IDLE, "");
     }
     Tone tone = share < 0 ? Tone.BAD : share < 0.1 ? Tone.WARN : Tone.GOOD;
     String percent = Format.percent(Math.rint(Math.abs(share) * 100) / 100);
-    Badge badge = new Badge(tone, percent + (share < 0 ? " over" : " left"));
-    badge.setTitle(
+    return new Cells.State(
+        tone,
+        percent + (share < 0 ? " over" : " left"),
         share < 0
             ? "One in ten requests of the last 10 minutes exceeded its target by this or more"
             : "Nine in ten requests of the last 10 minutes stayed below their targets by this");
-    return badge;
-  }
-
-  private Component trend(FleetNode node) {
-    Spark spark = new Spark();
-    float[] points = row(node).tokens();
-    if (points.length > 0) {
-      spark.show(Spark.thin(points, 60));
-    }
-    return spark;
   }
 
   private void open(FleetNode node) {
@@ -324,7 +335,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     time.say(at, Services.get().clock().instant());
     showTree(presenter.rows());
     showTiles();
-    showHappenings(presenter.happenings(HAPPENINGS_MAX));
+    showHappenings(presenter.happenings(shown.isEmpty() ? HAPPENINGS_FIRST : HAPPENINGS_MAX));
     showSlos(presenter.slos());
     showCharts();
   }
@@ -338,7 +349,8 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
       shape = new ArrayList<>(shapeNow);
       boolean few = now.size() <= FEW_ROWS;
       tree.setAllRowsVisible(few);
-      tree.setHeight(few ? null : MANY_ROWS_HEIGHT);
+      tree.setHeight(few ? null : allRows ? MANY_ROWS_HEIGHT : FIRST_ROWS_HEIGHT);
+      table.setMinHeight(few ? null : MANY_ROWS_HEIGHT);
       data.clear();
       now.keySet().forEach(this::place);
       tree.getDataProvider().refreshAll();
@@ -354,6 +366,13 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
             data.getChildren(node).forEach(this::showRank);
           }
         });
+  }
+
+  private void showAllRows() {
+    allRows = true;
+    if (!tree.isAllRowsVisible()) {
+      tree.setHeight(MANY_ROWS_HEIGHT);
+    }
   }
 
   private void place(FleetNode node) {

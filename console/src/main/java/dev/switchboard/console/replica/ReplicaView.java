@@ -117,17 +117,28 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
         Parts.box("sb-head", names, actions),
         notices,
         drainCard,
-        Parts.box("sb-tiles", inFlight, running, kv, prefix, tokens, steps),
-        Parts.card("Stages × ranks", metric, new Div[] {noRanks, ranksBody}),
-        Parts.card("Latest steps", legend(), new Div[] {lanes, laneTable.folded("Table of steps")}),
-        Parts.box("sb-row", span, chartsNote),
+        Parts.box("sb-tiles", inFlight, running, kv, prefix, tokens, steps));
+    Div ranks =
         Parts.box(
-            "sb-halves", Parts.card("Sequences", load), Parts.card("Tokens per second", output)),
+            "sb-body",
+            Parts.card("Stages × ranks", metric, new Div[] {noRanks, ranksBody}),
+            Parts.card(
+                "Latest steps", legend(), new Div[] {lanes, laneTable.folded("Table of steps")}));
+    Div rest =
         Parts.box(
-            "sb-halves",
-            Parts.card("Device", device, noDevice),
-            Parts.card("About this replica", facts)),
-        Parts.card("Log", log));
+            "sb-body",
+            Parts.box("sb-row", span, chartsNote),
+            Parts.box(
+                "sb-halves",
+                Parts.card("Sequences", load),
+                Parts.card("Tokens per second", output)),
+            Parts.box(
+                "sb-halves",
+                Parts.card("Device", device, noDevice),
+                Parts.card("About this replica", facts)),
+            Parts.card("Log", log));
+    next(() -> add(ranks));
+    next(() -> add(rest));
   }
 
   private static Div legend() {

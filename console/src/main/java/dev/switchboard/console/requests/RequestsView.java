@@ -1,7 +1,6 @@
 package dev.switchboard.console.requests;
 
 import com.vaadin.flow.component.AttachEvent;
-import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.DetachEvent;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.checkbox.Checkbox;
@@ -19,6 +18,7 @@ import com.vaadin.flow.router.Route;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.Badge;
+import dev.switchboard.console.ui.Cells;
 import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.LiveView;
 import dev.switchboard.console.ui.MainLayout;
@@ -59,6 +59,10 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
   private final ComboBox<String> gateway = new ComboBox<>("Gateway");
   private List<RequestRow> shown = List.of();
   private boolean filling;
+
+  /** At first of few rows, which come in a message of their own. */
+  private String height = "320px";
+
   private @Nullable Tail tail;
   private Tail.@Nullable Shown tailShown;
 
@@ -77,15 +81,12 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     grid.addThemeNames("no-border", "compact");
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.getElement().setAttribute("aria-label", "Requests");
-    grid.addItemClickListener(
-        click ->
-            getUI()
-                .ifPresent(
-                    ui ->
-                        ui.navigate(
-                            Paths.request(click.getItem().gateway(), click.getItem().id()))));
+    grid.addItemClickListener(click -> getUI().ifPresent(ui -> ui.navigate(path(click.getItem()))));
     more.addThemeName("tertiary");
-    Div card = Parts.box("sb-card", filters(), tailLine, Parts.box("sb-table", grid), state, more);
+    Div table = Parts.box("sb-table");
+    next(() -> table.add(grid));
+    next(this::showAllRows);
+    Div card = Parts.box("sb-card", filters(), tailLine, table, state, more);
     add(Parts.head("Requests", line, tailing, live), running, card);
   }
 
@@ -218,11 +219,11 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
 
   private void columns() {
     text("UTC", row -> Format.clock(row.accepted()), "82px");
-    grid.addComponentColumn(RequestsView::outcome)
+    grid.addColumn(Cells.badge(RequestsView::outcome))
         .setHeader("Outcome")
         .setWidth("104px")
         .setFlexGrow(0);
-    grid.addComponentColumn(RequestsView::link)
+    grid.addColumn(Cells.link(RequestsView::path, RequestsView::shortId))
         .setHeader("Request")
         .setWidth("86px")
         .setFlexGrow(0);
@@ -251,21 +252,22 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
         .setFlexGrow(0);
   }
 
-  private static Component link(RequestRow row) {
-    String shortId = row.id().length() > 8 ? row.id().substring(0, 8) : row.id();
-    return Parts.link(Paths.request(row.gateway(), row.id()), shortId);
+  private static String path(RequestRow row) {
+    return Paths.request(row.gateway(), row.id());
   }
 
-  private static Component outcome(RequestRow row) {
+  private static String shortId(RequestRow row) {
+    return row.id().length() > 8 ? row.id().substring(0, 8) : row.id();
+  }
+
+  private static Cells.State outcome(RequestRow row) {
     if (row.missed() && row.outcome().equals("ok")) {
-      return new Badge(Tone.WARN, "Late");
+      return new Cells.State(Tone.WARN, "Late");
     }
     String word = Badge.word(row.outcome());
-    if (row.status() >= 400 && row.status() < 500) {
-      return new Badge(Tone.WARN, word + " " + row.status());
-    }
-    return new Badge(
-        Tone.ofOutcome(row.outcome()), row.status() == 200 ? word : word + " " + row.status());
+    String text = row.status() == 200 ? word : word + " " + row.status();
+    boolean refused = row.status() >= 400 && row.status() < 500;
+    return new Cells.State(refused ? Tone.WARN : Tone.ofOutcome(row.outcome()), text);
   }
 
   @Override
@@ -296,7 +298,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
       grid.setItems(shown);
     }
     grid.setVisible(!rows.isEmpty());
-    Parts.fit(grid, rows.size(), "calc(100vh - 300px)");
+    Parts.fit(grid, rows.size(), height);
     state.removeAll();
     String failure = presenter.failure();
     if (rows.isEmpty() && failure != null) {
@@ -317,7 +319,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     shown = new ArrayList<>(now.rows());
     grid.setItems(shown);
     grid.setVisible(!shown.isEmpty());
-    Parts.fit(grid, shown.size(), "calc(100vh - 300px)");
+    Parts.fit(grid, shown.size(), height);
     Parts.set(line, shown.size() + " of the newest, as they end");
     String share = now.sample() < 1 ? "A sample of " + Format.percent(now.sample()) : "All";
     Parts.set(tailLine, share + "; " + Format.number((double) now.leftOut()) + " left out so far");
@@ -328,6 +330,11 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     } else if (shown.isEmpty()) {
       state.add(Parts.empty("live", "Listening", "No such request has ended since."));
     }
+  }
+
+  private void showAllRows() {
+    height = "calc(100vh - 300px)";
+    Parts.fit(grid, shown.size(), height);
   }
 
   private void loadMore() {

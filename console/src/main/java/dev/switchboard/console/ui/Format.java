@@ -48,6 +48,11 @@ public final class Format {
     return String.format(Locale.ROOT, round ? "%.0f %%" : "%.2f %%", value);
   }
 
+  /** For a cell that stays empty where nothing is known. */
+  public static String blankForNone(String text) {
+    return text.equals(NONE) ? "" : text;
+  }
+
   /** 1.86 ms, 412 ms, 2.31 s. */
   public static String millis(double ms) {
     if (Double.isNaN(ms)) {

@@ -4,6 +4,8 @@ import com.vaadin.flow.component.AttachEvent;
 import com.vaadin.flow.component.DetachEvent;
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.html.Div;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -12,7 +14,13 @@ import org.jspecify.annotations.Nullable;
  * drawing waits for its session no second one is queued.
  */
 public abstract class LiveView extends Div {
+  /** The browser answers when it has drawn what it has; a page in the background draws nothing. */
+  private static final String DRAWN =
+      "return new Promise(then => { requestAnimationFrame(() => setTimeout(then));"
+          + " setTimeout(then, 200); })";
+
   private final AtomicBoolean waiting = new AtomicBoolean();
+  private final Deque<Runnable> steps = new ArrayDeque<>();
   private @Nullable Runnable stop;
   private volatile @Nullable UI page;
 
@@ -24,6 +32,35 @@ public abstract class LiveView extends Div {
   /** Draws what is known now; on the session's thread. */
   protected abstract void refresh();
 
+  /**
+   * Does something once the browser has drawn what was before it. The browser makes all of one
+   * message in one task, and does nothing else meanwhile, so what is large comes in several.
+   */
+  protected final void next(Runnable step) {
+    steps.add(step);
+  }
+
+  private void whenDrawn() {
+    if (!steps.isEmpty()) {
+      getElement().executeJs(DRAWN).then(_ -> step());
+    }
+  }
+
+  private void step() {
+    Runnable step = steps.poll();
+    if (step != null) {
+      step.run();
+      whenDrawn();
+    }
+  }
+
+  /** All that still waits for the browser, now. */
+  final void allSteps() {
+    for (Runnable step = steps.poll(); step != null; step = steps.poll()) {
+      step.run();
+    }
+  }
+
   @Override
   protected void onAttach(AttachEvent event) {
     super.onAttach(event);
@@ -31,6 +68,7 @@ public abstract class LiveView extends Div {
     page = ui;
     stop = Services.get().gateways().listen(() -> tell(ui));
     refresh();
+    whenDrawn();
   }
 
   /** Has it be drawn soon, from any thread; for what does not come from {@code Gateways}. */

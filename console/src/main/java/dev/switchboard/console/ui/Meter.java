@@ -18,10 +18,14 @@ public final class Meter extends Div {
 
   /** Shows a share of 0 to 1 with the text beside it; NaN is unknown. */
   public Meter show(double share, String text) {
-    double bounded = Double.isNaN(share) ? 0 : Math.clamp(share, 0, 1);
-    bar.getStyle().setWidth(String.format(Locale.ROOT, "%.1f%%", bounded * 100));
+    bar.getStyle().setWidth(width(share));
     Parts.set(number, text);
     return this;
+  }
+
+  static String width(double share) {
+    double bounded = Double.isNaN(share) ? 0 : Math.clamp(share, 0, 1);
+    return String.format(Locale.ROOT, "%.1f%%", bounded * 100);
   }
 
   public Meter tone(Tone tone) {

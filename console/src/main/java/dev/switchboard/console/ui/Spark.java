@@ -16,14 +16,19 @@ public final class Spark extends Component {
 
   /** Shows the points; NaN is a gap. */
   public void show(float[] points) {
+    String text = text(points);
+    if (!Objects.equals(getElement().getAttribute("points"), text)) {
+      getElement().setAttribute("points", text);
+    }
+  }
+
+  static String text(float[] points) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < points.length; i++) {
       text.append(i == 0 ? "" : ",");
       text.append(Float.isNaN(points[i]) ? "" : String.format(Locale.ROOT, "%.4g", points[i]));
     }
-    if (!Objects.equals(getElement().getAttribute("points"), text.toString())) {
-      getElement().setAttribute("points", text.toString());
-    }
+    return text.toString();
   }
 
   /** Every so many points one, the mean of them: what a small line can show. */

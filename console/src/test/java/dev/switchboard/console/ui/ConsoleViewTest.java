@@ -2,6 +2,7 @@ package dev.switchboard.console.ui;
 
 import com.vaadin.browserless.BrowserlessTest;
 import com.vaadin.browserless.ViewPackages;
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.dom.Element;
 import com.vaadin.flow.router.QueryParameters;
@@ -59,6 +60,24 @@ public abstract class ConsoleViewTest extends BrowserlessTest {
   @BeforeEach
   void forgetCalls() {
     fake.forget();
+  }
+
+  @Override
+  public <T extends Component> T navigate(Class<T> view) {
+    return whole(super.navigate(view));
+  }
+
+  @Override
+  public <T extends Component> T navigate(String location, Class<T> view) {
+    return whole(super.navigate(location, view));
+  }
+
+  /** With what a browser would have asked for. */
+  private static <T extends Component> T whole(T view) {
+    if (view instanceof LiveView live) {
+      live.allSteps();
+    }
+    return view;
   }
 
   protected static LiveGateway gateway() {

@@ -60,7 +60,7 @@ public final class RolloutBench implements Callable<Integer> {
 
   @Option(
       names = "--stream-seconds",
-      defaultValue = "36",
+      defaultValue = "28",
       description = {
         "How long the longest streams take while nothing else happens: several times what",
         "streams of a worker that ends may take. While gateways are replaced half as long,",

@@ -124,9 +124,15 @@ final class RolloutStreams implements AutoCloseable {
 
   /** Whether an answer is what another begins with, but for a last character that may be half. */
   private static boolean begins(String whole, String said) {
+    String words = words(said);
     return whole.equals(said)
-        || (said.length() < whole.length()
-            && whole.startsWith(said.substring(0, Math.max(0, said.lastIndexOf('\n') - 1))));
+        || (words.length() < words(whole).length()
+            && whole.startsWith(words.substring(0, Math.max(0, words.length() - 1))));
+  }
+
+  /** Without the number of tokens and the reason of its end, which are the last two lines. */
+  private static String words(String said) {
+    return said.substring(0, Math.max(0, said.lastIndexOf('\n', said.lastIndexOf('\n') - 1)));
   }
 
   private synchronized void refused(String what) {

@@ -48,7 +48,6 @@ public final class TailBench implements Callable<Integer> {
   private static final List<String> LISTS =
       List.of("?limit=100", "?slo=missed&limit=100", "?min_ms=1000&limit=100", "?running=true");
 
-  private static final List<Workload> WORKLOADS = List.of(Workload.LATENCY, Workload.CLOSED);
   private static final List<String> VALUES = List.of("p50_us", "p99_us", "per_second", "cpu_us");
 
   /** What watching may take of the gateway's core, and so of its requests. */
@@ -69,6 +68,11 @@ public final class TailBench implements Callable<Integer> {
 
   @Option(names = "--listeners", defaultValue = "8", description = "to the tail (8)")
   private int listeners;
+
+  @Option(
+      names = "--judged-only",
+      description = "leaves out the 8 connections, which are shown only: more pairs in that time")
+  private boolean judgedOnly;
 
   private final Map<Workload, List<Pair>> pairs = new EnumMap<>(Workload.class);
 
@@ -145,6 +149,10 @@ public final class TailBench implements Callable<Integer> {
     }
   }
 
+  private List<Workload> workloads() {
+    return judgedOnly ? List.of(Workload.LATENCY) : List.of(Workload.LATENCY, Workload.CLOSED);
+  }
+
   @Override
   public Integer call() throws IOException {
     amount.check();
@@ -161,11 +169,11 @@ public final class TailBench implements Callable<Integer> {
                     amount.preset().warmUpRequests,
                     Target.Setup.ALL))) {
       try (Watchers _ = new Watchers(admin(gateway), listeners)) {
-        bed.warm(List.of(gateway), WORKLOADS, amount.plan(null), amount.warmSeconds());
+        bed.warm(List.of(gateway), workloads(), amount.plan(null), amount.warmSeconds());
       }
       for (int i = 0; i < amount.rounds() * PAIRS; i++) {
         System.err.printf("pair %d of %d%n", i + 1, amount.rounds() * PAIRS);
-        for (Workload workload : WORKLOADS) {
+        for (Workload workload : workloads()) {
           pair(bed, gateway, workload, i % 2 == 0);
         }
       }
@@ -207,7 +215,7 @@ public final class TailBench implements Callable<Integer> {
     System.out.printf("%s; %d listeners, 4 lists a second%n", bed.machine(), listeners);
     System.out.printf(
         "%-10s %-12s %12s %12s %9s %20s%n", "load", "", "without", "with", "", "95 of 100 within");
-    for (Workload workload : WORKLOADS) {
+    for (Workload workload : workloads()) {
       for (String value : VALUES) {
         row(workload, value);
       }

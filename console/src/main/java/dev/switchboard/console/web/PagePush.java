@@ -1,0 +1,36 @@
+package dev.switchboard.console.web;
+
+import com.vaadin.flow.component.UI;
+import com.vaadin.flow.server.communication.AtmospherePushConnection;
+import com.vaadin.flow.server.communication.PushConnection;
+import com.vaadin.flow.server.communication.PushConnectionFactory;
+
+/** Vaadin asks this for the connection by which a page is told of changes. */
+public final class PagePush implements PushConnectionFactory {
+  @Override
+  public PushConnection apply(UI page) {
+    return new Connection(page);
+  }
+
+  /**
+   * Vaadin's own waits up to a second for the message that is under way, with the session's lock.
+   * To a page that was left or loaded again it never arrives, and the next page, which wants the
+   * lock, waited that second.
+   */
+  static class Connection extends AtmospherePushConnection {
+    Connection(UI page) {
+      super(page);
+    }
+
+    @Override
+    public void disconnect() {
+      Thread.ofVirtual().name("push-end").start(this::end);
+    }
+
+    private void end() {
+      if (isConnected()) {
+        super.disconnect();
+      }
+    }
+  }
+}
