@@ -61,6 +61,7 @@ final class Chromium implements AutoCloseable {
     page.locator(".sb-view, .sb-door").first().waitFor();
     page.waitForFunction(
         "() => !document.body.innerText.includes('Loading')"
+            + " && !document.querySelector('.sb-view[aria-busy]')"
             + " && !document.querySelector('.v-loading-indicator[style*=\"display: block\"]')");
   }
 

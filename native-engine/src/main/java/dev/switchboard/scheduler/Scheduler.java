@@ -59,7 +59,7 @@ final class Scheduler {
   private final EngineConfig config;
   private final BlockPool pool;
   private final PrefixHash hash;
-  private final TreeSet<Sequence> waiting = new TreeSet<>(Sequence.ORDER);
+  private final TreeSet<Sequence> waiting = new TreeSet<>(Sequence.QUEUE_ORDER);
   private final List<Sequence> running = new ArrayList<>();
   private final List<Sequence> begun = new ArrayList<>();
   private final List<Sequence> turn = new ArrayList<>();

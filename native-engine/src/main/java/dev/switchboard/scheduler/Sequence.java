@@ -23,13 +23,19 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 final class Sequence {
+  private static final Comparator<Sequence> PRIORITY =
+      Comparator.comparingInt(s -> -s.request.priority());
+
+  /** First by priority, then by arrival. */
+  static final Comparator<Sequence> ORDER = PRIORITY.thenComparingLong(s -> s.order);
+
   /**
-   * First by priority; then those that go on with an answer, whose reader waits in the middle of
-   * it; then by arrival.
+   * Of those that wait: first by priority; then those that go on with an answer, begun here or
+   * elsewhere, whose reader waits in the middle of it; then by arrival. None generates meanwhile.
    */
-  static final Comparator<Sequence> ORDER =
-      Comparator.comparingInt((Sequence s) -> -s.request.priority())
-          .thenComparingInt(s -> s.request.generated().length == 0 ? 1 : 0)
+  static final Comparator<Sequence> QUEUE_ORDER =
+      PRIORITY
+          .thenComparingInt(s -> s.known > s.promptLength ? 0 : 1)
           .thenComparingLong(s -> s.order);
 
   /** Where it is; see the class's picture. */

@@ -180,6 +180,18 @@ class SchedulerTest {
   }
 
   @Test
+  void oneThatCameFromElsewhereTakesNothingFromEqualOnesThatRun() {
+    Bench bench = bench(layout(8, 64).withKv(ExecutorConfig.KvType.F16, 16, 8), 64);
+    Recorder early = bench.add(prompt(40), 60);
+    Recorder moved = new Recorder(time);
+    bench.add(request(prompt(40), 62, Set.of(), 0).after(new int[] {5, 6}), moved);
+    bench.finish();
+
+    assertEquals(0, preemptions(early));
+    assertTrue(preemptions(moved) > 0);
+  }
+
+  @Test
   void theLatestIsPreemptedWhenBlocksRunOutAndStillFinishes() {
     Bench bench = bench(layout(8, 64).withKv(ExecutorConfig.KvType.F16, 16, 8), 64);
     Recorder early = bench.add(prompt(40), 60);

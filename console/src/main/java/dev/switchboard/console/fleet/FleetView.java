@@ -270,7 +270,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   private LitRenderer<FleetNode> name() {
     return LitRenderer.<FleetNode>of(
             """
-            <vaadin-grid-tree-toggle @click=${turn} .leaf=${!item.parent} .expanded=${model.expanded} .level=${model.level}>\
+            <vaadin-grid-tree-toggle @click=${event => !item.parent || event.target.localName === 'a' || turn(event)} .leaf=${!item.parent} .expanded=${live(model.expanded)} .level=${model.level}>\
             ${item.href ? html`<a href=${item.href}>${item.name}</a>` : html`<span class="sb-cell-group">${item.name}</span>`}\
             </vaadin-grid-tree-toggle>""")
         .withProperty("parent", node -> !data.getChildren(node).isEmpty())

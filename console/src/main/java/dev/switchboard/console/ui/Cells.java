@@ -23,7 +23,7 @@ public final class Cells {
     return LitRenderer.<T>of(
             """
             ${item.text ? html`<span class="sb-badge ${item.tone}" title=${item.about}>\
-            <sb-icon name=${item.icon}></sb-icon><span>${item.text}</span></span>` : ''}""")
+            <sb-icon name=${item.icon} aria-hidden="true"></sb-icon><span>${item.text}</span></span>` : ''}""")
         .withProperty("tone", row -> state.apply(row).tone().className())
         .withProperty("icon", row -> state.apply(row).tone().icon())
         .withProperty("text", row -> state.apply(row).text())

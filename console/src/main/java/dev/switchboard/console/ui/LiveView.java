@@ -19,6 +19,9 @@ public abstract class LiveView extends Div {
       "return new Promise(then => { requestAnimationFrame(() => setTimeout(then));"
           + " setTimeout(then, 200); })";
 
+  /** As long as parts of it are still to come. */
+  private static final String BUSY = "aria-busy";
+
   private final AtomicBoolean waiting = new AtomicBoolean();
   private final Deque<Runnable> steps = new ArrayDeque<>();
   private @Nullable Runnable stop;
@@ -41,8 +44,11 @@ public abstract class LiveView extends Div {
   }
 
   private void whenDrawn() {
-    if (!steps.isEmpty()) {
-      getElement().executeJs(DRAWN).then(_ -> step());
+    if (steps.isEmpty()) {
+      getElement().removeAttribute(BUSY);
+    } else {
+      getElement().setAttribute(BUSY, "true");
+      getElement().executeJs(DRAWN).then(_ -> step(), _ -> step());
     }
   }
 
@@ -50,8 +56,8 @@ public abstract class LiveView extends Div {
     Runnable step = steps.poll();
     if (step != null) {
       step.run();
-      whenDrawn();
     }
+    whenDrawn();
   }
 
   /** All that still waits for the browser, now. */

@@ -24,7 +24,12 @@ public final class PagePush implements PushConnectionFactory {
 
     @Override
     public void disconnect() {
-      Thread.ofVirtual().name("push-end").start(this::end);
+      if (getUI().isClosing()) {
+        Thread.ofVirtual().name("push-end").start(this::end);
+      } else {
+        // A page that connects anew: what follows is the new connection's.
+        super.disconnect();
+      }
     }
 
     private void end() {

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
-import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.textfield.TextArea;
@@ -162,7 +161,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
   @Test
   void viewersDoNotGetIn() {
     as(Role.VIEWER);
-    UI.getCurrent().navigate("playground");
+    goTo("playground");
 
     assertTrue(getCurrentView() instanceof NotFoundView);
   }
@@ -212,7 +211,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
     send("hi");
     await(() -> asked.contains("\"content\":\"hi\"") && !gone);
 
-    UI.getCurrent().navigate("");
+    goTo("");
 
     await(() -> gone);
   }

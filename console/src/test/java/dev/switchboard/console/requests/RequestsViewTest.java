@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Anchor;
@@ -36,14 +35,14 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void listsRequests() {
-    UI.getCurrent().navigate("requests");
+    goTo("requests");
     await(
         () ->
             gateway().shared(new Filters("gw", Map.of()).path(200, "", Instant.now())).answer()
                 != null);
-    UI.getCurrent().navigate("audit");
+    goTo("audit");
 
-    UI.getCurrent().navigate("requests");
+    goTo("requests");
 
     Grid<?> grid =
         find(Grid.class).all().stream()
@@ -130,7 +129,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void onlyTheCriticalPathIsShownWhereSomebodyWantsThat() {
-    UI.getCurrent().navigate("requests/gw/abc");
+    goTo("requests/gw/abc");
     assertTrue(text().contains("stage 1, rank 1 · critical"), text());
 
     find(Checkbox.class).withLabel("Only the critical path").single().setValue(true);
@@ -168,7 +167,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void oneRequestIsShownWithItsCandidates() {
-    UI.getCurrent().navigate("requests/gw/abc");
+    goTo("requests/gw/abc");
 
     assertTrue(text().contains("Where the time went"));
     assertTrue(text().contains("stage 1, rank 1"));
@@ -183,7 +182,7 @@ class RequestsViewTest extends ConsoleViewTest {
         "{\"text\": \"It waited for rank 0.1.\", \"neighbours\": [\"long-prompt\"],"
             + " \"queue\": {\"requests\": []}}");
 
-    UI.getCurrent().navigate("requests/gw/told");
+    goTo("requests/gw/told");
 
     assertTrue(text().contains("It waited for rank 0.1."), text());
     assertTrue(
@@ -193,7 +192,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void anOlderGatewaysTimelineIsTheVerdict() {
-    UI.getCurrent().navigate("requests/gw/abc");
+    goTo("requests/gw/abc");
 
     assertTrue(text().contains(new Receipt(timeline()).verdict()), text());
   }
@@ -312,7 +311,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void twoRequestsAreShownBesideEachOther() {
-    UI.getCurrent().navigate("compare/gw/a/b");
+    goTo("compare/gw/a/b");
 
     assertTrue(text().contains("Phase by phase"), text());
     assertTrue(text().contains("Both took"), text());

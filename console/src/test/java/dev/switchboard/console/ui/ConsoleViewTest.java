@@ -80,6 +80,12 @@ public abstract class ConsoleViewTest extends BrowserlessTest {
     return view;
   }
 
+  /** As by a link in the page. */
+  protected void goTo(String path) {
+    UI.getCurrent().navigate(path);
+    whole((Component) getCurrentView());
+  }
+
   protected static LiveGateway gateway() {
     return gateways.all().getFirst();
   }
@@ -104,8 +110,9 @@ public abstract class ConsoleViewTest extends BrowserlessTest {
   }
 
   /** Goes to a path with a query. */
-  protected static void go(String path, String query) {
+  protected void go(String path, String query) {
     UI.getCurrent().navigate(path, QueryParameters.fromString(query));
+    whole((Component) getCurrentView());
   }
 
   /** All text of the page. */

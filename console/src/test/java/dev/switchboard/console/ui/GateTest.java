@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.textfield.TextField;
@@ -22,7 +21,7 @@ class GateTest extends ConsoleViewTest {
   @ValueSource(
       strings = {"", "requests", "audit", "system", "people", "replicas/gw/w0", "requests/gw/x"})
   void whoHasNotSignedInIsAskedTo(String path) {
-    UI.getCurrent().navigate(path);
+    goTo(path);
 
     assertInstanceOf(SignInView.class, getCurrentView());
   }
@@ -34,7 +33,7 @@ class GateTest extends ConsoleViewTest {
   void onlyAdminsSeePeople(Role role) {
     as(role);
 
-    UI.getCurrent().navigate("people");
+    goTo("people");
 
     assertInstanceOf(NotFoundView.class, getCurrentView());
   }
@@ -63,7 +62,7 @@ class GateTest extends ConsoleViewTest {
   void whatIsNoViewIsNotFound() {
     as(Role.VIEWER);
 
-    UI.getCurrent().navigate("nothing");
+    goTo("nothing");
 
     assertInstanceOf(NotFoundView.class, getCurrentView());
   }
@@ -97,7 +96,7 @@ class GateTest extends ConsoleViewTest {
     Visit.begin(signIn.users().find("guest").orElseThrow());
     signIn.users().remove("guest");
 
-    UI.getCurrent().navigate("requests");
+    goTo("requests");
 
     assertInstanceOf(SignInView.class, getCurrentView());
   }

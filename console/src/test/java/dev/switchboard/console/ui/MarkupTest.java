@@ -3,7 +3,6 @@ package dev.switchboard.console.ui;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.vaadin.flow.component.UI;
 import com.vaadin.flow.dom.Element;
 import dev.switchboard.console.api.Role;
 import java.io.IOException;
@@ -151,11 +150,11 @@ class MarkupTest extends ConsoleViewTest {
   }
 
   private String drawn(String path) {
-    UI.getCurrent().navigate(path);
+    goTo(path);
     await(
         () -> {
-          UI.getCurrent().navigate("people");
-          UI.getCurrent().navigate(path);
+          goTo("people");
+          goTo(path);
           String all = text() + properties(getCurrentView().getElement());
           return all.contains(EVIL);
         });

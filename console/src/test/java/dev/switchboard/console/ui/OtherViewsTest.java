@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.Pre;
 import com.vaadin.flow.component.sidenav.SideNavItem;
@@ -47,7 +46,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void systemOffersWhatTheRoleMay(Role role) {
     as(role);
 
-    UI.getCurrent().navigate("system");
+    goTo("system");
 
     assertEquals(role == Role.ADMIN, button("Reload configuration").isEnabled());
     assertEquals(role.includes(Role.OPERATOR), button("Set trace level").isEnabled());
@@ -95,7 +94,7 @@ class OtherViewsTest extends ConsoleViewTest {
   @Test
   void anAdminAddsSomebody() {
     as(Role.ADMIN);
-    UI.getCurrent().navigate("people");
+    goTo("people");
     test(button("Add somebody")).click();
     find(TextField.class).withLabel("Name").single().setValue("<b>new");
     find(PasswordField.class).single().setValue("too short");
@@ -113,7 +112,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void whoIsNoAdminAnyMoreAddsNobody() {
     signIn.users().add("leaver", Role.ADMIN, PASSWORD);
     Visit.begin(signIn.users().find("leaver").orElseThrow());
-    UI.getCurrent().navigate("people");
+    goTo("people");
     test(button("Add somebody")).click();
     find(TextField.class).withLabel("Name").single().setValue("friend");
     find(PasswordField.class).single().setValue(PASSWORD);
@@ -127,7 +126,7 @@ class OtherViewsTest extends ConsoleViewTest {
   @Test
   void everyViewOfTheNavigationHasAKeyOfItsOwnAndTheListNamesIt() {
     as(Role.ADMIN);
-    UI.getCurrent().navigate("audit");
+    goTo("audit");
     List<SideNavItem> items = find(SideNavItem.class).all();
     List<String> keys =
         items.stream().map(i -> String.valueOf(i.getElement().getAttribute("data-key"))).toList();
@@ -151,7 +150,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void systemShowsTheConfiguration() {
     as(Role.VIEWER);
 
-    UI.getCurrent().navigate("system");
+    goTo("system");
 
     assertTrue(find(Pre.class).all().stream().anyMatch(pre -> pre.getText().contains("\"slo\"")));
   }
@@ -160,7 +159,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void theFrameSaysHowGatewaysAre() {
     as(Role.VIEWER);
 
-    UI.getCurrent().navigate("audit");
+    goTo("audit");
 
     assertTrue(find(Badge.class).all().stream().anyMatch(b -> said(b).equals("gw · live")));
   }

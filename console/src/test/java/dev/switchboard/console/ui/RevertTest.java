@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.ListItem;
 import com.vaadin.flow.component.textfield.NumberField;
@@ -24,7 +23,7 @@ class RevertTest extends ConsoleViewTest {
   void signInAsOperator() {
     fake.say("POST /admin/v1/replicas/w0/weight", 200, "{\"id\": \"w0\"}");
     as(Role.OPERATOR);
-    UI.getCurrent().navigate("replicas/gw/w0");
+    goTo("replicas/gw/w0");
   }
 
   private void press(String text) {
@@ -69,7 +68,7 @@ class RevertTest extends ConsoleViewTest {
   @Test
   void whatCannotBeTakenBackIsNotOffered() {
     weigh(3);
-    UI.getCurrent().navigate("replicas/gw/standby");
+    goTo("replicas/gw/standby");
     press("Promote");
     confirm("Promote standby");
 

@@ -1,6 +1,7 @@
 package dev.switchboard.console.web;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -32,7 +33,7 @@ class PagePushTest {
 
   @Test
   void endingOneWaitsForNoMessageAndClosesAfterIt() throws Exception {
-    Sending push = new Sending();
+    Sending push = new Sending(true);
     push.connect(resource());
     push.say("for a page that is gone");
 
@@ -45,9 +46,29 @@ class PagePushTest {
     assertTrue(closed.await(10, TimeUnit.SECONDS));
   }
 
+  @Test
+  void onePageThatConnectsAnewHasNoOldConnectionLeft() {
+    Sending push = new Sending(false);
+    push.connect(resource());
+
+    push.disconnect();
+
+    assertEquals(0, closed.getCount());
+    assertFalse(push.isConnected());
+  }
+
   private static final class Sending extends PagePush.Connection {
-    Sending() {
-      super(new UI());
+    Sending(boolean closing) {
+      super(page(closing));
+    }
+
+    private static UI page(boolean closing) {
+      return new UI() {
+        @Override
+        public boolean isClosing() {
+          return closing;
+        }
+      };
     }
 
     void say(String message) {

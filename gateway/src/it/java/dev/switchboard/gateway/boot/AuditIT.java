@@ -35,8 +35,9 @@ class AuditIT {
       Set.of("in_flight", "learned", "drain", "report", "blame");
 
   /**
-   * Of a key two things are told, and a worker that stands by takes two: see AdminChangesIT. Models
-   * are of real workers: see ModelsIT. Diagnostics change nothing: see DiagnosticsIT.
+   * Of a key two things are told, and a worker that stands by takes two: see AdminChangesIT and
+   * FakeWorkerIT. Models are of real workers: see ModelsIT. Diagnostics change nothing: see
+   * DiagnosticsIT.
    */
   private static final Set<String> ELSEWHERE =
       Set.of(

@@ -72,6 +72,22 @@ class BusyWorkerIT extends TwoUpstreams {
     }
   }
 
+  /** However often it is asked for: a refusal begins no new wait. */
+  @Test
+  void oneThatNobodyTakesEndsInTime() throws Exception {
+    script(429, Integer.MAX_VALUE);
+    try (InProcessGateway gateway = gateway("migration: {wait-ms: 700}")) {
+      long begun = System.nanoTime();
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
+      long ms = (System.nanoTime() - begun) / 1_000_000;
+
+      assertTrue(answer.body().contains("\"error\""), answer::body);
+      assertTrue(refusals.get() > 2, refusals::toString);
+      assertTrue(ms < 10_000, () -> ms + " ms, which is nearer to deadlines.inter-token-ms");
+    }
+  }
+
   /** As where all of its places are taken: waiting there is not waiting for somebody to take it. */
   @Test
   void oneThatTakesTheStreamMayLetItWaitForItsNextToken() throws Exception {

@@ -155,6 +155,12 @@ class FailoverIT {
     JsonNode promotion = promoted(killed);
     long ms = Duration.between(killed, Instant.parse(promotion.path("at").asText())).toMillis();
     assertTrue(ms <= 1000, () -> "promoted after " + ms + " ms");
+    List<StreamClient> streams = openAll();
+    for (StreamClient stream : streams) {
+      stream.rest();
+    }
+    String taker = promotion.path("replica").asText();
+    assertTrue(streams.stream().anyMatch(stream -> stream.replica().equals(taker)), taker);
     System.out.println("promoted " + ms + " ms after kill -9 of a worker");
     gateway.awaitStates(3, 1);
   }

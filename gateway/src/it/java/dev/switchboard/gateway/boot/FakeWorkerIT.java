@@ -458,6 +458,30 @@ class FakeWorkerIT {
     }
   }
 
+  @Test
+  void anOperatorPromotesTheOneThatStandsBy() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorkers(
+            "workers: {state-poll-ms: 50}", script(0), new ModelSpec(MODEL, "m", 1, 1))) {
+      InProcessGateway.await(() -> states(gateway).equals(Set.of("READY", "STANDBY")));
+      String promoted = standby(gateway);
+      String path = "/admin/v1/replicas/" + promoted + "/promote";
+
+      JsonNode answer = gateway.adminBody(path, "");
+      JsonNode again = gateway.adminBody(path, "");
+
+      assertEquals("READY", answer.path("state").asText(), answer::toString);
+      assertEquals("wrong_state", again.at("/error/code").asText(), again::toString);
+      assertEquals(Set.of("READY"), states(gateway));
+      for (int i = 0; i < 20; i++) {
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      }
+      MetricsText metrics = MetricsText.scrape(gateway.client(), gateway.admin(""));
+      assertTrue(metrics.sum(ATTEMPTS, "replica=\"" + promoted + "\"") > 0);
+    }
+  }
+
   private static String standby(InProcessGateway gateway) {
     return gateway.fleet().replicas().stream()
         .filter(replica -> replica.state() == ReplicaState.STANDBY)

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Requests that run: listed, cancelled, and told as they end. */
 class LiveRequestsIT {
@@ -207,6 +208,29 @@ class LiveRequestsIT {
       assertEquals(List.of(), document.faults("TailEvent", bad.toString()));
       assertEquals("u0", bad.at("/replicas/0").asText());
       assertEquals(2, none.await("left_out").data().path("left_out").asInt());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "model=m",
+        "class=standard",
+        "tenant=default",
+        "outcome=invalid_request",
+        "status=400",
+        "replica=u0",
+        "min_ms=0",
+        "model=m&status=400&replica=u0"
+      })
+  void theTailTakesTheFiltersOfTheList(String query) throws Exception {
+    String id = "of-" + query.hashCode();
+    try (EventReader wanted = tail("?" + query);
+        EventReader all = tail("?status=400")) {
+      read(send(id, "refuse", false));
+
+      assertEquals(id, wanted.await("request").data().path("id").asText());
+      assertEquals(id, all.await("request").data().path("id").asText());
     }
   }
 

@@ -95,6 +95,8 @@ class RequestListIT {
         "replica=u0&class=live         | live",
         "replica=u9                    | ''",
         "model=other                   | ''",
+        "model=m&class=live            | live",
+        "tenant=default&class=live     | live",
         "tenant=default&status=400     | refused",
         "until=2020-01-01T00:00:00Z    | ''",
         "since=2020-01-01T00:00:00Z    | refused,late,live,plain",
@@ -114,6 +116,21 @@ class RequestListIT {
     assertFalse(missed.contains("live"), missed::toString);
     assertTrue(list("slo=missed").at("/requests/0/missed").asBoolean());
     assertFalse(list("class=live").at("/requests/0/missed").asBoolean());
+  }
+
+  @Test
+  void aTimeIsFound() throws Exception {
+    JsonNode late = list("status=200&replica=u0&class=standard").path("requests").path(0);
+    String at = late.path("accepted_at").asText();
+
+    assertEquals("late", late.path("id").asText(), late::toString);
+    List<String> before = ids(list("until=" + at));
+    List<String> after = ids(list("since=" + at));
+    assertTrue(before.containsAll(List.of("plain", "live")), before::toString);
+    assertFalse(before.contains("refused"), before::toString);
+    assertTrue(after.containsAll(List.of("late", "refused")), after::toString);
+    assertFalse(after.contains("plain"), after::toString);
+    assertTrue(ids(list("min_ms=" + LATE_MS)).contains("late"));
   }
 
   @Test

@@ -406,6 +406,9 @@ class TraceIT {
     assertEquals("traced", worker.path("timelines").path(0).path("request_id").asText());
     JsonNode told = gateway.admin("/admin/v1/requests/traced/timeline?full=true");
     assertEquals(TRACE, told.path("trace_id").asText());
+    JsonNode found = gateway.admin("/admin/v1/requests?trace_id=" + TRACE).path("requests");
+    assertEquals(1, found.size(), found::toString);
+    assertEquals("traced", found.path(0).path("id").asText());
     assertEquals(4, told.path("prefill").path("lanes").size());
     assertEquals(4, told.path("decode").path("lanes").size());
   }

@@ -40,8 +40,11 @@ final class DeadlineTimer {
   private boolean connecting;
   private long movingSince;
 
-  /** Since when no replica has the stream that moves; 0 while one has it. */
+  /** Since when no replica has the stream that moves, but for the time that one had it. */
   private long nobodySince;
+
+  /** Since when a replica has the stream that moves; 0 while none has. */
+  private long takenSince;
 
   private long flushingSince;
   private long timer = -1;
@@ -77,18 +80,22 @@ final class DeadlineTimer {
   void moving(long sinceNanos) {
     movingSince = sinceNanos;
     nobodySince = sinceNanos;
+    takenSince = 0;
     moved();
   }
 
   /** A replica has the stream that moves, and says nothing yet: it may wait for a place there. */
   void taken() {
-    nobodySince = 0;
+    takenSince = flight.now();
   }
 
   /** The replica that had the stream that moves does not go on with it after all. */
   void left() {
-    nobodySince = flight.now();
-    moved();
+    if (takenSince != 0) {
+      nobodySince += flight.now() - takenSince;
+      takenSince = 0;
+      moved();
+    }
   }
 
   /** The rest of the answer waits for the client from now on; said again when it took a part. */
@@ -168,10 +175,10 @@ final class DeadlineTimer {
     };
   }
 
-  /** At a replica it may take as long as any next token. */
+  /** With a replica it may take as long as any next token. */
   private long moveEnd() {
     long most = after(movingSince, Math.max(moveMs, limits.interTokenMs()));
-    return nobodySince == 0 ? most : Math.min(most, after(nobodySince, moveMs));
+    return takenSince != 0 ? most : Math.min(most, after(nobodySince, moveMs));
   }
 
   private int answerMs() {
