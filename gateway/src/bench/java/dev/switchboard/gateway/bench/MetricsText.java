@@ -6,6 +6,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -23,6 +24,16 @@ public final class MetricsText {
         series.put(line.substring(0, space), Double.parseDouble(line.substring(space + 1)));
       }
     }
+  }
+
+  private MetricsText(List<MetricsText> parts) {
+    parts.forEach(
+        part -> part.series.forEach((name, value) -> series.merge(name, value, Double::sum)));
+  }
+
+  /** Of several gateways, as if they were one. */
+  static MetricsText together(List<MetricsText> parts) {
+    return new MetricsText(parts);
   }
 
   /** Scrapes the admin listener. */

@@ -1,6 +1,5 @@
 package dev.switchboard.gateway.bench;
 
-import dev.switchboard.gateway.flight.Outcome;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -215,24 +214,17 @@ final class RolloutStage {
     say(what, begun);
   }
 
-  /** The gateways counted as many good answers as clients have. */
+  /** The gateways counted what their clients did: outcomes, tokens, gaps between them. */
   private void account(
       RolloutStreams streams, List<RolloutPod> asked, List<MetricsText> before, List<String> faults)
       throws IOException {
-    double clients = streams.ledger().count(Outcome.OK);
-    double counted = -1;
-    for (int i = 0; i < SETTLE_SECONDS && counted != clients; i++) {
+    MetricsText then = MetricsText.together(before);
+    List<String> found = List.of();
+    for (int i = 0; i < SETTLE_SECONDS && (i == 0 || !found.isEmpty()); i++) {
       Target.pause(i == 0 ? 0 : 1000);
-      counted =
-          since(
-              before,
-              scrape(asked),
-              ClientLedger.REQUESTS,
-              "outcome=\"" + Outcome.OK.label() + "\"");
+      found = streams.ledger().compare(then, MetricsText.together(scrape(asked)));
     }
-    if (counted != clients) {
-      faults.add("good answers: clients " + clients + ", gateways " + counted);
-    }
+    faults.addAll(found);
   }
 
   /** What pods say that they had not said before. */
