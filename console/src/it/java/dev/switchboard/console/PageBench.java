@@ -24,7 +24,7 @@ final class PageBench {
   private static final double PAINT_MS_MOST = 1000;
   private static final double TASK_MS_MOST = 100;
 
-  /** Until all messages of a page have come. */
+  /** Until what came last is drawn, charts among it. */
   private static final int WHOLE_MS = 1000;
 
   private static final double PUSH_MS_MOST = 500;

@@ -103,7 +103,10 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
                   + " tell."),
           now);
   private long at;
-  private boolean allRows;
+
+  /** Of the table, where it has many rows. */
+  private String height = FIRST_ROWS_HEIGHT;
+
   private final SpanChoice span = new SpanChoice(_ -> spanChosen());
   private final Span chartsNote = Parts.text("sb-muted sb-small", "");
 
@@ -349,7 +352,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
       shape = new ArrayList<>(shapeNow);
       boolean few = now.size() <= FEW_ROWS;
       tree.setAllRowsVisible(few);
-      tree.setHeight(few ? null : allRows ? MANY_ROWS_HEIGHT : FIRST_ROWS_HEIGHT);
+      tree.setHeight(few ? null : height);
       table.setMinHeight(few ? null : MANY_ROWS_HEIGHT);
       data.clear();
       now.keySet().forEach(this::place);
@@ -369,10 +372,8 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void showAllRows() {
-    allRows = true;
-    if (!tree.isAllRowsVisible()) {
-      tree.setHeight(MANY_ROWS_HEIGHT);
-    }
+    height = MANY_ROWS_HEIGHT;
+    tree.setHeight(tree.isAllRowsVisible() ? null : height);
   }
 
   private void place(FleetNode node) {

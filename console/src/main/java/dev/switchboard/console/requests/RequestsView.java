@@ -223,7 +223,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
         .setHeader("Outcome")
         .setWidth("104px")
         .setFlexGrow(0);
-    grid.addColumn(Cells.link(RequestsView::path, RequestsView::shortId))
+    grid.addColumn(Cells.link(RequestsView::path, row -> Format.shortId(row.id())))
         .setHeader("Request")
         .setWidth("86px")
         .setFlexGrow(0);
@@ -254,10 +254,6 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
 
   private static String path(RequestRow row) {
     return Paths.request(row.gateway(), row.id());
-  }
-
-  private static String shortId(RequestRow row) {
-    return row.id().length() > 8 ? row.id().substring(0, 8) : row.id();
   }
 
   private static Cells.State outcome(RequestRow row) {

@@ -36,7 +36,7 @@ final class RunningList extends Div {
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.addThemeNames("no-border", "compact");
     grid.getElement().setAttribute("aria-label", "Running requests");
-    grid.addColumn(r -> r.id().length() > 8 ? r.id().substring(0, 8) : r.id())
+    grid.addColumn(r -> Format.shortId(r.id()))
         .setHeader("Request")
         .setTooltipGenerator(RunningRow::id)
         .setWidth("96px")

@@ -320,7 +320,7 @@ public final class SloView extends GatewayView {
   private void worstColumns() {
     worst
         .addComponentColumn(
-            w -> Parts.link(Paths.request(gateway().name(), w.id()), shortId(w.id())))
+            w -> Parts.link(Paths.request(gateway().name(), w.id()), Format.shortId(w.id())))
         .setHeader("Request")
         .setFlexGrow(1);
     worst.addColumn(w -> time(w.accepted())).setHeader("UTC").setFlexGrow(1);
@@ -333,10 +333,6 @@ public final class SloView extends GatewayView {
         .addColumn(w -> w.waitedFor().isEmpty() ? Format.NONE : w.waitedFor())
         .setHeader("Waited for rank")
         .setFlexGrow(1);
-  }
-
-  private static String shortId(String id) {
-    return id.length() > 8 ? id.substring(0, 8) : id;
   }
 
   private static String time(String accepted) {

@@ -9,6 +9,7 @@ import java.util.Locale;
 /** Numbers and times as an operator reads them; times are UTC. */
 public final class Format {
   public static final String NONE = "–";
+  private static final int SHORT_ID = 8;
   private static final DateTimeFormatter CLOCK =
       DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT).withZone(ZoneOffset.UTC);
   private static final DateTimeFormatter FULL =
@@ -46,6 +47,11 @@ public final class Format {
     double value = share * 100;
     boolean round = value == Math.rint(value) || value <= -10 || (value < 90 && value >= 10);
     return String.format(Locale.ROOT, round ? "%.0f %%" : "%.2f %%", value);
+  }
+
+  /** The first characters of a request's id, for a column. */
+  public static String shortId(String id) {
+    return id.length() > SHORT_ID ? id.substring(0, SHORT_ID) : id;
   }
 
   /** For a cell that stays empty where nothing is known. */

@@ -161,7 +161,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
   @Test
   void viewersDoNotGetIn() {
     as(Role.VIEWER);
-    goTo("playground");
+    go("playground");
 
     assertTrue(getCurrentView() instanceof NotFoundView);
   }
@@ -211,7 +211,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
     send("hi");
     await(() -> asked.contains("\"content\":\"hi\"") && !gone);
 
-    goTo("");
+    go("");
 
     await(() -> gone);
   }

@@ -192,7 +192,7 @@ class ReplicaViewTest extends ConsoleViewTest {
     await(() -> presenter("leaving").state().equals("DRAINING"));
     await(() -> Objects.requireNonNull(presenter("leaving").drain()).has("expected_ms"));
 
-    goTo("replicas/gw/leaving");
+    go("replicas/gw/leaving");
 
     assertTrue(text().contains("Empty in about"), text());
     assertTrue(text().contains("1.20 s"), text());
@@ -218,7 +218,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   void theLastReadyReplicaIsDrainedOnceThatWasAgreedTo() {
     sayThatItIsTheLastOne(true);
     as(Role.OPERATOR);
-    goTo("replicas/gw/w0");
+    go("replicas/gw/w0");
     test(button("Drain")).click();
     Checkbox agreement = find(Checkbox.class).single();
     assertEquals(
@@ -239,7 +239,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   void oneOfSeveralReadyReplicasIsDrainedWithoutThat() {
     sayThatItIsTheLastOne(false);
     as(Role.OPERATOR);
-    goTo("replicas/gw/w0");
+    go("replicas/gw/w0");
     test(button("Drain")).click();
     assertEquals(0, find(Checkbox.class).all().size());
     test(find(TextArea.class).single()).setValue("new disk");
@@ -260,7 +260,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   @EnumSource(Role.class)
   void buttonsAreForOperators(Role role) {
     as(role);
-    goTo("replicas/gw/w0");
+    go("replicas/gw/w0");
 
     Button drain = button("Drain");
 
@@ -277,7 +277,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   @Test
   void nothingIsDoneWithoutAReason() {
     as(Role.OPERATOR);
-    goTo("replicas/gw/w0");
+    go("replicas/gw/w0");
     test(button("Cordon")).click();
 
     test(button("Cordon w0")).click();
@@ -289,7 +289,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   @Test
   void withAReasonItIsDone() {
     as(Role.OPERATOR);
-    goTo("replicas/gw/w0");
+    go("replicas/gw/w0");
     test(button("Cordon")).click();
     test(find(TextArea.class).single()).setValue("disk is failing");
 
@@ -302,7 +302,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   @Test
   void showsRanksStepsAndLog() {
     as(Role.VIEWER);
-    goTo("replicas/gw/w0");
+    go("replicas/gw/w0");
     await(() -> presenter("w0").ranks().stages() == 2 && !presenter("w0").log().isEmpty());
     await(() -> !presenter("w0").ranks().stepTable().isEmpty());
 
@@ -328,7 +328,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   void anUnknownGatewayIsNotFound() {
     as(Role.VIEWER);
 
-    goTo("replicas/other/w0");
+    go("replicas/other/w0");
 
     assertInstanceOf(NotFoundView.class, getCurrentView());
   }

@@ -35,14 +35,14 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void listsRequests() {
-    goTo("requests");
+    go("requests");
     await(
         () ->
             gateway().shared(new Filters("gw", Map.of()).path(200, "", Instant.now())).answer()
                 != null);
-    goTo("audit");
+    go("audit");
 
-    goTo("requests");
+    go("requests");
 
     Grid<?> grid =
         find(Grid.class).all().stream()
@@ -129,7 +129,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void onlyTheCriticalPathIsShownWhereSomebodyWantsThat() {
-    goTo("requests/gw/abc");
+    go("requests/gw/abc");
     assertTrue(text().contains("stage 1, rank 1 · critical"), text());
 
     find(Checkbox.class).withLabel("Only the critical path").single().setValue(true);
@@ -167,7 +167,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void oneRequestIsShownWithItsCandidates() {
-    goTo("requests/gw/abc");
+    go("requests/gw/abc");
 
     assertTrue(text().contains("Where the time went"));
     assertTrue(text().contains("stage 1, rank 1"));
@@ -182,7 +182,7 @@ class RequestsViewTest extends ConsoleViewTest {
         "{\"text\": \"It waited for rank 0.1.\", \"neighbours\": [\"long-prompt\"],"
             + " \"queue\": {\"requests\": []}}");
 
-    goTo("requests/gw/told");
+    go("requests/gw/told");
 
     assertTrue(text().contains("It waited for rank 0.1."), text());
     assertTrue(
@@ -192,7 +192,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void anOlderGatewaysTimelineIsTheVerdict() {
-    goTo("requests/gw/abc");
+    go("requests/gw/abc");
 
     assertTrue(text().contains(new Receipt(timeline()).verdict()), text());
   }
@@ -311,7 +311,7 @@ class RequestsViewTest extends ConsoleViewTest {
 
   @Test
   void twoRequestsAreShownBesideEachOther() {
-    goTo("compare/gw/a/b");
+    go("compare/gw/a/b");
 
     assertTrue(text().contains("Phase by phase"), text());
     assertTrue(text().contains("Both took"), text());

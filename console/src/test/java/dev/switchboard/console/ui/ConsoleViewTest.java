@@ -80,12 +80,6 @@ public abstract class ConsoleViewTest extends BrowserlessTest {
     return view;
   }
 
-  /** As by a link in the page. */
-  protected void goTo(String path) {
-    UI.getCurrent().navigate(path);
-    whole((Component) getCurrentView());
-  }
-
   protected static LiveGateway gateway() {
     return gateways.all().getFirst();
   }
@@ -107,6 +101,11 @@ public abstract class ConsoleViewTest extends BrowserlessTest {
       }
       LockSupport.parkNanos(1_000_000);
     }
+  }
+
+  /** As by a link in the page. */
+  protected void go(String path) {
+    go(path, "");
   }
 
   /** Goes to a path with a query. */

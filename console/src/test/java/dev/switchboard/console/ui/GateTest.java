@@ -21,7 +21,7 @@ class GateTest extends ConsoleViewTest {
   @ValueSource(
       strings = {"", "requests", "audit", "system", "people", "replicas/gw/w0", "requests/gw/x"})
   void whoHasNotSignedInIsAskedTo(String path) {
-    goTo(path);
+    go(path);
 
     assertInstanceOf(SignInView.class, getCurrentView());
   }
@@ -33,7 +33,7 @@ class GateTest extends ConsoleViewTest {
   void onlyAdminsSeePeople(Role role) {
     as(role);
 
-    goTo("people");
+    go("people");
 
     assertInstanceOf(NotFoundView.class, getCurrentView());
   }
@@ -62,7 +62,7 @@ class GateTest extends ConsoleViewTest {
   void whatIsNoViewIsNotFound() {
     as(Role.VIEWER);
 
-    goTo("nothing");
+    go("nothing");
 
     assertInstanceOf(NotFoundView.class, getCurrentView());
   }
@@ -96,7 +96,7 @@ class GateTest extends ConsoleViewTest {
     Visit.begin(signIn.users().find("guest").orElseThrow());
     signIn.users().remove("guest");
 
-    goTo("requests");
+    go("requests");
 
     assertInstanceOf(SignInView.class, getCurrentView());
   }

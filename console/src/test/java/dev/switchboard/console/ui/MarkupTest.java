@@ -150,11 +150,11 @@ class MarkupTest extends ConsoleViewTest {
   }
 
   private String drawn(String path) {
-    goTo(path);
+    go(path);
     await(
         () -> {
-          goTo("people");
-          goTo(path);
+          go("people");
+          go(path);
           String all = text() + properties(getCurrentView().getElement());
           return all.contains(EVIL);
         });

@@ -46,7 +46,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void systemOffersWhatTheRoleMay(Role role) {
     as(role);
 
-    goTo("system");
+    go("system");
 
     assertEquals(role == Role.ADMIN, button("Reload configuration").isEnabled());
     assertEquals(role.includes(Role.OPERATOR), button("Set trace level").isEnabled());
@@ -94,7 +94,7 @@ class OtherViewsTest extends ConsoleViewTest {
   @Test
   void anAdminAddsSomebody() {
     as(Role.ADMIN);
-    goTo("people");
+    go("people");
     test(button("Add somebody")).click();
     find(TextField.class).withLabel("Name").single().setValue("<b>new");
     find(PasswordField.class).single().setValue("too short");
@@ -112,7 +112,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void whoIsNoAdminAnyMoreAddsNobody() {
     signIn.users().add("leaver", Role.ADMIN, PASSWORD);
     Visit.begin(signIn.users().find("leaver").orElseThrow());
-    goTo("people");
+    go("people");
     test(button("Add somebody")).click();
     find(TextField.class).withLabel("Name").single().setValue("friend");
     find(PasswordField.class).single().setValue(PASSWORD);
@@ -126,7 +126,7 @@ class OtherViewsTest extends ConsoleViewTest {
   @Test
   void everyViewOfTheNavigationHasAKeyOfItsOwnAndTheListNamesIt() {
     as(Role.ADMIN);
-    goTo("audit");
+    go("audit");
     List<SideNavItem> items = find(SideNavItem.class).all();
     List<String> keys =
         items.stream().map(i -> String.valueOf(i.getElement().getAttribute("data-key"))).toList();
@@ -150,7 +150,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void systemShowsTheConfiguration() {
     as(Role.VIEWER);
 
-    goTo("system");
+    go("system");
 
     assertTrue(find(Pre.class).all().stream().anyMatch(pre -> pre.getText().contains("\"slo\"")));
   }
@@ -159,7 +159,7 @@ class OtherViewsTest extends ConsoleViewTest {
   void theFrameSaysHowGatewaysAre() {
     as(Role.VIEWER);
 
-    goTo("audit");
+    go("audit");
 
     assertTrue(find(Badge.class).all().stream().anyMatch(b -> said(b).equals("gw · live")));
   }

@@ -23,7 +23,7 @@ class RevertTest extends ConsoleViewTest {
   void signInAsOperator() {
     fake.say("POST /admin/v1/replicas/w0/weight", 200, "{\"id\": \"w0\"}");
     as(Role.OPERATOR);
-    goTo("replicas/gw/w0");
+    go("replicas/gw/w0");
   }
 
   private void press(String text) {
@@ -68,7 +68,7 @@ class RevertTest extends ConsoleViewTest {
   @Test
   void whatCannotBeTakenBackIsNotOffered() {
     weigh(3);
-    goTo("replicas/gw/standby");
+    go("replicas/gw/standby");
     press("Promote");
     confirm("Promote standby");
 

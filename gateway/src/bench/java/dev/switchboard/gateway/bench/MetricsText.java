@@ -72,7 +72,7 @@ public final class MetricsText {
   }
 
   /** A metric's values by one of its labels, in the labels' order. */
-  Map<String, Double> by(String label, String name) {
+  Map<String, Double> by(String name, String label) {
     Pattern value = Pattern.compile("[{,]" + label + "=\"([^\"]*)\"");
     Map<String, Double> values = new TreeMap<>();
     for (Map.Entry<String, Double> entry : series.entrySet()) {

@@ -183,10 +183,10 @@ final class RolloutStage {
       throws IOException {
     long begun = System.nanoTime();
     List<RolloutPod> asked = gateways.pods();
-    List<MetricsText> before = scrape(asked);
+    MetricsText before = MetricsText.together(scrape(asked));
     RolloutStreams streams = RolloutStreams.start(cluster, plan);
     for (MetricsText each : scrape(asked)) {
-      System.out.println("  requests of a gateway at each worker " + each.by("replica", IN_FLIGHT));
+      System.out.println("  requests of a gateway at each worker " + each.by(IN_FLIGHT, "replica"));
     }
     List<String> faults = new ArrayList<>();
     String ended = "";
@@ -202,7 +202,7 @@ final class RolloutStage {
     }
     double moved = -1;
     if (asked.equals(gateways.pods())) {
-      moved = since(before, scrape(asked), MIGRATIONS, RESUMED);
+      moved = MetricsText.together(scrape(asked)).since(before, MIGRATIONS, RESUMED);
       account(streams, asked, before, faults);
     }
     if (moves && moved <= 0) {
@@ -216,13 +216,12 @@ final class RolloutStage {
 
   /** The gateways counted what their clients did: outcomes, tokens, gaps between them. */
   private void account(
-      RolloutStreams streams, List<RolloutPod> asked, List<MetricsText> before, List<String> faults)
+      RolloutStreams streams, List<RolloutPod> asked, MetricsText before, List<String> faults)
       throws IOException {
-    MetricsText then = MetricsText.together(before);
     List<String> found = List.of();
     for (int i = 0; i < SETTLE_SECONDS && (i == 0 || !found.isEmpty()); i++) {
       Target.pause(i == 0 ? 0 : 1000);
-      found = streams.ledger().compare(then, MetricsText.together(scrape(asked)));
+      found = streams.ledger().compare(before, MetricsText.together(scrape(asked)));
     }
     faults.addAll(found);
   }
@@ -286,15 +285,6 @@ final class RolloutStage {
       all.add(MetricsText.scrape(client, admin, keys.getOrDefault("viewer", "")));
     }
     return all;
-  }
-
-  private static double since(
-      List<MetricsText> before, List<MetricsText> after, String name, String label) {
-    double sum = 0;
-    for (int i = 0; i < before.size(); i++) {
-      sum += after.get(i).since(before.get(i), name, label);
-    }
-    return sum;
   }
 
   private static void say(String what, long begun) {

@@ -7,6 +7,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -20,6 +21,18 @@ class BusyWorkerIT extends TwoUpstreams {
   private final AtomicInteger refusals = new AtomicInteger();
 
   private void script(int status, int times) {
+    goesOn(
+        (upstream, request) -> {
+          if (refusals.getAndIncrement() < times) {
+            request.response().setStatusCode(status).end("{}");
+          } else {
+            rest(request);
+          }
+        });
+  }
+
+  /** Both break a stream; this is what each does that is to go on with one. */
+  private void goesOn(BiConsumer<FakeUpstream, HttpServerRequest> then) {
     for (FakeUpstream upstream : new FakeUpstream[] {first, second}) {
       upstream.script(
           (request, body) -> {
@@ -27,14 +40,15 @@ class BusyWorkerIT extends TwoUpstreams {
               request.response().end("{}");
             } else if (request.getHeader("X-Switchboard-Continue") == null) {
               breaks(request);
-            } else if (refusals.getAndIncrement() < times) {
-              request.response().setStatusCode(status).end("{}");
             } else {
-              FakeUpstream.events(request)
-                  .end(told("y", 2) + FakeUpstream.finish() + FakeUpstream.done());
+              then.accept(upstream, request);
             }
           });
     }
+  }
+
+  private static void rest(HttpServerRequest request) {
+    FakeUpstream.events(request).end(told("y", 2) + FakeUpstream.finish() + FakeUpstream.done());
   }
 
   private static void breaks(HttpServerRequest request) {
@@ -91,19 +105,7 @@ class BusyWorkerIT extends TwoUpstreams {
   /** As where all of its places are taken: waiting there is not waiting for somebody to take it. */
   @Test
   void oneThatTakesTheStreamMayLetItWaitForItsNextToken() throws Exception {
-    for (FakeUpstream upstream : new FakeUpstream[] {first, second}) {
-      upstream.script(
-          (request, body) -> {
-            if (!InProcessGateway.CHAT.equals(request.path())) {
-              request.response().end("{}");
-            } else if (request.getHeader("X-Switchboard-Continue") == null) {
-              breaks(request);
-            } else {
-              String rest = told("y", 2) + FakeUpstream.finish() + FakeUpstream.done();
-              upstream.vertx().setTimer(WAITS_MS, late -> FakeUpstream.events(request).end(rest));
-            }
-          });
-    }
+    goesOn((upstream, request) -> upstream.vertx().setTimer(WAITS_MS, late -> rest(request)));
     try (InProcessGateway gateway = gateway("migration: {wait-ms: 200}")) {
       HttpResponse<String> answer =
           gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
