@@ -10,7 +10,8 @@ import java.util.regex.Pattern;
 
 /**
  * What became of requests, once as the metrics of gateways count it and once as the store has it:
- * every objective, cause and classic bucket under the same name. What is zero is left out.
+ * every objective, cause, lateness in microseconds and classic bucket under the same name. What is
+ * zero is left out.
  */
 final class SloLedger {
   private static final Pattern LINE =
@@ -32,12 +33,17 @@ final class SloLedger {
     Map<String, String> labels = new TreeMap<>();
     LABEL.matcher(line.group(2)).results().forEach(one -> labels.put(one.group(1), one.group(2)));
     String of = labels.get("model") + " " + labels.get("class") + " ";
-    long count = (long) Double.parseDouble(line.group(3));
+    double value = Double.parseDouble(line.group(3));
+    long count = (long) value;
     switch (line.group(1)) {
       case "slo_requests_total" ->
           add(of + labels.get("objective") + " " + labels.get("result"), count);
       case "slo_misses_total" ->
           add(of + labels.get("objective") + " for " + labels.get("cause"), count);
+      case "slo_late_seconds_total" ->
+          add(
+              of + labels.get("objective") + " late for " + labels.get("cause"),
+              Math.round(value * 1e6));
       case "ttft_seconds_bucket" -> bucket(of + "ttft", labels, count);
       case "tpot_seconds_bucket" -> bucket(of + "tpot", labels, count);
       case "request_seconds_bucket" -> bucket(of + "wall", labels, count);
@@ -85,6 +91,15 @@ final class SloLedger {
                   .path("causes")
                   .properties()
                   .forEach(cause -> add(name + "for " + cause.getKey(), cause.getValue().asLong()));
+              objective
+                  .getValue()
+                  .path("late_ms")
+                  .properties()
+                  .forEach(
+                      late ->
+                          add(
+                              name + "late for " + late.getKey(),
+                              Math.round(late.getValue().asDouble() * 1e3)));
             });
     TIMES.forEach((time, metric) -> times(of + time, metric, hour.path("times").path(time)));
   }

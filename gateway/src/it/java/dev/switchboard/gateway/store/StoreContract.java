@@ -99,12 +99,20 @@ abstract class StoreContract {
     AuditQuery all = AuditQuery.newest(9, Long.MAX_VALUE);
     assertEquals(why, done(store.audit(all)).getFirst().why());
     assertEquals(
-        List.of("w0"), targets(new AuditQuery("me", "POST /x", "w0", null, 0, 0, 9, 99, 9)));
-    assertEquals(List.of("w1"), targets(new AuditQuery(null, "/x", null, null, 409, 0, 9, 99, 9)));
-    assertEquals(List.of("w1"), targets(new AuditQuery(null, null, null, null, 0, 2, 3, 99, 9)));
-    assertEquals(List.of(), targets(new AuditQuery("you", null, null, null, 0, 0, 9, 99, 9)));
-    assertEquals(List.of("w1"), targets(new AuditQuery(null, null, null, "alice", 0, 0, 9, 99, 9)));
-    assertEquals(List.of(), targets(new AuditQuery(null, null, "w0", "alice", 0, 0, 9, 99, 9)));
+        List.of("w0"), targets(new AuditQuery("me", "POST /x", "w0", null, null, 0, 0, 9, 99, 9)));
+    assertEquals(
+        List.of("w1"), targets(new AuditQuery(null, "/x", null, null, null, 409, 0, 9, 99, 9)));
+    assertEquals(
+        List.of("w1"), targets(new AuditQuery(null, null, null, null, null, 0, 2, 3, 99, 9)));
+    assertEquals(List.of(), targets(new AuditQuery("you", null, null, null, null, 0, 0, 9, 99, 9)));
+    assertEquals(
+        List.of("w1"), targets(new AuditQuery(null, null, null, "alice", null, 0, 0, 9, 99, 9)));
+    assertEquals(
+        List.of(), targets(new AuditQuery(null, null, "w0", "alice", null, 0, 0, 9, 99, 9)));
+    assertEquals(
+        List.of("w1"), targets(new AuditQuery(null, null, null, null, "Too", 0, 0, 9, 99, 9)));
+    assertEquals(
+        List.of(), targets(new AuditQuery(null, null, null, null, "fast", 0, 0, 9, 99, 9)));
   }
 
   private List<String> targets(AuditQuery query) {
@@ -707,8 +715,8 @@ abstract class StoreContract {
           5_000_000,
           90_000_000,
           List.of(
-              new SloResult.Judged(Objective.TTFT, null),
-              new SloResult.Judged(Objective.TPOT, SloCause.NEIGHBOURS)));
+              new SloResult.Judged(Objective.TTFT, null, 0),
+              new SloResult.Judged(Objective.TPOT, SloCause.NEIGHBOURS, 1500)));
 
   private static final SloResult LATE =
       new SloResult(
@@ -716,7 +724,7 @@ abstract class StoreContract {
           -1,
           -1,
           1_000_000_000,
-          List.of(new SloResult.Judged(Objective.AVAILABILITY, SloCause.QUEUE)));
+          List.of(new SloResult.Judged(Objective.AVAILABILITY, SloCause.QUEUE, 0)));
 
   final SloMeter levels = new SloMeter();
 
@@ -752,6 +760,7 @@ abstract class StoreContract {
       assertEquals(List.of("n", "m"), all.stream().map(SloHour::model).toList());
       assertEquals(11, live.kept(Objective.TTFT).met(0));
       assertEquals(11, live.kept(Objective.TPOT).causes().get(SloCause.NEIGHBOURS));
+      assertEquals(Map.of(SloCause.NEIGHBOURS, 11 * 1500L), live.kept(Objective.TPOT).lateMicros());
       assertEquals(10, live.kept(Objective.AVAILABILITY).missed(0));
       assertEquals(21, live.times(SloFigures.Time.WALL).count());
       assertEquals(11 * 90_000_000L + 10_000_000_000L, live.times(SloFigures.Time.WALL).nanos());

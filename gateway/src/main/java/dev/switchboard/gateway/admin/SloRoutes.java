@@ -111,6 +111,8 @@ final class SloRoutes {
               one.put("met", kept.met(0)).put("missed", kept.missed(0));
               ObjectNode causes = one.putObject("causes");
               kept.causes().forEach((cause, count) -> causes.put(cause.label(), count));
+              ObjectNode late = one.putObject("late_ms");
+              kept.lateMicros().forEach((cause, micros) -> late.put(cause.label(), micros / 1e3));
             });
     ObjectNode times = json.putObject("times");
     hour.figures()

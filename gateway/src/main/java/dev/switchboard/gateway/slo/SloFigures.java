@@ -42,6 +42,7 @@ public final class SloFigures {
     private final long[] met = new long[SLOTS];
     private final long[] missed = new long[SLOTS];
     private final Map<SloCause, Long> causes = new EnumMap<>(SloCause.class);
+    private final Map<SloCause, Long> lateMicros = new EnumMap<>(SloCause.class);
 
     /** From a slot of the hour on. */
     public long met(int fromSlot) {
@@ -75,6 +76,11 @@ public final class SloFigures {
       return Collections.unmodifiableMap(causes);
     }
 
+    /** By how much what was missed for each cause was later than its target, together. */
+    public Map<SloCause, Long> lateMicros() {
+      return Collections.unmodifiableMap(lateMicros);
+    }
+
     public void add(int slot, long metMore, long missedMore) {
       met[slot] += metMore;
       missed[slot] += missedMore;
@@ -84,11 +90,18 @@ public final class SloFigures {
       causes.merge(cause, more, Long::sum);
     }
 
+    public void late(SloCause cause, long moreMicros) {
+      if (moreMicros != 0) {
+        lateMicros.merge(cause, moreMicros, Long::sum);
+      }
+    }
+
     private void add(Kept other) {
       for (int slot = 0; slot < SLOTS; slot++) {
         add(slot, other.met[slot], other.missed[slot]);
       }
       other.causes.forEach(this::cause);
+      other.lateMicros.forEach(this::late);
     }
   }
 
@@ -178,6 +191,7 @@ public final class SloFigures {
       one.add(slot, cause == null ? 1 : 0, cause == null ? 0 : 1);
       if (cause != null) {
         one.cause(cause, 1);
+        one.late(cause, judged.lateMicros());
       }
     }
     took(Time.TTFT, result.ttftNanos(), result.answered());

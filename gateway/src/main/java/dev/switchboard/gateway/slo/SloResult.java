@@ -16,8 +16,9 @@ public record SloResult(
    * Whether one of its objectives was met.
    *
    * @param missedFor null when it was
+   * @param lateMicros how much later than its target; 0 where it was met, or not answered
    */
-  public record Judged(Objective objective, @Nullable SloCause missedFor) {}
+  public record Judged(Objective objective, @Nullable SloCause missedFor, long lateMicros) {}
 
   public SloResult {
     judged = List.copyOf(judged);

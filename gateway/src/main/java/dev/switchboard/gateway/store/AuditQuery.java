@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param action a part of it
  * @param onBehalfOf whom the holder of the key acted for
+ * @param reason a part of it, in capitals or not
  * @param status HTTP status; 0 for any
  * @param fromMs at this moment or after it
  * @param toMs before this one
@@ -17,6 +18,7 @@ public record AuditQuery(
     @Nullable String action,
     @Nullable String target,
     @Nullable String onBehalfOf,
+    @Nullable String reason,
     int status,
     long fromMs,
     long toMs,
@@ -26,6 +28,6 @@ public record AuditQuery(
   /** The newest of all. */
   public static AuditQuery newest(int limit, long beforeId) {
     return new AuditQuery(
-        null, null, null, null, 0, Long.MIN_VALUE, Long.MAX_VALUE, beforeId, limit);
+        null, null, null, null, null, 0, Long.MIN_VALUE, Long.MAX_VALUE, beforeId, limit);
   }
 }

@@ -39,6 +39,8 @@ final class SloCodec {
     }
     ObjectNode causes = to.putObject("causes");
     kept.causes().forEach((cause, count) -> put(causes, cause.label(), count));
+    ObjectNode late = to.putObject("late_micros");
+    kept.lateMicros().forEach((cause, micros) -> put(late, cause.label(), micros));
   }
 
   private static void spread(Spread spread, ObjectNode to) {
@@ -90,6 +92,7 @@ final class SloCodec {
       if (count != 0) {
         to.cause(cause, count);
       }
+      to.late(cause, told.path("late_micros").path(cause.label()).asLong());
     }
   }
 

@@ -431,8 +431,8 @@ final class Tables {
     also(sql, values, "target = ?", query.target());
     also(sql, values, "on_behalf_of = ?", query.onBehalfOf());
     also(sql, values, "status = ?", query.status() == 0 ? null : query.status());
-    String action = query.action();
-    also(sql, values, "POSITION(? IN action) > 0", action);
+    also(sql, values, "POSITION(? IN action) > 0", query.action());
+    also(sql, values, "POSITION(LOWER(?) IN LOWER(reason)) > 0", query.reason());
     values.add(query.limit());
     return all(
         sql.append(" ORDER BY id DESC LIMIT ?").toString(), Tables::auditEntry, values.toArray());

@@ -137,6 +137,25 @@ public enum Metric {
       CLASS,
       OBJECTIVE,
       CAUSE),
+  SLO_LATE(
+      Type.COUNTER,
+      "slo_late_seconds_total",
+      SECONDS,
+      "by how much those that were answered were later than their target, by the same causes: to"
+          + " the first token, to the last one (`tpot`), or to the end (`deadline`)",
+      MODEL,
+      CLASS,
+      OBJECTIVE,
+      CAUSE),
+  SLO_GOOD(
+      Type.COUNTER,
+      "slo_good_requests_total",
+      COUNT,
+      "goodput: requests that met every objective they had",
+      MODEL,
+      CLASS),
+  SLO_GOOD_TOKENS(
+      Type.COUNTER, "slo_good_tokens_total", COUNT, "tokens that those generated", MODEL, CLASS),
   SLO_TARGET(
       Type.GAUGE,
       "slo_target_ratio",

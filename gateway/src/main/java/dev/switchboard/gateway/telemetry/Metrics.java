@@ -97,6 +97,9 @@ public final class Metrics {
   final Counter clientStall = made.counter(Metric.CLIENT_STALL);
   final Counter sloRequests = made.counter(Metric.SLO_REQUESTS);
   final Counter sloMisses = made.counter(Metric.SLO_MISSES);
+  final Counter sloLate = made.counter(Metric.SLO_LATE);
+  final Counter sloGood = made.counter(Metric.SLO_GOOD);
+  final Counter sloGoodTokens = made.counter(Metric.SLO_GOOD_TOKENS);
   final Counter admissions = made.counter(Metric.ADMISSIONS);
   private final DistributionDataPoint route = made.histogram(Metric.ROUTE);
   private final Map<PhaseBreakdown.Phase, DistributionDataPoint> phases =
@@ -745,10 +748,19 @@ public final class Metrics {
     for (Objective objective : OBJECTIVES) {
       Kept kept = SloVerdict.of(objective, record, slo);
       if (kept != Kept.NONE) {
-        SloCause missedFor = kept == Kept.MET ? null : blame.apply(objective);
-        model.ofClass(slo.name()).kept(objective, missedFor);
-        judged.add(new SloResult.Judged(objective, missedFor));
+        SloResult.Judged one =
+            kept == Kept.MET
+                ? new SloResult.Judged(objective, null, 0)
+                : new SloResult.Judged(
+                    objective,
+                    blame.apply(objective),
+                    SloVerdict.lateMicros(objective, record, slo));
+        model.ofClass(slo.name()).kept(one);
+        judged.add(one);
       }
+    }
+    if (!judged.isEmpty() && judged.stream().allMatch(one -> one.missedFor() == null)) {
+      model.ofClass(slo.name()).good(Math.max(0, record.usage().completionTokens()));
     }
     keep(
         model.model,

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.SloCause;
+import dev.switchboard.gateway.slo.SloResult;
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
 import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
@@ -11,7 +12,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The series of one model, found once: a request then records without looking up labels. There is
@@ -110,6 +110,8 @@ final class ModelSeries {
     final DistributionDataPoint ttft;
     final DistributionDataPoint tpot;
     final DistributionDataPoint itl;
+    private final CounterDataPoint good;
+    private final CounterDataPoint goodTokens;
     private final String name;
     private final Map<String, CounterDataPoint> admissions = new ConcurrentHashMap<>();
     private final Map<Objective, Kept> kept = new ConcurrentHashMap<>();
@@ -120,6 +122,8 @@ final class ModelSeries {
       ttft = metrics.ttft.labelValues(model, name);
       tpot = metrics.tpot.labelValues(model, name);
       itl = metrics.itl.labelValues(model, name);
+      good = metrics.sloGood.labelValues(model, name);
+      goodTokens = metrics.sloGoodTokens.labelValues(model, name);
     }
 
     CounterDataPoint admissions(String verdict) {
@@ -132,12 +136,16 @@ final class ModelSeries {
           verdict, word -> metrics.admissions.labelValues(model, name, word));
     }
 
-    /**
-     * Counts whether an objective was met.
-     *
-     * @param missedFor null when it was
-     */
-    void kept(Objective objective, @Nullable SloCause missedFor) {
+    /** Counts a request that met all of its objectives. */
+    void good(int tokens) {
+      good.inc();
+      goodTokens.inc(tokens);
+    }
+
+    /** Counts whether an objective was met. */
+    void kept(SloResult.Judged judged) {
+      Objective objective = judged.objective();
+      SloCause missedFor = judged.missedFor();
       Kept found = kept.get(objective);
       Kept counts =
           found != null
@@ -148,6 +156,7 @@ final class ModelSeries {
       } else {
         counts.missed.inc();
         Objects.requireNonNull(counts.causes.get(missedFor)).inc();
+        Objects.requireNonNull(counts.late.get(missedFor)).inc(judged.lateMicros() / 1e6);
       }
     }
   }
@@ -181,6 +190,7 @@ final class ModelSeries {
     final CounterDataPoint met;
     final CounterDataPoint missed;
     final Map<SloCause, CounterDataPoint> causes = new EnumMap<>(SloCause.class);
+    final Map<SloCause, CounterDataPoint> late = new EnumMap<>(SloCause.class);
 
     Kept(String model, String sloClass, Objective objective) {
       met = metrics.sloRequests.labelValues(model, sloClass, objective.label(), "met");
@@ -189,6 +199,8 @@ final class ModelSeries {
         causes.put(
             cause,
             metrics.sloMisses.labelValues(model, sloClass, objective.label(), cause.label()));
+        late.put(
+            cause, metrics.sloLate.labelValues(model, sloClass, objective.label(), cause.label()));
       }
     }
   }

@@ -70,7 +70,7 @@ public final class SloBlame {
   }
 
   /** After the first. */
-  private static long tokens(FlightRecord record) {
+  static long tokens(FlightRecord record) {
     return Math.max(record.usage().completionTokens(), record.contentEvents()) - 1L;
   }
 

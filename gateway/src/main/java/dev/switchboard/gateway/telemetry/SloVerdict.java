@@ -43,6 +43,21 @@ public final class SloVerdict {
         .toList();
   }
 
+  /**
+   * How much later than its target a request was that missed it: to the first token, to the last
+   * one at the target's pace, or to its end. 0 where it was not answered.
+   */
+  static long lateMicros(Objective objective, FlightRecord record, Slo slo) {
+    double lateNanos =
+        switch (objective) {
+          case AVAILABILITY -> 0;
+          case TTFT -> record.ttftNanos() - slo.ttftMs() * 1e6;
+          case TPOT -> (record.tpotNanos() - slo.tpotMs() * 1e6) * SloBlame.tokens(record);
+          case DEADLINE -> record.wallNanos() - slo.deadlineMs() * 1e6;
+        };
+    return Math.max(0, (long) lateNanos / 1000);
+  }
+
   private static Kept availability(FlightRecord record) {
     return switch (record.outcome()) {
       case OK -> Kept.MET;

@@ -19,7 +19,7 @@ class SloPreviewTest {
   private final SloMeter meter = new SloMeter();
 
   private void answered(int ttftMs, int wallMs, @Nullable SloCause ttftMissedFor) {
-    add(true, ttftMs, wallMs, new Judged(Objective.TTFT, ttftMissedFor));
+    add(true, ttftMs, wallMs, new Judged(Objective.TTFT, ttftMissedFor, 0));
   }
 
   private void add(boolean answered, int ttftMs, int wallMs, Judged judged) {
@@ -67,7 +67,7 @@ class SloPreviewTest {
   @Test
   void whatWasBrokenOffAtItsDeadlineMayHaveMetALaterOne() {
     answered(100, 200, null);
-    add(false, 100, 1000, new Judged(Objective.DEADLINE, SloCause.DECODE));
+    add(false, 100, 1000, new Judged(Objective.DEADLINE, SloCause.DECODE, 0));
 
     JsonNode later = preview(targets(0, 5000), targets(0, 1000));
     JsonNode earlier = preview(targets(0, 500), targets(0, 1000));
@@ -93,7 +93,7 @@ class SloPreviewTest {
   @Test
   void whatWasRefusedOrFailedIsNotCounted() {
     answered(100, 200, null);
-    add(false, 100, 1, new Judged(Objective.AVAILABILITY, SloCause.FAILURE));
+    add(false, 100, 1, new Judged(Objective.AVAILABILITY, SloCause.FAILURE, 0));
 
     JsonNode told = preview(targets(250, 0), null);
 

@@ -14,9 +14,9 @@ class SloMeterTest {
   private static final long HOUR_MS = SloFigures.HOUR_MS;
   private static final SloResult MISSED =
       new SloResult(
-          true, 40_000_000, -1, 90_000_000, List.of(new Judged(Objective.TTFT, SloCause.QUEUE)));
+          true, 40_000_000, -1, 90_000_000, List.of(new Judged(Objective.TTFT, SloCause.QUEUE, 0)));
   private static final SloResult MET =
-      new SloResult(true, 4_000_000, -1, 9_000_000, List.of(new Judged(Objective.TTFT, null)));
+      new SloResult(true, 4_000_000, -1, 9_000_000, List.of(new Judged(Objective.TTFT, null, 0)));
 
   private final SloMeter meter = new SloMeter();
 

@@ -25,6 +25,7 @@ import dev.switchboard.gateway.flight.Waits;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.slo.SloCause;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
@@ -272,6 +273,39 @@ class MetricsTest {
       String none = series + '"' + outcome.label() + "\"} 0.0";
       assertEquals(error, text().contains(none), outcome::label);
     }
+  }
+
+  /** Targets of 300 ms and 50 ms. */
+  @Test
+  void goodputIsWhatMetEveryObjectiveAndTheRestIsSoMuchTooLate() {
+    Map<String, String> of = Map.of("model", "m", "class", "interactive");
+    finish(record("m", "chat", Outcome.OK, 40, 900));
+    double good = count("switchboard_slo_good_requests", of);
+    finish(record("m", "chat", Outcome.OK, 350, 900));
+    finish(record("m", "chat", Outcome.UNAVAILABLE, -1, 1000));
+
+    assertEquals(1, good);
+    assertEquals(1, count("switchboard_slo_good_requests", of));
+    assertEquals(0.05, late("ttft"), 1e-9);
+    assertEquals(0, late("availability"));
+  }
+
+  private double late(String objective) {
+    return Arrays.stream(SloCause.values())
+        .mapToDouble(
+            cause ->
+                count(
+                    "switchboard_slo_late_seconds",
+                    Map.of(
+                        "model",
+                        "m",
+                        "class",
+                        "interactive",
+                        "objective",
+                        objective,
+                        "cause",
+                        cause.label())))
+        .sum();
   }
 
   @Test

@@ -92,6 +92,18 @@ class SloBlameTest {
   }
 
   @Test
+  void howLateItWasIsWhatCameAfterTheTarget() {
+    FlightRecord record = decoded(300, new Critical(130 * MS, 0, 0, 0, 0, 0));
+    FlightRecord unanswered = unanswered(Outcome.UNAVAILABLE, 2000);
+
+    assertEquals(200_000, SloVerdict.lateMicros(Objective.TTFT, record, SLO));
+    // Ten tokens of 13 ms where 10 are asked for.
+    assertEquals(30_000, SloVerdict.lateMicros(Objective.TPOT, record, SLO));
+    assertEquals(0, SloVerdict.lateMicros(Objective.DEADLINE, record, SLO));
+    assertEquals(0, SloVerdict.lateMicros(Objective.AVAILABILITY, unanswered, SLO));
+  }
+
+  @Test
   void whoWasNotAnsweredIsJudgedByTheOutcome() {
     FlightRecord shed = unanswered(Outcome.SHED, 0);
     FlightRecord late = unanswered(Outcome.DEADLINE, 1100);
@@ -149,6 +161,7 @@ class SloBlameTest {
   private FlightRecord decoded(long queueMs, Critical work) {
     Flight flight = admitted(queueMs);
     flight.slo(SLO);
+    flight.stream(true);
     flight.content();
     long start = now;
     now += sum(work);
