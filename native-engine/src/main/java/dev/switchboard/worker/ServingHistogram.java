@@ -1,7 +1,5 @@
 package dev.switchboard.worker;
 
-import java.util.Arrays;
-
 /** Counts of observations below fixed bounds, and their sum. On the event loop. */
 final class ServingHistogram {
   private final double[] bounds;
@@ -14,20 +12,6 @@ final class ServingHistogram {
   ServingHistogram(double... bounds) {
     this.bounds = bounds.clone();
     this.counts = new long[bounds.length + 1];
-  }
-
-  /** Bounds 1, 2, 5, 10, 20 … up to the largest that is within. */
-  static ServingHistogram upTo(int most) {
-    double[] bounds = new double[32];
-    int size = 0;
-    for (long decade = 1; decade <= most; decade *= 10) {
-      for (int step : new int[] {1, 2, 5}) {
-        if (decade * step <= most) {
-          bounds[size++] = decade * step;
-        }
-      }
-    }
-    return new ServingHistogram(Arrays.copyOf(bounds, size));
   }
 
   void observe(double value) {

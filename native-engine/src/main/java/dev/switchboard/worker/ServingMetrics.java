@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.timeline.EngineBuckets;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.function.LongSupplier;
@@ -35,26 +36,17 @@ final class ServingMetrics {
   private long prompt;
   private long generation;
 
-  private final ServingHistogram firstToken =
-      new ServingHistogram(
-          0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20,
-          40, 80, 160, 640, 2560);
-  private final ServingHistogram interToken =
-      new ServingHistogram(
-          0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40,
-          80);
-  private final ServingHistogram endToEnd =
-      new ServingHistogram(
-          0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920,
-          7680);
+  private final ServingHistogram firstToken = new ServingHistogram(EngineBuckets.firstToken());
+  private final ServingHistogram interToken = new ServingHistogram(EngineBuckets.interToken());
+  private final ServingHistogram endToEnd = new ServingHistogram(EngineBuckets.endToEnd());
 
   /**
    * @param context longest sequence, in tokens: the bound of the histograms of tokens
    */
   ServingMetrics(int context, LongSupplier epochNanos) {
     this.epochNanos = epochNanos;
-    this.promptTokens = ServingHistogram.upTo(context);
-    this.generationTokens = ServingHistogram.upTo(context);
+    this.promptTokens = new ServingHistogram(EngineBuckets.tokens(context));
+    this.generationTokens = new ServingHistogram(EngineBuckets.tokens(context));
   }
 
   /** One that begins: its request came at a time, with so many tokens of a prompt. */

@@ -151,6 +151,9 @@ class AutoscalingIT {
     assertEquals(7, gateway.metric("vllm:num_requests_running" + labels));
     assertEquals(3, gateway.metric("vllm:num_requests_waiting" + labels));
     assertEquals(0.25, gateway.metric("vllm:kv_cache_usage_perc" + labels));
+    assertEquals(64_000, gateway.metric("vllm:prefix_cache_queries_total" + labels));
+    assertEquals(16_000, gateway.metric("vllm:prefix_cache_hits_total" + labels));
+    assertEquals(9_000, gateway.metric("vllm:generation_tokens_total" + labels));
 
     gateway.rewrite("telemetry: {replica-engine-names: false}");
     gateway.adminBody("/admin/v1/config/reload", "{}");

@@ -156,7 +156,7 @@ final class AnswerRelay {
             flight,
             call.response(),
             receipt ? () -> ServerTiming.times(flight) : null,
-            client.gaps(),
+            client.gaps(current.replica().id()),
             current.replica().worker() && call.replays() ? migration.replay() : null,
             client.begun(),
             new Relayed(current, answer));

@@ -5,7 +5,9 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.stream.AnswerText;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
+import io.prometheus.metrics.model.snapshots.Labels;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
@@ -133,7 +135,7 @@ final class ClientAnswer {
   }
 
   private void count(int pieces) {
-    DoubleConsumer gaps = gaps();
+    DoubleConsumer gaps = metrics().itl(flight.model(), flight.sloClass(), exemplar());
     for (int i = 0; i < pieces; i++) {
       long gap = flight.content();
       if (gap >= 0) {
@@ -142,9 +144,19 @@ final class ClientAnswer {
     }
   }
 
-  /** Observes the seconds between two pieces of content. */
-  DoubleConsumer gaps() {
-    return call.gateway().metrics().itl(flight.model(), flight.sloClass(), call.trace().exemplar());
+  /** Observes the seconds between two pieces of content from a replica. */
+  DoubleConsumer gaps(String replica) {
+    DoubleConsumer all = metrics().itl(flight.model(), flight.sloClass(), exemplar());
+    DoubleConsumer there = metrics().gaps(flight.model(), replica, begun);
+    return there == null ? all : all.andThen(there);
+  }
+
+  private Metrics metrics() {
+    return call.gateway().metrics();
+  }
+
+  private Labels exemplar() {
+    return call.trace().exemplar();
   }
 
   /** An error: alone, or behind what went out already. */

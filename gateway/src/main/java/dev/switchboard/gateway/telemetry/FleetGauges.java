@@ -35,16 +35,19 @@ public final class FleetGauges {
   }
 
   /** Of a replica that is gone, or has not reported for long, nothing is told. */
-  void engine(EngineName name, GaugeWithCallback.Callback to) {
+  void reporting(Reporting to) {
     long now = clock.getAsLong();
     for (Replica replica : fleet.get()) {
       ReplicaReport report = replica.report();
-      double value = name.of(report);
-      boolean believed = replica.state().listening() && now - report.atNanos() < BELIEVED_NANOS;
-      if (believed && !Double.isNaN(value)) {
-        to.call(value, replica.model(), replica.id());
+      if (replica.state().listening() && now - report.atNanos() < BELIEVED_NANOS) {
+        to.report(replica.model(), replica.id(), report);
       }
     }
+  }
+
+  /** Takes what replicas report. */
+  interface Reporting {
+    void report(String model, String replica, ReplicaReport report);
   }
 
   void drainTimes(GaugeWithCallback.Callback to) {

@@ -81,16 +81,6 @@ final class MetricRegistry {
     described(GaugeWithCallback.builder(), metric).callback(values).register(registry);
   }
 
-  /** What replicas hold, read at each scrape; without a value it is not told. */
-  void seen(EngineName name, Consumer<GaugeWithCallback.Callback> values) {
-    GaugeWithCallback.builder()
-        .name(name.word())
-        .help(name.help())
-        .labelNames("model_name", Label.REPLICA.word())
-        .callback(values)
-        .register(registry);
-  }
-
   /** A counter that somebody else counts; it is read at each scrape. */
   void counted(Metric metric, Consumer<CounterWithCallback.Callback> values) {
     described(CounterWithCallback.builder(), metric).callback(values).register(registry);

@@ -83,6 +83,8 @@ public final class Metrics {
   private volatile Supplier<Map<String, AdmissionQueue.Snapshot>> queues = Map::of;
   private volatile Supplier<Map<String, SloHeaders.Goal>> targets = Map::of;
 
+  private volatile @Nullable EngineSeries engines;
+
   final Counter requests = made.counter(Metric.REQUESTS);
   final Gauge inFlight = made.gauge(Metric.REQUESTS_IN_FLIGHT);
   final Histogram requestSeconds = made.histogram(Metric.REQUEST);
@@ -306,20 +308,12 @@ public final class Metrics {
   }
 
   /**
-   * Tells what replicas hold under the names of vLLM too; call it once.
+   * Tells of replicas under the names of vLLM too; call it once, before there are requests.
    *
-   * @param wanted asked at each scrape
+   * @param wanted asked at each scrape and request
    */
   public void engineNames(FleetGauges source, BooleanSupplier wanted) {
-    for (EngineName name : EngineName.values()) {
-      made.seen(
-          name,
-          to -> {
-            if (wanted.getAsBoolean()) {
-              source.engine(name, to);
-            }
-          });
-    }
+    engines = new EngineSeries(registry(), source, wanted);
   }
 
   /**
@@ -346,6 +340,16 @@ public final class Metrics {
     return exemplar.isEmpty()
         ? point::observe
         : seconds -> point.observeWithExemplar(seconds, exemplar);
+  }
+
+  /**
+   * Takes the seconds between two pieces of content from a replica; null where nobody asks.
+   *
+   * @param goesOn with a stream that another replica began
+   */
+  public @Nullable DoubleConsumer gaps(String model, String replica, boolean goesOn) {
+    EngineSeries asked = engines;
+    return asked == null ? null : asked.gaps(model, replica, goesOn);
   }
 
   public void attempt(String replica, AttemptResult result) {
@@ -487,6 +491,10 @@ public final class Metrics {
   public void replicaForgotten(String replica) {
     replicas.gone(replica);
     blame.forget(replica);
+    EngineSeries asked = engines;
+    if (asked != null) {
+      asked.forget(replica);
+    }
     made.forget(Label.REPLICA, replica);
   }
 
@@ -710,6 +718,10 @@ public final class Metrics {
         model, record, slo, objective -> SloBlame.of(objective, record, breakdown, slo, waitedFor));
     countTokens(model, record);
     countRetries(record);
+    EngineSeries asked = engines;
+    if (asked != null) {
+      asked.finished(record);
+    }
     for (RequestTimeline timeline : record.timelines()) {
       countStages(model, timeline.prefill());
       countStages(model, timeline.decode());

@@ -68,14 +68,26 @@ final class MetricsPage {
 
         ## Under the names of vLLM
 
-        For autoscalers and endpoint pickers that ask vLLM for them, told where `telemetry.replica-engine-names` says so, with the labels
-        `model_name` and `replica`. A replica that has not reported for ten seconds has none. Workers serve more of these themselves.
+        For dashboards, autoscalers and endpoint pickers that ask vLLM for them, told where `telemetry.replica-engine-names` says so, with
+        the labels `model_name` and `replica`. Gauges and counters are what the replica last reported, and missing where that is ten
+        seconds ago; a counter begins anew with its replica. Histograms are what this gateway saw of its own requests, with vLLM's
+        bounds. Workers serve all of these of themselves.
 
         | Metric | Type | Meaning |
         |---|---|---|
         """);
     for (EngineName name : EngineName.values()) {
-      page.append("| `" + name.word() + "` | gauge | " + name.help() + " |\n");
+      String type = name.type().name().toLowerCase(Locale.ROOT);
+      page.append("| `" + name.word() + "` | " + type + " | " + name.help() + " |\n");
+    }
+    page.append(
+        "| `"
+            + EngineSeries.CACHE_CONFIG
+            + "` | info | "
+            + EngineSeries.CACHE_CONFIG_HELP
+            + " |\n");
+    for (EngineTime time : EngineTime.values()) {
+      page.append("| `" + time.word() + "` | histogram | " + time.help() + " |\n");
     }
   }
 
