@@ -218,6 +218,43 @@ class AdminChangesIT {
   }
 
   @Test
+  void aKeyMadeHereMayDelegateAndTheAuditShowsBoth() throws Exception {
+    String wanted = "{\"name\":\"desk\",\"role\":\"operator\",\"delegate\":true}";
+    JsonNode made = JSON.readTree(gateway.admin("POST", "/admin/v1/keys", wanted).body());
+    String key = "Bearer " + made.path("key").asText();
+
+    HttpResponse<String> weighed =
+        gateway.admin(
+            "POST",
+            "/admin/v1/replicas/u0/weight",
+            "{\"weight\":1}",
+            FOR,
+            "dora",
+            "Authorization",
+            key);
+
+    assertEquals(200, weighed.statusCode(), weighed::body);
+    JsonNode entry = get("/admin/v1/audit?on_behalf_of=dora").at("/audit/0");
+    assertEquals("desk", entry.path("actor").asText(), entry::toString);
+    assertEquals("operator", entry.path("role").asText(), entry::toString);
+    assertTrue(key("desk").path("delegate").asBoolean());
+    String rotate = "/admin/v1/keys/" + made.path("id").asText() + "/rotate";
+    JsonNode fresh = JSON.readTree(gateway.admin("POST", rotate, "").body());
+    assertTrue(fresh.path("delegate").asBoolean(), fresh::toString);
+  }
+
+  @Test
+  void aPartOfAReasonFindsItsChange() throws Exception {
+    assertEquals(200, put("tenants/found", "{}", REASON, "Ticket OPS-417, too many calls"));
+
+    JsonNode found = get("/admin/v1/audit?reason=ops-417").path("audit");
+
+    assertEquals(1, found.size(), found::toString);
+    assertEquals("found", found.at("/0/target").asText());
+    assertEquals(0, get("/admin/v1/audit?reason=ops-418").path("audit").size());
+  }
+
+  @Test
   void whatOnlyTellsWhatWouldComeOfAChangeIsToldApart() throws Exception {
     String drain = "/admin/v1/replicas/u0/drain";
     assertEquals(200, gateway.admin("POST", drain + "?plan=true", "", FOR, "bob").statusCode());

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -200,6 +201,40 @@ class ModelsIT {
     assertWhole(last);
     InProcessGateway.await(
         () -> model("second").path("error").path("code").asText().equals("model_not_found"));
+  }
+
+  @Test
+  void stagesAndRanksAreChangedByPlanAndNoStreamBreaks() throws Exception {
+    sent(202, "POST", MODELS, "{\"file\":\"more/third.gguf\",\"name\":\"lanes\"}");
+    awaitReady("lanes", 1);
+    slow("lanes");
+    StreamClient stream = stream("lanes", 200);
+    String change = "{\"stages\":2,\"ranks\":2}";
+
+    JsonNode plan = sent(200, "PATCH", MODELS + "/lanes?plan=true", change);
+    JsonNode before = lanes();
+    assertEquals("confirmation_needed", refusal(409, "PATCH", MODELS + "/lanes", change));
+    sent(202, "PATCH", MODELS + "/lanes?confirm=true", change);
+    InProcessGateway.await(40, () -> lanes().path("lanes").asInt() == 4);
+
+    assertEquals(1, plan.path("restarts").size(), plan::toString);
+    assertEquals(1, plan.at("/restarts/0/in_flight").asInt(), plan::toString);
+    assertTrue(plan.path("interrupts").asBoolean(), plan::toString);
+    assertEquals(1, before.path("lanes").asInt(), before::toString);
+    awaitReady("lanes", 1);
+    assertWhole(stream);
+    assertEquals(2, model("lanes").at("/spec/stages").asInt());
+    assertEquals(2, model("lanes").at("/spec/ranks").asInt());
+    sent(202, "DELETE", MODELS + "/lanes?confirm=true", "");
+  }
+
+  /** What the worker that serves the model says of how it computes. */
+  private static JsonNode lanes() {
+    JsonNode replicas = model("lanes").path("replicas");
+    JsonNode state =
+        gateway.adminUnchecked(
+            "/admin/v1/replicas/" + replicas.path(replicas.size() - 1).asText() + "/state");
+    return ((ObjectNode) state).put("lanes", state.at("/health/ranks").size());
   }
 
   @Test

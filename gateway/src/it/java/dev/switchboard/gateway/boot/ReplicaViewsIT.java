@@ -101,7 +101,17 @@ class ReplicaViewsIT {
     JsonNode before = gateway.admin("/admin/v1/replicas/w0");
     JsonNode lines = log();
 
-    gateway.kill("w0");
+    try (HttpClient client = HttpClient.newHttpClient();
+        EventReader events =
+            EventReader.of(client, gateway.adminUri("/admin/v1/events?types=replica_loading"))) {
+      gateway.kill("w0");
+      JsonNode loading = events.await(each -> true).data();
+      assertEquals("w0", loading.path("replica").asText(), loading::toString);
+      assertEquals(GatewayProcess.MODEL, loading.path("model").asText(), loading::toString);
+      assertTrue(
+          loading.path("done_bytes").asLong(-1) <= loading.path("total_bytes").asLong(-2),
+          loading::toString);
+    }
     InProcessGateway.await(() -> restarts() == before.path("restarts").asInt() + 1);
     gateway.awaitState("w0", "READY");
 

@@ -37,6 +37,7 @@ class RoutingIT {
   private static final String FALLBACK = "X-Switchboard-Fallback";
   private static final int SLOW_MS = 300;
   private static final int LEARNED = 4;
+  private static final int MOST_LESSONS = 100;
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String SERVED =
       "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":10}}";
@@ -342,6 +343,66 @@ class RoutingIT {
       double wallMs = gateway.timeline("refused").path("wall_ms").asDouble();
       assertTrue(wallMs < SLOW_MS / 4.0, () -> "refused after " + wallMs + " ms");
     }
+  }
+
+  @Test
+  void whatTheNextBestReplicaWouldHaveComeToIsExplained() throws Exception {
+    first.script((request, body) -> streamed(request));
+    second.script((request, body) -> second.vertx().setTimer(SLOW_MS, late -> streamed(request)));
+    String stream = InProcessGateway.chat(true);
+    try (InProcessGateway gateway =
+        InProcessGateway.before("routing: {policy: slo}", first, second).awaitEveryReplica()) {
+      JsonNode told = JSON.nullNode();
+      for (int i = 0; !slower(told); i++) {
+        assertTrue(i < MOST_LESSONS, told::toString);
+        gateway.post(InProcessGateway.CHAT, stream, "X-Request-Id", "with" + i);
+        told = explained(gateway, "with" + i);
+      }
+      assertNextBest(told);
+
+      gateway.adminPost("/admin/v1/replicas/u1/cordon", "application/json");
+      gateway.post(InProcessGateway.CHAT, stream, "X-Request-Id", "alone");
+      JsonNode alone = explained(gateway, "alone");
+      assertEquals("u1", alone.at("/other_replica/replica").asText(), alone::toString);
+      assertEquals("state CORDONED", alone.at("/other_replica/rejected").asText(), alone::toString);
+      assertTrue(alone.at("/other_replica/score_margin").isNull(), alone::toString);
+      String text = alone.path("text").asText();
+      assertTrue(text.contains("u1 was left out (state CORDONED)"), text);
+    }
+  }
+
+  /** What few requests teach of a replica is not yet believed. */
+  private static boolean slower(JsonNode told) {
+    JsonNode other = told.path("other_replica");
+    return other.path("replica").asText().equals("u1")
+        && other.path("predicted_ttft_ms").asDouble()
+            > 2 * other.path("chosen_predicted_ttft_ms").asDouble();
+  }
+
+  /** It takes its time before every first token, whatever waits there. */
+  private static void assertNextBest(JsonNode told) {
+    JsonNode other = told.path("other_replica");
+    assertTrue(other.path("rejected").isNull(), told::toString);
+    assertTrue(other.path("measured_ttft_ms").asDouble() > 0, told::toString);
+    assertTrue(other.path("score_margin").asDouble() > 0, told::toString);
+    assertEquals(-1, other.path("fewer_tokens").asInt(), told::toString);
+    String text = told.path("text").asText();
+    assertTrue(text.contains("Even with no prompt waiting there u1 would not"), text);
+  }
+
+  private static JsonNode explained(InProcessGateway gateway, String id) throws Exception {
+    JsonNode _ = gateway.timeline(id);
+    return gateway.adminJson("/admin/v1/requests/" + id + "/explain");
+  }
+
+  private static void streamed(HttpServerRequest request) {
+    FakeUpstream.events(request)
+        .end(
+            FakeUpstream.role()
+                + FakeUpstream.content("a")
+                + FakeUpstream.content("b")
+                + FakeUpstream.finish()
+                + FakeUpstream.done());
   }
 
   private void slow(FakeUpstream upstream) {

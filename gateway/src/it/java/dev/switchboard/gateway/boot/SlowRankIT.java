@@ -11,6 +11,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -91,6 +92,13 @@ class SlowRankIT {
             > 0,
         metrics);
     theSpanOfItsLaneSaysSo();
+    assertEquals(List.of(TRACE), traces("waited_for=0.1&trace_id=" + TRACE));
+    assertEquals(List.of(), traces("waited_for=0.0"));
+    assertEquals(List.of(), traces("waited_for=1.1"));
+  }
+
+  private static List<String> traces(String query) throws Exception {
+    return gateway.admin("/admin/v1/requests?" + query).findValuesAsText("trace_id");
   }
 
   /** Streams one after another, so that the worker computes all the time. */
