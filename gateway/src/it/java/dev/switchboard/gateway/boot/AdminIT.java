@@ -338,6 +338,8 @@ class AdminIT {
       assertEquals("h2", told.at("/store/kind").asText());
       assertTrue(told.at("/store/up").asBoolean(), told::toString);
       assertTrue(told.path("valkey").isNull());
+      assertEquals(told.path("started"), told.at("/recorder/kept_since"));
+      assertEquals(0, told.at("/recorder/kept_bytes").asInt(-1), told::toString);
       assertEquals(0, told.at("/telemetry/held_back").size(), told::toString);
     }
   }

@@ -205,7 +205,7 @@ public final class AdminServer extends VerticleBase {
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
     ReplicaRoutes.add(admin, gateway.fleet(), store, gateway.metrics().blame(), gateway.clock());
-    GatewayRoutes.add(admin, facts, gateway.traces());
+    GatewayRoutes.add(admin, facts, gateway);
     GatewayList.add(admin, gateways, facts, epochMs);
     ModelRoutes.add(admin, gateway.fleet(), store, control);
     UpstreamClient client =

@@ -158,7 +158,7 @@ final class DiagnosticsRoutes {
       throws IOException {
     try (Bundle bundle =
         new Bundle(new ResponseStream(loop, response, PATIENCE_MS), secrets(), epochMs, untilMs)) {
-      bundle.add("gateway.json", () -> pretty(GatewayRoutes.json(facts.get(), gateway.traces())));
+      bundle.add("gateway.json", () -> pretty(GatewayRoutes.json(facts.get(), gateway)));
       bundle.add("host.json", () -> pretty(HostFacts.host()));
       bundle.add("jvm.json", () -> pretty(HostFacts.jvm()));
       bundle.add("memory.json", () -> pretty(HostFacts.memory()));

@@ -3,6 +3,8 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.flight.FlightRecorder;
+import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.telemetry.Governor;
 import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.gateway.telemetry.TraceLevels;
@@ -14,22 +16,22 @@ import java.util.function.Supplier;
 /** What this gateway is, what it is connected to, and what its telemetry holds back and why. */
 final class GatewayRoutes {
   private final Supplier<GatewayFacts> facts;
-  private final TraceLevels levels;
+  private final GatewayContext gateway;
 
-  private GatewayRoutes(Supplier<GatewayFacts> facts, TraceLevels levels) {
+  private GatewayRoutes(Supplier<GatewayFacts> facts, GatewayContext gateway) {
     this.facts = facts;
-    this.levels = levels;
+    this.gateway = gateway;
   }
 
-  static void add(AdminRouter router, Supplier<GatewayFacts> facts, TraceLevels levels) {
-    router.read("/admin/v1/gateway", new GatewayRoutes(facts, levels)::get);
+  static void add(AdminRouter router, Supplier<GatewayFacts> facts, GatewayContext gateway) {
+    router.read("/admin/v1/gateway", new GatewayRoutes(facts, gateway)::get);
   }
 
   private void get(RoutingContext context) {
-    AdminServer.answer(context, json(facts.get(), levels));
+    AdminServer.answer(context, json(facts.get(), gateway));
   }
 
-  static ObjectNode json(GatewayFacts facts, TraceLevels levels) {
+  static ObjectNode json(GatewayFacts facts, GatewayContext gateway) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     identity(json, facts);
     json.putObject("connections")
@@ -47,8 +49,23 @@ final class GatewayRoutes {
     } else {
       json.putObject("valkey").put("address", valkey.address()).put("reached", valkey.reached());
     }
-    json.set("telemetry", telemetry(levels));
+    json.set("recorder", recorder(gateway.recorder().reach(), facts.identity().startedMs()));
+    json.set("telemetry", telemetry(gateway.traces()));
     return json;
+  }
+
+  private static ObjectNode recorder(FlightRecorder.Reach reach, long startedMs) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("requests", reach.requests())
+        .put("all_since", since(reach.allSinceNanos(), startedMs))
+        .put("kept", reach.ofInterest())
+        .put("kept_bytes", reach.ofInterestBytes())
+        .put("kept_since", since(reach.ofInterestSinceNanos(), startedMs));
+  }
+
+  private static String since(long nanos, long startedMs) {
+    return Instant.ofEpochMilli(nanos == 0 ? startedMs : nanos / 1_000_000).toString();
   }
 
   /** Who it is, where, and how much it does. */

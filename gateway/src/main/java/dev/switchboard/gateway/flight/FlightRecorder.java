@@ -56,6 +56,11 @@ public final class FlightRecorder {
   private volatile @Nullable Consumer<StoredFlight> store;
   private long added;
 
+  /** When what was dropped last had ended; 0 while nothing was. */
+  private long droppedNanos;
+
+  private long keptDroppedNanos;
+
   /** The requests of one id that run: one, unless clients chose the same. */
   private static final class Running {
     private final List<Runnable> listeners = new ArrayList<>(0);
@@ -193,11 +198,13 @@ public final class FlightRecorder {
         kept.add(old);
       } else {
         byId.remove(old.facts.id(), old);
+        droppedNanos = old.facts.endedNanos();
       }
     }
     while (kept.holdsMoreThan(Integer.MAX_VALUE, limits.keptBytes)) {
       Entry old = kept.removeOldest();
       byId.remove(old.facts.id(), old);
+      keptDroppedNanos = old.facts.endedNanos();
     }
   }
 
@@ -297,6 +304,31 @@ public final class FlightRecorder {
   /** Whether it took so long that it is of interest. */
   public boolean slow(FlightRecord record) {
     return record.wallNanos() >= limits.slowMs * 1_000_000;
+  }
+
+  /**
+   * How much of the past is here.
+   *
+   * @param requests that are here
+   * @param ofInterest those of them that outlived the good ones that followed them
+   * @param ofInterestBytes memory of those, estimated
+   * @param allSinceNanos those that ended later are all here; 0 where all since the start are
+   * @param ofInterestSinceNanos the same of those of interest
+   */
+  public record Reach(
+      int requests,
+      int ofInterest,
+      long ofInterestBytes,
+      long allSinceNanos,
+      long ofInterestSinceNanos) {}
+
+  public synchronized Reach reach() {
+    return new Reach(
+        size(),
+        kept.entries.size(),
+        kept.bytes,
+        Math.max(droppedNanos, keptDroppedNanos),
+        keptDroppedNanos);
   }
 
   synchronized int size() {

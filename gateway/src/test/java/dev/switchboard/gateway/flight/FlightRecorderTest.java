@@ -47,6 +47,34 @@ class FlightRecorderTest {
     assertNotNull(recorder.find("slow"));
   }
 
+  @Test
+  void itSaysSinceWhenItHasAllAndSinceWhenAllOfInterest() {
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 16, 1000));
+    FlightRecord good = record("good", Outcome.OK, 1);
+    recorder.add(good);
+    assertEquals(0, recorder.reach().allSinceNanos());
+    for (int i = 0; i < 3; i++) {
+      recorder.add(record("failed" + i, Outcome.UPSTREAM_BROKEN, 1));
+    }
+    FlightRecorder.Reach some = recorder.reach();
+    for (int i = 3; i < 200; i++) {
+      recorder.add(record("failed" + i, Outcome.UPSTREAM_BROKEN, 1));
+    }
+    FlightRecorder.Reach full = recorder.reach();
+
+    assertEquals(3, some.requests());
+    assertEquals(1, some.ofInterest());
+    assertEquals(good.at(Flight.Mark.ENDED), some.allSinceNanos());
+    assertEquals(0, some.ofInterestSinceNanos());
+    assertTrue(full.ofInterestBytes() <= 1 << 16, full::toString);
+    assertEquals(full.requests(), full.ofInterest() + 2);
+    FlightRecord oldest = recorder.newest(1000).getLast();
+    assertTrue(full.ofInterestSinceNanos() <= oldest.at(Flight.Mark.ENDED), full::toString);
+    assertTrue(full.ofInterestSinceNanos() > good.at(Flight.Mark.ENDED), full::toString);
+    assertEquals(full.ofInterestSinceNanos(), full.allSinceNanos());
+  }
+
   /** Every request takes the lock, and a long list takes long to unpack. */
   @Test
   void recordsAreUnpackedOutsideOfTheLock() {
