@@ -20,6 +20,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.StringJoiner;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -36,12 +37,16 @@ import picocli.CommandLine.Option;
  * <p>A whole answer comes at once. A stream has as many tokens as {@code max_tokens} says, the
  * first at once and the others at the fixed rate; each is its number and the monotonic time at
  * which it was written, so that the other end sees losses, duplicates, swaps and delays. Prints
- * {@code listening PORT}, and ends with its standard input.
+ * {@code listening PORT}, or all of its ports, and ends with its standard input.
  */
 @Command(name = "fake-worker")
 final class FakeWorker implements Callable<Integer> {
   static final String MODEL = "bench";
   private static final int BACKLOG = 4096;
+
+  /** Of a stage. */
+  private static final int MOST_RANKS = 16;
+
   private static final int REMEMBERED_BYTES = 512;
   private static final byte[] STREAM = ascii("\"stream\":true");
   private static final byte[] MAX_TOKENS = ascii("\"max_tokens\":");
@@ -60,15 +65,18 @@ final class FakeWorker implements Callable<Integer> {
   @Option(names = "--socket", description = "Unix socket to listen on as well")
   private @Nullable Path socket;
 
+  @Option(names = "--ports", defaultValue = "1", description = "to listen on, each as a worker")
+  private int ports;
+
+  @Option(names = "--ranks", defaultValue = "1", description = "whose state it tells")
+  private int ranks;
+
   private final Deque<Due> due = new ArrayDeque<>();
   private final EpochClock clock = EpochClock.system();
   private final Map<Integer, String> timelines = new HashMap<>();
   private int lastAnswered = WHOLE_TOKENS;
   private final byte[] whole = answer(answerBody(""));
-  private final byte[] state =
-      answer(
-          "{\"state\":\"ready\",\"topology\":{\"stages\":1,\"ranks\":1},"
-              + "\"health\":{\"ranks\":[{\"stage\":0,\"rank\":0}]}}");
+  private byte[] state = {};
   private final byte[] models = answer("{\"object\":\"list\",\"data\":[{\"id\":\"bench\"}]}");
 
   /** A stream whose next token is due; all wait equally long, so the oldest is due first. */
@@ -81,6 +89,7 @@ final class FakeWorker implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     endWithInput();
+    state = answer(state(ranks));
     try (NioLoop loop = new NioLoop()) {
       // The selector knows each client from here on.
       NioLoop.Taker taker =
@@ -90,7 +99,7 @@ final class FakeWorker implements Callable<Integer> {
       if (socket != null) {
         loop.listen(socket, BACKLOG, taker);
       }
-      loop.listen(BACKLOG, taker);
+      loop.listenOn(ports, BACKLOG, taker);
       for (; ; ) {
         if (due.isEmpty()) {
           loop.turn();
@@ -221,6 +230,38 @@ final class FakeWorker implements Callable<Integer> {
   }
 
   // ------------------------------------------------------------------ what it says
+
+  /** Ranks fill one stage after another; the first one of all holds up the others. */
+  private static String state(int ranks) {
+    StringJoiner beats = new StringJoiner(",");
+    StringJoiner skew = new StringJoiner(",");
+    StringJoiner times = new StringJoiner(",");
+    for (int i = 0; i < ranks; i++) {
+      String place = "{\"stage\":" + i / MOST_RANKS + ",\"rank\":" + i % MOST_RANKS;
+      beats.add(place + ",\"age_ms\":12.5,\"current_ms\":3.25}");
+      skew.add(
+          place
+              + ",\"score\":1.0625,\"straggler\":"
+              + (ranks > 1 && i == 0)
+              + ",\"late_ms\":1234.5,\"waited_ms\":2345.6}");
+      times.add(
+          place
+              + ",\"steps\":100000,\"compute_ms\":1000000.5,\"all_reduce_wait_ms\":100000.5,"
+              + "\"receive_wait_ms\":100000.5,\"send_ms\":10000.5,\"sample_ms\":10000.5,"
+              + "\"copy_ms\":1000.5,\"off_cpu_ms\":1000.5,\"bytes\":1099511627776}");
+    }
+    return "{\"state\":\"ready\",\"topology\":{\"stages\":"
+        + Math.ceilDiv(ranks, MOST_RANKS)
+        + ",\"ranks\":"
+        + Math.min(ranks, MOST_RANKS)
+        + "},\"health\":{\"ranks\":["
+        + beats
+        + "],\"skew\":["
+        + skew
+        + "],\"times\":["
+        + times
+        + "]}}";
+  }
 
   /** A further member of an answer, or of a stream's last chunk. */
   private String timeline(int answered) {

@@ -30,6 +30,9 @@ import picocli.CommandLine.Option;
       "processor time and the longest stall of the event loop meanwhile.",
       "Ends with 1 where a page has more than 200 000 bytes or takes more than 50 ms of a",
       "core, or a turn of the event loop takes more than 5 ms of it in the median round.",
+      "Then the same through a gateway process before so many scripted workers, whose",
+      "states it reads meanwhile: what a page takes beyond the gateway's rest, and how",
+      "many turns of its event loops were more than 5 ms late.",
       "How late its timer came is shown beside: other work on the machine is in that."
     })
 public final class FleetPageBench implements Callable<Integer> {
@@ -71,6 +74,9 @@ public final class FleetPageBench implements Callable<Integer> {
         measured(vertx, fleet, page, new ReplicaPage.Wanted(1000, null, null, null, true));
     good &= measured(vertx, fleet, page, new ReplicaPage.Wanted(1000, null, null, null, false));
     vertx.close().toCompletionStage().toCompletableFuture().join();
+    try (FleetGateway gateway = new FleetGateway(replicas, ranks)) {
+      good &= gateway.measured(System.out, MOST_BYTES, MOST_CPU_MS);
+    }
     return good ? 0 : 1;
   }
 

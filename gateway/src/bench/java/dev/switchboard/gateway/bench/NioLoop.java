@@ -12,6 +12,7 @@ import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import java.util.StringJoiner;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
@@ -44,12 +45,17 @@ final class NioLoop implements AutoCloseable {
   }
 
   /**
-   * Listens on a free port of loopback until the loop is closed, and prints {@code listening PORT}.
+   * Listens on so many free ports of loopback until the loop is closed, and prints {@code listening
+   * PORT}, one behind another.
    *
    * @param backlog connections that may wait; 0 for the system's own number
    */
-  void listen(int backlog, Taker taker) throws IOException {
-    System.out.println("listening " + listen(0, backlog, taker).socket().getLocalPort());
+  void listenOn(int ports, int backlog, Taker taker) throws IOException {
+    StringJoiner line = new StringJoiner(" ", "listening ", "");
+    for (int i = 0; i < ports; i++) {
+      line.add(Integer.toString(listen(0, backlog, taker).socket().getLocalPort()));
+    }
+    System.out.println(line);
   }
 
   /** Listens on a port of loopback, 0 for a free one, until the loop or this listener is closed. */
