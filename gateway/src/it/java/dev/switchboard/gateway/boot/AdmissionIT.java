@@ -34,6 +34,7 @@ class AdmissionIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String ONE_PLACE = "admission: {replica-concurrency: 1}";
   private static final int SERVED = 20;
+  private static final int SERVED_MS = 50;
   private static final String DEPTH = "switchboard_queue_depth{band=\"normal\",model=\"m\"}";
 
   private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
@@ -280,6 +281,45 @@ class AdmissionIT {
           JSON.convertValue(reasons, Set.class));
       assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
       assertEquals(200, second.get(5, TimeUnit.SECONDS).statusCode());
+    }
+  }
+
+  @Test
+  void whoCannotHaveAFirstTokenInTimeIsToldTheNumbersThatSaySo() throws Exception {
+    try (InProcessGateway gateway = gateway(ONE_PLACE)) {
+      for (int i = 0; i < SERVED; i++) {
+        var served = ask(gateway);
+        awaitHeld(1);
+        Thread.sleep(SERVED_MS);
+        answerOne();
+        assertEquals(200, served.get(5, TimeUnit.SECONDS).statusCode());
+      }
+      var running = ask(gateway);
+      awaitHeld(1);
+      var waiting = ask(gateway);
+      awaitDepth(gateway, DEPTH, 1);
+
+      HttpResponse<String> refused =
+          gateway.post(
+              InProcessGateway.CHAT,
+              InProcessGateway.chat(true),
+              "X-SLO-TTFT-Ms",
+              Integer.toString(SERVED_MS / 5));
+
+      assertEquals(429, refused.statusCode());
+      assertEquals("ttft_unreachable", reason(refused));
+      JsonNode told = body(refused).path("switchboard");
+      long left = told.path("left_ms").asLong(-1);
+      assertTrue(left >= 0 && left <= SERVED_MS / 5, refused::body);
+      long expected =
+          told.at("/predicted_wait_ms/p50").asLong(-1) + told.path("predicted_ttft_ms").asLong(-1);
+      assertTrue(expected > left, refused::body);
+      assertTrue(told.at("/predicted_wait_ms/p50").asLong(-1) > SERVED_MS / 5, refused::body);
+      answerOne();
+      awaitHeld(1);
+      answerOne();
+      assertEquals(200, running.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, waiting.get(5, TimeUnit.SECONDS).statusCode());
     }
   }
 

@@ -81,7 +81,9 @@ class ChargeIT {
 
   @Test
   void aStreamThatItsClientClosesIsChargedWithWhatWasRelayedAndThePrompt() throws Exception {
-    double counted = completionTokens();
+    limit(1_000_000);
+    double counted = tokens("completion");
+    double prompted = tokens("prompt");
     upstream.script(
         (request, body) -> {
           HttpServerResponse events = FakeUpstream.events(request);
@@ -100,7 +102,9 @@ class ChargeIT {
 
     InProcessGateway.await(() -> used() > 0);
     assertEquals(prompt(body) + 7, used());
-    assertEquals(counted + 7, completionTokens());
+    assertEquals(counted + 7, tokens("completion"));
+    assertEquals(prompted + prompt(body), tokens("prompt"));
+    assertEquals(used(), quotaUsed());
   }
 
   @Test
@@ -317,9 +321,18 @@ class ChargeIT {
     return new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8));
   }
 
-  private double completionTokens() throws Exception {
+  private double tokens(String direction) throws Exception {
     return new MetricsText(gateway.get(gateway.admin("/metrics")).body())
-        .sum("switchboard_tokens_total", "direction=\"completion\"");
+        .sum("switchboard_tokens_total", "direction=\"" + direction + "\"");
+  }
+
+  private long quotaUsed() throws Exception {
+    for (JsonNode each : gateway.adminJson("/admin/v1/tenants?now=true").path("tenants")) {
+      if (each.path("name").asText().equals("t" + tenant)) {
+        return each.at("/now/tokens_per_day/used").asLong(-1);
+      }
+    }
+    throw new AssertionError("no t" + tenant);
   }
 
   private long used() {

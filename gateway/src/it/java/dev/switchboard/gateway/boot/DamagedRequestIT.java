@@ -41,6 +41,7 @@ class DamagedRequestIT {
   private static final long SLOW_MS = 5000;
 
   private @Nullable GatewayProcess started;
+  private Path log;
 
   @BeforeAll
   void start(@TempDir Path folder) throws Exception {
@@ -51,7 +52,14 @@ class DamagedRequestIT {
         workers: {local: 3, threads: 1, arguments: [--allow-fault-injection]}
         migration: {attempts: 5}
         """);
-    started = GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady();
+    log = folder.resolve("gateway.log");
+    started =
+        GatewayProcess.startLogging(
+                log,
+                List.of("-Dswitchboard.library=" + System.getProperty("switchboard.library")),
+                "--config",
+                config.toString())
+            .awaitReady();
     InProcessGateway.await(() -> ready() == 3);
   }
 
@@ -117,7 +125,7 @@ class DamagedRequestIT {
     String body = body("\"temperature\":0.5");
 
     CompletableFuture<HttpResponse<String>> damaged =
-        CompletableFuture.supplyAsync(() -> send(body));
+        CompletableFuture.supplyAsync(() -> send(body, "X-Request-Id", "deadly"));
     killWhoHasIt(healthy);
     killWhoHasIt(healthy);
     HttpResponse<String> answer = damaged.get(30, TimeUnit.SECONDS);
@@ -134,6 +142,12 @@ class DamagedRequestIT {
     assertEquals(200, send(body("\"temperature\":0.6")).statusCode());
     assertEquals(1, poisoned("ended"));
     assertEquals(1, poisoned("held"));
+    String told = Files.readString(log);
+    assertTrue(
+        told.lines()
+            .anyMatch(
+                line -> line.contains("request_ended_workers") && line.contains("request=deadly")),
+        told);
   }
 
   /** Ends the process of the replica that has a request, as the request itself might. */
@@ -190,9 +204,9 @@ class DamagedRequestIT {
     return gateway().api("/v1/completions");
   }
 
-  private HttpResponse<String> send(String body) {
+  private HttpResponse<String> send(String body, String... headers) {
     try {
-      return gateway().post(completions(), body);
+      return gateway().post(completions(), body, headers);
     } catch (Exception e) {
       throw new AssertionError(e);
     }

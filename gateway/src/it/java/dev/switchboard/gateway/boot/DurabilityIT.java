@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -25,6 +26,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a gateway has confirmed is there after kill -9, and a full disk or a lost file is told. */
 class DurabilityIT {
   private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Usage that is so old is in the database. */
+  private static final int LOST_MS = 1000;
+
   private static final String TENANT = "{\"tokens_per_day\":2000}";
 
   @TempDir private Path state;
@@ -65,15 +70,16 @@ class DurabilityIT {
   }
 
   private static HttpResponse<String> send(
-      GatewayProcess gateway, String method, String path, String body) throws Exception {
-    return gateway
-        .client()
-        .send(
-            HttpRequest.newBuilder(gateway.adminUri(path))
-                .header("Content-Type", "application/json")
-                .method(method, HttpRequest.BodyPublishers.ofString(body))
-                .build(),
-            HttpResponse.BodyHandlers.ofString());
+      GatewayProcess gateway, String method, String path, String body, String... headers)
+      throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(gateway.adminUri(path))
+            .header("Content-Type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return gateway.client().send(request.build(), HttpResponse.BodyHandlers.ofString());
   }
 
   /** Changes something and kills the gateway as soon as that is confirmed. */
@@ -194,6 +200,44 @@ class DurabilityIT {
     return gateway.adminPost("/admin/v1/keys", key).path("key").asText();
   }
 
+  /** What was shown, and what is a second old though nobody looked. */
+  @Test
+  void usageOutlivesAKillButForItsLastSecond() throws Exception {
+    String key;
+    JsonNode shown;
+    try (GatewayProcess gateway = start()) {
+      key = created(gateway, "{\"name\":\"app\",\"tenant\":\"used\"}");
+      for (int i = 0; i < 3; i++) {
+        assertEquals(200, ask(gateway, key));
+      }
+      InProcessGateway.await(() -> used(gateway).path("requests").asInt() == 3);
+      shown = used(gateway);
+      gateway.process().destroyForcibly().waitFor();
+    }
+    try (GatewayProcess gateway = start()) {
+      assertEquals(shown, used(gateway));
+      assertEquals(200, ask(gateway, key));
+      Thread.sleep(LOST_MS);
+      gateway.process().destroyForcibly().waitFor();
+    }
+    try (GatewayProcess gateway = start()) {
+      JsonNode used = used(gateway);
+      assertEquals(4, used.path("requests").asInt(), used::toString);
+      assertEquals(4 * 20, used.path("output_tokens").asInt(), used::toString);
+    }
+  }
+
+  /** All of the tenant's hours together. */
+  private static JsonNode used(GatewayProcess gateway) {
+    ObjectNode sum = JSON.createObjectNode().put("requests", 0).put("output_tokens", 0);
+    for (JsonNode hour : gateway.adminUnchecked("/admin/v1/usage?tenant=used").path("usage")) {
+      for (String name : List.of("requests", "output_tokens")) {
+        sum.put(name, sum.path(name).asInt() + hour.path(name).asInt());
+      }
+    }
+    return sum;
+  }
+
   @Test
   void aFullDiskIsToldAndHeals() throws Exception {
     try (GatewayProcess gateway = start()) {
@@ -237,9 +281,17 @@ class DurabilityIT {
     }
   }
 
-  private static HttpResponse<String> createKey(GatewayProcess gateway, int number)
-      throws Exception {
-    return send(gateway, "POST", "/admin/v1/keys", "{\"name\":\"k" + number + "\"}");
+  private static String readiness(GatewayProcess gateway) {
+    try {
+      return send(gateway, "GET", "/readyz", "").body();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static HttpResponse<String> createKey(
+      GatewayProcess gateway, int number, String... headers) throws Exception {
+    return send(gateway, "POST", "/admin/v1/keys", "{\"name\":\"k" + number + "\"}", headers);
   }
 
   /** Lets no file of a process grow above a size, as a disk that is full does; −1 for any. */
@@ -260,13 +312,16 @@ class DurabilityIT {
     Path file = state.resolve("store/gateway.mv.db");
     try (GatewayProcess gateway = start()) {
       String key = created(gateway, "{\"name\":\"app\"}");
+      String admin = created(gateway, "{\"name\":\"root\",\"role\":\"admin\"}");
 
       Files.delete(file);
 
-      InProcessGateway.await(() -> metrics(gateway).contains("switchboard_store_up 0.0"));
-      HttpResponse<String> refused = createKey(gateway, 1);
+      InProcessGateway.await(() -> readiness(gateway).contains("\"store\":\"store_missing\""));
+      HttpResponse<String> refused = createKey(gateway, 1, "Authorization", "Bearer " + admin);
       assertEquals(503, refused.statusCode());
       assertTrue(refused.body().contains("store_missing"), refused.body());
+      assertEquals(401, createKey(gateway, 1).statusCode());
+      assertEquals(401, send(gateway, "GET", "/admin/v1/keys", "").statusCode());
       assertEquals(200, ask(gateway, key));
       assertEquals(401, ask(gateway, "wrong"));
     }

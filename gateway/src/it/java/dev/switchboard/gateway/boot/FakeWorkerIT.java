@@ -102,6 +102,32 @@ class FakeWorkerIT {
     }
   }
 
+  /** At once the same request might end it again. */
+  @Test
+  void aWorkerThatRanOutOfMemoryComesBackLaterThanOneThatCrashed() throws Exception {
+    String yaml = "workers: {restart-first-ms: 20, restart-max-ms: 60000, crash-loop-exits: 9}";
+    Path once =
+        executable(
+            "memory",
+            """
+            #!/bin/sh
+            [ -e SEEN ] || { touch SEEN; exit 3; }
+            echo '{"event":"listening","port":PORT}'
+            echo '{"event":"ready"}'
+            exec cat
+            """
+                .replace("SEEN", Path.of(String.valueOf(folder)).resolve("seen").toString())
+                .replace("PORT", Integer.toString(server.url().getPort())));
+    try (InProcessGateway gateway = InProcessGateway.withWorker(yaml, once)) {
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.READY);
+
+      String told = gateway.events();
+      assertTrue(told.contains("\"wait_ms\":320"), told);
+      JsonNode exit = gateway.adminJson("/admin/v1/replicas/w0").path("last_exit");
+      assertEquals("out_of_memory", exit.path("cause").asText(), exit::toString);
+    }
+  }
+
   @Test
   void aWorkerThatOnlyAnOperatorCanHelpPromisesNothing() throws Exception {
     Path wrongCommand = executable("wrong", "#!/bin/sh\nexit 2\n");

@@ -55,9 +55,11 @@ class LauncherIT {
         trap '' TERM
         while :; do sleep 0.02; done
       fi
+      serves=true
+      [[ ! -e HANG.dead ]] || serves=false
       if [[ " $* " != *" --take-over "* || ! -e HANG ]]; then
         echo '{"event":"not_serving","replica":"u0","model":"llama","message":"connection refused"}'
-        echo '{"event":"ready","api":"http://127.0.0.1:1","admin":"http://127.0.0.1:2","model":"m","serves":true}'
+        echo '{"event":"ready","api":"http://127.0.0.1:1","admin":"http://127.0.0.1:2","model":"m","serves":'"$serves"'}'
       fi
       while :; do sleep 0.02; done
       """;
@@ -194,6 +196,16 @@ class LauncherIT {
 
     assertTrue(told.contains("Switchboard is ready"), told);
     assertTrue(told.contains("not yet  llama at u0: connection refused"), told);
+  }
+
+  @Test
+  void upReturnsThoughNothingServes() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Files.createFile(hang.resolveSibling("hang.dead"));
+
+    assertEquals(0, exit(launch("up", "-d")));
+
+    assertTrue(output().contains("Switchboard listens, and serves no model yet"), output());
   }
 
   @ParameterizedTest

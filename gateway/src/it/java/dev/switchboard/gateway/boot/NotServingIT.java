@@ -206,6 +206,20 @@ class NotServingIT {
     assertFalse(gateway.events().contains("sk-secret"));
   }
 
+  @Test
+  void whereNothingServesItListensAndSaysSo() throws Exception {
+    String dead = "upstreams: [{url: \"http://127.0.0.1:1\", models: [m]}]";
+    try (InProcessGateway alone = InProcessGateway.started(dead)) {
+      InProcessGateway.await(() -> alone.events().contains("\"event\":\"ready\""));
+
+      assertTrue(alone.events().contains("\"serves\":false"), alone::events);
+      assertTrue(alone.events().contains("\"not_serving\""), alone::events);
+      assertEquals(503, alone.get(alone.api("/readyz")).statusCode());
+      assertEquals(
+          503, alone.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
+    }
+  }
+
   private static void assertStarts(String expected, String actual) {
     assertTrue(actual.startsWith(expected), actual);
   }

@@ -125,6 +125,11 @@ class OpenFilesIT {
     InputStream stream = gateway.stream(2000).body();
     List<Socket> open = flood();
 
+    URI admin = gateway.adminUri("");
+    try (Socket fresh = new Socket(admin.getHost(), admin.getPort())) {
+      fresh.setSoTimeout(20_000);
+      assertEquals("HTTP/1.1 200 OK", ask(fresh, "GET", "/livez", ""));
+    }
     String more = new String(stream.readNBytes(1000), StandardCharsets.UTF_8);
     assertEquals(1000, more.length(), more);
     assertEquals(limit, open.size() + 1, "all but the stream's");

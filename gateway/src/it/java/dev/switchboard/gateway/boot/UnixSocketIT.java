@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.fleet.WorkersConfig;
 import java.io.InputStream;
 import java.net.http.HttpResponse;
 import java.nio.file.DirectoryStream;
@@ -86,11 +87,21 @@ class UnixSocketIT {
           "rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)));
       assertEquals("http://localhost", replica.path("url").asText());
       assertEquals(List.of(), listeners(replica.path("pid").asLong()));
+      assertBounded(replica.path("pid").asLong());
       HttpResponse<InputStream> answer = gateway.stream(3);
       answer.body().readAllBytes();
       assertEquals(200, answer.statusCode());
     }
     assertFalse(Files.exists(socket.getParent()));
+  }
+
+  /** Without these a worker's heap may take a quarter of the machine, and it lives on without. */
+  private static void assertBounded(long pid) throws Exception {
+    List<String> command =
+        List.of(Files.readString(Path.of("/proc/" + pid + "/cmdline")).split("\0", -1));
+    String heap = "-Xmx" + WorkersConfig.DEFAULTS.heapMb() + "m";
+    assertTrue(
+        command.containsAll(List.of(heap, "-XX:+ExitOnOutOfMemoryError")), command::toString);
   }
 
   /** Lines of the kernel's list of TCP sockets that listen and are a process's. */

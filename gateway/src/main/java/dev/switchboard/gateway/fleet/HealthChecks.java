@@ -61,6 +61,9 @@ public final class HealthChecks {
     long provenNanos;
     long askedNanos;
 
+    /** Since when the time until it is polled again counts; 0 before the first time. */
+    long polledNanos;
+
     /** When the first was asked of the questions in a row to which nothing came. */
     long owingSinceNanos;
 
@@ -84,10 +87,16 @@ public final class HealthChecks {
     }
   }
 
+  /** Replicas that are polled at the same moment. */
+  private static final int FEW = 32;
+
   private final Fleet fleet;
   private final Asker asker;
   private final Map<String, Watch> watches = new HashMap<>();
-  private long polledNanos;
+
+  /** So many were polled for the first time. */
+  private int polled;
+
   private long lastNanos;
 
   public HealthChecks(Fleet fleet, Asker asker) {
@@ -104,10 +113,6 @@ public final class HealthChecks {
   public void turn(long nowNanos) {
     long late = lastNanos == 0 ? 0 : Math.max(0, nowNanos - lastNanos - LATE_NANOS);
     lastNanos = nowNanos;
-    boolean poll = nowNanos - polledNanos >= fleet.config().statePollMs() * 1_000_000;
-    if (poll) {
-      polledNanos = nowNanos;
-    }
     List<Replica> replicas = fleet.replicas();
     if (watches.size() > replicas.size()) {
       watches.keySet().retainAll(replicas.stream().map(Replica::id).toList());
@@ -116,12 +121,40 @@ public final class HealthChecks {
       Watch watch = watch(replica);
       watch.postpone(late);
       UpstreamAddress address = replica.address();
+      boolean poll = due(watch, nowNanos);
       if (address != null && !watch.asking) {
         look(replica, address, watch, poll, nowNanos);
       } else if (address != null) {
         listen(replica, watch, nowNanos);
       }
     }
+  }
+
+  /**
+   * Whether it is its turn to be polled. Each is polled at once. Of many each has its own moment
+   * from then on: hundreds of answers at the same one would hold up all else that this thread does.
+   */
+  private boolean due(Watch watch, long nowNanos) {
+    if (nowNanos - watch.polledNanos < everyNanos()) {
+      return false;
+    }
+    boolean first = watch.polledNanos == 0;
+    long turns = spreadNanos() / turnNanos() + 1;
+    watch.polledNanos = first ? nowNanos - polled++ % turns * turnNanos() : nowNanos;
+    return true;
+  }
+
+  private long everyNanos() {
+    return fleet.config().statePollMs() * 1_000_000;
+  }
+
+  private long turnNanos() {
+    return turnMs() * 1_000_000;
+  }
+
+  /** How far apart their moments are; a few have the same, and fall silent together. */
+  private long spreadNanos() {
+    return fleet.replicas().size() <= FEW ? 0 : everyNanos() - turnNanos();
   }
 
   private Watch watch(Replica replica) {
@@ -297,7 +330,7 @@ public final class HealthChecks {
         out += replica == silent || replica.serves() ? 0 : 1;
         boolean silentNow =
             watch.silentSinceNanos != 0
-                || watch.quietNanos(replica, now) >= watch.patienceNanos / 2;
+                || watch.quietNanos(replica, now) >= watch.patienceNanos / 2 - spreadNanos();
         quiet += replica.worker() && silentNow && replica.address() != null ? 1 : 0;
       }
     }

@@ -21,6 +21,7 @@ import java.io.FileNotFoundException;
 import java.net.ConnectException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiFunction;
@@ -38,6 +39,9 @@ public final class Prober {
 
   /** A list of thousands of models has less. */
   private static final int MOST_BYTES = 8 << 20;
+
+  /** A state of some ten ranks. */
+  private static final int MOST_READ_HERE = 4 << 10;
 
   private final NanoClock clock;
   private final Fleet fleet;
@@ -125,7 +129,7 @@ public final class Prober {
       return;
     }
     ask(address, HttpMethod.GET, STATE, fleet.config().stateTimeoutMs())
-        .map(body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
+        .compose(this::read)
         .onSuccess(
             report -> {
               if (!there(replica)) {
@@ -136,6 +140,18 @@ public final class Prober {
               compare(replica, address, report);
             })
         .onFailure(cause -> failed(replica, address, HealthChecks.Question.STATE, cause));
+  }
+
+  /** What many ranks say is read beside this thread, which others wait for. */
+  private Future<ReplicaReport> read(Buffer body) {
+    long now = clock.epochNanos();
+    return body.length() > MOST_READ_HERE
+        ? vertx.executeBlocking(() -> report(body, now), false).map(Objects::requireNonNull)
+        : Future.succeededFuture(body).map(told -> report(told, now));
+  }
+
+  private ReplicaReport report(Buffer body, long nowNanos) {
+    return StateReader.read(body.getBytes(), nowNanos, fleet.attempt(0));
   }
 
   /** Its models prove it; its metrics, which come on their own, only tell its load. */

@@ -3,6 +3,8 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.Spread;
+import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.model.snapshots.Labels;
@@ -10,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.BiConsumer;
 
 /**
  * What replicas report of themselves, as series. Their totals begin anew when a worker does; what
@@ -43,6 +44,9 @@ final class ReplicaMetrics {
   private final Counter rankBytes;
   private final DeviceMetrics devices;
   private final Map<String, ReplicaReport> last = new ConcurrentHashMap<>();
+
+  /** The series of each replica's ranks, found once: a large fleet has tens of thousands. */
+  private final Map<String, List<Lane>> lanes = new ConcurrentHashMap<>();
 
   ReplicaMetrics(MetricRegistry made) {
     sequences = made.gauge(Metric.REPLICA_SEQUENCES);
@@ -97,9 +101,15 @@ final class ReplicaMetrics {
     totals(replica, before == null ? ReplicaReport.NONE : before, report);
     devices.report(replica, before == null ? List.of() : before.devices(), report.devices());
     List<RankReport> ranksBefore = before == null ? List.of() : before.rankReports();
+    List<Lane> known = lanes.computeIfAbsent(replica, first -> new ArrayList<>());
     for (int i = 0; i < report.rankReports().size(); i++) {
       RankReport rank = report.rankReports().get(i);
-      rank(replica, i < ranksBefore.size() ? ranksBefore.get(i) : RankReport.none(rank), rank);
+      if (i == known.size()) {
+        known.add(new Lane(replica, rank));
+      } else if (!known.get(i).isOf(rank)) {
+        known.set(i, new Lane(replica, rank));
+      }
+      known.get(i).add(i < ranksBefore.size() ? ranksBefore.get(i) : RankReport.none(rank), rank);
     }
   }
 
@@ -136,26 +146,76 @@ final class ReplicaMetrics {
         .inc(growth(before.generatedTokens(), now.generatedTokens()));
   }
 
-  private void rank(String replica, RankReport before, RankReport now) {
-    String stage = Integer.toString(now.stage());
-    String rank = Integer.toString(now.rank());
-    heartbeatAge.labelValues(replica, stage, rank).set(now.ageMs() / 1e3);
-    stepAge.labelValues(replica, stage, rank).set(now.currentMs() / 1e3);
-    score.labelValues(replica, stage, rank).set(now.score());
-    straggler.labelValues(replica, stage, rank).set(now.straggler() ? 1 : 0);
-    late.labelValues(replica, stage, rank).inc(growth(before.lateMs(), now.lateMs()) / 1e3);
-    waited.labelValues(replica, stage, rank).inc(growth(before.waitedMs(), now.waitedMs()) / 1e3);
-    rankSteps.labelValues(replica, stage, rank).inc(growth(before.steps(), now.steps()));
-    rankBytes.labelValues(replica, stage, rank).inc(growth(before.bytes(), now.bytes()));
-    BiConsumer<String, Double> add =
-        (kind, ms) -> rankTime.labelValues(replica, stage, rank, kind).inc(ms / 1e3);
-    add.accept("compute", growth(before.computeMs(), now.computeMs()));
-    add.accept("all_reduce_wait", growth(before.allReduceWaitMs(), now.allReduceWaitMs()));
-    add.accept("receive_wait", growth(before.receiveWaitMs(), now.receiveWaitMs()));
-    add.accept("send", growth(before.sendMs(), now.sendMs()));
-    add.accept("sample", growth(before.sampleMs(), now.sampleMs()));
-    add.accept("copy", growth(before.copyMs(), now.copyMs()));
-    add.accept("off_cpu", growth(before.offCpuMs(), now.offCpuMs()));
+  /** The series of one rank. Reports of a replica come one after another. */
+  private final class Lane {
+    private final int stage;
+    private final int rank;
+    private final GaugeDataPoint heartbeatAge;
+    private final GaugeDataPoint stepAge;
+    private final GaugeDataPoint score;
+    private final GaugeDataPoint straggler;
+    private final CounterDataPoint late;
+    private final CounterDataPoint waited;
+    private final CounterDataPoint steps;
+    private final CounterDataPoint bytes;
+    private final CounterDataPoint compute;
+    private final CounterDataPoint allReduceWait;
+    private final CounterDataPoint receiveWait;
+    private final CounterDataPoint send;
+    private final CounterDataPoint sample;
+    private final CounterDataPoint copy;
+    private final CounterDataPoint offCpu;
+
+    Lane(String replica, RankReport of) {
+      stage = of.stage();
+      rank = of.rank();
+      String[] labels = {replica, Integer.toString(stage), Integer.toString(rank)};
+      heartbeatAge = ReplicaMetrics.this.heartbeatAge.labelValues(labels);
+      stepAge = ReplicaMetrics.this.stepAge.labelValues(labels);
+      score = ReplicaMetrics.this.score.labelValues(labels);
+      straggler = ReplicaMetrics.this.straggler.labelValues(labels);
+      late = ReplicaMetrics.this.late.labelValues(labels);
+      waited = ReplicaMetrics.this.waited.labelValues(labels);
+      steps = rankSteps.labelValues(labels);
+      bytes = rankBytes.labelValues(labels);
+      compute = time(labels, "compute");
+      allReduceWait = time(labels, "all_reduce_wait");
+      receiveWait = time(labels, "receive_wait");
+      send = time(labels, "send");
+      sample = time(labels, "sample");
+      copy = time(labels, "copy");
+      offCpu = time(labels, "off_cpu");
+    }
+
+    private CounterDataPoint time(String[] labels, String kind) {
+      return rankTime.labelValues(labels[0], labels[1], labels[2], kind);
+    }
+
+    boolean isOf(RankReport report) {
+      return report.stage() == stage && report.rank() == rank;
+    }
+
+    void add(RankReport before, RankReport now) {
+      heartbeatAge.set(now.ageMs() / 1e3);
+      stepAge.set(now.currentMs() / 1e3);
+      score.set(now.score());
+      straggler.set(now.straggler() ? 1 : 0);
+      steps.inc(growth(before.steps(), now.steps()));
+      bytes.inc(growth(before.bytes(), now.bytes()));
+      grow(late, before.lateMs(), now.lateMs());
+      grow(waited, before.waitedMs(), now.waitedMs());
+      grow(compute, before.computeMs(), now.computeMs());
+      grow(allReduceWait, before.allReduceWaitMs(), now.allReduceWaitMs());
+      grow(receiveWait, before.receiveWaitMs(), now.receiveWaitMs());
+      grow(send, before.sendMs(), now.sendMs());
+      grow(sample, before.sampleMs(), now.sampleMs());
+      grow(copy, before.copyMs(), now.copyMs());
+      grow(offCpu, before.offCpuMs(), now.offCpuMs());
+    }
+
+    private static void grow(CounterDataPoint to, double beforeMs, double nowMs) {
+      to.inc(growth(beforeMs, nowMs) / 1e3);
+    }
   }
 
   void unread(String replica) {
@@ -171,6 +231,7 @@ final class ReplicaMetrics {
 
   /** A replica does not answer any more, and its next report will be another process's. */
   void gone(String replica) {
+    lanes.remove(replica);
     ReplicaReport report = last.remove(replica);
     if (report == null) {
       return;

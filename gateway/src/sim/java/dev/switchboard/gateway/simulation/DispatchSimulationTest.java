@@ -231,6 +231,7 @@ class DispatchSimulationTest {
                     scenario.run(
                         new ClosedLoop(scenario.random().split(), CLIENTS, 60, wish.slo()));
                 double back = scenario.gateway().lastReady("u1", 25);
+                assertTrue(back <= 35, () -> "back after " + back + " s, seed " + seed);
                 Seen seen = Seen.of(scenario, ledger, back + 9, back + 14);
                 assertTrue(seen.shares[1] >= 0.125, () -> seen + ", seed " + seed + ", " + wish);
               });

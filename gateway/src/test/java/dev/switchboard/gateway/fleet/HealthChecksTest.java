@@ -6,8 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.URI;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /** What workers' silence means, by a clock of the test's own. */
@@ -52,6 +56,36 @@ class HealthChecksTest {
 
   private List<ReplicaState> states() {
     return List.of(first.state(), second.state());
+  }
+
+  @Test
+  void manyArePolledAtMomentsOfTheirOwn() {
+    FleetByHand many = new FleetByHand(List.of(FleetByHand.model("m.gguf", 40, 0)), List.of());
+    for (int i = 0; i < 40; i++) {
+      Replica _ = many.ready("w" + i);
+    }
+    Map<String, Integer> asked = new HashMap<>();
+    AtomicReference<HealthChecks> answered = new AtomicReference<>();
+    HealthChecks polls =
+        new HealthChecks(
+            many.fleet(),
+            (replica, address, question) -> {
+              asked.merge(replica.id(), 1, Integer::sum);
+              Objects.requireNonNull(answered.get())
+                  .reported(replica, ReplicaReport.NONE, many.nowNanos());
+            });
+    answered.set(polls);
+    List<Integer> ofTurns = new ArrayList<>();
+    for (int turn = 0; turn < 30; turn++) {
+      int before = asked.values().stream().mapToInt(Integer::intValue).sum();
+      polls.turn(many.nowNanos());
+      ofTurns.add(asked.values().stream().mapToInt(Integer::intValue).sum() - before);
+      many.pass(100);
+    }
+
+    assertEquals(40, ofTurns.getFirst());
+    int each = (int) (40 * 100 / FleetByHand.WORKERS.statePollMs());
+    assertEquals(Collections.nCopies(20, each), ofTurns.subList(10, 30));
   }
 
   @Test
