@@ -89,6 +89,7 @@ final class ClientAnswer {
     begun = true;
     call.trace().firstToken(flight);
     AnswerHead.stream(response, String.valueOf(replica), flight);
+    call.trace().answers(flight);
     deadline.moved();
   }
 
@@ -110,6 +111,7 @@ final class ClientAnswer {
   /** A whole answer. */
   void whole(HttpClientResponse answer, Buffer bytes) {
     AnswerHead.whole(response, answer, String.valueOf(replica), flight);
+    call.trace().answers(flight);
     end(
         () -> PieceWriter.write(response, bytes, deadline::flushing),
         Outcome.ofStatus(answer.statusCode()),

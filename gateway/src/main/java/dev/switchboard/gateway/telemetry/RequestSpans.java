@@ -124,7 +124,7 @@ final class RequestSpans {
     }
     span.setAttribute("switchboard.requested_model", decision.requested());
     if (decision.fallback() != null) {
-      span.setAttribute("switchboard.fallback_reason", decision.fallback().reason());
+      span.setAttribute(ServerSpan.FALLBACK_REASON, decision.fallback().reason());
     }
     if (decision.shadow() != null) {
       span.setAttribute("switchboard.shadow_policy", decision.shadow().policy());

@@ -343,6 +343,11 @@ public final class RequestTrace {
     ServerSpan.replica(Span.fromContext(parent), id);
   }
 
+  /** The SERVER span says why another model answers; to be called with the answer's head. */
+  public void answers(Flight flight) {
+    ServerSpan.standsIn(Span.fromContext(parent), flight.decision());
+  }
+
   /** The SERVER span says how it ends; to be called before its last byte is written. */
   public void ends(Outcome outcome, @Nullable String replica) {
     ServerSpan.ends(Span.fromContext(parent), outcome, replica);
@@ -529,6 +534,7 @@ public final class RequestTrace {
       root.setAttribute("switchboard.exemplar", true);
     }
     ServerSpan.begins(root, record.id());
+    ServerSpan.standsIn(root, record.decision());
     ServerSpan.ends(root, record.outcome(), record.replica());
     if (record.status() != 0) {
       root.setAttribute("http.response.status_code", record.status());

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.routing.Decision;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.StatusCode;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * known.
  */
 public final class ServerSpan {
+  static final String FALLBACK_REASON = "switchboard.fallback_reason";
+
   private ServerSpan() {}
 
   /** A request begins; unless more is said it is answered at once, and well. */
@@ -28,6 +31,13 @@ public final class ServerSpan {
   /** A replica answers it; the last one said is the one that did. */
   public static void replica(Span server, String replica) {
     server.setAttribute("switchboard.replica", replica);
+  }
+
+  /** Why another model stands in for the one that was asked for; nothing where none does. */
+  static void standsIn(Span server, @Nullable Decision decision) {
+    if (decision != null && decision.fallback() != null) {
+      server.setAttribute(FALLBACK_REASON, decision.fallback().reason());
+    }
   }
 
   /** It ends: said before its last byte is written. */
