@@ -20,13 +20,18 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +41,42 @@ import org.jspecify.annotations.Nullable;
  * it. Holds no rule of Kubernetes but those of the watch protocol. Safe on any thread.
  */
 public final class FakeKubernetes implements AutoCloseable {
+  /**
+   * What a request needs, as a rule of a Role grants it.
+   *
+   * @param group empty for the core's
+   * @param verb as the API server names it
+   */
+  public record Right(String namespace, String group, String resource, String verb)
+      implements Comparable<Right> {
+    private static final Pattern PATH =
+        Pattern.compile("/(?:api|apis/([^/]+))/[^/]+/namespaces/([^/]+)/([^/]+)(/[^/]+)?");
+
+    static Right of(HttpServerRequest request) {
+      Matcher path = PATH.matcher(pathOf(request));
+      if (!path.matches()) {
+        throw new IllegalArgumentException("no resource of a namespace: " + request.uri());
+      }
+      boolean one = path.group(4) != null;
+      String watched = Objects.requireNonNullElse(request.getParam("watch"), "");
+      String verb =
+          switch (request.method().name()) {
+            case "GET" -> one ? "get" : List.of("true", "1").contains(watched) ? "watch" : "list";
+            case "POST" -> "create";
+            case "PUT" -> "update";
+            case "DELETE" -> one ? "delete" : "deletecollection";
+            default -> request.method().name().toLowerCase(Locale.ROOT);
+          };
+      String group = Objects.requireNonNullElse(path.group(1), "");
+      return new Right(path.group(2), group, path.group(3), verb);
+    }
+
+    @Override
+    public int compareTo(Right other) {
+      return toString().compareTo(other.toString());
+    }
+  }
+
   /** What happened to an object. */
   private record Change(long revision, String collection, String type, ObjectNode object) {}
 
@@ -82,6 +123,7 @@ public final class FakeKubernetes implements AutoCloseable {
   private final List<Change> held = new ArrayList<>();
   private final Queue<Consumer<HttpServerRequest>> next = new ConcurrentLinkedQueue<>();
   private final Map<String, Integer> asked = new HashMap<>();
+  private final Set<Right> used = new TreeSet<>();
   private @Nullable Map<String, Pages> frozen;
   private String token = "";
   private long revision = 100;
@@ -286,6 +328,11 @@ public final class FakeKubernetes implements AutoCloseable {
     return asked.getOrDefault(kind, 0);
   }
 
+  /** What the requests so far needed. */
+  public synchronized Set<Right> used() {
+    return new TreeSet<>(used);
+  }
+
   // ------------------------------------------------------------------ requests
 
   private synchronized void handle(HttpServerRequest request) {
@@ -301,6 +348,7 @@ public final class FakeKubernetes implements AutoCloseable {
             ? "patch"
             : request.getParam("watch") == null ? "list" : "watch";
     asked.merge(kind, 1, Integer::sum);
+    used.add(Right.of(request));
     Consumer<HttpServerRequest> scripted = next.poll();
     String given = request.getHeader("Authorization");
     if (scripted != null) {

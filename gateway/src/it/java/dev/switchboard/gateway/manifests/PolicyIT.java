@@ -7,23 +7,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.manifests.Rendered.Pods;
 import dev.switchboard.gateway.manifests.Rendered.Thing;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What no pod, network or account of an installation may do, and what each has to. */
 class PolicyIT {
-  private static final Path DISCOVERY =
-      Rendered.HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/kubernetes");
+  private static final Set<String> BY_DEVICE_PLUGIN = Set.of("gpu", "multi-gateway");
+  private static final Set<String> BY_CLAIM = Set.of("other");
+  private static final String GPU = "nvidia.com/gpu";
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
 
   @ParameterizedTest
@@ -115,6 +111,100 @@ class PolicyIT {
       int seconds =
           startup.path("periodSeconds").asInt(10) * startup.path("failureThreshold").asInt(3);
       assertTrue(seconds >= 1800, pods + " gives up after " + seconds + " s");
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void workersAskForGpusWhereTheyAreForGpusAndElsewhereForNone(String overlay) {
+    boolean plugin = BY_DEVICE_PLUGIN.contains(overlay);
+    boolean claim = BY_CLAIM.contains(overlay);
+    for (Pods pods : workers(Rendered.of(overlay))) {
+      JsonNode worker = pods.mains().getFirst();
+      JsonNode resources = worker.path("resources");
+
+      assertEquals(plugin || claim, Pods.image(worker).endsWith("-cuda"), pods::toString);
+      assertEquals(plugin ? "1" : "", resources.path("limits").path(GPU).asText(), pods::toString);
+      assertFalse(resources.path("requests").has(GPU), "the limit is the request");
+      assertEquals(claim, pods.spec().has("resourceClaims"), pods::toString);
+      assertEquals(claim, resources.has("claims"), pods::toString);
+      assertEquals(plugin || claim, toleratesGpus(pods), pods::toString);
+      assertEquals(
+          plugin || claim ? "compute,utility" : "",
+          environment(worker, "NVIDIA_DRIVER_CAPABILITIES"),
+          pods::toString);
+    }
+  }
+
+  private static boolean toleratesGpus(Pods pods) {
+    return pods.spec()
+        .path("tolerations")
+        .valueStream()
+        .anyMatch(
+            each ->
+                each.path("key").asText().equals(GPU)
+                    && each.path("operator").asText().equals("Exists")
+                    && each.path("effect").asText().equals("NoSchedule"));
+  }
+
+  private static String environment(JsonNode container, String name) {
+    return container
+        .path("env")
+        .valueStream()
+        .filter(each -> each.path("name").asText().equals(name))
+        .map(each -> each.path("value").asText())
+        .findFirst()
+        .orElse("");
+  }
+
+  /** Terms are alternatives: each has to name the label. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void workersOnGpusAreOnNodesThatAreLabelledToHaveThem(String overlay) {
+    for (Pods pods : workers(Rendered.of(overlay))) {
+      JsonNode terms =
+          pods.spec()
+              .at(
+                  "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution"
+                      + "/nodeSelectorTerms");
+
+      assertEquals(BY_DEVICE_PLUGIN.contains(overlay), !terms.isEmpty(), pods::toString);
+      for (JsonNode term : terms) {
+        assertTrue(
+            term.path("matchExpressions")
+                .valueStream()
+                .anyMatch(
+                    each ->
+                        each.path("key").asText().equals("nvidia.com/gpu.present")
+                            && each.path("operator").asText().equals("In")
+                            && each.path("values").toString().equals("[\"true\"]")),
+            () -> pods + " " + term);
+      }
+    }
+  }
+
+  @Test
+  void aClaimIsForOneGpuAndIsTheContainersOwn() {
+    Rendered rendered = Rendered.of("other");
+    for (Pods pods : workers(rendered)) {
+      JsonNode claims = pods.spec().path("resourceClaims");
+      JsonNode taken = pods.mains().getFirst().at("/resources/claims");
+      assertEquals(1, claims.size(), pods::toString);
+      assertEquals(1, taken.size(), pods::toString);
+      assertEquals(claims.at("/0/name"), taken.at("/0/name"), pods::toString);
+      Thing template =
+          rendered.one(
+              "ResourceClaimTemplate", claims.at("/0/resourceClaimTemplateName").asText());
+      JsonNode requests = template.json().at("/spec/spec/devices/requests");
+      JsonNode exactly = requests.at("/0/exactly");
+
+      assertEquals(1, requests.size());
+      assertEquals("gpu.nvidia.com", exactly.path("deviceClassName").asText());
+      assertEquals("ExactCount", exactly.path("allocationMode").asText());
+      assertEquals(1, exactly.path("count").asInt());
+      assertTrue(
+          exactly.at("/selectors/0/cel/expression").asText().contains("memory"),
+          "it is large enough for the model");
     }
   }
 
@@ -254,66 +344,11 @@ class PolicyIT {
         () -> policy + " lets in " + peer);
   }
 
-  /**
-   * What discovery asks the API server for, read from its code: collections are listed and watched,
-   * and what is patched has its own address.
-   */
-  private static Set<String> calledByDiscovery() throws IOException {
-    StringBuilder code = new StringBuilder();
-    try (Stream<Path> files = Files.list(DISCOVERY)) {
-      for (Path file : files.sorted().toList()) {
-        code.append(Files.readString(file));
-      }
-    }
-    Set<String> methods = found("HttpMethod\\.([A-Z]+)", code);
-    assertEquals(Set.of("GET", "PATCH"), methods);
-    Set<String> called = new TreeSet<>();
-    for (String each : found("namespace \\+ \"/([a-z]+)\"", code)) {
-      called.add("switchboard-gateway " + each + " [list, watch]");
-    }
-    for (String each : found("\\+ \"/([a-z]+)/\"", code)) {
-      assertTrue(called.remove("switchboard-gateway " + each + " [list, watch]"), each);
-      called.add("switchboard-gateway " + each + " [list, watch, patch]");
-    }
-    return called;
-  }
-
-  private static Set<String> found(String pattern, CharSequence code) {
-    return Pattern.compile(pattern)
-        .matcher(code)
-        .results()
-        .map(each -> each.group(1))
-        .collect(Collectors.toSet());
-  }
-
-  /** The Job's one call is {@code NewKeysIT}'s. */
   @ParameterizedTest
   @MethodSource(ALL)
-  void accountsMayExactlyWhatTheirCodeCalls(String overlay) throws IOException {
+  void nobodyHasRightsBeyondTheNamespace(String overlay) {
     Rendered rendered = Rendered.of(overlay);
-    Set<String> granted = new TreeSet<>();
-    for (Thing binding : rendered.all("RoleBinding")) {
-      Thing role = rendered.one("Role", binding.json().at("/roleRef/name").asText());
-      String account = binding.json().at("/subjects/0/name").asText();
-      assertEquals(1, binding.json().path("subjects").size(), binding::toString);
-      rendered.one("ServiceAccount", account);
-      for (JsonNode rule : role.json().path("rules")) {
-        for (JsonNode resource : rule.path("resources")) {
-          List<String> verbs = rule.path("verbs").valueStream().map(JsonNode::asText).toList();
-          granted.add(account + " " + resource.asText() + " " + verbs);
-        }
-      }
-    }
 
-    Set<String> wanted = new TreeSet<>(calledByDiscovery());
-    assertEquals(3, wanted.size());
-    wanted.add("switchboard-keys secrets [create]");
-    if (overlay.equals("multi-gateway")) {
-      wanted.add("otel-front pods [get, list, watch]");
-      wanted.add("otel-front replicasets [get, list, watch]");
-      wanted.add("otel-front endpointslices [get, list, watch]");
-    }
-    assertEquals(wanted, granted);
     assertTrue(
         rendered.all("ClusterRole").isEmpty() && rendered.all("ClusterRoleBinding").isEmpty());
   }

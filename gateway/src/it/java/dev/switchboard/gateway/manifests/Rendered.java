@@ -38,14 +38,18 @@ public final class Rendered {
         - K8S/components/model-volume-claim
         - K8S/components/hpa
         - K8S/components/ingress
+        - K8S/components/inference-pool
         - K8S/components/leader-worker-set
       configMapGenerator:
         - {name: switchboard-gateway, behavior: replace, files: [switchboard.yaml]}
       """;
 
-  /** As components/leader-worker-set says. */
+  /** As components/leader-worker-set and components/inference-pool say. */
   private static final String FOREIGN =
-      "      - {model: llama-405b, service: llama-405b-api, port-name: http, engine: vllm}\n";
+      """
+            - {model: llama-405b, service: llama-405b-api, port-name: http, engine: vllm}
+            - {model: pooled, inference-pool: pooled, engine: vllm}
+      """;
 
   private static final Map<String, Rendered> ALL = new TreeMap<>();
 
