@@ -108,7 +108,7 @@ public final class DiscoveryBench implements Callable<Integer> {
     ModelSource model =
         new ModelSource(
             "m", null, SERVICE, null, null, PORT, null, null, null, null, null, null, null, null,
-            null, null, null, null, null);
+            null, null, null, null, null, null);
     KubernetesConfig usual = KubernetesConfig.DEFAULTS;
     KubernetesConfig config =
         new KubernetesConfig(

@@ -119,6 +119,7 @@ public final class EndpointReconciler {
     boolean same =
         one != null
             && one.host.equals(endpoint.host())
+            && one.found.standby() == source.model().standsBy()
             && Objects.equals(one.found.access().authorization(), source.access().authorization())
             && Objects.equals(one.found.access().authorities(), source.access().authorities());
     boolean serves = endpoint.ready() && !endpoint.terminating();
@@ -154,7 +155,12 @@ public final class EndpointReconciler {
     UpstreamAccess access =
         source.access().at(url, source.model().certificateName(source.namespace()));
     return new DiscoveredServer(
-        spec, source.model().model(), access, endpoint.pod(), DiscoveredServer.SERVE);
+        spec,
+        source.model().model(),
+        access,
+        endpoint.pod(),
+        source.model().standsBy(),
+        DiscoveredServer.SERVE);
   }
 
   private Orders orders(Seen one, Endpoint endpoint, PodAnnotations marks, long now) {

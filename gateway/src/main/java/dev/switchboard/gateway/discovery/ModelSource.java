@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param cost relative to others; null is 0
  * @param maxConcurrency requests each takes at once; null or 0 for no limit
  * @param maxCompletionTokens as of an upstream; null is false
+ * @param standby they take requests only in the place of others of the model; null is false
  */
 public record ModelSource(
     String model,
@@ -52,7 +53,8 @@ public record ModelSource(
     @Nullable Double weight,
     @Nullable Double cost,
     @Nullable Integer maxConcurrency,
-    @Nullable Boolean maxCompletionTokens) {
+    @Nullable Boolean maxCompletionTokens,
+    @Nullable Boolean standby) {
   /** Our own worker. */
   public static final String WORKER = "switchboard";
 
@@ -82,7 +84,8 @@ public record ModelSource(
       @Nullable Double weight,
       @Nullable Double cost,
       @Nullable Integer maxConcurrency,
-      @Nullable Boolean maxCompletionTokens) {
+      @Nullable Boolean maxCompletionTokens,
+      @Nullable Boolean standby) {
     this.model = Objects.requireNonNull(model, "model is missing");
     this.namespace = namespace;
     this.service = service;
@@ -102,6 +105,7 @@ public record ModelSource(
     this.cost = cost;
     this.maxConcurrency = maxConcurrency;
     this.maxCompletionTokens = maxCompletionTokens;
+    this.standby = standby;
     checkPlace();
     checkPort();
     require(
@@ -161,6 +165,11 @@ public record ModelSource(
   /** Whether each is one of our workers. */
   public boolean worker() {
     return engine == null || engine.equals(WORKER);
+  }
+
+  /** Whether they take requests only in the place of others. */
+  public boolean standsBy() {
+    return Boolean.TRUE.equals(standby);
   }
 
   private boolean secure() {

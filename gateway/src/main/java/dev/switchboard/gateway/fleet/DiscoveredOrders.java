@@ -37,8 +37,11 @@ final class DiscoveredOrders {
     if (why != null) {
       fleet.commands().keepCordoned(replica);
     } else if (!replica.cordoned()) {
-      boolean _ =
+      boolean again =
           replica.tryTransition(ReplicaState.CORDONED, ReplicaState.READY, "it is ready again");
+      if (again && replica.spare()) {
+        fleet.later(() -> fleet.reserve().stand(replica.model()));
+      }
     }
   }
 

@@ -6,10 +6,16 @@ import org.jspecify.annotations.Nullable;
  * A server that no configuration names: a pod, found by asking an orchestrator.
  *
  * @param access with its key read
+ * @param standby it takes requests only in the place of others of its model
  * @param orders what is wanted of it now
  */
 public record DiscoveredServer(
-    UpstreamSpec spec, String model, UpstreamAccess access, Pod pod, Orders orders) {
+    UpstreamSpec spec,
+    String model,
+    UpstreamAccess access,
+    Pod pod,
+    boolean standby,
+    Orders orders) {
 
   /**
    * What runs there. Another pod at the same address is another replica.
@@ -44,10 +50,12 @@ public record DiscoveredServer(
 
   /** The same with other orders. */
   public DiscoveredServer with(Orders other) {
-    return other.equals(orders) ? this : new DiscoveredServer(spec, model, access, pod, other);
+    return other.equals(orders)
+        ? this
+        : new DiscoveredServer(spec, model, access, pod, standby, other);
   }
 
   Server server() {
-    return new Server(spec, model, access, pod, orders);
+    return new Server(spec, model, access, pod, standby, orders);
   }
 }

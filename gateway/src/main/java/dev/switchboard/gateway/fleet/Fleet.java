@@ -181,6 +181,7 @@ public final class Fleet implements AutoCloseable {
     try {
       drains.tick();
       restarts.tick();
+      reserve.tick(clock.epochNanos() / 1_000_000);
       synchronized (this) {
         removedReplicas.tick();
         restarts.replaceNext();
@@ -216,7 +217,7 @@ public final class Fleet implements AutoCloseable {
     if (from == ReplicaState.WARMING && to == ReplicaState.CORDONED) {
       notReady(replica, "cordoned");
     }
-    if (from == ReplicaState.READY && roster.wantedReady().containsKey(replica.model())) {
+    if (from == ReplicaState.READY && roster.standsBy(replica.model())) {
       later(() -> reserve.promote(replica.model(), "in the place of " + replica.id()));
     }
   }

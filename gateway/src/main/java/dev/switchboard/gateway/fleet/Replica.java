@@ -70,6 +70,7 @@ public final class Replica {
   private volatile boolean cordoned;
   private volatile @Nullable String held;
   private volatile DiscoveredServer.@Nullable Pod pod;
+  private volatile boolean spare;
   private volatile boolean leaving;
   private volatile @Nullable ModelFacts facts;
 
@@ -283,6 +284,15 @@ public final class Replica {
       throw new IllegalArgumentException("weight must be 0 to 1000");
     }
     weight = value;
+  }
+
+  /** Whether it takes requests only in the place of others, as the orchestrator has it. */
+  boolean spare() {
+    return spare;
+  }
+
+  void spare(boolean value) {
+    spare = value;
   }
 
   /** Whether it takes requests, or would at once if another one of its model were missing. */

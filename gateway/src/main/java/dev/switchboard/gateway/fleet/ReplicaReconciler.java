@@ -84,6 +84,7 @@ final class ReplicaReconciler {
     Replica replica = newReplica(id, wanted.model(), false, wanted.access(), fleet.plan());
     servers.put(id, wanted);
     replica.pod(wanted.pod());
+    replica.spare(wanted.standby());
     replica.weight(wanted.weight());
     replica.transitionTo(ReplicaState.WARMING, "configured");
     listens(replica, wanted.spec());
@@ -117,6 +118,7 @@ final class ReplicaReconciler {
    */
   void adjust(Replica replica, Server was, Server wanted) {
     servers.put(replica.id(), wanted);
+    standsBy(replica, wanted.standby());
     if (was.weight() != wanted.weight()) {
       replica.weight(wanted.weight());
     }
@@ -132,6 +134,14 @@ final class ReplicaReconciler {
     }
     if (!was.orders().equals(wanted.orders())) {
       fleet.orders().take(replica, was.orders(), wanted.orders());
+    }
+  }
+
+  private void standsBy(Replica replica, boolean wanted) {
+    boolean was = replica.spare();
+    replica.spare(wanted);
+    if (was && !wanted) {
+      fleet.later(() -> replica.tryTransition(ReplicaState.STANDBY, ReplicaState.READY, "found"));
     }
   }
 

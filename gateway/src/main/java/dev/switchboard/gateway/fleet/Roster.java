@@ -3,6 +3,7 @@ package dev.switchboard.gateway.fleet;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -20,6 +21,7 @@ import java.util.Set;
  * @param models that are to be served, in the order of the configuration
  * @param byModel replicas, also of models that are not to be served any more
  * @param wantedReady how many workers of a model are to be ready, where others stand by
+ * @param spared models of which pods stand by
  * @param fromZero models that may have no replica: requests for them wait until one is started
  */
 record Roster(
@@ -29,6 +31,7 @@ record Roster(
     Set<String> models,
     Map<String, List<Replica>> byModel,
     Map<String, Integer> wantedReady,
+    Set<String> spared,
     Set<String> fromZero) {
 
   static final Roster EMPTY = of(Map.of(), Map.of(), Set.of(), Map.of(), Set.of());
@@ -40,7 +43,11 @@ record Roster(
       Map<String, Integer> wantedReady,
       Set<String> fromZero) {
     Map<String, List<Replica>> byModel = new HashMap<>();
+    Set<String> spared = new HashSet<>();
     for (Replica replica : replicas.values()) {
+      if (replica.spare()) {
+        spared.add(replica.model());
+      }
       byModel.computeIfAbsent(replica.model(), model -> new ArrayList<>()).add(replica);
     }
     byModel.replaceAll((model, serving) -> List.copyOf(serving));
@@ -51,6 +58,7 @@ record Roster(
         Collections.unmodifiableSet(new LinkedHashSet<>(models)),
         Map.copyOf(byModel),
         Map.copyOf(wantedReady),
+        Set.copyOf(spared),
         Set.copyOf(fromZero));
   }
 
@@ -69,6 +77,11 @@ record Roster(
 
   List<Replica> of(String model) {
     return byModel.getOrDefault(model, List.of());
+  }
+
+  /** Whether others of a model take requests where one is lost. */
+  boolean standsBy(String model) {
+    return wantedReady.containsKey(model) || spared.contains(model);
   }
 
   /** Whether a replica of a model takes requests. */

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param spec of which it is one model
  * @param access with its key read
  * @param pod that runs there, of one that was found; else null
+ * @param standby it takes requests only in the place of others of its model
  * @param orders what is wanted of it
  */
 record Server(
@@ -17,11 +18,12 @@ record Server(
     String model,
     UpstreamAccess access,
     DiscoveredServer.@Nullable Pod pod,
+    boolean standby,
     DiscoveredServer.Orders orders) {
 
   /** One that the configuration names. */
   Server(UpstreamSpec spec, String model, UpstreamAccess access) {
-    this(spec, model, access, null, DiscoveredServer.SERVE);
+    this(spec, model, access, null, false, DiscoveredServer.SERVE);
   }
 
   /** What makes it another replica when it changes: what is learned of one says nothing then. */

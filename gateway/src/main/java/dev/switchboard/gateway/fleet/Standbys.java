@@ -2,24 +2,53 @@ package dev.switchboard.gateway.fleet;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many workers of a model take requests, where others stand by: as many as are configured, and
- * more while the load needs them. Takes no lock: at worst, for two that look at once, one more than
- * wanted is ready.
+ * How many replicas of a model take requests, where others stand by. Takes no lock: at worst, for
+ * two that look at once, one more than wanted is ready.
+ *
+ * <p>Of local workers as many as are configured, and more while the load needs them. Any of them
+ * may stand by: who comes back from a restart does.
+ *
+ * <p>Pods keep their parts, since every gateway must find the same ones free. A pod that stands by
+ * takes requests while fewer others are ready than were at once of late, and at least where no
+ * other is. It stands by again when it was one too many for a while. How many pods there should be
+ * no gateway knows: what shrank on purpose is forgotten after some minutes.
  */
 final class Standbys {
-  /** Who was promoted for the load takes requests for at least so long. */
-  private static final long LEAST_MS = 60_000;
+  /** Who was promoted takes requests for at least so long. */
+  static final long LEAST_MS = 60_000;
+
+  /** Others that were ready are missed for so long: as long as a large model takes to load. */
+  static final long MISSED_MS = 900_000;
+
+  /** Others that were found may take so long to be proven. */
+  static final long START_MS = 3000;
 
   private final Fleet fleet;
 
   /** Beyond what is configured, for the load, by model. */
   private final Map<String, More> more = new ConcurrentHashMap<>();
 
+  /** Where pods stand by, the most others that were ready at once. */
+  private final Map<String, Most> most = new ConcurrentHashMap<>();
+
+  /** Where pods stand by, since when more are ready than wanted. */
+  private final Map<String, Long> surplusMs = new ConcurrentHashMap<>();
+
+  private volatile long nowMs;
+
   private record More(int workers, long sinceMs) {
     static final More NONE = new More(0, 0);
+  }
+
+  /**
+   * @param seenMs when so many were ready last
+   */
+  private record Most(int others, long seenMs) {
+    static final Most NONE = new Most(0, 0);
   }
 
   Standbys(Fleet fleet) {
@@ -29,7 +58,7 @@ final class Standbys {
   /** Lets those that stand by take requests, as many as are missing. */
   void promote(String model, String why) {
     Integer wanted = wanted(model);
-    int missing = (wanted == null ? Integer.MAX_VALUE : wanted) - readyWorkers(model);
+    int missing = (wanted == null ? Integer.MAX_VALUE : wanted) - ready(model);
     for (Replica replica : fleet.roster().of(model)) {
       if (missing > 0
           && !replica.leaving()
@@ -41,8 +70,28 @@ final class Standbys {
 
   /** Null where none stands by. */
   private @Nullable Integer wanted(String model) {
-    Integer configured = fleet.roster().wantedReady().get(model);
-    return configured == null ? null : configured + more.getOrDefault(model, More.NONE).workers();
+    Integer configured = configured(model);
+    if (configured != null) {
+      return configured + more.getOrDefault(model, More.NONE).workers();
+    }
+    return fleet.roster().spared().contains(model)
+        ? Math.max(othersStart(model) ? 0 : 1, most.getOrDefault(model, Most.NONE).others())
+        : null;
+  }
+
+  /** At a gateway's start all of them are proven, and none of them is missed for a moment. */
+  private boolean othersStart(String model) {
+    return fleet.roster().of(model).stream()
+        .anyMatch(
+            replica ->
+                !replica.spare()
+                    && !replica.leaving()
+                    && replica.state() == ReplicaState.WARMING
+                    && nowMs - replica.sinceMs() < START_MS);
+  }
+
+  private @Nullable Integer configured(String model) {
+    return fleet.roster().wantedReady().get(model);
   }
 
   /**
@@ -51,14 +100,14 @@ final class Standbys {
    * @param missing replicas that are needed beyond those that are ready; below 0 for too many
    */
   void load(String model, int missing, long nowMs) {
-    Integer configured = fleet.roster().wantedReady().get(model);
+    Integer configured = configured(model);
     if (configured == null) {
       more.remove(model);
       return;
     }
     More before = more.getOrDefault(model, More.NONE);
     int workers = (int) fleet.roster().of(model).stream().filter(Replica::local).count();
-    int wanted = readyWorkers(model) + missing - configured;
+    int wanted = ready(model) + missing - configured;
     int after = Math.clamp(wanted, 0, Math.max(0, workers - configured));
     if (after > before.workers()) {
       more.put(model, new More(after, nowMs));
@@ -69,11 +118,17 @@ final class Standbys {
     }
   }
 
-  private int readyWorkers(String model) {
+  /** Those that count towards what is wanted. */
+  private int ready(String model) {
+    boolean workers = configured(model) != null;
+    return count(model, replica -> replica.local() || !workers);
+  }
+
+  private int count(String model, Predicate<Replica> counts) {
     int ready = 0;
     for (Replica replica : fleet.roster().of(model)) {
-      boolean counts = replica.local() && !replica.leaving();
-      ready += counts && replica.state() == ReplicaState.READY ? 1 : 0;
+      boolean there = replica.state() == ReplicaState.READY && !replica.leaving();
+      ready += there && counts.test(replica) ? 1 : 0;
     }
     return ready;
   }
@@ -84,7 +139,7 @@ final class Standbys {
     Integer wanted = wanted(replica.model());
     if (replica.kept()) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, replica.keeper());
-    } else if (wanted != null && readyWorkers(replica.model()) >= wanted) {
+    } else if (wanted != null && mayStand(replica) && ready(replica.model()) >= wanted) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.STANDBY, "enough others are ready");
     } else {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.READY, "every rank answered");
@@ -95,14 +150,18 @@ final class Standbys {
     }
   }
 
+  private boolean mayStand(Replica replica) {
+    return replica.spare() || (replica.local() && configured(replica.model()) != null);
+  }
+
   /** Lets as many be ready as are wanted to, and the others stand by. */
   void stand(String model) {
     Integer wanted = wanted(model);
     promote(model, "configured");
-    int tooMany = wanted == null ? 0 : readyWorkers(model) - wanted;
+    int tooMany = wanted == null ? 0 : ready(model) - wanted;
     for (Replica replica : fleet.roster().of(model)) {
       if (tooMany > 0
-          && replica.local()
+          && mayStand(replica)
           && !replica.leaving()
           && replica.state() == ReplicaState.READY
           && fleet
@@ -116,5 +175,38 @@ final class Standbys {
 
   private static void warmUp(Replica replica) {
     replica.tryTransition(ReplicaState.DRAINED, ReplicaState.WARMING, "to stand by");
+  }
+
+  // ------------------------------------------------------------------ pods that stand by
+
+  /** Sees who is ready beside pods that stand by. */
+  void tick(long epochMs) {
+    nowMs = epochMs;
+    Roster now = fleet.roster();
+    most.keySet().retainAll(now.spared());
+    surplusMs.keySet().retainAll(now.spared());
+    for (String model : now.spared()) {
+      if (configured(model) == null) {
+        see(model);
+      }
+    }
+  }
+
+  private void see(String model) {
+    int others = count(model, replica -> !replica.spare());
+    Most before = most.getOrDefault(model, Most.NONE);
+    if (others >= before.others() || nowMs - before.seenMs() >= MISSED_MS) {
+      most.put(model, new Most(others, nowMs));
+    }
+    Integer wanted = wanted(model);
+    int surplus = wanted == null ? 0 : ready(model) - wanted;
+    if (surplus <= 0) {
+      surplusMs.remove(model);
+      // A standby that was proven, or none while the last one left.
+      promote(model, "too few others are ready");
+    } else if (nowMs - surplusMs.computeIfAbsent(model, first -> nowMs) >= LEAST_MS) {
+      surplusMs.remove(model);
+      stand(model);
+    }
   }
 }

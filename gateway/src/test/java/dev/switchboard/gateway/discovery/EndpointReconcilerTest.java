@@ -48,6 +48,7 @@ class EndpointReconcilerTest {
             null,
             null,
             null,
+            null,
             null);
     UpstreamAccess access =
         UpstreamAccess.of(

@@ -31,6 +31,7 @@ class FleetFoundTest {
         "m",
         UpstreamAccess.of(spec, "m", "x", Instant.EPOCH),
         new DiscoveredServer.Pod("default", pod, pod + "-uid", "n", "z"),
+        false,
         orders);
   }
 

@@ -1,0 +1,186 @@
+package dev.switchboard.gateway.fleet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.switchboard.gateway.upstream.Circuit;
+import java.net.URI;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Two pods that serve a model, and one that stands by, which is {@code u2}. */
+class StandbyPodsTest {
+  private static final long A_TICK = 20;
+
+  private final FleetByHand hand = new FleetByHand(List.of(), List.of());
+
+  private static DiscoveredServer pod(
+      String name, boolean standby, DiscoveredServer.Orders orders) {
+    UpstreamSpec spec =
+        UpstreamSpec.of(URI.create("http://10.0.0.1:8000"), List.of("m"), true, null);
+    return new DiscoveredServer(
+        spec,
+        "m",
+        UpstreamAccess.of(spec, "m", "x", Instant.EPOCH),
+        new DiscoveredServer.Pod("default", name, name + "-uid", "n", "z"),
+        standby,
+        orders);
+  }
+
+  private static DiscoveredServer serves(String name) {
+    return pod(name, false, DiscoveredServer.SERVE);
+  }
+
+  private static final DiscoveredServer SPARE = pod("spare", true, DiscoveredServer.SERVE);
+
+  private void take(DiscoveredServer... found) {
+    FleetPlan plan =
+        FleetPlan.of(
+            FleetByHand.WORKERS, Circuit.Config.DEFAULTS, List.of(), List.of(), Instant.EPOCH);
+    FleetChange _ = hand.fleet().reconfigure(plan.withFound(Set.of("m"), Arrays.asList(found)));
+    hand.pass(A_TICK);
+  }
+
+  @BeforeEach
+  void start() {
+    take(serves("a"), serves("b"), SPARE);
+    // The first one to be proven is the one that stands by.
+    for (String each : List.of("u2", "u0", "u1")) {
+      hand.ready(each);
+      hand.pass(A_TICK);
+    }
+  }
+
+  private void eject(String id) {
+    hand.replica(id).tryTransition(ReplicaState.READY, ReplicaState.EJECTED, "refused");
+  }
+
+  private void returns(String id) {
+    hand.replica(id).tryTransition(ReplicaState.EJECTED, ReplicaState.WARMING, "answers again");
+    hand.ready(id);
+  }
+
+  @Test
+  void itTakesNoRequestsWhileTheOthersDo() {
+    hand.pass(10 * Standbys.MISSED_MS);
+
+    assertEquals("u0:READY u1:READY u2:STANDBY", hand.ids());
+  }
+
+  @Test
+  void itIsReadyInTheStepInWhichAnotherIsNot() {
+    eject("u0");
+
+    assertEquals("u0:EJECTED u1:READY u2:READY", hand.ids());
+    assertEquals("in the place of u0", hand.replica("u2").reason());
+  }
+
+  @Test
+  void itStandsByAgainWhenItWasOneTooManyForAMinute() {
+    eject("u0");
+    returns("u0");
+    hand.pass(A_TICK);
+    hand.pass(Standbys.LEAST_MS - 1);
+    assertEquals("u0:READY u1:READY u2:READY", hand.ids());
+
+    hand.pass(A_TICK);
+    hand.pass(A_TICK);
+    assertEquals("u0:READY u1:READY u2:WARMING", hand.ids());
+    hand.ready("u2");
+
+    assertEquals("u0:READY u1:READY u2:STANDBY", hand.ids());
+  }
+
+  @Test
+  void itServesForAPodThatIsGoneUntilAnotherOneIsReady() {
+    take(serves("b"), SPARE);
+    hand.pass(A_TICK);
+    hand.pass(A_TICK);
+    assertEquals("u1:READY u2:READY", hand.ids());
+    hand.pass(Standbys.LEAST_MS);
+    hand.pass(Standbys.LEAST_MS);
+    assertEquals("u1:READY u2:READY", hand.ids());
+
+    take(serves("b"), serves("c"), SPARE);
+    hand.ready("u3");
+    hand.pass(A_TICK);
+    hand.pass(Standbys.LEAST_MS);
+    hand.pass(A_TICK);
+    hand.ready("u2");
+
+    assertEquals("u1:READY u2:STANDBY u3:READY", hand.ids());
+  }
+
+  @Test
+  void whatShrankOnPurposeIsMissedForAWhileOnly() {
+    take(serves("b"), SPARE);
+    hand.pass(Standbys.MISSED_MS);
+    hand.pass(A_TICK);
+    assertEquals("u1:READY u2:READY", hand.ids());
+
+    hand.pass(Standbys.LEAST_MS);
+    hand.pass(A_TICK);
+    hand.ready("u2");
+
+    assertEquals("u1:READY u2:STANDBY", hand.ids());
+  }
+
+  @Test
+  void onesThatJoinTakeRequestsWhateverIsReadyAlready() {
+    take(serves("a"), serves("b"), SPARE, serves("c"));
+    hand.ready("u3");
+
+    assertEquals("u0:READY u1:READY u2:STANDBY u3:READY", hand.ids());
+  }
+
+  @Test
+  void itServesAloneWhereNoOtherIsFound() {
+    take(SPARE);
+    hand.pass(Standbys.MISSED_MS);
+    hand.pass(Standbys.MISSED_MS);
+
+    assertEquals("u2:READY", hand.ids());
+  }
+
+  @Test
+  void othersThatAreNeverProvenAreNotWaitedForLong() {
+    FleetByHand other = new FleetByHand(List.of(), List.of());
+    FleetPlan plan =
+        FleetPlan.of(
+            FleetByHand.WORKERS, Circuit.Config.DEFAULTS, List.of(), List.of(), Instant.EPOCH);
+    FleetChange _ =
+        other.fleet().reconfigure(plan.withFound(Set.of("m"), List.of(serves("a"), SPARE)));
+    other.pass(A_TICK);
+    other.ready("u1");
+    other.pass(A_TICK);
+    assertEquals("u0:WARMING u1:STANDBY", other.ids());
+
+    other.pass(Standbys.START_MS);
+
+    assertEquals("u0:WARMING u1:READY", other.ids());
+  }
+
+  @Test
+  void oneThatWasUnreadyStandsByAgain() {
+    DiscoveredServer unready = pod("spare", true, new DiscoveredServer.Stay("not ready", null, 0));
+    take(serves("a"), serves("b"), unready);
+    assertEquals("u0:READY u1:READY u2:CORDONED", hand.ids());
+
+    take(serves("a"), serves("b"), SPARE);
+    hand.pass(A_TICK);
+    hand.ready("u2");
+
+    assertEquals("u0:READY u1:READY u2:STANDBY", hand.ids());
+  }
+
+  @Test
+  void aPodThatStandsByNoMoreServes() {
+    take(serves("a"), serves("b"), serves("spare"));
+    hand.pass(A_TICK);
+
+    assertEquals("u0:READY u1:READY u2:READY", hand.ids());
+  }
+}
