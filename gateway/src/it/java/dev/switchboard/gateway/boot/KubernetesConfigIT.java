@@ -15,8 +15,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -166,6 +169,33 @@ class KubernetesConfigIT {
       assertEquals(bounds.min(), spec.path("minReplicaCount").asInt());
       assertEquals(bounds.max(), spec.path("maxReplicaCount").asInt());
     }
+  }
+
+  /** KEDA starts the first one for whatever is above {@code activationTargetValue}. */
+  @Test
+  void aModelThatMayHaveNoWorkerGetsOneWhenOneIsDesired() throws Exception {
+    Rendered rendered = Rendered.of("zero");
+    JsonNode spec = rendered.one("ScaledObject", "qwen3-0-6b-worker").json().path("spec");
+    JsonNode metadata = spec.at("/triggers/0/metadata");
+
+    assertEquals(1, rendered.all("ScaledObject").size());
+    assertEquals(0, spec.path("minReplicaCount").asInt(-1));
+    assertEquals(0, spec.at("/fallback/replicas").asInt(-1));
+    assertEquals("metrics-api", spec.at("/triggers/0/type").asText());
+    assertEquals("desired", metadata.path("valueLocation").asText());
+    assertEquals(0, metadata.path("activationTargetValue").asInt(0));
+    assertEquals(Set.of("qwen3-0.6b"), config(rendered).autoscaling().fromZero());
+  }
+
+  @Test
+  void podsThatStandByHaveTheModelOfThoseThatServe() throws Exception {
+    List<ModelSource> sources = config(Rendered.of("standby")).discovery().kubernetes().models();
+
+    assertEquals(
+        List.of("standby-qwen3-0-6b-worker"),
+        sources.stream().filter(ModelSource::standsBy).map(ModelSource::service).toList());
+    assertEquals(
+        Set.of("qwen3-0.6b"), sources.stream().map(ModelSource::model).collect(Collectors.toSet()));
   }
 
   /** The file as the gateway reads it, with keys where it looks for them. */

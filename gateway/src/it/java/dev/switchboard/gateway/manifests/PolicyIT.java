@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What no pod, network or account of an installation may do, and what each has to. */
 class PolicyIT {
-  private static final Set<String> BY_DEVICE_PLUGIN = Set.of("gpu", "multi-gateway");
+  private static final Set<String> BY_DEVICE_PLUGIN = Set.of("gpu", "multi-gateway", "standby");
   private static final Set<String> BY_CLAIM = Set.of("other");
   private static final String GPU = "nvidia.com/gpu";
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
@@ -193,8 +193,7 @@ class PolicyIT {
       assertEquals(1, taken.size(), pods::toString);
       assertEquals(claims.at("/0/name"), taken.at("/0/name"), pods::toString);
       Thing template =
-          rendered.one(
-              "ResourceClaimTemplate", claims.at("/0/resourceClaimTemplateName").asText());
+          rendered.one("ResourceClaimTemplate", claims.at("/0/resourceClaimTemplateName").asText());
       JsonNode requests = template.json().at("/spec/spec/devices/requests");
       JsonNode exactly = requests.at("/0/exactly");
 

@@ -11,12 +11,15 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** What {@code kubectl kustomize} makes of the overlays, rendered once for all tests. */
@@ -24,32 +27,40 @@ public final class Rendered {
   static final Path HOME =
       Path.of(System.getProperty("switchboard.home", "..")).toAbsolutePath().normalize();
   static final Path K8S = HOME.resolve("k8s");
+  private static final String NAME = "kustomization.yaml";
 
-  /** Of an overlay that has what no other has: the components that stand in place of others. */
-  private static final String OTHER =
+  /** Of an overlay that is made here. */
+  private static final String MADE =
       """
       apiVersion: kustomize.config.k8s.io/v1beta1
       kind: Kustomization
       namespace: switchboard
-      resources: [K8S/base, K8S/models/qwen3-0.6b]
+      resources: [../../../k8s/base, ../../../k8s/models/qwen3-0.6bSCALED]
       components:
-        - K8S/components/keys
-        - K8S/components/gpu-dra
-        - K8S/components/model-volume-claim
-        - K8S/components/hpa
-        - K8S/components/ingress
-        - K8S/components/inference-pool
-        - K8S/components/leader-worker-set
+        - ../../../k8s/components/COMPONENTS
       configMapGenerator:
         - {name: switchboard-gateway, behavior: replace, files: [switchboard.yaml]}
       """;
 
-  /** As components/leader-worker-set and components/inference-pool say. */
-  private static final String FOREIGN =
-      """
-            - {model: llama-405b, service: llama-405b-api, port-name: http, engine: vllm}
-            - {model: pooled, inference-pool: pooled, engine: vllm}
-      """;
+  /** Overlays of the components that none under {@code k8s/} has, as many as can be together. */
+  private static final Map<String, List<String>> COMPONENTS =
+      Map.of(
+          "other",
+          List.of(
+              "keys",
+              "gpu-dra",
+              "model-volume-claim",
+              "hpa",
+              "ingress",
+              "inference-pool",
+              "leader-worker-set"),
+          "standby",
+          List.of("keys", "standby", "gpu", "model-volume-claim"),
+          "zero",
+          List.of("keys", "keda", "scale-to-zero"));
+
+  /** What a component says that the gateways' file gets, in the comment above it. */
+  private static final Pattern SAID = Pattern.compile("(?m)^#   (.*)$");
 
   private static final Map<String, Rendered> ALL = new TreeMap<>();
 
@@ -124,11 +135,11 @@ public final class Rendered {
     this.things = parse(yaml);
   }
 
-  /** Every overlay, and one of the components that no overlay has. */
+  /** Every overlay, and those of the components that no overlay has. */
   public static Stream<String> names() {
     try (Stream<Path> folders = Files.list(K8S.resolve("overlays"))) {
       return Stream.concat(
-          folders.map(folder -> folder.getFileName().toString()), Stream.of("other"))
+          folders.map(folder -> folder.getFileName().toString()), COMPONENTS.keySet().stream())
           .sorted()
           .toList()
           .stream();
@@ -143,20 +154,45 @@ public final class Rendered {
 
   private static Rendered render(String name) {
     try {
-      Path folder = K8S.resolve("overlays").resolve(name);
-      if (name.equals("other")) {
-        folder = Files.createDirectories(HOME.resolve("gateway/target/other-overlay"));
-        Files.writeString(
-            folder.resolve("kustomization.yaml"), OTHER.replace("K8S", "../../../k8s"));
-        String file = Files.readString(K8S.resolve("overlays/gpu/switchboard.yaml"));
-        Files.writeString(
-            folder.resolve("switchboard.yaml"),
-            file.replace("    models:\n", "    models:\n" + FOREIGN));
-      }
-      return new Rendered(kustomize(folder));
+      List<String> components = COMPONENTS.get(name);
+      return new Rendered(
+          kustomize(
+              components == null ? K8S.resolve("overlays").resolve(name) : made(name, components)));
     } catch (IOException | InterruptedException e) {
       throw new AssertionError(e);
     }
+  }
+
+  private static Path made(String name, List<String> components) throws IOException {
+    Path folder =
+        Files.createDirectories(HOME.resolve("gateway/target").resolve(name + "-overlay"));
+    Files.writeString(
+        folder.resolve(NAME),
+        MADE.replace("SCALED", components.contains("keda") ? ", scaling.yaml" : "")
+            .replace("COMPONENTS", String.join("\n  - ../../../k8s/components/", components)));
+    String file = Files.readString(K8S.resolve("overlays/gpu/switchboard.yaml"));
+    for (String each : components) {
+      file = told(file, Files.readString(K8S.resolve("components").resolve(each).resolve(NAME)));
+    }
+    Files.writeString(folder.resolve("switchboard.yaml"), file);
+    Files.copy(
+        K8S.resolve("overlays/multi-gateway/scaling.yaml"),
+        folder.resolve("scaling.yaml"),
+        StandardCopyOption.REPLACE_EXISTING);
+    return folder;
+  }
+
+  private static String told(String file, String component) {
+    String models = "    models:\n";
+    String more = file;
+    for (MatchResult said : SAID.matcher(component).results().toList()) {
+      String line = said.group(1);
+      more =
+          line.startsWith("- ")
+              ? more.replace(models, models + "      " + line + "\n")
+              : more + line + "\n";
+    }
+    return more;
   }
 
   private static String kustomize(Path folder) throws IOException, InterruptedException {
