@@ -11,6 +11,8 @@ import java.net.http.HttpResponse.BodyHandler;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -34,6 +36,10 @@ public final class AdminClient implements AutoCloseable {
   private static final Duration PLAN = Duration.ofSeconds(35);
   private static final long JSON_BYTES_MAX = 16L << 20;
   private static final long TEXT_BYTES_MAX = 64L << 20;
+
+  /** Of a list: a page has 1000 entries at most, and fewer where they are long. */
+  private static final int PAGES_MAX = 100;
+
   private static final JsonMapper JSON = new JsonMapper();
 
   private final GatewayAddress address;
@@ -77,6 +83,26 @@ public final class AdminClient implements AutoCloseable {
   /** Reads JSON of a path such as /admin/v1/replicas, with its query. */
   public JsonNode get(String path) throws ApiFailure {
     return json(send(reading(path).GET().build(), JSON_BYTES_MAX));
+  }
+
+  /**
+   * Reads a list that comes in pages, all of it up to {@value #PAGES_MAX} pages.
+   *
+   * @param field that has the entries
+   */
+  public List<JsonNode> list(String path, String field) throws ApiFailure {
+    List<JsonNode> all = new ArrayList<>();
+    String after = "";
+    for (int page = 0; page < PAGES_MAX; page++) {
+      JsonNode answer = get(path + query(Map.of("limit", "1000")) + after);
+      answer.path(field).forEach(all::add);
+      String next = answer.path("next").asString("");
+      if (next.isEmpty()) {
+        break;
+      }
+      after = "&after=" + encode(next);
+    }
+    return List.copyOf(all);
   }
 
   /** Reads text, such as /metrics. */

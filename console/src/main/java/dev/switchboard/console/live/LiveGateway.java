@@ -189,18 +189,11 @@ public final class LiveGateway implements AutoCloseable {
     Snapshot old = snapshot;
     boolean whole = all || !old.reached();
     JsonNode info = client.get("/admin/v1/gateway");
-    List<JsonNode> replicas = list(client.get("/admin/v1/replicas").path("replicas"));
-    List<JsonNode> models =
-        whole ? list(client.get("/admin/v1/models").path("models")) : old.models();
+    List<JsonNode> replicas = client.list("/admin/v1/replicas", "replicas");
+    List<JsonNode> models = whole ? client.list("/admin/v1/models", "models") : old.models();
     List<JsonNode> classes =
-        whole ? list(client.get("/admin/v1/slo-classes").path("slo_classes")) : old.classes();
+        whole ? client.list("/admin/v1/slo-classes", "slo_classes") : old.classes();
     return new Snapshot(true, clock.instant(), null, info, replicas, models, classes);
-  }
-
-  private static List<JsonNode> list(JsonNode array) {
-    List<JsonNode> items = new ArrayList<>();
-    array.forEach(items::add);
-    return List.copyOf(items);
   }
 
   private boolean pause(Duration longest) {

@@ -17,7 +17,8 @@ import java.util.TreeSet;
 /**
  * The last hour of many series, a point every five seconds, as floats. A point's place follows from
  * its time alone: place = (seconds / 5) mod 720. NaN is a point that never came. Above {@value
- * #SERIES_MAX} series new ones are left out; one that had no point for an hour is forgotten.
+ * #SERIES_MAX} series new ones are left out, of ranks above {@value #RANK_SERIES_MAX}; one that had
+ * no point for an hour is forgotten.
  *
  * <p>All methods may be called from any thread.
  */
@@ -25,6 +26,10 @@ public final class Ring {
   public static final int STEP_SECONDS = 5;
   public static final int SLOTS = 720;
   static final int SERIES_MAX = 20_000;
+
+  /** From here on ranks get none, of which a fleet has many, so that all else still finds room. */
+  static final int RANK_SERIES_MAX = 14_000;
+
   private static final int MAGIC = 0x53425231;
   private static final int NAME_CHARACTERS_MAX = 400;
 
@@ -53,7 +58,8 @@ public final class Ring {
   }
 
   private boolean room(String name) {
-    boolean has = series.size() < SERIES_MAX && name.length() <= NAME_CHARACTERS_MAX;
+    int most = Series.isOfRank(name) ? RANK_SERIES_MAX : SERIES_MAX;
+    boolean has = series.size() < most && name.length() <= NAME_CHARACTERS_MAX;
     leftOut += has ? 0 : 1;
     return has;
   }

@@ -4,8 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class AdminClientTest {
@@ -51,6 +53,26 @@ class AdminClientTest {
       ApiFailure failure = assertThrows(ApiFailure.class, () -> client.get("/admin/v1/replicas"));
 
       assertEquals(ApiFailure.Kind.UNREACHABLE, failure.kind());
+    }
+  }
+
+  @Test
+  void aListOfSeveralPagesIsReadToItsEnd() throws Exception {
+    try (FakeGateway gateway = new FakeGateway();
+        AdminClient client = new AdminClient(gateway.address(), FakeGateway.KEYS)) {
+      gateway.say(
+          "GET /admin/v1/replicas?limit=1000",
+          200,
+          "{\"replicas\":[{\"id\":\"a\"},{\"id\":\"b c\"}],\"next\":\"b c\",\"total\":3}");
+      gateway.say(
+          "GET /admin/v1/replicas?limit=1000&after=b%20c",
+          200,
+          "{\"replicas\":[{\"id\":\"d\"}],\"total\":3}");
+
+      List<JsonNode> all = client.list("/admin/v1/replicas", "replicas");
+
+      assertEquals(
+          List.of("a", "b c", "d"), all.stream().map(r -> r.path("id").asString("")).toList());
     }
   }
 

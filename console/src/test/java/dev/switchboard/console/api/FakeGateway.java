@@ -66,7 +66,7 @@ public final class FakeGateway implements AutoCloseable {
     calls.clear();
   }
 
-  /** Answers a method and a path, without its query, so from now on. */
+  /** Answers a method and a path, with its query or with any, so from now on. */
   public void say(String call, int status, String body) {
     said.put(call, new Said(status, body));
   }
@@ -77,7 +77,9 @@ public final class FakeGateway implements AutoCloseable {
     String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
     calls.add(new Call(method, path, headers(exchange), body));
     String key = String.valueOf(exchange.getRequestHeaders().getFirst("Authorization"));
-    Said other = said.get(method + " " + exchange.getRequestURI().getPath());
+    Said whole = said.get(method + " " + path);
+    Said other =
+        whole == null ? said.get(method + " " + exchange.getRequestURI().getPath()) : whole;
     if (!key.startsWith("Bearer ")) {
       send(exchange, 401, error("invalid_api_key", "A key is needed"));
     } else if (!method.equals("GET") && !asks(path) && key.endsWith("viewer")) {

@@ -96,4 +96,19 @@ class RingTest {
 
     assertTrue(String.valueOf(failure.getMessage()).contains("is no ring"));
   }
+
+  @Test
+  void ranksLeaveRoomForAllElse() {
+    Map<String, Float> ranks = new HashMap<>();
+    for (int i = 0; i < Ring.SERIES_MAX; i++) {
+      ranks.put(Series.rank("w" + i, "0", "0", "score"), 1f);
+    }
+    Ring ring = new Ring();
+    ring.add(5, ranks);
+
+    ring.add(10, Map.of(Series.model("m", "requests"), 7f));
+
+    assertEquals(7f, ring.latest(Series.model("m", "requests")));
+    assertEquals(Ring.RANK_SERIES_MAX + 1, ring.names().size());
+  }
 }
