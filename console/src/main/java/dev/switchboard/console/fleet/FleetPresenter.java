@@ -29,6 +29,7 @@ import tools.jackson.databind.node.MissingNode;
 public final class FleetPresenter {
   static final int MINUTE = 60 / Ring.STEP_SECONDS;
   private static final int TREND = 10 * MINUTE;
+  private static final int CLASSES_SHOWN = 6;
   private static final String NEWEST = "/admin/v1/requests?limit=1000";
   private static final Duration NEWEST_EVERY = Duration.ofSeconds(10);
 
@@ -406,12 +407,26 @@ public final class FleetPresenter {
   }
 
   private float[] combine(String what, int points, boolean largest) {
+    return combine(models().stream().map(m -> Series.model(m, what)).toList(), points, largest);
+  }
+
+  /** Of a service class the sum over gateways, point by point; NaN where none has one. */
+  public float[] ofClass(String name, String what, int points) {
+    return combine(List.of(Series.ofClass(name, what)), points, false);
+  }
+
+  /** Of a service class the largest over gateways, point by point. */
+  public float[] worstOfClass(String name, String what, int points) {
+    return combine(List.of(Series.ofClass(name, what)), points, true);
+  }
+
+  private float[] combine(List<String> series, int points, boolean largest) {
     float[] all = new float[points];
     java.util.Arrays.fill(all, Float.NaN);
     long newest = newestSeconds();
     for (LiveGateway gateway : gateways.all()) {
-      for (String model : models()) {
-        merge(all, aligned(gateway.ring(), Series.model(model, what), points, newest), largest);
+      for (String one : series) {
+        merge(all, aligned(gateway.ring(), one, points, newest), largest);
       }
     }
     return all;
@@ -487,6 +502,30 @@ public final class FleetPresenter {
       }
     }
     return sum;
+  }
+
+  /** What a class has now, as the mean of the last minute; empty where nothing came. */
+  public String now(String name) {
+    List<String> parts = new ArrayList<>();
+    part(parts, mean(ofClass(name, "requests", MINUTE)), "requests/s");
+    part(parts, mean(ofClass(name, "good_requests", MINUTE)), "good/s");
+    part(parts, mean(ofClass(name, "good_tokens", MINUTE)), "good tokens/s");
+    double queue = mean(worstOfClass(name, "queue_p95", MINUTE));
+    if (!Double.isNaN(queue)) {
+      parts.add("queue p95 " + Format.millis(queue));
+    }
+    return String.join(", ", parts);
+  }
+
+  private static void part(List<String> parts, double value, String what) {
+    if (!Double.isNaN(value)) {
+      parts.add(Format.number(value) + " " + what);
+    }
+  }
+
+  /** The names of the classes that charts show. */
+  public List<String> classNames() {
+    return slos().stream().map(SloRow::name).sorted().limit(CLASSES_SHOWN).toList();
   }
 
   /** Share of requests that met their worst objective, a minute at a time, of one class. */

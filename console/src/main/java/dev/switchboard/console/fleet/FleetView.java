@@ -19,7 +19,6 @@ import dev.switchboard.console.ui.Badge;
 import dev.switchboard.console.ui.Cells;
 import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.Icon;
-import dev.switchboard.console.ui.LineChart;
 import dev.switchboard.console.ui.LiveView;
 import dev.switchboard.console.ui.MainLayout;
 import dev.switchboard.console.ui.Meter;
@@ -35,10 +34,8 @@ import dev.switchboard.console.ui.Tone;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 
 /** All gateways, their models and replicas; what changed; the last hour. */
@@ -83,13 +80,9 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   private final TreeData<FleetNode> data = new TreeData<>();
   private final Div happenings = Parts.box("sb-events");
   private final Div slos = Parts.box("sb-slos");
-  private final LineChart traffic = new LineChart("Requests per second", "/s");
-  private final LineChart latency = new LineChart("Time to first token", "ms");
-  private final LineChart output = new LineChart("Tokens per second", "/s");
-  private final LineChart attainment = new LineChart("Objectives met, by service class", "%");
   private Map<FleetNode, FleetRow> rows = Map.of();
   private List<Happening> shown = List.of();
-  private List<FleetPresenter.SloRow> slosShown = List.of();
+  private Map<FleetPresenter.SloRow, String> slosShown = Map.of();
   private List<String> shape = List.of();
   private final Map<FleetNode, FleetRow> ranksShown = new HashMap<>();
   private final TimeSlider time = new TimeSlider(this::timeChosen);
@@ -108,7 +101,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   private String height = FIRST_ROWS_HEIGHT;
 
   private final SpanChoice span = new SpanChoice(_ -> spanChosen());
-  private final Span chartsNote = Parts.text("sb-muted sb-small", "");
+  private final FleetCharts charts = new FleetCharts(presenter, span);
 
   public FleetView() {
     columns();
@@ -118,23 +111,16 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     tree.setPageSize(ROWS_AT_ONCE);
     tree.addItemClickListener(click -> open(click.getItem()));
     Div tiles = Parts.box("sb-tiles", requests, errors, ttft, tpot, tokens, inFlight);
-    Div charts =
-        Parts.box(
-            "sb-halves",
-            Parts.card("Requests per second", traffic),
-            Parts.card("Time to first token, ms", latency),
-            Parts.card("Tokens per second", output),
-            Parts.card("Objectives met", attainment));
     Div topology = Parts.card("Gateways, models, replicas", table);
     next(() -> table.add(tree));
     next(this::showAllRows);
+    next(this::showClasses);
     Div right =
         Parts.box(
             "sb-stack",
             Parts.card("Error budget of the last hour", slos),
             Parts.card("What changed in the last hour", happenings));
-    Div left = Parts.box("sb-stack", chartsNote, charts);
-    body.add(tiles, topology, Parts.box("sb-columns", left, right));
+    body.add(tiles, topology, Parts.box("sb-columns", charts, right));
     past.setVisible(false);
     add(Parts.head("Fleet", line, span, time), past, nothing, body);
   }
@@ -144,12 +130,12 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     at = secondsAgo == 0 ? 0 : Services.get().clock().instant().getEpochSecond() - secondsAgo;
     presenter.at(at);
     past.setVisible(at > 0);
-    List.of(traffic, latency, output, attainment).forEach(LineChart::again);
+    charts.again();
     refresh();
   }
 
   private void spanChosen() {
-    List.of(traffic, latency, output, attainment).forEach(LineChart::again);
+    charts.again();
     getUI()
         .ifPresent(
             ui ->
@@ -165,68 +151,6 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     span.setValue(
         History.Span.of(
             event.getLocation().getQueryParameters().getSingleParameter(SPAN).orElse("")));
-  }
-
-  /** What Prometheus has, over all gateways that it scrapes. */
-  private void showLonger() {
-    Set<String> failures = new LinkedHashSet<>();
-    failures.add(
-        span.show(
-            traffic,
-            List.of(
-                new SpanChoice.Asked(
-                    "requests", "1", "sum(rate(switchboard_requests_total[RATE]))"),
-                new SpanChoice.Asked(
-                    "errors",
-                    "bad",
-                    "sum(rate(switchboard_requests_total{outcome!~\"ok|client_gone\"}[RATE]))"))));
-    failures.add(
-        span.show(latency, List.of(quantile("p95", "1", "0.95"), quantile("median", "2", "0.5"))));
-    failures.add(
-        span.show(
-            output,
-            List.of(tokens("generated", "1", "completion"), tokens("read", "3", "prompt"))));
-    failures.add(span.show(attainment, objectives()));
-    failures.remove("");
-    Parts.set(
-        chartsNote,
-        failures.isEmpty()
-            ? "The charts are of Prometheus, " + span.getValue().title()
-            : "Prometheus does not answer: " + String.join("; ", failures));
-  }
-
-  private static SpanChoice.Asked quantile(String name, String tone, String share) {
-    return new SpanChoice.Asked(
-        name,
-        tone,
-        "1000 * max(histogram_quantile("
-            + share
-            + ", sum by (le, model) (rate(switchboard_ttft_seconds_bucket[RATE]))))");
-  }
-
-  private static SpanChoice.Asked tokens(String name, String tone, String direction) {
-    return new SpanChoice.Asked(
-        name, tone, "sum(rate(switchboard_tokens_total{direction=\"" + direction + "\"}[RATE]))");
-  }
-
-  /** Of each class the objective that was met least. */
-  private List<SpanChoice.Asked> objectives() {
-    List<SpanChoice.Asked> lines = new ArrayList<>();
-    presenter.slos().stream()
-        .map(FleetPresenter.SloRow::name)
-        .sorted()
-        .limit(6)
-        .forEach(
-            name -> {
-              String met = "class=" + History.quoted(name);
-              String all = "sum by (objective) (rate(switchboard_slo_requests_total{" + met;
-              lines.add(
-                  new SpanChoice.Asked(
-                      name,
-                      "" + (lines.size() + 1),
-                      "min(" + all + ",result=\"met\"}[RATE])) / " + all + "}[RATE])))"));
-            });
-    return lines;
   }
 
   private void nowChosen() {
@@ -340,7 +264,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     showTiles();
     showHappenings(presenter.happenings(shown.isEmpty() ? HAPPENINGS_FIRST : HAPPENINGS_MAX));
     showSlos(presenter.slos());
-    showCharts();
+    charts.show();
   }
 
   private void showTree(Map<FleetNode, FleetRow> now) {
@@ -376,6 +300,11 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     tree.setHeight(tree.isAllRowsVisible() ? null : height);
   }
 
+  private void showClasses() {
+    charts.addClasses();
+    charts.show();
+  }
+
   private void place(FleetNode node) {
     data.addItem(parent(node), node);
     if (node.isReplica()) {
@@ -404,8 +333,8 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void showTiles() {
-    tile(requests, "requests", "/s", "mean of the last minute");
-    tile(tokens, "tokens_completion", "/s", "mean of the last minute");
+    tile(requests, "requests", "/s", goodput("good_requests"));
+    tile(tokens, "tokens_completion", "/s", goodput("good_tokens"));
     tile(inFlight, "in_flight", "", "waiting: " + Format.number(minute("queue")));
     tile(errors, "errors", "/s", share(minute("errors"), minute("requests")));
     errors.tone(minute("errors") > 0 ? Tone.BAD : Tone.GOOD);
@@ -415,6 +344,14 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
 
   private double minute(String what) {
     return FleetPresenter.mean(presenter.total(what, FleetPresenter.MINUTE));
+  }
+
+  /** Of requests that met all of their objectives, where the gateway counts them. */
+  private String goodput(String what) {
+    double good = minute(what);
+    return Double.isNaN(good)
+        ? "mean of the last minute"
+        : "goodput " + Format.number(good) + " /s";
   }
 
   private static String share(double part, double all) {
@@ -478,21 +415,21 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
         new Span(each.text().substring(at + each.replica().length())));
   }
 
-  private void showSlos(List<FleetPresenter.SloRow> now) {
+  private void showSlos(List<FleetPresenter.SloRow> rows) {
+    Map<FleetPresenter.SloRow, String> now = new LinkedHashMap<>();
+    rows.forEach(row -> now.put(row, presenter.now(row.name())));
     if (now.equals(slosShown)) {
       return;
     }
     slosShown = now;
     slos.removeAll();
-    for (FleetPresenter.SloRow slo : now) {
-      slos.add(sloRow(slo));
-    }
+    now.forEach((slo, traffic) -> slos.add(sloRow(slo, traffic)));
     if (now.isEmpty()) {
       slos.add(Parts.empty("info", "No service class", "The configuration has no slo.classes."));
     }
   }
 
-  private static Div sloRow(FleetPresenter.SloRow slo) {
+  private static Div sloRow(FleetPresenter.SloRow slo, String traffic) {
     double left = slo.budgetLeft();
     Tone tone = left < 0 ? Tone.BAD : left < 0.25 ? Tone.WARN : Tone.GOOD;
     boolean none = Double.isNaN(slo.attained());
@@ -510,50 +447,15 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
         none
             ? new Badge(Tone.IDLE, "No traffic")
             : new Badge(tone, left < 0 ? "Budget spent" : Format.percent(left) + " left");
-    return Parts.box(
-        "sb-slo",
-        Parts.box("sb-row sb-between", Parts.text("sb-cell-name", slo.name()), badge),
-        new Meter().tone(none ? Tone.IDLE : tone).show(none ? 0 : left, ""),
-        Parts.text("sb-muted sb-small", about));
-  }
-
-  private void showCharts() {
-    boolean longer = span.longer() && !presenter.past();
-    chartsNote.setVisible(longer);
-    if (longer) {
-      showLonger();
-      return;
+    Div row =
+        Parts.box(
+            "sb-slo",
+            Parts.box("sb-row sb-between", Parts.text("sb-cell-name", slo.name()), badge),
+            new Meter().tone(none ? Tone.IDLE : tone).show(none ? 0 : left, ""),
+            Parts.text("sb-muted sb-small", about));
+    if (!traffic.isEmpty()) {
+      row.add(Parts.text("sb-muted sb-small", "Now " + traffic));
     }
-    long at = presenter.newestSeconds();
-    int step = Ring.STEP_SECONDS;
-    traffic.show(
-        at,
-        step,
-        List.of(
-            new LineChart.Line("requests", "1", presenter.total("requests", Ring.SLOTS)),
-            new LineChart.Line("errors", "bad", presenter.total("errors", Ring.SLOTS))));
-    latency.show(
-        at,
-        step,
-        List.of(
-            new LineChart.Line("p95", "1", presenter.worst("ttft_p95", Ring.SLOTS)),
-            new LineChart.Line("median", "2", presenter.worst("ttft_p50", Ring.SLOTS))));
-    output.show(
-        at,
-        step,
-        List.of(
-            new LineChart.Line("generated", "1", presenter.total("tokens_completion", Ring.SLOTS)),
-            new LineChart.Line("read", "3", presenter.total("tokens_prompt", Ring.SLOTS))));
-    List<LineChart.Line> classes = new ArrayList<>();
-    Map<String, String> tones = new LinkedHashMap<>();
-    presenter.slos().stream()
-        .map(FleetPresenter.SloRow::name)
-        .sorted()
-        .limit(6)
-        .forEach(name -> tones.put(name, "" + (tones.size() + 1)));
-    tones.forEach(
-        (name, tone) ->
-            classes.add(new LineChart.Line(name, tone, presenter.attainment(name, Ring.SLOTS))));
-    attainment.show(at, step, classes);
+    return row;
   }
 }

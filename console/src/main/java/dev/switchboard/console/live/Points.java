@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
@@ -24,6 +25,10 @@ final class Points {
           "switchboard_ttft_seconds_bucket",
           "switchboard_tpot_seconds_bucket",
           "switchboard_slo_requests_total",
+          "switchboard_slo_good_requests_total",
+          "switchboard_slo_good_tokens_total",
+          "switchboard_request_seconds_count",
+          "switchboard_queue_seconds_bucket",
           "switchboard_replica_in_flight",
           "switchboard_replica_sequences",
           "switchboard_replica_kv_blocks",
@@ -52,8 +57,9 @@ final class Points {
     gauges();
     if (!before.isEmpty() && seconds > 0) {
       rates();
-      histograms("switchboard_ttft_seconds_bucket", "ttft");
-      histograms("switchboard_tpot_seconds_bucket", "tpot");
+      histograms("switchboard_ttft_seconds_bucket", ofModel("ttft"));
+      histograms("switchboard_tpot_seconds_bucket", ofModel("tpot"));
+      histograms("switchboard_queue_seconds_bucket", ofClass("queue"));
     }
     before = new HashMap<>();
     now.forEach(
@@ -95,6 +101,14 @@ final class Points {
     share("switchboard_replica_kv_blocks", "state", "used", "kv", false);
   }
 
+  private static Function<Sample, String> ofModel(String what) {
+    return s -> Series.model(s.label("model"), what);
+  }
+
+  private static Function<Sample, String> ofClass(String what) {
+    return s -> Series.ofClass(s.label("class"), what);
+  }
+
   private void rates() {
     rate("switchboard_requests_total", _ -> true, s -> Series.model(s.label("model"), "requests"));
     rate(
@@ -109,6 +123,7 @@ final class Points {
         "switchboard_slo_requests_total",
         _ -> true,
         s -> Series.slo(s.label("class"), s.label("objective"), s.label("result")));
+    classes();
     rate(
         "switchboard_replica_tokens_total",
         _ -> true,
@@ -125,12 +140,22 @@ final class Points {
     share("switchboard_replica_prefix_tokens_total", "result", "hit", "prefix_hit", true);
   }
 
+  /** Without a class is what was refused before it was known. */
+  private void classes() {
+    Predicate<Sample> known = s -> !s.label("class").isEmpty();
+    rate("switchboard_request_seconds_count", known, ofClass("requests"));
+    rate("switchboard_slo_good_requests_total", known, ofClass("good_requests"));
+    rate("switchboard_slo_good_tokens_total", known, ofClass("good_tokens"));
+    rate("switchboard_slo_good_requests_total", _ -> true, ofModel("good_requests"));
+    rate("switchboard_slo_good_tokens_total", _ -> true, ofModel("good_tokens"));
+  }
+
   private static String rank(Sample s, String what) {
     return Series.rank(s.label("replica"), s.label("stage"), s.label("rank"), what);
   }
 
   private void rate(
-      String name, Predicate<Sample> wanted, java.util.function.Function<Sample, String> series) {
+      String name, Predicate<Sample> wanted, Function<Sample, String> series) {
     for (Sample s : all(name)) {
       if (wanted.test(s)) {
         add(series.apply(s), increase(s) / seconds);
@@ -161,19 +186,19 @@ final class Points {
         });
   }
 
-  private void histograms(String name, String what) {
-    Map<String, TreeMap<Double, Double>> byModel = new HashMap<>();
+  private void histograms(String name, Function<Sample, String> series) {
+    Map<String, TreeMap<Double, Double>> bySeries = new HashMap<>();
     for (Sample s : all(name)) {
       String le = s.label("le");
       double bound = le.equals("+Inf") ? Double.POSITIVE_INFINITY : Double.parseDouble(le);
-      byModel
-          .computeIfAbsent(s.label("model"), _ -> new TreeMap<>())
+      bySeries
+          .computeIfAbsent(series.apply(s), _ -> new TreeMap<>())
           .merge(bound, increase(s), Double::sum);
     }
-    byModel.forEach(
-        (model, buckets) -> {
-          quantile(Series.model(model, what + "_p50"), buckets, 0.5);
-          quantile(Series.model(model, what + "_p95"), buckets, 0.95);
+    bySeries.forEach(
+        (of, buckets) -> {
+          quantile(of + "_p50", buckets, 0.5);
+          quantile(of + "_p95", buckets, 0.95);
         });
   }
 

@@ -86,6 +86,44 @@ class FleetViewTest extends ConsoleViewTest {
   }
 
   @Test
+  void goodputAndTimesByClassAreOfTheLastMinute(@TempDir Path folder) throws Exception {
+    long now = Instant.now().getEpochSecond() / 5 * 5;
+    Ring before = new Ring();
+    before.add(
+        now - 5,
+        Map.of(
+            Series.ofClass("interactive", "requests"), 12f,
+            Series.ofClass("interactive", "good_requests"), 11f,
+            Series.ofClass("interactive", "good_tokens"), 240f,
+            Series.ofClass("interactive", "queue_p95"), 8f,
+            Series.model("switchboard-demo", "good_requests"), 11f));
+    before.write(folder.resolve("ring-gw.bin"));
+    try (Gateways gateways =
+        Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().reached());
+      FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
+
+      assertEquals(
+          "12 requests/s, 11 good/s, 240 good tokens/s, queue p95 8 ms",
+          presenter.now("interactive"));
+      assertEquals("", presenter.now("batch"));
+      assertEquals(
+          11, FleetPresenter.mean(presenter.total("good_requests", FleetPresenter.MINUTE)));
+      assertTrue(
+          Double.isNaN(
+              FleetPresenter.mean(presenter.total("good_tokens", FleetPresenter.MINUTE))));
+    }
+  }
+
+  @Test
+  void whatTheGatewayDoesNotCountStaysUnsaid() {
+    navigate(FleetView.class);
+
+    assertFalse(text().contains("goodput 0"), text());
+    assertTrue(text().contains("Goodput by class, requests per second"));
+  }
+
+  @Test
   void whoLooksAtThePastIsToldSo() {
     FleetView view = navigate(FleetView.class);
     find(TimeSlider.class).single().choose(600);

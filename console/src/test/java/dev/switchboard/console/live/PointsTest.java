@@ -57,6 +57,47 @@ class PointsTest {
   }
 
   @Test
+  void aClassHasTrafficGoodputAndQueueTimeOfAllModels() {
+    Points points = new Points();
+    points.of(parse(ofClasses(0)), 5);
+
+    Map<String, Float> after = points.of(parse(ofClasses(10)), 5);
+
+    assertEquals(4f, after.get("class/c/requests"));
+    assertEquals(2f, after.get("class/c/good_requests"));
+    assertEquals(20f, after.get("class/c/good_tokens"));
+    assertEquals(2f, after.get("model/m/good_requests"));
+    assertEquals(20f, after.get("model/m/good_tokens"));
+    assertEquals(5f, after.getOrDefault("class/c/queue_p50", 0f), 0.01f);
+    assertNull(after.get("class//requests"), "refused before its class was known");
+  }
+
+  private static String ofClasses(int more) {
+    String text =
+        """
+        switchboard_request_seconds_count{class="c",endpoint="chat",model="m"} N
+        switchboard_request_seconds_count{class="c",endpoint="chat",model="n"} N
+        switchboard_request_seconds_count{class="",endpoint="chat",model="m"} N
+        switchboard_slo_good_requests_total{class="c",model="m"} N
+        switchboard_slo_good_tokens_total{class="c",model="m"} N0
+        switchboard_queue_seconds_bucket{class="c",model="m",le="0.01"} N
+        switchboard_queue_seconds_bucket{class="c",model="m",le="+Inf"} N
+        """;
+    return text.replace("N", "" + more);
+  }
+
+  @Test
+  void aGatewayThatCountsNoGoodputHasNoneInsteadOfZero() {
+    Points points = new Points();
+    String text = "switchboard_requests_total{model=\"m\",endpoint=\"chat\",outcome=\"ok\"} ";
+    points.of(parse(text + "10\n"), 5);
+
+    Map<String, Float> after = points.of(parse(text + "30\n"), 5);
+
+    assertNull(after.get("model/m/good_requests"));
+  }
+
+  @Test
   void whereNothingCameThereIsNoQuantile() {
     Points points = new Points();
     points.of(parse(ttft(1, 2, 3)), 5);
