@@ -274,7 +274,7 @@
     }
   }
 
-  // Counts that add up, a bar for each hour. The server has the table below it.
+  // Numbers that add up, a bar for each hour. The server has the table below it.
   class SbStack extends SbCharted {
     async show(message) {
       this.data = message;
@@ -298,13 +298,13 @@
         legend: {top: 0, left: 4, icon: 'roundRect', itemWidth: 10, itemHeight: 8, itemGap: 14, textStyle: {color: text, fontSize: 11}, inactiveColor: grid},
         tooltip: {
           trigger: 'axis', renderMode: 'richText', backgroundColor: surface, borderColor: grid, textStyle: {color: strong, fontSize: 12}, axisPointer: {type: 'shadow'},
-          formatter: points => points[0].name + ' UTC\n' + points.filter(p => p.value > 0).map(p => `${p.seriesName}  ${number(p.value, '')}`).join('\n'),
+          formatter: points => points[0].name + ' UTC\n' + points.filter(p => p.value > 0).map(p => `${p.seriesName}  ${number(p.value, d.unit)}`).join('\n'),
         },
         xAxis: {type: 'category', data: d.bars, axisLine: {lineStyle: {color: grid}}, axisTick: {show: false}, axisLabel: {color: text, fontSize: 11, hideOverlap: true, formatter: v => v.slice(-5)}},
-        yAxis: {type: 'value', minInterval: 1, splitNumber: 3, axisLabel: {color: text, fontSize: 11, formatter: tick}, splitLine: {lineStyle: {color: grid, width: 1}}},
+        yAxis: {type: 'value', minInterval: d.unit ? 0 : 1, splitNumber: 3, axisLabel: {color: text, fontSize: 11, formatter: tick}, splitLine: {lineStyle: {color: grid, width: 1}}},
         series: d.parts.map(part => ({
           name: part.name, type: 'bar', stack: 'all', barMaxWidth: 28, emphasis: {disabled: true},
-          itemStyle: {color: colour(this, `--sb-series-${part.tone}`)}, data: part.counts,
+          itemStyle: {color: colour(this, `--sb-series-${part.tone}`)}, data: part.values,
         })),
       }, {replaceMerge: ['series']});
     }

@@ -50,16 +50,28 @@ public final class SloPresenter {
   private static final String LISTED = CLASSES + "?limit=1000";
   private static final String BUDGETS = "/admin/v1/slo/budgets";
 
-  /** An hour of one objective, over all models. */
-  public record Hour(String hour, long met, Map<String, Long> missed) {
-    /** Copies the map. */
+  /**
+   * An hour of one objective, over all models.
+   *
+   * @param missed requests, by cause
+   * @param lateMs by how much they were later than their targets together, by cause; without a
+   *     cause of which the gateway tells none
+   */
+  public record Hour(String hour, long met, Map<String, Long> missed, Map<String, Double> lateMs) {
+    /** Copies the maps. */
     public Hour {
       missed = Map.copyOf(missed);
+      lateMs = Map.copyOf(lateMs);
     }
 
     /** By all causes. */
     public long allMissed() {
       return missed.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** For all causes that tell it. */
+    public double allLateMs() {
+      return lateMs.values().stream().mapToDouble(Double::doubleValue).sum();
     }
   }
 
@@ -156,22 +168,48 @@ public final class SloPresenter {
 
   /** The last day's hours that had requests, the oldest first. */
   public List<Hour> hours(String serviceClass, String objective) {
-    Map<String, Long> met = new TreeMap<>();
-    Map<String, Map<String, Long>> missed = new TreeMap<>();
+    Map<String, Hour> hours = new TreeMap<>();
     for (JsonNode hour : answer(hoursPath(serviceClass)).path("hours")) {
       JsonNode kept = hour.path("objectives").path(objective);
       if (kept.isObject()) {
-        String at = hour.path("hour").asString("");
-        met.merge(at, kept.path("met").asLong(0), Long::sum);
-        Map<String, Long> causes = missed.computeIfAbsent(at, _ -> new TreeMap<>());
-        kept.path("causes")
-            .properties()
-            .forEach(c -> causes.merge(c.getKey(), c.getValue().asLong(0), Long::sum));
+        hours.merge(hour.path("hour").asString(""), hour(hour, kept), SloPresenter::together);
       }
     }
-    List<Hour> hours = new ArrayList<>();
-    met.forEach((at, count) -> hours.add(new Hour(at, count, missed.getOrDefault(at, Map.of()))));
-    return hours;
+    return List.copyOf(hours.values());
+  }
+
+  private static Hour hour(JsonNode hour, JsonNode kept) {
+    Map<String, Long> missed = new TreeMap<>();
+    Map<String, Double> late = new TreeMap<>();
+    kept.path("causes").properties().forEach(c -> missed.put(c.getKey(), c.getValue().asLong(0)));
+    kept.path("late_ms").properties().forEach(c -> late.put(c.getKey(), c.getValue().asDouble(0)));
+    return new Hour(hour.path("hour").asString(""), kept.path("met").asLong(0), missed, late);
+  }
+
+  private static Hour together(Hour one, Hour other) {
+    Map<String, Long> missed = new TreeMap<>(one.missed());
+    other.missed().forEach((cause, count) -> missed.merge(cause, count, Long::sum));
+    Map<String, Double> late = new TreeMap<>(one.lateMs());
+    other.lateMs().forEach((cause, ms) -> late.merge(cause, ms, Double::sum));
+    return new Hour(one.hour(), one.met() + other.met(), missed, late);
+  }
+
+  /** Of each cause how many requests missed the objective, and by how much: the most time first. */
+  static List<CauseRow> causes(List<Hour> hours) {
+    List<CauseRow> rows = new ArrayList<>();
+    for (String cause : CAUSES) {
+      long requests = hours.stream().mapToLong(h -> h.missed().getOrDefault(cause, 0L)).sum();
+      List<Hour> tell = hours.stream().filter(h -> h.lateMs().containsKey(cause)).toList();
+      double late = tell.stream().mapToDouble(h -> h.lateMs().getOrDefault(cause, 0.0)).sum();
+      if (requests > 0) {
+        rows.add(new CauseRow(cause, requests, tell.isEmpty() ? Double.NaN : late));
+      }
+    }
+    rows.sort(
+        Comparator.comparingDouble((CauseRow row) -> Double.isNaN(row.lateMs()) ? -1 : row.lateMs())
+            .thenComparingLong(CauseRow::requests)
+            .reversed());
+    return rows;
   }
 
   /** How the objective is called in the console. */

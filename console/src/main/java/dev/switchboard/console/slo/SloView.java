@@ -2,12 +2,10 @@ package dev.switchboard.console.slo;
 
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.button.Button;
-import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.grid.ColumnTextAlign;
 import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
-import com.vaadin.flow.component.select.Select;
 import com.vaadin.flow.router.PageTitle;
 import com.vaadin.flow.router.Route;
 import dev.switchboard.console.api.AdminClient;
@@ -23,7 +21,6 @@ import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.Services;
-import dev.switchboard.console.ui.StackChart;
 import dev.switchboard.console.ui.Tone;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -47,36 +44,13 @@ public final class SloView extends GatewayView {
 
   // A badge of four digits, and the space around a cell.
   private static final String BURN_WIDTH = "92px";
-  private static final Map<String, String> TONES =
-      Map.of(
-          "queue",
-          "1",
-          "prefill",
-          "2",
-          "decode",
-          "3",
-          "neighbours",
-          "4",
-          "straggler",
-          "5",
-          "machine",
-          "6",
-          "migration",
-          "warn",
-          "failure",
-          "bad");
-
   private final boolean admin = may(Role.ADMIN);
   private final Span line = Parts.text("sb-head-line", "Loading");
   private final Div state = Parts.box("sb-stack");
   private final Grid<BudgetRow> budgets = new Grid<>();
   private final Div noBudgets =
       Parts.empty("slo", "No requests yet", "Budgets are counted from the first request on.");
-  private final Select<String> serviceClass = new Select<>();
-  private final Select<String> objective = new Select<>();
-  private final Checkbox withMet = new Checkbox("Those that met it too", true);
-  private final StackChart chart = new StackChart("Requests by hour and by cause of a miss");
-  private final Div noHours = Parts.box("sb-stack");
+  private final HoursCard hours = new HoursCard();
   private final Grid<ClassRow> classes = new Grid<>();
   private final Grid<WorstRow> worst = new Grid<>();
   private final Span worstLine = Parts.text("sb-muted sb-small", "");
@@ -100,7 +74,6 @@ public final class SloView extends GatewayView {
     worstColumns();
     plain(classes, "Service classes");
     plain(worst, "Worst requests");
-    choices();
     add(
         Parts.head("SLOs", line, gatewayChoice(), make),
         state,
@@ -108,10 +81,7 @@ public final class SloView extends GatewayView {
             "Error budgets",
             Parts.text("sb-muted sb-small", "Burn: how many times as fast as the objective allows"),
             new Div[] {Parts.box("sb-table", budgets), noBudgets}),
-        Parts.card(
-            "The last day, by hour",
-            Parts.box("sb-row sb-wrap", serviceClass, objective, withMet),
-            new Component[] {chart, noHours}),
+        hours,
         Parts.card(
             "Worst requests of the last day",
             worstLine,
@@ -124,17 +94,6 @@ public final class SloView extends GatewayView {
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.addThemeNames("no-border", "compact");
     grid.getElement().setAttribute("aria-label", label);
-  }
-
-  private void choices() {
-    serviceClass.setAriaLabel("Service class");
-    objective.setAriaLabel("Objective");
-    objective.setItems(SloPresenter.OBJECTIVES);
-    objective.setItemLabelGenerator(SloPresenter::words);
-    objective.setValue("ttft");
-    serviceClass.addValueChangeListener(_ -> drawHours());
-    objective.addValueChangeListener(_ -> drawHours());
-    withMet.addValueChangeListener(_ -> drawHours());
   }
 
   private void budgetColumns() {
@@ -265,6 +224,7 @@ public final class SloView extends GatewayView {
   @Override
   protected void at(LiveGateway chosen) {
     presenter = new SloPresenter(chosen);
+    hours.of(presenter);
     classesShown = List.of();
     budgetsShown = List.of();
     worstShown = List.of();
@@ -276,7 +236,7 @@ public final class SloView extends GatewayView {
     if (!now.equals(classesShown)) {
       classesShown = new ArrayList<>(now);
       classes.setItems(classesShown);
-      offer(now);
+      hours.offer(now);
     }
     List<BudgetRow> left = presenter.budgets();
     if (!left.equals(budgetsShown)) {
@@ -293,7 +253,7 @@ public final class SloView extends GatewayView {
     state.setVisible(failure != null);
     String count = now.size() + (now.size() == 1 ? " class" : " classes");
     Parts.set(line, presenter.asked() ? count : "Loading");
-    drawHours();
+    hours.draw();
     showWorst();
   }
 
@@ -356,58 +316,5 @@ public final class SloView extends GatewayView {
     String what = SloPresenter.words(w.objective());
     String wanted = Double.isNaN(w.wantedMs()) ? "" : " of " + Format.millis(w.wantedMs());
     return Double.isNaN(w.isMs()) ? what : what + " " + Format.millis(w.isMs()) + wanted;
-  }
-
-  private void offer(List<ClassRow> now) {
-    List<String> names = now.stream().map(ClassRow::name).toList();
-    String chosen = serviceClass.getValue();
-    serviceClass.setItems(names);
-    if (!names.isEmpty()) {
-      String usual = names.contains("standard") ? "standard" : names.getFirst();
-      serviceClass.setValue(names.contains(chosen) ? chosen : usual);
-    }
-  }
-
-  private void drawHours() {
-    String name = serviceClass.getValue();
-    if (name == null) {
-      return;
-    }
-    List<SloPresenter.Hour> hours = presenter.hours(name, objective.getValue());
-    chart.setVisible(!hours.isEmpty());
-    noHours.setVisible(hours.isEmpty());
-    if (hours.isEmpty()) {
-      String failure = presenter.hoursFailure(name);
-      noHours.removeAll();
-      if (failure != null) {
-        noHours.add(Parts.failure("The hours cannot be read", failure));
-      } else if (presenter.hoursRead(name)) {
-        noHours.add(Parts.empty("slo", "No such request", "None of the last day had this target."));
-      } else {
-        noHours.add(Parts.text("sb-muted", "Loading"));
-      }
-      return;
-    }
-    chart.show(hours.stream().map(SloView::clock).toList(), parts(hours, withMet.getValue()));
-  }
-
-  private static String clock(SloPresenter.Hour hour) {
-    return hour.hour().length() < 16 ? hour.hour() : hour.hour().substring(5, 16).replace('T', ' ');
-  }
-
-  private static List<StackChart.Part> parts(List<SloPresenter.Hour> hours, boolean withMet) {
-    List<StackChart.Part> parts = new ArrayList<>();
-    for (String cause : SloPresenter.CAUSES) {
-      List<Long> counts = hours.stream().map(h -> h.missed().getOrDefault(cause, 0L)).toList();
-      if (counts.stream().anyMatch(count -> count > 0)) {
-        parts.add(
-            new StackChart.Part("Missed: " + cause, TONES.getOrDefault(cause, "other"), counts));
-      }
-    }
-    if (withMet || parts.isEmpty()) {
-      parts.add(
-          new StackChart.Part("Met", "good", hours.stream().map(SloPresenter.Hour::met).toList()));
-    }
-    return parts;
   }
 }

@@ -12,7 +12,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Counts that add up, one bar for each hour, drawn by ECharts in the browser; a table below. */
+/** Numbers that add up, one bar for each hour, drawn by ECharts in the browser; a table below. */
 public final class StackChart extends Div {
   private static final JsonMapper JSON = new JsonMapper();
 
@@ -21,10 +21,10 @@ public final class StackChart extends Div {
    *
    * @param tone a colour of the stylesheet: 1 to 6, good, warn, bad or other
    */
-  public record Part(String name, String tone, List<Long> counts) {
+  public record Part(String name, String tone, List<Double> values) {
     /** Copies the list. */
     public Part {
-      counts = List.copyOf(counts);
+      values = List.copyOf(values);
     }
   }
 
@@ -32,7 +32,7 @@ public final class StackChart extends Div {
   @Tag("sb-stack")
   private static final class Canvas extends Component {}
 
-  private record Shown(List<String> bars, List<Part> parts) {}
+  private record Shown(List<String> bars, List<Part> parts, String unit) {}
 
   private final Canvas canvas = new Canvas();
   private final Div table = Parts.box("sb-stack-table");
@@ -50,25 +50,25 @@ public final class StackChart extends Div {
     Shown before = shown;
     shown = null;
     if (before != null) {
-      show(before.bars(), before.parts());
+      show(before.bars(), before.parts(), before.unit());
     }
   }
 
-  /** Shows a bar for each name; parts have a count for each bar. */
-  public void show(List<String> bars, List<Part> parts) {
-    Shown now = new Shown(List.copyOf(bars), List.copyOf(parts));
+  /** Shows a bar for each name; parts have a number of the unit for each bar. */
+  public void show(List<String> bars, List<Part> parts, String unit) {
+    Shown now = new Shown(List.copyOf(bars), List.copyOf(parts), unit);
     if (now.equals(shown)) {
       return;
     }
     shown = now;
-    ObjectNode message = JSON.createObjectNode();
+    ObjectNode message = JSON.createObjectNode().put("unit", unit);
     ArrayNode names = message.putArray("bars");
     bars.forEach(names::add);
     ArrayNode all = message.putArray("parts");
     for (Part part : parts) {
       ObjectNode one = all.addObject().put("name", part.name()).put("tone", part.tone());
-      ArrayNode counts = one.putArray("counts");
-      part.counts().forEach(counts::add);
+      ArrayNode values = one.putArray("values");
+      part.values().forEach(values::add);
     }
     canvas.getElement().callJsFunction("show", message);
     table(now);
@@ -76,13 +76,14 @@ public final class StackChart extends Div {
 
   private void table(Shown now) {
     List<String> header = new ArrayList<>(List.of("Hour, UTC"));
-    now.parts().forEach(part -> header.add(part.name()));
+    String unit = now.unit().isEmpty() ? "" : ", " + now.unit();
+    now.parts().forEach(part -> header.add(part.name() + unit));
     PlainTable rows = new PlainTable(header.toArray(String[]::new));
     List<List<String>> lines = new ArrayList<>();
     for (int i = 0; i < now.bars().size(); i++) {
       List<String> line = new ArrayList<>(List.of(now.bars().get(i)));
       for (Part part : now.parts()) {
-        line.add(Format.number(part.counts().get(i)));
+        line.add(Format.number(part.values().get(i)));
       }
       lines.add(line);
     }

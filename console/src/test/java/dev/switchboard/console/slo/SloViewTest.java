@@ -17,6 +17,7 @@ import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
+import dev.switchboard.console.ui.PlainTable;
 import dev.switchboard.console.ui.Services;
 import java.time.Instant;
 import java.util.List;
@@ -68,9 +69,11 @@ class SloViewTest extends ConsoleViewTest {
         """
         {'kept_since': '2026-01-01T08:00:00Z', 'hours': [
           {'hour': '2026-01-31T07:00:00Z', 'model': 'm', 'class': 'interactive', 'objectives': {
-            'ttft': {'met': 8, 'missed': 2, 'causes': {'queue': 2}}}},
+            'ttft': {'met': 8, 'missed': 2, 'causes': {'queue': 2},
+              'late_ms': {'queue': 300}}}},
           {'hour': '2026-01-31T07:00:00Z', 'model': 'n', 'class': 'interactive', 'objectives': {
-            'ttft': {'met': 1, 'missed': 3, 'causes': {'queue': 1, 'straggler': 2}}}},
+            'ttft': {'met': 1, 'missed': 4, 'causes': {'queue': 1, 'straggler': 2, 'failure': 1},
+              'late_ms': {'queue': 60.5, 'straggler': 9000}}}},
           {'hour': '2026-01-31T08:00:00Z', 'model': 'm', 'class': 'interactive', 'objectives': {
             'tpot': {'met': 1, 'missed': 0, 'causes': {}}}}]}\
         """
@@ -240,8 +243,42 @@ class SloViewTest extends ConsoleViewTest {
   void hoursAddUpOverModels() {
     assertEquals(
         List.of(
-            new SloPresenter.Hour("2026-01-31T07:00:00Z", 9, Map.of("queue", 3L, "straggler", 2L))),
+            new SloPresenter.Hour(
+                "2026-01-31T07:00:00Z",
+                9,
+                Map.of("queue", 3L, "straggler", 2L, "failure", 1L),
+                Map.of("queue", 360.5, "straggler", 9000.0))),
         presenter().hours("interactive", "ttft"));
+  }
+
+  @Test
+  void theCauseThatTookTheMostTimeIsFirstAndAFailureHasNone() {
+    assertEquals(
+        List.of(
+            new CauseRow("straggler", 2, 9000),
+            new CauseRow("queue", 3, 360.5),
+            new CauseRow("failure", 1, Double.NaN)),
+        SloPresenter.causes(presenter().hours("interactive", "ttft")));
+  }
+
+  @Test
+  void theViewShowsWhereTheLateTimeWent() {
+    as(Role.VIEWER);
+    presenter();
+
+    navigate(SloView.class);
+
+    String causes = tableOf("Cause of a miss");
+    assertTrue(causes.contains("straggler29 s4.50 s"), causes);
+    assertTrue(text().contains("straggler, ms"), text());
+  }
+
+  private String tableOf(String header) {
+    return find(PlainTable.class).all().stream()
+        .map(t -> t.getElement().getTextRecursively())
+        .filter(said -> said.startsWith(header))
+        .findFirst()
+        .orElseThrow();
   }
 
   private Grid<?> grid(String label) {
