@@ -6,6 +6,7 @@ import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.ui.Format;
 import java.time.Clock;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,8 +19,8 @@ public final class SystemPresenter {
   /** The levels of traces, by their numbers. */
   static final List<String> LEVELS = List.of("0: none", "1: requests", "2: ranks", "3: every step");
 
-  /** What can be looked at as it is. */
-  static final Map<String, String> DOCUMENTS = documents();
+  private static final String CONFIG = "/admin/v1/config";
+  private static final Duration CONFIG_EVERY = Duration.ofSeconds(10);
 
   private final LiveGateway gateway;
   private final Clock clock;
@@ -29,19 +30,16 @@ public final class SystemPresenter {
     this.clock = clock;
   }
 
-  private static Map<String, String> documents() {
-    Map<String, String> documents = new LinkedHashMap<>();
-    documents.put("Configuration", "/admin/v1/config");
-    documents.put("Gateway", "/admin/v1/gateway");
-    documents.put("Gateways that share its store", "/admin/v1/gateways");
-    documents.put("Replicas", "/admin/v1/replicas");
-    documents.put("Models", "/admin/v1/models");
-    documents.put("Service classes", "/admin/v1/slo-classes");
-    documents.put("Splits", "/admin/v1/splits");
-    documents.put("Tenants", "/admin/v1/tenants");
-    documents.put("Trace levels", "/admin/v1/trace-levels");
-    documents.put("Drills", "/admin/v1/drills");
-    return documents;
+  /** Every key of the configuration; none before the first answer. */
+  public List<ConfigRow> config() {
+    JsonNode answer = gateway.shared(CONFIG, CONFIG_EVERY).answer();
+    return answer == null ? List.of() : ConfigRow.all(answer);
+  }
+
+  /** Why there is none; empty where there is one, or none was asked for yet. */
+  public String configFailure() {
+    String failure = gateway.shared(CONFIG, CONFIG_EVERY).failure();
+    return failure == null ? "" : failure;
   }
 
   private JsonNode info() {

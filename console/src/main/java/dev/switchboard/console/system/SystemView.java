@@ -2,13 +2,14 @@ package dev.switchboard.console.system;
 
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.Div;
-import com.vaadin.flow.component.html.Pre;
 import com.vaadin.flow.component.html.Span;
 import com.vaadin.flow.component.select.Select;
+import com.vaadin.flow.router.AfterNavigationEvent;
 import com.vaadin.flow.router.PageTitle;
+import com.vaadin.flow.router.QueryParameters;
 import com.vaadin.flow.router.Route;
 import dev.switchboard.console.action.Change;
-import dev.switchboard.console.api.ApiFailure;
+import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Ring;
@@ -17,15 +18,15 @@ import dev.switchboard.console.ui.ActionDialog;
 import dev.switchboard.console.ui.Badge;
 import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.GatewayState;
+import dev.switchboard.console.ui.GatewayView;
 import dev.switchboard.console.ui.LineChart;
-import dev.switchboard.console.ui.LiveView;
 import dev.switchboard.console.ui.MainLayout;
 import dev.switchboard.console.ui.Meter;
 import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.Tone;
-import dev.switchboard.console.ui.Visit;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -33,55 +34,64 @@ import java.util.Map;
 @Route(value = "system", layout = MainLayout.class)
 @PageTitle("System · Switchboard")
 @Needs(Role.VIEWER)
-public final class SystemView extends LiveView {
-  private final Select<LiveGateway> gateway = new Select<>();
+public final class SystemView extends GatewayView {
   private final Badge badge = new Badge(Tone.IDLE, "");
   private final Div facts = Parts.box("sb-facts");
   private final Span telemetry = new Span();
   private final Div costs = Parts.box("sb-costs");
   private final LineChart cost = new LineChart("Telemetry's share of all cores, %", "");
-  private final Select<String> document = new Select<>();
-  private final Pre json = new Pre();
-  private final Div jsonState = Parts.box("sb-stack");
+  private final ConfigCard config = new ConfigCard(this::keepAddress);
+  private final RawCard raw = new RawCard(gateway(), this::keepAddress);
   private Map<String, String> factsShown = Map.of();
 
   public SystemView() {
-    List<LiveGateway> all = Services.get().gateways().all();
-    gateway.setItems(all);
-    gateway.setItemLabelGenerator(LiveGateway::name);
-    gateway.setValue(all.getFirst());
-    gateway.setAriaLabel("Gateway");
-    gateway.setVisible(all.size() > 1);
-    gateway.addValueChangeListener(_ -> choose());
-    document.setItems(List.copyOf(SystemPresenter.DOCUMENTS.keySet()));
-    document.setValue("Configuration");
-    document.setAriaLabel("What to show");
-    document.setWidth("240px");
-    document.addValueChangeListener(_ -> showDocument());
-    json.addClassName("sb-log");
-    json.getElement().setAttribute("tabindex", "0");
     Span line = Parts.text("sb-head-line", "Console version " + Services.get().version());
     Button reload =
         action("restart", "Reload configuration", Role.ADMIN, () -> ask(presenter().reload()));
     add(
-        Parts.head("System", line, gateway, reload),
+        Parts.head("System", line, gatewayChoice(), reload),
         Parts.card("Gateway", badge, new Div[] {facts}),
         Parts.box(
             "sb-halves",
             Parts.card("Telemetry", levels(), new Div[] {new Div(telemetry), costs}),
             Parts.card("Telemetry's share of all cores, %", cost)),
-        Parts.card(
-            "As the admin API tells it",
-            Parts.box("sb-row", document, copies()),
-            new Div[] {jsonState, new Div(json)}));
-    showDocument();
+        config,
+        raw);
+  }
+
+  @Override
+  public void afterNavigation(AfterNavigationEvent event) {
+    super.afterNavigation(event);
+    QueryParameters has = event.getLocation().getQueryParameters();
+    config.ask(
+        has.getSingleParameter("config").orElse(""), has.getSingleParameter("origin").orElse(""));
+    raw.show(
+        gateway(),
+        has.getSingleParameter("show").orElse(""),
+        has.getSingleParameter("of").orElse(""));
+  }
+
+  @Override
+  protected void at(LiveGateway chosen) {
+    cost.again();
+  }
+
+  /** What is looked at stands in the address, so that it can be sent to somebody. */
+  private void keepAddress() {
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("gateway", Services.get().gateways().all().size() > 1 ? gateway().name() : "");
+    query.putAll(config.address());
+    query.putAll(raw.address());
+    getUI()
+        .ifPresent(
+            ui ->
+                ui.getPage().getHistory().replaceState(null, "system" + AdminClient.query(query)));
   }
 
   private static Button action(String icon, String text, Role needs, Runnable then) {
     Button button = Parts.button(icon, text, then);
-    boolean may = Visit.person().filter(p -> p.role().includes(needs)).isPresent();
-    button.setEnabled(may);
-    if (!may) {
+    button.setEnabled(may(needs));
+    if (!may(needs)) {
       button.setTooltipText("Takes the role " + needs.word());
     }
     return button;
@@ -99,7 +109,7 @@ public final class SystemView extends LiveView {
           level.setValue(SystemPresenter.LEVELS.get(presenter().level()));
           ActionDialog dialog =
               new ActionDialog(
-                  gateway.getValue(),
+                  gateway(),
                   () -> presenter().level(SystemPresenter.LEVELS.indexOf(level.getValue())),
                   _ -> refresh(),
                   level);
@@ -108,53 +118,17 @@ public final class SystemView extends LiveView {
         });
   }
 
-  private Div copies() {
-    Button copy =
-        Parts.iconButton(
-            "copy",
-            "Copy as curl",
-            () ->
-                getElement()
-                    .executeJs(
-                        "window.sbCopy($0)",
-                        "curl -H \"Authorization: Bearer $SWITCHBOARD_ADMIN_KEY\" '"
-                            + gateway.getValue().client().address().uri()
-                            + path()
-                            + "'"));
-    return Parts.box("sb-row", copy, Parts.iconButton("restart", "Read again", this::showDocument));
-  }
-
-  private String path() {
-    return SystemPresenter.DOCUMENTS.getOrDefault(document.getValue(), "/admin/v1/config");
-  }
-
   private SystemPresenter presenter() {
-    return new SystemPresenter(gateway.getValue(), Services.get().clock());
+    return new SystemPresenter(gateway(), Services.get().clock());
   }
 
   private void ask(Change change) {
-    new ActionDialog(gateway.getValue(), () -> change, _ -> showDocument()).open();
-  }
-
-  private void choose() {
-    refresh();
-    showDocument();
-  }
-
-  private void showDocument() {
-    jsonState.removeAll();
-    try {
-      json.setText(gateway.getValue().client().get(path()).toPrettyString());
-    } catch (ApiFailure e) {
-      json.setText("");
-      jsonState.add(Parts.failure("It cannot be read", e.sentence()));
-    }
-    json.setVisible(!json.getText().isEmpty());
+    new ActionDialog(gateway(), () -> change, _ -> raw.read()).open();
   }
 
   @Override
   protected void refresh() {
-    LiveGateway at = gateway.getValue();
+    LiveGateway at = gateway();
     SystemPresenter known = presenter();
     badge.show(GatewayState.tone(at), GatewayState.words(at));
     if (!known.facts().equals(factsShown)) {
@@ -164,6 +138,7 @@ public final class SystemView extends LiveView {
     }
     Parts.set(telemetry, known.telemetry());
     showCosts(known);
+    config.show(known.config(), known.configFailure());
     cost.show(
         at.ring().newestSeconds(),
         Ring.STEP_SECONDS,
