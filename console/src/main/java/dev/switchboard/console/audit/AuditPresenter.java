@@ -14,7 +14,8 @@ public final class AuditPresenter {
   static final int PAGE = 200;
 
   /** Parameters of the admin API that stand in the page's address too. */
-  static final List<String> NAMES = List.of("actor", "action", "target", "status", "from", "to");
+  static final List<String> NAMES =
+      List.of("on_behalf_of", "actor", "action", "target", "reason", "status", "from", "to");
 
   private AuditPresenter() {}
 

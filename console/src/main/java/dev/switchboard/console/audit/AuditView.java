@@ -1,6 +1,7 @@
 package dev.switchboard.console.audit;
 
 import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.combobox.ComboBox;
 import com.vaadin.flow.component.grid.Grid;
@@ -60,7 +61,7 @@ public final class AuditView extends Div implements AfterNavigationObserver {
     grid.getElement().setAttribute("aria-label", "Audit log");
     grid.setItemDetailsRenderer(new ComponentRenderer<>(AuditView::details));
     more.addThemeName("tertiary");
-    Anchor csv = new Anchor(DownloadHandler.fromInputStream(_ -> csv()), "Download CSV");
+    Anchor csv = new Anchor(DownloadHandler.fromInputStream(event -> csv(event.getUI())), "Download CSV");
     csv.addComponentAsFirst(new Icon("download"));
     csv.addClassName("sb-row");
     Button again = Parts.button("restart", "Search again", this::search);
@@ -74,9 +75,11 @@ public final class AuditView extends Div implements AfterNavigationObserver {
     gateway.setVisible(Services.get().gateways().all().size() > 1);
     gateway.addValueChangeListener(_ -> go());
     Div bar = Parts.box("sb-filters", gateway);
+    bar.add(field("on_behalf_of", "Person", "alice"));
     bar.add(field("actor", "Key", "any"));
     bar.add(field("action", "Action", "drain, POST, keys …"));
     bar.add(field("target", "Target", "w0 …"));
+    bar.add(field("reason", "Reason", "part of it"));
     bar.add(field("status", "Status", "200, 403 …"));
     bar.add(field("from", "From, UTC", "2026-01-31T08:00:00Z"));
     bar.add(field("to", "To, UTC", "2026-01-31T09:00:00Z"));
@@ -165,14 +168,15 @@ public final class AuditView extends Div implements AfterNavigationObserver {
             + (rows.size() == 1 ? " entry, the newest first" : " entries, the newest first"));
   }
 
-  private DownloadResponse csv() {
+  private DownloadResponse csv(UI ui) {
     LiveGateway from = Services.get().gateways().find(at).orElse(null);
     try {
       byte[] body = from == null ? new byte[0] : AuditPresenter.csv(from, wanted);
       return new DownloadResponse(
           new ByteArrayInputStream(body), "audit.csv", "text/csv", body.length);
     } catch (ApiFailure e) {
-      Toast.failed(e.sentence());
+      // The page is told beside: a download has no session of its own.
+      var _ = ui.access(() -> Toast.failed(e.sentence()));
       return DownloadResponse.error(502);
     }
   }

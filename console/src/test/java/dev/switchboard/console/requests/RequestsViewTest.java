@@ -14,6 +14,8 @@ import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.Services;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
@@ -24,6 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 class RequestsViewTest extends ConsoleViewTest {
   private static final Instant NOW = Instant.parse("2026-01-01T10:00:30Z");
@@ -76,6 +79,52 @@ class RequestsViewTest extends ConsoleViewTest {
     assertEquals(
         "/admin/v1/requests?limit=10&since=2026-01-01T09%3A55%3A00Z", filters.path(10, "", NOW));
     assertEquals(Map.of("last", "5m"), filters.address("gw"));
+  }
+
+  private Anchor link(String text) {
+    return find(Anchor.class)
+        .withCondition(a -> a.getElement().getTextRecursively().contains(text))
+        .single();
+  }
+
+  @Test
+  void thePerfettoTraceIsTheGatewaysFile() throws Exception {
+    fake.say("GET /admin/v1/requests/abc/perfetto", 200, "{\"traceEvents\":[]}");
+    go("requests/gw/abc");
+    ByteArrayOutputStream file = new ByteArrayOutputStream();
+
+    test(link("Perfetto trace")).download(file);
+
+    assertEquals("{\"traceEvents\":[]}", file.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void theTraceIsALinkToWhereTracesAreLookedUp() throws Exception {
+    ObjectNode timeline = (ObjectNode) timeline();
+    fake.say(
+        "GET /admin/v1/requests/traced/timeline",
+        200,
+        timeline.put("trace_id", "4bf9/..?x").toString());
+
+    go("requests/gw/traced");
+
+    assertEquals("http://traces/4bf9%2F..%3Fx", link("Trace").getHref());
+    assertEquals("_blank", link("Trace").getTarget().orElse(""));
+  }
+
+  @Test
+  void whatWasNotTracedHasNoLink() throws Exception {
+    ObjectNode timeline = (ObjectNode) timeline();
+    fake.say(
+        "GET /admin/v1/requests/untraced/timeline",
+        200,
+        timeline.putNull("trace_id").toString());
+
+    go("requests/gw/untraced");
+
+    assertFalse(
+        find(Anchor.class).all().stream()
+            .anyMatch(a -> a.getHref().startsWith("http://traces/")));
   }
 
   @Test

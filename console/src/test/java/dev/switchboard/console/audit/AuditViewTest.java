@@ -1,0 +1,94 @@
+package dev.switchboard.console.audit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.vaadin.flow.component.html.Anchor;
+import com.vaadin.flow.component.notification.Notification;
+import com.vaadin.flow.component.textfield.TextField;
+import dev.switchboard.console.api.FakeGateway;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.ui.ConsoleViewTest;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class AuditViewTest extends ConsoleViewTest {
+  private static final String CSV = "GET /admin/v1/audit?%s&limit=1000&format=csv";
+
+  @BeforeEach
+  void signIn() {
+    as(Role.VIEWER);
+  }
+
+  private List<String> asked() {
+    return fake.calls().stream()
+        .map(FakeGateway.Call::path)
+        .filter(path -> path.startsWith("/admin/v1/audit"))
+        .toList();
+  }
+
+  private TextField field(String label) {
+    return find(TextField.class).withLabel(label).single();
+  }
+
+  @Test
+  void theAddressHasThePersonAndTheReason() {
+    go("audit", "on_behalf_of=alice%20b&reason=kernel%20%26%20more");
+
+    assertEquals(
+        List.of("/admin/v1/audit?on_behalf_of=alice%20b&reason=kernel%20%26%20more&limit=200"),
+        asked());
+    assertEquals("alice b", field("Person").getValue());
+    assertEquals("kernel & more", field("Reason").getValue());
+  }
+
+  @Test
+  void whatIsTypedGoesToTheAddress() {
+    go("audit");
+    test(field("Person")).setValue("alice");
+    test(field("Reason")).setValue("kernel");
+
+    assertEquals("/admin/v1/audit?on_behalf_of=alice&reason=kernel&limit=200", asked().getLast());
+  }
+
+  private String download() throws Exception {
+    Anchor anchor =
+        find(Anchor.class)
+            .withCondition(a -> a.getElement().getTextRecursively().contains("Download CSV"))
+            .single();
+    ByteArrayOutputStream csv = new ByteArrayOutputStream();
+    test(anchor).download(csv);
+    return csv.toString(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void theCsvIsTheGatewaysWithTheSameFilters() throws Exception {
+    fake.say(CSV.formatted("on_behalf_of=alice&reason=kernel"), 200, "id,at\r\n7,ä\r\n");
+    go("audit", "on_behalf_of=alice&reason=kernel");
+
+    assertEquals("id,at\r\n7,ä\r\n", download());
+
+    FakeGateway.Call call = fake.calls().getLast();
+    assertEquals("text/csv", call.headers().get("accept"));
+    assertTrue(call.path().endsWith("&format=csv"), call.path());
+  }
+
+  @Test
+  void aCsvThatTheGatewayRefusesIsNoFileAndThePageSaysWhy() throws Exception {
+    fake.say(
+        CSV.formatted("reason=denied"),
+        503,
+        "{\"error\":{\"code\":\"store_unavailable\",\"message\":\"The store is down\"}}");
+    go("audit", "reason=denied");
+
+    String said = download();
+    roundTrip();
+
+    assertEquals("", said);
+    Notification told = find(Notification.class).single();
+    assertTrue(test(told).getText().contains("The store is down"), test(told).getText());
+  }
+}
