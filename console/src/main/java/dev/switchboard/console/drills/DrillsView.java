@@ -46,7 +46,6 @@ public final class DrillsView extends GatewayView {
   private final Map<String, Running> cards = new HashMap<>();
   private DrillsPresenter presenter = new DrillsPresenter(gateway(), Services.get().clock());
   private List<DrillRow> shown = List.of();
-  private String stateShown = "";
 
   /** The card of a drill that goes on; only its texts change. */
   private static final class Running {
@@ -143,7 +142,6 @@ public final class DrillsView extends GatewayView {
     running.removeAll();
     state.removeAll();
     state.setVisible(false);
-    stateShown = "";
   }
 
   @Override
@@ -157,7 +155,7 @@ public final class DrillsView extends GatewayView {
     table.setVisible(!ended.isEmpty());
     showRunning(now);
     boolean can = operator && presenter.enabled() && now.isEmpty();
-    start.setEnabled(can);
+    Parts.enable(start, can);
     start.setTooltipText(why(now));
     Parts.set(line, presenter.asked() ? words(now, ended) : "Loading");
     showState(presenter.failure(), now.isEmpty() && ended.isEmpty());
@@ -195,16 +193,12 @@ public final class DrillsView extends GatewayView {
       title = "No drill yet";
       text = "Slow a rank or stop a replica for a minute, and see who notices.";
     }
-    if (stateShown.equals(title + text)) {
-      return;
-    }
-    stateShown = title + text;
-    state.removeAll();
-    if (!title.isEmpty()) {
+    if (title.isEmpty()) {
+      Parts.only(state);
+    } else {
       Div part = failure == null ? Parts.empty("drill", title, text) : Parts.failure(title, text);
-      state.add(Parts.box("sb-card", part));
+      Parts.only(state, Parts.box("sb-card", part));
     }
-    state.setVisible(!title.isEmpty());
   }
 
   private void showRunning(List<DrillRow> now) {

@@ -251,11 +251,7 @@ public final class ModelsView extends GatewayView {
     splits.setVisible(!names.isEmpty());
     noSplits.setVisible(names.isEmpty() && presenter.asked());
     String failure = presenter.failure();
-    state.removeAll();
-    if (failure != null) {
-      state.add(Parts.box("sb-card", Parts.failure("The models cannot be read", failure)));
-    }
-    state.setVisible(failure != null);
+    Parts.only(state, failed("The models cannot be read", failure));
     Parts.set(line, presenter.asked() ? words(now.size(), names.size()) : "Loading");
     show(presenter.rolling());
   }

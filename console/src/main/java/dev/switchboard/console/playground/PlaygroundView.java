@@ -109,7 +109,7 @@ public final class PlaygroundView extends GatewayView {
     settings.offer(presenter.models(), presenter.classes(), may(Role.ADMIN));
     String api = presenter.api();
     Parts.set(line, api.isEmpty() ? "The gateway has not said where its public API is" : api);
-    send.setEnabled(!api.isEmpty());
+    Parts.enable(send, !api.isEmpty());
   }
 
   private void blank() {

@@ -1,5 +1,6 @@
 package dev.switchboard.console.replica;
 
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.H1;
@@ -37,6 +38,7 @@ import dev.switchboard.console.ui.SpanChoice;
 import dev.switchboard.console.ui.StatTile;
 import dev.switchboard.console.ui.Tone;
 import dev.switchboard.console.ui.Visit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -205,9 +207,9 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   }
 
   private void showNotices(ReplicaPresenter known, LiveGateway at) {
-    notices.removeAll();
+    List<Component> lines = new ArrayList<>();
     if (!at.snapshot().reached()) {
-      notices.add(
+      lines.add(
           notice(
               Tone.BAD,
               at.name()
@@ -217,9 +219,9 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     }
     String slow = known.stragglers();
     if (!slow.isEmpty()) {
-      notices.add(notice(Tone.WARN, slow));
+      lines.add(notice(Tone.WARN, slow));
     }
-    notices.setVisible(notices.getComponentCount() > 0);
+    Parts.only(notices, lines.toArray(Component[]::new));
   }
 
   private static Div notice(Tone tone, String text) {
@@ -305,18 +307,18 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     if (d == null || !drainCard.isVisible()) {
       return;
     }
-    drain.removeAll();
-    count(d, "Remaining", "remaining");
-    count(d, "Finished here", "finished_in_place");
-    count(d, "Moved to another worker", "migrated");
-    count(d, "Begun anew elsewhere", "restarted");
-    count(d, "Broken", "broken");
-    drain.add(Parts.fact("Longest pause", Format.millis(d.path("longest_pause_ms").asDouble(0))));
-    drain.add(Parts.fact("Time", Format.millis(d.path("duration_ms").asDouble(0))));
+    List<Component> told = new ArrayList<>();
+    told.add(count(d, "Remaining", "remaining"));
+    told.add(count(d, "Finished here", "finished_in_place"));
+    told.add(count(d, "Moved to another worker", "migrated"));
+    told.add(count(d, "Begun anew elsewhere", "restarted"));
+    told.add(count(d, "Broken", "broken"));
+    told.add(millis(d, "Longest pause", "longest_pause_ms"));
+    told.add(millis(d, "Time", "duration_ms"));
     if (goesOn && d.path("expected_ms").isNumber()) {
-      double left = d.path("expected_ms").asDouble(0);
-      drain.add(Parts.fact("Empty in about", Format.millis(left)));
+      told.add(millis(d, "Empty in about", "expected_ms"));
     }
+    Parts.only(drain, told.toArray(Component[]::new));
     showBlockers(goesOn ? Forecast.requests(d.path("remaining_requests")) : List.of());
   }
 
@@ -332,8 +334,12 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     }
   }
 
-  private void count(JsonNode d, String label, String field) {
-    drain.add(Parts.fact(label, d.path(field).asInt(0) + " of " + d.path("requests").asInt(0)));
+  private static Div count(JsonNode d, String label, String field) {
+    return Parts.fact(label, d.path(field).asInt(0) + " of " + d.path("requests").asInt(0));
+  }
+
+  private static Div millis(JsonNode d, String label, String field) {
+    return Parts.fact(label, Format.millis(d.path(field).asDouble(0)));
   }
 
   private void showTiles(ReplicaPresenter known) {
@@ -397,15 +403,15 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     String why = known.whyNoRanks();
     boolean has = ranks.stages() > 0;
     ranksBody.setVisible(has);
-    noRanks.setVisible(!has);
-    noRanks.removeAll();
     if (!has) {
-      noRanks.add(
+      Parts.only(
+          noRanks,
           why == null
               ? Parts.empty("loader", "Asking the worker", "Its state comes in a moment.")
               : Parts.failure("Nothing is known of its ranks", why));
       return;
     }
+    Parts.only(noRanks);
     Metric wanted = metric.getValue();
     Parts.set(metricAbout, wanted.title() + ": " + wanted.about() + ".");
     heat.show(wanted.title(), ranks.stages(), ranks.ranks(), ranks.cells(wanted));

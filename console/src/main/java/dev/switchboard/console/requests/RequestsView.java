@@ -289,19 +289,21 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
                 + (rows.size() == 1 ? " request" : " requests")
                 + (presenter.hasMore() ? ", the newest" : "")
             : "Loading");
-    if (!rows.equals(shown) || rows.isEmpty()) {
+    if (!rows.equals(shown)) {
       shown = new ArrayList<>(rows);
       grid.setItems(shown);
     }
     grid.setVisible(!rows.isEmpty());
     Parts.fit(grid, rows.size(), height);
-    state.removeAll();
     String failure = presenter.failure();
     if (rows.isEmpty() && failure != null) {
-      state.add(Parts.failure("The requests cannot be read", failure));
+      Parts.only(state, Parts.failure("The requests cannot be read", failure));
     } else if (rows.isEmpty() && presenter.asked()) {
-      state.add(
+      Parts.only(
+          state,
           Parts.empty("search", "No request", "None that the gateway remembers is like that."));
+    } else {
+      Parts.only(state);
     }
   }
 
@@ -319,12 +321,13 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     Parts.set(line, shown.size() + " of the newest, as they end");
     String share = now.sample() < 1 ? "A sample of " + Format.percent(now.sample()) : "All";
     Parts.set(tailLine, share + "; " + Format.number((double) now.leftOut()) + " left out so far");
-    state.removeAll();
     String failure = now.failure();
     if (failure != null) {
-      state.add(Parts.failure("The tail is lost and tried again", failure));
+      Parts.only(state, Parts.failure("The tail is lost and tried again", failure));
     } else if (shown.isEmpty()) {
-      state.add(Parts.empty("live", "Listening", "No such request has ended since."));
+      Parts.only(state, Parts.empty("live", "Listening", "No such request has ended since."));
+    } else {
+      Parts.only(state);
     }
   }
 

@@ -115,13 +115,13 @@ final class HoursCard extends Div {
 
   private void drawNone(SloPresenter from, String name) {
     String failure = from.hoursFailure(name);
-    none.removeAll();
     if (failure != null) {
-      none.add(Parts.failure("The hours cannot be read", failure));
+      Parts.only(none, Parts.failure("The hours cannot be read", failure));
     } else if (from.hoursRead(name)) {
-      none.add(Parts.empty("slo", "No such request", "None of the last day had this target."));
+      Parts.only(
+          none, Parts.empty("slo", "No such request", "None of the last day had this target."));
     } else {
-      none.add(Parts.text("sb-muted", "Loading"));
+      Parts.only(none, Parts.text("sb-muted", "Loading"));
     }
   }
 

@@ -246,11 +246,7 @@ public final class SloView extends GatewayView {
     budgets.setVisible(!left.isEmpty());
     noBudgets.setVisible(presenter.withoutBudgets());
     String failure = presenter.failure();
-    state.removeAll();
-    if (failure != null) {
-      state.add(Parts.box("sb-card", Parts.failure("The objectives cannot be read", failure)));
-    }
-    state.setVisible(failure != null);
+    Parts.only(state, failed("The objectives cannot be read", failure));
     String count = now.size() + (now.size() == 1 ? " class" : " classes");
     Parts.set(line, presenter.asked() ? count : "Loading");
     hours.draw();

@@ -107,13 +107,14 @@ final class ConfigCard extends Div {
 
   /** Shows these; a failure where they cannot be read. */
   void show(List<ConfigRow> rows, String failure) {
-    if (!rows.equals(all) || rows.isEmpty()) {
+    if (!rows.equals(all)) {
       all = rows;
       filter();
     }
-    none.removeAll();
-    if (!failure.isEmpty()) {
-      none.add(Parts.failure("The configuration cannot be read", failure));
+    if (failure.isEmpty()) {
+      Parts.only(none);
+    } else {
+      Parts.only(none, Parts.failure("The configuration cannot be read", failure));
     }
   }
 

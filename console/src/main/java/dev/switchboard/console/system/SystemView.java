@@ -1,5 +1,6 @@
 package dev.switchboard.console.system;
 
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
@@ -26,6 +27,7 @@ import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.Tone;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -155,16 +157,18 @@ public final class SystemView extends GatewayView {
   }
 
   private void showCosts(SystemPresenter known) {
-    costs.removeAll();
     double allowed = known.allowed();
+    List<Component> now = new ArrayList<>();
     known
         .costs()
         .forEach(
-            (name, share) ->
-                costs.add(
-                    Parts.text("sb-muted sb-small", name),
-                    new Meter()
-                        .tone(share > allowed ? Tone.BAD : Tone.BUSY)
-                        .show(share / allowed, Format.percent(share))));
+            (name, share) -> {
+              now.add(Parts.text("sb-muted sb-small", name));
+              now.add(
+                  new Meter()
+                      .tone(share > allowed ? Tone.BAD : Tone.BUSY)
+                      .show(share / allowed, Format.percent(share)));
+            });
+    Parts.only(costs, now.toArray(Component[]::new));
   }
 }

@@ -309,18 +309,17 @@ public final class TenantsView extends GatewayView {
   }
 
   private static void empty(Div where, boolean is, String title, String text) {
-    if (is && where.getComponentCount() == 0) {
-      where.add(Parts.empty("key", title, text));
-    } else if (!is) {
-      where.removeAll();
+    if (is) {
+      Parts.only(where, Parts.empty("key", title, text));
+    } else {
+      Parts.only(where);
     }
-    where.setVisible(is);
   }
 
   private void notice(@Nullable String failure, String leftOut) {
-    notices.removeAll();
+    List<Component> lines = new ArrayList<>();
     if (failure != null) {
-      notices.add(
+      lines.add(
           line(
               Tone.BAD,
               "The gateway does not answer: "
@@ -328,9 +327,9 @@ public final class TenantsView extends GatewayView {
                   + ". What stands here is what it last told."));
     }
     if (!leftOut.isEmpty()) {
-      notices.add(line(Tone.WARN, leftOut));
+      lines.add(line(Tone.WARN, leftOut));
     }
-    notices.setVisible(notices.getComponentCount() > 0);
+    Parts.only(notices, lines.toArray(Component[]::new));
   }
 
   private static Div line(Tone tone, String text) {

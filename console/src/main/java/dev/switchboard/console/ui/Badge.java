@@ -30,7 +30,7 @@ public final class Badge extends Span {
   }
 
   public void show(Tone tone, String text) {
-    setClassName("sb-badge " + tone.className());
+    Parts.setClass(this, "sb-badge " + tone.className());
     icon.show(tone.icon());
     Parts.set(word, text);
   }

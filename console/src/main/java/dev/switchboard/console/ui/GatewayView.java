@@ -1,5 +1,6 @@
 package dev.switchboard.console.ui;
 
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.combobox.ComboBox;
 import com.vaadin.flow.router.AfterNavigationEvent;
 import com.vaadin.flow.router.AfterNavigationObserver;
@@ -8,6 +9,7 @@ import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A view of one gateway, which stands in the address where there are several. */
 public abstract class GatewayView extends LiveView implements AfterNavigationObserver {
@@ -56,6 +58,13 @@ public abstract class GatewayView extends LiveView implements AfterNavigationObs
     choice.setValue(gateway.name());
     at(gateway);
     refresh();
+  }
+
+  /** Says that something cannot be read; nothing where it can. */
+  protected static Component[] failed(String what, @Nullable String why) {
+    return why == null
+        ? new Component[0]
+        : new Component[] {Parts.box("sb-card", Parts.failure(what, why))};
   }
 
   /** Whether the person who looks may what the role may. */

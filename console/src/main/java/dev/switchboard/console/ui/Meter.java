@@ -29,7 +29,7 @@ public final class Meter extends Div {
   }
 
   public Meter tone(Tone tone) {
-    setClassName("sb-meter " + tone.className());
+    Parts.setClass(this, "sb-meter " + tone.className());
     return this;
   }
 }

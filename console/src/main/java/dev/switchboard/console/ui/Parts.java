@@ -1,6 +1,8 @@
 package dev.switchboard.console.ui;
 
 import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.HasEnabled;
+import com.vaadin.flow.component.HasStyle;
 import com.vaadin.flow.component.HasText;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.grid.Grid;
@@ -9,7 +11,9 @@ import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.H1;
 import com.vaadin.flow.component.html.H2;
 import com.vaadin.flow.component.html.Span;
+import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 
 /** Small pieces of views. Text is always set as text, never as markup. */
 public final class Parts {
@@ -93,9 +97,43 @@ public final class Parts {
   /** A table that is as high as its rows while they are few, and scrolls above that. */
   public static void fit(Grid<?> grid, int rows, String height) {
     boolean few = rows <= FEW_ROWS;
+    String wanted = few ? null : height;
+    if (grid.isAllRowsVisible() == few && Objects.equals(grid.getHeight(), wanted)) {
+      return;
+    }
     grid.setAllRowsVisible(few);
-    grid.setHeight(few ? null : height);
+    grid.setHeight(wanted);
     grid.setMinHeight(few ? null : "320px");
+  }
+
+  /**
+   * Has a box show these and nothing else, and hides it where there are none. What looks the same
+   * stays, so that nothing is pushed for it; not for what somebody can press.
+   */
+  public static void only(Div where, Component... now) {
+    if (!html(where.getChildren()).equals(html(Stream.of(now)))) {
+      where.removeAll();
+      where.add(now);
+    }
+    where.setVisible(now.length > 0);
+  }
+
+  private static List<String> html(Stream<Component> components) {
+    return components.map(each -> each.getElement().getOuterHTML()).toList();
+  }
+
+  /** Sets the class names only where they are others. */
+  static void setClass(HasStyle where, String names) {
+    if (!names.equals(where.getClassName())) {
+      where.setClassName(names);
+    }
+  }
+
+  /** Enables or disables only what is not so yet. */
+  public static void enable(HasEnabled what, boolean is) {
+    if (what.isEnabled() != is) {
+      what.setEnabled(is);
+    }
   }
 
   /** Sets a text only where it is another one, so that nothing is pushed for what stays. */

@@ -27,10 +27,7 @@ public final class StatTile extends Div {
 
   /** Colours the number where it is no good news; the note says why. */
   public void tone(Tone tone) {
-    String wanted = "sb-tile " + tone.className();
-    if (!wanted.equals(getClassName())) {
-      setClassName(wanted);
-    }
+    Parts.setClass(this, "sb-tile " + tone.className());
   }
 
   public void history(float[] points) {

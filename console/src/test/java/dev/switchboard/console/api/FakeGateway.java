@@ -42,8 +42,13 @@ public final class FakeGateway implements AutoCloseable {
   }
 
   public GatewayAddress address() {
+    return address("gw");
+  }
+
+  /** Under a name of its own. */
+  public GatewayAddress address(String name) {
     return new GatewayAddress(
-        "gw", URI.create("http://127.0.0.1:" + server.getAddress().getPort()));
+        name, URI.create("http://127.0.0.1:" + server.getAddress().getPort()));
   }
 
   /** All but what the console reads for itself. */

@@ -1,0 +1,112 @@
+package dev.switchboard.console.ui;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.vaadin.flow.component.combobox.ComboBox;
+import com.vaadin.flow.component.treegrid.TreeGrid;
+import dev.switchboard.console.action.Changes;
+import dev.switchboard.console.api.FakeGateway;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.fleet.FleetNode;
+import dev.switchboard.console.fleet.FleetView;
+import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.LiveGateway;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** One console before two gateways, of which one is lost after it was seen. */
+class SeveralGatewaysTest extends ConsoleViewTest {
+  @TempDir private static Path folder;
+  private static FakeGateway east;
+  private static Gateways both;
+
+  @BeforeAll
+  static void loseOne() throws IOException {
+    east = new FakeGateway();
+    FakeGateway west = new FakeGateway();
+    Clock clock = Clock.systemUTC();
+    both =
+        Gateways.start(
+            List.of(east.address("east"), west.address("west")),
+            FakeGateway.KEYS,
+            folder,
+            clock);
+    await(() -> both.all().stream().allMatch(g -> g.snapshot().reached()));
+    west.close();
+    await(() -> !find("west").snapshot().reached());
+    Services.install(new Services(both, signIn, Changes.checked(), clock, "test", null));
+  }
+
+  @AfterAll
+  static void stopBoth() {
+    both.close();
+    east.close();
+  }
+
+  private static LiveGateway find(String name) {
+    return both.find(name).orElseThrow();
+  }
+
+  @BeforeEach
+  void signIn() {
+    as(Role.VIEWER);
+  }
+
+  @Test
+  void theFrameSaysOfEachHowItIs() {
+    go("audit");
+
+    List<String> badges =
+        find(Badge.class).all().stream().map(b -> b.getElement().getTextRecursively()).toList();
+    assertTrue(badges.contains("east · live"), badges.toString());
+    assertTrue(
+        badges.stream().anyMatch(b -> b.startsWith("west · last seen ") && b.endsWith(" ago")),
+        badges.toString());
+  }
+
+  @Test
+  void theFleetKeepsWhatTheLostOneTold() {
+    navigate(FleetView.class);
+
+    assertTrue(
+        text().contains("2 gateways, 1 model, 14 replicas, 6 ready; 1 gateway not reached"),
+        text());
+    @SuppressWarnings("unchecked")
+    TreeGrid<FleetNode> tree = find(TreeGrid.class).single();
+    assertTrue(tree.getTreeData().contains(new FleetNode("east", "switchboard-demo", "w0", "")));
+    assertTrue(tree.getTreeData().contains(new FleetNode("west", "switchboard-demo", "w0", "")));
+  }
+
+  @Test
+  void aViewOfOneIsOfThatOfItsAddress() {
+    go("models", "gateway=west");
+
+    ComboBox<?> choice =
+        find(ComboBox.class)
+            .withCondition(box -> box.getAriaLabel().toString().contains("[Gateway]"))
+            .single();
+    assertEquals("west", choice.getValue());
+    assertEquals(List.of("east", "west"), choice.getListDataView().getItems().toList());
+  }
+
+  @Test
+  void onlyTheGatewayOfTheAddressIsAsked() {
+    east.forget();
+    go("audit", "gateway=west");
+    assertTrue(text().contains("The audit log cannot be read"), text());
+    assertFalse(east.calls().stream().anyMatch(c -> c.path().startsWith("/admin/v1/audit")));
+
+    go("audit", "gateway=east");
+
+    assertTrue(east.calls().stream().anyMatch(c -> c.path().startsWith("/admin/v1/audit")));
+  }
+}
