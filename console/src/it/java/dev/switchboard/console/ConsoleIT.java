@@ -123,6 +123,23 @@ class ConsoleIT {
   }
 
   @Test
+  void behindTlsTheCookieIsForThisHostAndForTlsOnly() throws Exception {
+    Path own = folder.resolve("behind-tls");
+    try (ConsoleProcess behind = ConsoleProcess.start(own, gateway.admin(), "--behind-tls")) {
+      HttpRequest page = HttpRequest.newBuilder(URI.create(behind.url() + "/")).build();
+
+      var headers = HTTP.send(page, HttpResponse.BodyHandlers.ofString()).headers();
+
+      String cookie = headers.firstValue("Set-Cookie").orElse("");
+      assertTrue(cookie.startsWith("__Host-switchboard="), cookie);
+      assertTrue(cookie.contains("; Secure"), cookie);
+      assertTrue(cookie.contains("; HttpOnly"), cookie);
+      assertTrue(cookie.contains("; Path=/"), cookie);
+      assertFalse(cookie.contains("Domain="), cookie);
+    }
+  }
+
+  @Test
   void crookedPathsAndForeignNamesAreDenied() throws Exception {
     assertEquals("404", status("/VAADIN", "localhost"));
     assertEquals("404", status("/VAADIN/", "localhost"));

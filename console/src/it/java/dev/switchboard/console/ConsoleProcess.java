@@ -23,25 +23,19 @@ final class ConsoleProcess implements AutoCloseable {
     return start(folder, gateway.admin());
   }
 
-  /** Starts one before the gateway at that admin address. */
-  static ConsoleProcess start(Path folder, String admin) throws Exception {
+  /** Starts one before the gateway at that admin address, with more options. */
+  static ConsoleProcess start(Path folder, String admin, String... more) throws Exception {
     Files.createDirectories(folder);
     StringBuilder keys = new StringBuilder();
     for (Role role : Role.values()) {
       keys.append(role.word()).append('=').append(RealGateway.KEYS.byRole().get(role)).append('\n');
     }
     Path file = Files.writeString(folder.resolve("keys"), keys);
-    ChildProcess process =
-        ChildProcess.start(
-            command(
-                "--port",
-                "0",
-                "--state",
-                folder.resolve("state").toString(),
-                "--gateway",
-                "gw=" + admin,
-                "--keys-file",
-                file.toString()));
+    List<String> options = new ArrayList<>(List.of("--port", "0", "--gateway", "gw=" + admin));
+    options.addAll(List.of("--state", folder.resolve("state").toString()));
+    options.addAll(List.of("--keys-file", file.toString()));
+    options.addAll(List.of(more));
+    ChildProcess process = ChildProcess.start(command(options.toArray(String[]::new)));
     return new ConsoleProcess(process, process.await("ready"));
   }
 

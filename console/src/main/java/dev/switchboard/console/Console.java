@@ -58,7 +58,8 @@ public final class Console implements AutoCloseable {
             clock,
             ConsoleMain.Version.of(),
             settings.traceUrl(),
-            history));
+            history,
+            settings.idle()));
     try {
       WebServer web =
           WebServer.start(

@@ -510,6 +510,28 @@
     open?.shadowRoot?.querySelector('a')?.click();
   });
 
+  // Enter opens what a row of a table links to, whichever of its cells has the focus.
+  document.addEventListener('keydown', e => {
+    const path = e.composedPath(), cell = path.find(n => n.tagName === 'TD');
+    if (e.key !== 'Enter' || e.ctrlKey || e.metaKey || e.altKey || path[0] !== cell || !path.some(n => n.tagName === 'VAADIN-GRID')) return;
+    const link = [...cell.parentElement.children].flatMap(td => [...td.querySelectorAll('slot')]).flatMap(slot => slot.assignedElements()).map(content => content.querySelector('a[href]')).find(a => a);
+    if (!link) return;
+    e.preventDefault();
+    e.stopPropagation();
+    link.click();
+  }, {capture: true});
+
+  // Says that somebody is there, whom a page that draws itself anew is not to be taken for.
+  const USED_EVERY = 10_000;
+  let used = 0, layout = null;
+  window.sbUse = at => { layout = at; };
+  for (const type of ['pointerdown', 'keydown', 'wheel']) document.addEventListener(type, () => {
+    const now = Date.now();
+    if (now - used < USED_EVERY || !layout?.isConnected) return;
+    used = now;
+    layout.$server?.used();
+  }, {capture: true, passive: true});
+
   window.sbCopy = async text => {
     try { await navigator.clipboard.writeText(text); } catch {
       const area = document.createElement('textarea');

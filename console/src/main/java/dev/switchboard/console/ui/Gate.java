@@ -48,6 +48,7 @@ public final class Gate implements VaadinServiceInitListener {
     }
     Needs needs = target.getAnnotation(Needs.class);
     Optional<Person> person = Visit.person();
+    Visit.use();
     if (person.isEmpty()) {
       Visit.want(event.getLocation().getPathWithQueryParameters());
       event.forwardTo(SignInView.class);

@@ -1,6 +1,7 @@
 package dev.switchboard.console.ui;
 
 import com.vaadin.flow.component.AttachEvent;
+import com.vaadin.flow.component.ClientCallable;
 import com.vaadin.flow.component.DetachEvent;
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.applayout.AppLayout;
@@ -115,6 +116,12 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
     return menu;
   }
 
+  /** The browser says so when somebody presses a key or a pointer. */
+  @ClientCallable
+  public void used() {
+    Visit.use();
+  }
+
   private void skip() {
     if (getContent() != null) {
       getContent().getElement().setAttribute("tabindex", "-1").callJsFunction("focus");
@@ -182,6 +189,7 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
             apply(ColorScheme.Value.valueOf(stored));
           }
         });
+    getElement().executeJs("window.sbUse(this)");
     refresh();
     stop =
         Services.get()

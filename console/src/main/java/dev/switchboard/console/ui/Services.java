@@ -5,6 +5,7 @@ import dev.switchboard.console.auth.SignIn;
 import dev.switchboard.console.live.Gateways;
 import dev.switchboard.console.live.History;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param traceUrl where traces are looked up, with {trace_id}
  * @param history more than the last hour; null where nothing has it
+ * @param idle after which a session that nobody uses ends
  */
 public record Services(
     Gateways gateways,
@@ -22,10 +24,12 @@ public record Services(
     Clock clock,
     String version,
     @Nullable String traceUrl,
-    @Nullable History history) {
+    @Nullable History history,
+    Duration idle) {
+  private static final Duration AN_HOUR = Duration.ofHours(1);
   private static volatile @Nullable Services installed;
 
-  /** Without a history. */
+  /** Without a history, and with sessions that end after an hour. */
   public Services(
       Gateways gateways,
       SignIn signIn,
@@ -33,7 +37,7 @@ public record Services(
       Clock clock,
       String version,
       @Nullable String traceUrl) {
-    this(gateways, signIn, changes, clock, version, traceUrl, null);
+    this(gateways, signIn, changes, clock, version, traceUrl, null, AN_HOUR);
   }
 
   /** Those that the views use from now on. */

@@ -5,6 +5,7 @@ import com.vaadin.flow.server.VaadinService;
 import com.vaadin.flow.server.VaadinServletRequest;
 import com.vaadin.flow.server.VaadinSession;
 import dev.switchboard.console.auth.Person;
+import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -15,17 +16,39 @@ public final class Visit {
 
   private Visit() {}
 
-  /** The person of this session. */
+  /** The person of this session; nobody where it was not used for too long. */
   public static Optional<Person> person() {
     VaadinSession session = VaadinSession.getCurrent();
     Object name = session == null ? null : session.getAttribute(PERSON);
-    return name == null ? Optional.empty() : Services.get().signIn().users().find(name.toString());
+    if (session == null || name == null) {
+      return Optional.empty();
+    }
+    if (idle(session)) {
+      session.setAttribute(PERSON, null);
+      return Optional.empty();
+    }
+    return Services.get().signIn().users().find(name.toString());
+  }
+
+  private static boolean idle(VaadinSession session) {
+    Services services = Services.get();
+    Instant used = session.getAttribute(Instant.class);
+    return used != null && used.plus(services.idle()).isBefore(services.clock().instant());
+  }
+
+  /**
+   * Somebody did something, or went to a view. A page that is only open asks for what changed and
+   * so uses the session of the web server, but not this.
+   */
+  static void use() {
+    VaadinSession.getCurrent().setAttribute(Instant.class, Services.get().clock().instant());
   }
 
   /** Signs somebody in, under a session id that nobody could know before. */
   public static void begin(Person person) {
     VaadinService.reinitializeSession(VaadinRequest.getCurrent());
     VaadinSession.getCurrent().setAttribute(PERSON, person.name());
+    use();
   }
 
   /** Ends the session, with all that it holds. */
