@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
-import com.microsoft.playwright.options.AriaRole;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -69,7 +68,8 @@ class KeyboardIT {
   }
 
   private static boolean focused(String test) {
-    return (Boolean) page().evaluate("() => { const at = (" + FOCUS + ")(); return !!(" + test + "); }");
+    return (Boolean)
+        page().evaluate("() => { const at = (" + FOCUS + ")(); return !!(" + test + "); }");
   }
 
   /** Presses Tab until the focus is where the test says. */
@@ -85,11 +85,11 @@ class KeyboardIT {
 
   /** To the body of the first table, past its head. */
   private static void tabToTheRowsOf(String label) {
-    page()
-        .locator("vaadin-grid[aria-label='" + label + "']")
-        .first()
-        .waitFor();
-    tabTo("at.closest('#items') && at.getRootNode().host?.getAttribute('aria-label') === '" + label + "'");
+    page().locator("vaadin-grid[aria-label='" + label + "']").first().waitFor();
+    tabTo(
+        "at.closest('#items') && at.getRootNode().host?.getAttribute('aria-label') === '"
+            + label
+            + "'");
   }
 
   @Test
@@ -121,7 +121,10 @@ class KeyboardIT {
     assertThat(alice.dialog()).containsText("Drain w0");
     for (int i = 0; i < 12; i++) {
       page().keyboard().press("Tab");
-      assertTrue(focused("!!at.closest('vaadin-dialog') || !!at.getRootNode().host?.closest('vaadin-dialog')"), "after " + (i + 1));
+      assertTrue(
+          focused(
+              "!!at.closest('vaadin-dialog') || !!at.getRootNode().host?.closest('vaadin-dialog')"),
+          "after " + (i + 1));
     }
 
     page().keyboard().press("Escape");
@@ -134,7 +137,8 @@ class KeyboardIT {
   @Test
   void aNameThatIsMarkupStaysTextInTheBrowser() {
     open("/");
-    Locator cell = page().locator("vaadin-grid a").filter(new Locator.FilterOptions().setHasText(MARKUP));
+    Locator cell =
+        page().locator("vaadin-grid a").filter(new Locator.FilterOptions().setHasText(MARKUP));
     assertThat(cell).hasText(MARKUP);
     assertEquals(0, page().locator("img").count());
   }

@@ -9,12 +9,13 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The admin API of a fleet that no test machine has: 500 replicas of 8 stages of 8 ranks, and
@@ -26,6 +27,9 @@ final class ScriptedGateway implements AutoCloseable {
   static final int REQUESTS_PER_SECOND = 10_000;
 
   private static final int TICK_MS = 50;
+
+  /** A row more is less than what is left of 200,000. */
+  private static final int PAGE_CHARACTERS = 199_000;
 
   private final HttpServer server;
   private final LinkedBlockingQueue<String> events = new LinkedBlockingQueue<>();
@@ -47,12 +51,8 @@ final class ScriptedGateway implements AutoCloseable {
     slow = replica;
     events.add(
         "event: replica_state\ndata: {\"at\":\"%s\",\"replica\":\"%s\",\"from\":\"READY\","
-                .formatted(Instant.now(), name(replica))
+                .formatted(Instant.now(), ScriptedAnswers.name(replica))
             + "\"to\":\"CORDONED\",\"reason\":\"cordoned\"}\n\n");
-  }
-
-  private static String name(int replica) {
-    return String.format(Locale.ROOT, "r%03d", replica);
   }
 
   private void answer(HttpExchange exchange) throws IOException {
@@ -63,24 +63,31 @@ final class ScriptedGateway implements AutoCloseable {
     } else if (path.endsWith("/events") && stream) {
       events(exchange);
     } else {
-      send(exchange, said(path));
+      send(exchange, said(path, String.valueOf(exchange.getRequestURI().getQuery())));
     }
   }
 
-  private String said(String path) throws IOException {
+  private String said(String path, String query) throws IOException {
     return switch (path.substring(path.lastIndexOf('/') + 1)) {
-      case "replicas" -> replicas();
+      case "replicas" -> replicas(query);
       case "models" -> models();
-      case "state" -> state();
-      case "steps" -> "{\"steps\":[]}";
-      case "log" -> "{\"lines\":[]}";
-      case "events" -> "{\"events\":[]}";
-      case "metrics" -> metrics();
+      case "state" -> ScriptedAnswers.state();
+      case "steps" -> ScriptedAnswers.steps();
+      case "log" -> fake("log.json");
+      case "events" -> ScriptedAnswers.events();
+      case "metrics" -> ScriptedAnswers.metrics();
       case "gateway" -> fake("gateway.json");
       case "slo-classes" -> fake("slo-classes.json");
-      case "requests" -> "{\"requests\":[]}";
+      case "requests" -> ScriptedAnswers.requests(query);
+      case "timeline" -> fake("timeline.json");
       default -> "{}";
     };
+  }
+
+  /** A number of the query. */
+  static int number(String query, String name, int otherwise) {
+    Matcher has = Pattern.compile("(?:^|&)" + name + "=([0-9]{1,6})(?:&|$)").matcher(query);
+    return has.find() ? Integer.parseInt(has.group(1)) : otherwise;
   }
 
   private static String fake(String file) throws IOException {
@@ -94,20 +101,28 @@ final class ScriptedGateway implements AutoCloseable {
     StringBuilder json = new StringBuilder("{\"models\":[{\"id\":\"switchboard-demo\",");
     json.append("\"ready\":").append(REPLICAS).append(",\"replicas\":[");
     for (int i = 0; i < REPLICAS; i++) {
-      json.append(i == 0 ? "\"" : ",\"").append(name(i)).append('"');
+      json.append(i == 0 ? "\"" : ",\"").append(ScriptedAnswers.name(i)).append('"');
     }
     return json.append("]}]}").toString();
   }
 
-  private String replicas() {
+  /** By pages, as the real one: of so many replicas, and no more than 200,000 bytes. */
+  private String replicas(String query) {
     ThreadLocalRandom random = ThreadLocalRandom.current();
+    Matcher after = Pattern.compile("(?:^|&)after=r([0-9]{3})").matcher(query);
+    int first = after.find() ? Integer.parseInt(after.group(1)) + 1 : 0;
+    int end = Math.min(REPLICAS, first + number(query, "limit", 100));
     StringBuilder json = new StringBuilder("{\"replicas\":[");
-    for (int i = 0; i < REPLICAS; i++) {
+    for (int i = first; i < end; i++) {
+      if (json.length() > PAGE_CHARACTERS) {
+        end = i;
+        break;
+      }
       int running = random.nextInt(32);
-      json.append(i == 0 ? "" : ",")
+      json.append(i == first ? "" : ",")
           .append(
               "{\"id\":\"%s\",\"model\":\"switchboard-demo\",\"kind\":\"worker\","
-                  .formatted(name(i)))
+                  .formatted(ScriptedAnswers.name(i)))
           .append(
               "\"local\":false,\"state\":\"%s\",\"reason\":\"every rank answered\","
                   .formatted(i == slow ? "CORDONED" : "READY"))
@@ -122,46 +137,11 @@ final class ScriptedGateway implements AutoCloseable {
                   .formatted(40 * running))
           .append("\"stages\":%d,\"ranks\":%d,\"stragglers\":[]}}".formatted(PARTS, PARTS));
     }
-    return json.append("]}").toString();
-  }
-
-  private static String state() {
-    ThreadLocalRandom random = ThreadLocalRandom.current();
-    StringBuilder json =
-        new StringBuilder("{\"topology\":{\"stages\":8,\"ranks\":8,\"threads\":1},");
-    StringBuilder health = new StringBuilder();
-    StringBuilder times = new StringBuilder();
-    for (int i = 0; i < PARTS * PARTS; i++) {
-      String where = "{\"stage\":%d,\"rank\":%d,".formatted(i / PARTS, i % PARTS);
-      health
-          .append(i == 0 ? "" : ",")
-          .append(where)
-          .append("\"finished_step\":19449,\"age_ms\":5,");
-      health.append("\"current_step\":0,\"current_ms\":0}");
-      times.append(i == 0 ? "" : ",").append(where);
-      times.append("\"score\":%.3f,\"late\":0.0}".formatted(1 + random.nextDouble() / 10));
+    json.append("],\"total\":").append(REPLICAS);
+    if (end < REPLICAS) {
+      json.append(",\"next\":\"").append(ScriptedAnswers.name(end - 1)).append('"');
     }
-    json.append("\"health\":{\"failure\":null,\"ranks\":[").append(health).append("]},");
-    return json.append("\"skew\":{\"ranks\":[").append(times).append("]}}").toString();
-  }
-
-  private static String metrics() {
-    ThreadLocalRandom random = ThreadLocalRandom.current();
-    long seconds = Instant.now().getEpochSecond();
-    StringBuilder text = new StringBuilder();
-    for (int i = 0; i < REPLICAS; i++) {
-      String of = "{replica=\"" + name(i) + "\"";
-      text.append("switchboard_replica_in_flight")
-          .append(of)
-          .append("} ")
-          .append(random.nextInt(32));
-      text.append("\nswitchboard_replica_kv_blocks").append(of).append(",state=\"used\"} ");
-      text.append(random.nextInt(4000)).append("\nswitchboard_replica_steps_total").append(of);
-      text.append("} ").append(seconds % 100_000 * 20).append("\nswitchboard_replica_tokens_total");
-      text.append("{direction=\"completion\",replica=\"").append(name(i)).append("\"} ");
-      text.append(seconds % 100_000 * 400 + random.nextInt(400)).append('\n');
-    }
-    return text.toString();
+    return json.append('}').toString();
   }
 
   private void events(HttpExchange exchange) throws IOException {
@@ -212,7 +192,7 @@ final class ScriptedGateway implements AutoCloseable {
     }
   }
 
-  private static String request(int leftOut) {
+  static String request(int leftOut) {
     ThreadLocalRandom random = ThreadLocalRandom.current();
     return """
     {"left_out":%d,"id":"%016x%016x","accepted_at":"%s","endpoint":"chat",\
@@ -226,7 +206,7 @@ final class ScriptedGateway implements AutoCloseable {
             random.nextLong(),
             random.nextLong(),
             Instant.now(),
-            name(random.nextInt(REPLICAS)),
+            ScriptedAnswers.name(random.nextInt(REPLICAS)),
             random.nextInt(50, 900),
             random.nextInt(50) == 0,
             random.nextInt(5, 80),

@@ -63,8 +63,7 @@ class SessionIT {
 
   private static void isAskedToSignIn(Page page) {
     page.navigate("/audit");
-    assertThat(
-            page.getByRole(AriaRole.BUTTON, new Page.GetByRoleOptions().setName("Sign in")))
+    assertThat(page.getByRole(AriaRole.BUTTON, new Page.GetByRoleOptions().setName("Sign in")))
         .isVisible();
   }
 

@@ -61,7 +61,8 @@ public final class AuditView extends Div implements AfterNavigationObserver {
     grid.getElement().setAttribute("aria-label", "Audit log");
     grid.setItemDetailsRenderer(new ComponentRenderer<>(AuditView::details));
     more.addThemeName("tertiary");
-    Anchor csv = new Anchor(DownloadHandler.fromInputStream(event -> csv(event.getUI())), "Download CSV");
+    Anchor csv =
+        new Anchor(DownloadHandler.fromInputStream(event -> csv(event.getUI())), "Download CSV");
     csv.addComponentAsFirst(new Icon("download"));
     csv.addClassName("sb-row");
     Button again = Parts.button("restart", "Search again", this::search);

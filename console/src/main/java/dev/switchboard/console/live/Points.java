@@ -154,8 +154,7 @@ final class Points {
     return Series.rank(s.label("replica"), s.label("stage"), s.label("rank"), what);
   }
 
-  private void rate(
-      String name, Predicate<Sample> wanted, Function<Sample, String> series) {
+  private void rate(String name, Predicate<Sample> wanted, Function<Sample, String> series) {
     for (Sample s : all(name)) {
       if (wanted.test(s)) {
         add(series.apply(s), increase(s) / seconds);

@@ -3,7 +3,8 @@ package dev.switchboard.console.slo;
 /**
  * What made requests miss an objective.
  *
- * @param lateMs by how much they were later than their targets together; NaN where that is not known
+ * @param lateMs by how much they were later than their targets together; NaN where that is not
+ *     known
  */
 record CauseRow(String cause, long requests, double lateMs) {
   /** The mean of a request. */

@@ -48,7 +48,8 @@ final class HoursCard extends Div {
   private final PlainTable causes =
       new PlainTable("Cause of a miss", "Requests", "Late together", "Late each");
   private final Div noLateness =
-      Parts.empty("info", "No late time", "Nothing was late, or the gateway does not tell by how much.");
+      Parts.empty(
+          "info", "No late time", "Nothing was late, or the gateway does not tell by how much.");
   private final Div some;
   private final Div none = Parts.box("sb-stack");
   private @Nullable SloPresenter presenter;
@@ -174,8 +175,7 @@ final class HoursCard extends Div {
     for (String cause : SloPresenter.CAUSES) {
       List<Double> values = hours.stream().map(h -> value.apply(h, cause)).toList();
       if (values.stream().anyMatch(v -> v > 0)) {
-        parts.add(
-            new StackChart.Part(prefix + cause, TONES.getOrDefault(cause, "other"), values));
+        parts.add(new StackChart.Part(prefix + cause, TONES.getOrDefault(cause, "other"), values));
       }
     }
     return parts;

@@ -66,8 +66,7 @@ class AdminClientTest {
           "{\"replicas\":[{\"id\":\"a\"},{\"id\":\"b c\"}],\"next\":\"b c\",\"total\":3}");
       gateway.say(
           "GET /admin/v1/replicas?limit=1000&after=b%20c",
-          200,
-          "{\"replicas\":[{\"id\":\"d\"}],\"total\":3}");
+          200, "{\"replicas\":[{\"id\":\"d\"}],\"total\":3}");
 
       List<JsonNode> all = client.list("/admin/v1/replicas", "replicas");
 

@@ -110,8 +110,7 @@ class FleetViewTest extends ConsoleViewTest {
       assertEquals(
           11, FleetPresenter.mean(presenter.total("good_requests", FleetPresenter.MINUTE)));
       assertTrue(
-          Double.isNaN(
-              FleetPresenter.mean(presenter.total("good_tokens", FleetPresenter.MINUTE))));
+          Double.isNaN(FleetPresenter.mean(presenter.total("good_tokens", FleetPresenter.MINUTE))));
     }
   }
 

@@ -28,8 +28,7 @@ class GatewaysTest {
   @BeforeEach
   void start() throws Exception {
     fake = new FakeGateway();
-    gateways =
-        Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC());
+    gateways = Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC());
   }
 
   @AfterEach

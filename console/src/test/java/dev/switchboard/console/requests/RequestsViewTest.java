@@ -116,15 +116,12 @@ class RequestsViewTest extends ConsoleViewTest {
   void whatWasNotTracedHasNoLink() throws Exception {
     ObjectNode timeline = (ObjectNode) timeline();
     fake.say(
-        "GET /admin/v1/requests/untraced/timeline",
-        200,
-        timeline.putNull("trace_id").toString());
+        "GET /admin/v1/requests/untraced/timeline", 200, timeline.putNull("trace_id").toString());
 
     go("requests/gw/untraced");
 
     assertFalse(
-        find(Anchor.class).all().stream()
-            .anyMatch(a -> a.getHref().startsWith("http://traces/")));
+        find(Anchor.class).all().stream().anyMatch(a -> a.getHref().startsWith("http://traces/")));
   }
 
   @Test

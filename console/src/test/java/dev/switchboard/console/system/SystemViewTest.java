@@ -88,8 +88,7 @@ class SystemViewTest extends ConsoleViewTest {
 
   @Test
   void aGatewayThatDoesNotSayWhereKeysAreFromStillHasThem() {
-    assertEquals(
-        Map.of("a.b", new ConfigRow("a.b", "1", "", "")), rows("{\"a\": {\"b\": 1}}"));
+    assertEquals(Map.of("a.b", new ConfigRow("a.b", "1", "", "")), rows("{\"a\": {\"b\": 1}}"));
   }
 
   private Grid<?> grid() {

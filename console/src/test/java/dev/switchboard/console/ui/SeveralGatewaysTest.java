@@ -36,10 +36,7 @@ class SeveralGatewaysTest extends ConsoleViewTest {
     Clock clock = Clock.systemUTC();
     both =
         Gateways.start(
-            List.of(east.address("east"), west.address("west")),
-            FakeGateway.KEYS,
-            folder,
-            clock);
+            List.of(east.address("east"), west.address("west")), FakeGateway.KEYS, folder, clock);
     await(() -> both.all().stream().allMatch(g -> g.snapshot().reached()));
     west.close();
     await(() -> !find("west").snapshot().reached());
