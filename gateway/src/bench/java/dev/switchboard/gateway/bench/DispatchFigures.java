@@ -31,8 +31,8 @@ final class DispatchFigures {
   /** Of them those without a token, which another engine could have answered. */
   static final String LOST_EARLY = "lost_without_a_token";
 
-  /** Of what comes again as it was told to, what is not refused again. */
-  static final String TOLD = "told_admitted";
+  /** How often an engine was ejected, over the whole run. */
+  static final String EJECTIONS = "ejections";
 
   /** Until a recovered engine gets half of its fair share of the requests that are sent. */
   static final String HALF = "half_share_s";
@@ -83,9 +83,16 @@ final class DispatchFigures {
     figures.put(DELAY_P50, percentile(trace.delays().firstMs(from, to), 50));
     figures.put(DELAY_P99, percentile(trace.delays().firstMs(from, to), 99));
     outcomes(scenario, trace, counted, figures);
+    figures.put(EJECTIONS, trace.ejections());
     DispatchScenario.Recovery recovery = scenario.recovery();
     if (recovery != null) {
-      figures.put(HALF, halfShareSeconds(scenario, recovery, trace));
+      figures.put(
+          HALF,
+          secondsToHalf(
+              (begin, end) -> shareOf(trace, recovery.engine(), begin, end),
+              scenario.engines().size(),
+              recovery.atSeconds(),
+              scenario.toSeconds()));
     }
     return figures;
   }
@@ -123,13 +130,6 @@ final class DispatchFigures {
       }
     }
     figures.putAll(refused);
-    figures.put(
-        TOLD,
-        trace.requests().stream()
-            .filter(Seen::asTold)
-            .mapToInt(seen -> seen.isServed() || seen.engine() >= 0 ? 1 : 0)
-            .average()
-            .orElse(Double.NaN));
     List<Seen> lost =
         trace.requests().stream()
             .filter(seen -> seen.refusal().equals(DispatchTrace.LOST))
@@ -178,15 +178,21 @@ final class DispatchFigures {
     return values[(int) Math.min(values.length - 1, Math.floor(percent / 100 * values.length))];
   }
 
-  /** From its recovery on; infinity where it never has it. */
-  private static double halfShareSeconds(
-      DispatchScenario scenario, DispatchScenario.Recovery recovery, DispatchTrace trace) {
-    double half = 0.5 / scenario.engines().size();
-    for (double at = recovery.atSeconds();
-        at + HALF_WINDOW_SECONDS <= scenario.toSeconds();
-        at += HALF_STEP_SECONDS) {
-      if (shareOf(trace, recovery.engine(), at, at + HALF_WINDOW_SECONDS) >= half) {
-        return at - recovery.atSeconds();
+  /** What share of the requests that are sent in a part of a run goes to one engine. */
+  @FunctionalInterface
+  interface Share {
+    double of(double fromSeconds, double toSeconds);
+  }
+
+  /**
+   * From the recovery of one of so many engines until it has half of its fair share over two
+   * seconds; infinity where it never has it.
+   */
+  static double secondsToHalf(Share share, int engines, double atSeconds, double toSeconds) {
+    double half = 0.5 / engines;
+    for (double at = atSeconds; at + HALF_WINDOW_SECONDS <= toSeconds; at += HALF_STEP_SECONDS) {
+      if (share.of(at, at + HALF_WINDOW_SECONDS) >= half) {
+        return at - atSeconds;
       }
     }
     return Double.POSITIVE_INFINITY;

@@ -97,10 +97,9 @@ final class DispatchLoad {
   }
 
   /** Where nobody listens the request is lost. */
-  private void send(NioLoop loop, DispatchCrowd.Asked asked, boolean asTold, Ended ended)
-      throws IOException {
+  private void send(NioLoop loop, DispatchCrowd.Asked asked, Ended ended) throws IOException {
     underWay++;
-    DispatchTrace.Seen seen = trace.sent(asked.crowd(), now(), asTold);
+    DispatchTrace.Seen seen = trace.sent(asked.crowd(), now());
     try {
       Connection connection = free.isEmpty() ? new Connection(loop) : free.removeLast();
       connection.send(asked, seen, ended);
@@ -134,19 +133,18 @@ final class DispatchLoad {
     }
 
     void next() throws IOException {
-      send(crowd.asked(seed, number, sent++), false);
+      send(crowd.asked(seed, number, sent++));
     }
 
-    private void send(DispatchCrowd.Asked asked, boolean asTold) throws IOException {
+    private void send(DispatchCrowd.Asked asked) throws IOException {
       DispatchLoad.this.send(
           loop,
           asked,
-          asTold,
           (seen, retryAfterSeconds) -> {
             if (seen.isServed()) {
               at(now(), this::next);
             } else if (retryAfterSeconds > 0) {
-              at(now() + retryAfterSeconds, () -> send(asked, true));
+              at(now() + retryAfterSeconds, () -> send(asked));
             } else {
               at(now() + DispatchScenario.LOST_SECONDS, this::next);
             }
@@ -175,7 +173,7 @@ final class DispatchLoad {
 
     private void arrive() throws IOException {
       next();
-      send(loop, crowd.asked(seed, 0, sent++), false, (seen, retryAfterSeconds) -> {});
+      send(loop, crowd.asked(seed, 0, sent++), (seen, retryAfterSeconds) -> {});
     }
   }
 

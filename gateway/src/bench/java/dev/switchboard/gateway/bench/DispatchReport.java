@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -71,6 +72,13 @@ final class DispatchReport {
     return figures.of(server, scenario.label(), name).median();
   }
 
+  /** The most of any round; not a number where none tells it. */
+  private double most(DispatchScenario scenario, String server, String name) {
+    return Arrays.stream(figures.of(server, scenario.label(), name).values())
+        .max()
+        .orElse(Double.NaN);
+  }
+
   private boolean known(DispatchScenario scenario, String server) {
     return !figures.of(server, scenario.label(), DispatchFigures.TOKENS).isEmpty();
   }
@@ -129,6 +137,7 @@ final class DispatchReport {
           "in time",
           "refused",
           "lost",
+          "ejected",
           "half share after",
           "told late p50",
           "p99");
@@ -151,6 +160,7 @@ final class DispatchReport {
         inTime(scenario, server),
         refused(scenario, server),
         lost(scenario, server),
+        shown("%.0f", most(scenario, server, DispatchFigures.EJECTIONS)),
         Double.isInfinite(half) ? "never" : shown("%.1f s", half),
         millis(value(scenario, server, DispatchFigures.DELAY_P50)),
         millis(value(scenario, server, DispatchFigures.DELAY_P99)));
@@ -225,6 +235,9 @@ final class DispatchReport {
       }
     }
     people(verdicts);
+    scenarios.stream()
+        .filter(DispatchScenario::isEqual)
+        .forEach(scenario -> ejections(scenario, verdicts));
     for (DispatchScenario scenario : scenarios) {
       for (String policy : policies) {
         if (known(scenario, policy) && known(scenario, policy + SIMULATED)) {
@@ -262,6 +275,16 @@ final class DispatchReport {
       verdicts.add(goal(scenario, "seconds to half a share", half, 10, false));
       double lost = value(scenario, OURS, DispatchFigures.LOST_EARLY);
       verdicts.add(goal(scenario, "requests lost without a token", lost, 0, false));
+    }
+  }
+
+  /** No policy may load an engine that is as well as the others so that it is ejected. */
+  private void ejections(DispatchScenario scenario, List<Verdict> verdicts) {
+    for (String policy : policies) {
+      if (known(scenario, policy)) {
+        double most = most(scenario, policy, DispatchFigures.EJECTIONS);
+        verdicts.add(goal(scenario, policy + ": ejections", most, 0, false));
+      }
     }
   }
 

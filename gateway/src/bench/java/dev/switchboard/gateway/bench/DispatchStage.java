@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** Engines, as a process apart, before which gateways are put, one after the other. */
 final class DispatchStage implements AutoCloseable {
@@ -21,7 +22,8 @@ final class DispatchStage implements AutoCloseable {
 
   private static final int ASK_MS = 5;
 
-  private static final String PLAIN_CLASS =
+  /** A service class without targets. */
+  static final String PLAIN_CLASS =
       "{name: plain, ttft-ms: 0, tpot-ms: 0, deadline-ms: 0, priority: 0, objective: 0.9,"
           + " window-days: 30}";
 
@@ -105,8 +107,14 @@ final class DispatchStage implements AutoCloseable {
       begin(scenario);
       DispatchTrace trace = new DispatchLoad(gateway.address(), scenario, seed).run();
       process.requireAlive();
-      return trace;
+      return trace.ejected(ejections(gateway));
     }
+  }
+
+  /** Those of a gateway that was started for one run. */
+  private double ejections(Target gateway) {
+    MetricsText metrics = Objects.requireNonNull(gateway.metrics(client), "a gateway of ours");
+    return metrics.sum("switchboard_replica_transitions_total", "to=\"EJECTED\"");
   }
 
   private Target gateway(DispatchScenario scenario, String policy) throws IOException {

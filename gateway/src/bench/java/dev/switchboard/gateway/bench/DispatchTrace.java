@@ -15,22 +15,21 @@ public final class DispatchTrace {
   private final List<Seen> requests = new ArrayList<>();
   private StepDelays delays = StepDelays.NONE;
   private MachineWatch.Seen machine = MachineWatch.Seen.UNTROUBLED;
+  private double ejections = Double.NaN;
 
   /** One request, from its being sent to its end. */
   public static final class Seen {
     private final DispatchCrowd crowd;
     private final double sent;
-    private final boolean asTold;
     private double[] tokens = new double[32];
     private int count;
     private int engine = -1;
     private double end = Double.NaN;
     private String refusal = LOST;
 
-    private Seen(DispatchCrowd crowd, double sent, boolean asTold) {
+    private Seen(DispatchCrowd crowd, double sent) {
       this.crowd = crowd;
       this.sent = sent;
-      this.asTold = asTold;
     }
 
     /** A token came, from an engine. */
@@ -64,11 +63,6 @@ public final class DispatchTrace {
 
     public double sent() {
       return sent;
-    }
-
-    /** Whether an earlier one was refused, and its client came again when it was told to. */
-    public boolean asTold() {
-      return asTold;
     }
 
     /** Which engine it is from; −1 where there is no token. */
@@ -113,8 +107,8 @@ public final class DispatchTrace {
   }
 
   /** A request is sent. */
-  public Seen sent(DispatchCrowd crowd, double at, boolean asTold) {
-    Seen seen = new Seen(crowd, at, asTold);
+  public Seen sent(DispatchCrowd crowd, double at) {
+    Seen seen = new Seen(crowd, at);
     requests.add(seen);
     return seen;
   }
@@ -124,6 +118,17 @@ public final class DispatchTrace {
     delays = tokens;
     machine = watched;
     return this;
+  }
+
+  /** With how often its gateway ejected an engine. */
+  DispatchTrace ejected(double times) {
+    ejections = times;
+    return this;
+  }
+
+  /** How often an engine was ejected; not a number where no gateway was there to count it. */
+  double ejections() {
+    return ejections;
   }
 
   /** What else the machine had to do; nothing in a simulated run. */

@@ -76,8 +76,8 @@ public final class DispatchSimulation implements DispatchSimulator {
       return Request.second(time.nowNanos());
     }
 
-    private void send(DispatchCrowd.Asked asked, int number, boolean asTold, Ended ended) {
-      DispatchTrace.Seen seen = trace.sent(asked.crowd(), now(), asTold);
+    private void send(DispatchCrowd.Asked asked, int number, Ended ended) {
+      DispatchTrace.Seen seen = trace.sent(asked.crowd(), now());
       gateway.arrive(
           request(asked, number),
           new SimulatedGateway.Watcher() {
@@ -144,19 +144,18 @@ public final class DispatchSimulation implements DispatchSimulator {
       }
 
       void next() {
-        again(crowd.asked(seed, number, sent++), numbers++, false);
+        again(crowd.asked(seed, number, sent++), numbers++);
       }
 
-      private void again(DispatchCrowd.Asked asked, int request, boolean asTold) {
+      private void again(DispatchCrowd.Asked asked, int request) {
         send(
             asked,
             request,
-            asTold,
             (seen, retryAfterSeconds) -> {
               if (seen.isServed()) {
                 at(now(), this::next);
               } else if (retryAfterSeconds > 0) {
-                at(now() + retryAfterSeconds, () -> again(asked, request, true));
+                at(now() + retryAfterSeconds, () -> again(asked, request));
               } else {
                 at(now() + DispatchScenario.LOST_SECONDS, this::next);
               }
@@ -182,7 +181,7 @@ public final class DispatchSimulation implements DispatchSimulator {
             next,
             () -> {
               next();
-              send(crowd.asked(seed, 0, sent++), numbers++, false, (seen, retryAfterSeconds) -> {});
+              send(crowd.asked(seed, 0, sent++), numbers++, (seen, retryAfterSeconds) -> {});
             });
       }
     }

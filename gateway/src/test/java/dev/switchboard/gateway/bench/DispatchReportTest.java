@@ -43,9 +43,10 @@ class DispatchReportTest {
     served(trace, 1, 0, 100, 11, 40);
     served(trace, 2, 0, 100, 11, 60);
     served(trace, 3, 1, 600, 11, 40);
-    trace.sent(PEOPLE, 4, false).refused("ttft_unreachable", 4.1);
+    trace.sent(PEOPLE, 4).refused("ttft_unreachable", 4.1);
     served(trace, 6, 1, 100, 11, 40);
-    trace.sent(PEOPLE, 7, false).refused(DispatchTrace.LOST, 8);
+    trace.sent(PEOPLE, 7).refused(DispatchTrace.LOST, 8);
+    trace.ejected(2);
 
     Map<String, Double> figures = DispatchFigures.of(TWO, trace);
 
@@ -59,6 +60,7 @@ class DispatchReportTest {
     assertEquals(1, figure(figures, DispatchFigures.LOST));
     assertEquals(1, figure(figures, DispatchFigures.LOST_EARLY));
     assertEquals(0, figure(figures, DispatchFigures.HALF), 1e-6);
+    assertEquals(2, figure(figures, DispatchFigures.EJECTIONS));
   }
 
   @Test
@@ -110,9 +112,34 @@ class DispatchReportTest {
     DispatchTrace disturbed = new DispatchTrace();
     served(disturbed, 1, 0, 100, 20, 500);
     disturbed.measured(StepDelays.NONE, new MachineWatch.Seen(30, 0, 0));
-    report.measured(EQUAL, "least-loaded", disturbed);
+    report.measured(EQUAL, "least-loaded", disturbed.ejected(1));
 
     assertTrue(report.kept(), printed(report));
+  }
+
+  @Test
+  void oneEjectionOfAnEqualEngineInAnyRoundIsTooMany() {
+    DispatchReport report = report(50, 50);
+    for (int rounds = 0; rounds < 2; rounds++) {
+      DispatchTrace trace = new DispatchTrace();
+      served(trace, 1, 0, 100, 20, 50);
+      report.measured(EQUAL, "least-loaded", trace.ejected(rounds));
+    }
+
+    String text = printed(report);
+
+    assertTrue(text.contains("least-loaded: ejections 1.000, wanted at most 0.000: MISSED"), text);
+    assertFalse(report.kept(), text);
+  }
+
+  @Test
+  void aRoundThatDoesNotTellItsEjectionsIsNotJudgedAsOneWithoutAny() {
+    DispatchReport report = report(50, 50);
+    DispatchTrace trace = new DispatchTrace();
+    served(trace, 1, 0, 100, 20, 50);
+    report.measured(EQUAL, "least-loaded", trace);
+
+    assertFalse(report.kept(), printed(report));
   }
 
   @Test
@@ -140,7 +167,7 @@ class DispatchReportTest {
         new DispatchReport("a machine", List.of(EQUAL), List.of("least-loaded"));
     DispatchTrace real = new DispatchTrace();
     served(real, 1, 0, 100, 20, realMs);
-    report.measured(EQUAL, "least-loaded", real.measured(StepDelays.NONE, machine));
+    report.measured(EQUAL, "least-loaded", real.measured(StepDelays.NONE, machine).ejected(0));
     DispatchTrace simulated = new DispatchTrace();
     served(simulated, 1, 0, 100, 20, simulatedMs);
     report.simulated(EQUAL, "least-loaded", simulated);
@@ -159,7 +186,7 @@ class DispatchReportTest {
 
   private static void served(
       DispatchTrace trace, double sent, int engine, double ttftMs, int tokens, double tokenMs) {
-    DispatchTrace.Seen seen = trace.sent(PEOPLE, sent, false);
+    DispatchTrace.Seen seen = trace.sent(PEOPLE, sent);
     double last = sent;
     for (int i = 0; i < tokens; i++) {
       last = sent + (ttftMs + i * tokenMs) / 1000;
