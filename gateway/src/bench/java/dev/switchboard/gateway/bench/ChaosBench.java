@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = {
       "Kills, stops and drains real workers under load, ends a gateway, and lets clients",
-      "misbehave; ends with status 1 when a promise is broken. Needs about seven minutes."
+      "misbehave; ends with status 1 when a promise is broken. Needs about nine minutes."
     })
 public final class ChaosBench implements Callable<Integer> {
 
@@ -33,7 +33,7 @@ public final class ChaosBench implements Callable<Integer> {
       names = "--preset",
       defaultValue = "STANDARD",
       description = {
-        "how much (standard); quick: small and about two minutes; standard: 200 streams,",
+        "how much (standard); quick: small and about three minutes; standard: 200 streams,",
         "30 drains, 1000 silent clients, 1000 cancels a second for 30 seconds"
       })
   private ChaosPlan.Size preset = ChaosPlan.Size.STANDARD;

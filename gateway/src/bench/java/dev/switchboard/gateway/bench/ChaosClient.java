@@ -35,9 +35,32 @@ final class ChaosClient implements AutoCloseable {
     }
   }
 
+  /**
+   * Sends a request with a body that is large and the same for many clients. One that is refused
+   * before it is read whole is still answered, so that a failure to send is told by {@link #read}.
+   *
+   * @param body of the question, as bytes
+   */
+  AnswerLog send(Question question, byte[] body) {
+    AnswerLog answer = begin(question);
+    try {
+      socket
+          .getOutputStream()
+          .write(question.head(answer.id()).getBytes(StandardCharsets.US_ASCII));
+      socket.getOutputStream().write(body);
+    } catch (IOException e) {
+      // What the server said before it closed is there to be read.
+    }
+    return answer;
+  }
+
+  private AnswerLog begin(Question question) {
+    return new AnswerLog(ledger.named(question.stream()), question.stream());
+  }
+
   /** Sends a request, whose answer is read by {@link #read}. */
   AnswerLog send(Question question) {
-    AnswerLog answer = new AnswerLog(ledger.named(question.stream()), question.stream());
+    AnswerLog answer = begin(question);
     try {
       socket.getOutputStream().write(question.bytes(answer.id()));
     } catch (IOException e) {
@@ -112,15 +135,17 @@ final class ChaosClient implements AutoCloseable {
 
     /** The whole request. */
     byte[] bytes(String id) {
-      String head =
-          "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: "
-              + id
-              + "\r\n"
-              + headers
-              + "Content-Type: application/json\r\nContent-Length: "
-              + body.length()
-              + "\r\n\r\n";
-      return (head + body).getBytes(StandardCharsets.US_ASCII);
+      return (head(id) + body).getBytes(StandardCharsets.US_ASCII);
+    }
+
+    private String head(String id) {
+      return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: "
+          + id
+          + "\r\n"
+          + headers
+          + "Content-Type: application/json\r\nContent-Length: "
+          + body.length()
+          + "\r\n\r\n";
     }
   }
 }

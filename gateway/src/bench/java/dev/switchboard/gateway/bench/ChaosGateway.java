@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /** A gateway process with real workers, and what can be done to them. */
 final class ChaosGateway implements AutoCloseable {
@@ -97,6 +98,32 @@ final class ChaosGateway implements AutoCloseable {
     return log.ends();
   }
 
+  /** How often a replica was ejected, by its log. */
+  long ejections(String id) throws IOException {
+    String event = "replica_state replica=" + id + " ";
+    try (Stream<String> lines = Files.lines(process.log())) {
+      return lines.filter(line -> line.contains(event) && line.contains(" to=EJECTED ")).count();
+    }
+  }
+
+  /** What its API answers to whoever has this key. */
+  int asked(String key) throws IOException {
+    return answer(
+            HttpRequest.newBuilder(api.resolve("/v1/models"))
+                .header("Authorization", "Bearer " + key)
+                .build())
+        .statusCode();
+  }
+
+  /** The status that a change is answered with, whatever it is. */
+  int adminStatus(String method, String path) throws IOException {
+    return answer(
+            HttpRequest.newBuilder(admin.resolve(path))
+                .method(method, HttpRequest.BodyPublishers.noBody())
+                .build())
+        .statusCode();
+  }
+
   JsonNode admin(String path) throws IOException {
     return send(HttpRequest.newBuilder(admin.resolve(path)).build());
   }
@@ -123,12 +150,16 @@ final class ChaosGateway implements AutoCloseable {
   }
 
   private JsonNode send(HttpRequest request) throws IOException {
+    HttpResponse<String> answer = answer(request);
+    if (answer.statusCode() >= 300) {
+      throw new IOException(request.uri() + ": " + answer.statusCode() + " " + answer.body());
+    }
+    return answer.body().isEmpty() ? JSON.nullNode() : JSON.readTree(answer.body());
+  }
+
+  private HttpResponse<String> answer(HttpRequest request) throws IOException {
     try {
-      HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
-      if (answer.statusCode() >= 300) {
-        throw new IOException(request.uri() + ": " + answer.statusCode() + " " + answer.body());
-      }
-      return answer.body().isEmpty() ? JSON.nullNode() : JSON.readTree(answer.body());
+      return client.send(request, HttpResponse.BodyHandlers.ofString());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);

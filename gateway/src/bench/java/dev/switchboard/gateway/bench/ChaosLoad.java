@@ -25,11 +25,19 @@ final class ChaosLoad implements AutoCloseable {
    */
   record Plan(String model, int clients, int maxTokens, int pauseMs) {}
 
+  /**
+   * A question that was answered well.
+   *
+   * @param replica that answered it
+   */
+  record Served(long begunNanos, String replica) {}
+
   private final InetSocketAddress address;
   private final ClientLedger ledger;
   private final Plan plan;
   private final List<Thread> threads = new ArrayList<>();
   private final List<String> complaints = new ArrayList<>();
+  private final List<Served> answers = new ArrayList<>();
   private Histogram latencies = new Histogram(LONGEST_NANOS, 3);
   private double longestGapMs;
   private long served;
@@ -99,6 +107,7 @@ final class ChaosLoad implements AutoCloseable {
   private synchronized void took(AnswerLog answer) {
     if (answer.good()) {
       served++;
+      answers.add(new Served(answer.begunNanos(), answer.header("X-Switchboard-Replica")));
       latencies.recordValue(Math.min(LONGEST_NANOS, System.nanoTime() - answer.begunNanos()));
       longestGapMs = Math.max(longestGapMs, answer.longestGapMs());
     } else {
@@ -122,6 +131,11 @@ final class ChaosLoad implements AutoCloseable {
 
   synchronized long served() {
     return served;
+  }
+
+  /** Every question that was answered well so far. */
+  synchronized List<Served> answers() {
+    return List.copyOf(answers);
   }
 
   synchronized long failed() {

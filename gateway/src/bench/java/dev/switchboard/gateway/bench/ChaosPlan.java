@@ -11,6 +11,7 @@ package dev.switchboard.gateway.bench;
  * @param leavesPerSecond requests that are given up
  * @param stormSeconds for so long
  * @param overloadSeconds for which more is asked than can be served
+ * @param slowSeconds for which a worker is slow when it begins
  */
 record ChaosPlan(
     int streams,
@@ -21,7 +22,8 @@ record ChaosPlan(
     int slowClients,
     int leavesPerSecond,
     int stormSeconds,
-    int overloadSeconds) {
+    int overloadSeconds,
+    int slowSeconds) {
 
   /** How much a run does where its options do not say. */
   enum Size {
@@ -32,8 +34,8 @@ record ChaosPlan(
 
     ChaosPlan plan() {
       return switch (this) {
-        case QUICK -> new ChaosPlan(40, 1, 5, 6, 100, 30, 200, 5, 10);
-        case STANDARD -> new ChaosPlan(200, 3, 15, 30, 1000, 300, 1000, 30, 25);
+        case QUICK -> new ChaosPlan(40, 1, 5, 6, 100, 30, 200, 5, 10, 10);
+        case STANDARD -> new ChaosPlan(200, 3, 15, 30, 1000, 300, 1000, 30, 25, 25);
       };
     }
   }

@@ -25,7 +25,7 @@ final class ChaosReport {
     stages.put(scenario, stage);
   }
 
-  /** Whether every promise was kept. */
+  /** Whether no promise was broken; one that could not be judged was not. */
   boolean kept() {
     return stages.values().stream().allMatch(stage -> stage.broken().isEmpty());
   }
@@ -36,18 +36,22 @@ final class ChaosReport {
     List<List<String>> rows = new ArrayList<>();
     stages.forEach(
         (scenario, stage) ->
-            rows.add(
-                List.of(
-                    scenario.label(),
-                    scenario.title(),
-                    figures(stage),
-                    stage.broken().isEmpty() ? "kept" : stage.broken().size() + " BROKEN")));
+            rows.add(List.of(scenario.label(), scenario.title(), figures(stage), verdict(stage))));
     MarkdownTable.print(out, List.of("scenario", "what is done", "measured", "promises"), rows);
     stages.forEach(
-        (scenario, stage) ->
-            stage
-                .broken()
-                .forEach(what -> out.println("BROKEN " + scenario.label() + ": " + what)));
+        (scenario, stage) -> {
+          stage.broken().forEach(what -> out.println("BROKEN " + scenario.label() + ": " + what));
+          stage
+              .unjudged()
+              .forEach(why -> out.println("NOT JUDGED " + scenario.label() + ": " + why));
+        });
+  }
+
+  private static String verdict(ChaosStage stage) {
+    if (!stage.broken().isEmpty()) {
+      return stage.broken().size() + " BROKEN";
+    }
+    return stage.unjudged().isEmpty() ? "kept" : "not judged";
   }
 
   private static String figures(ChaosStage stage) {
@@ -71,6 +75,7 @@ final class ChaosReport {
           ObjectNode node = root.withObject("/scenarios").putObject(scenario.label());
           stage.figures().forEach(node::put);
           stage.broken().forEach(node.putArray("broken")::add);
+          stage.unjudged().forEach(node.putArray("not_judged")::add);
         });
     json.writerWithDefaultPrettyPrinter().writeValue(file.toFile(), root);
   }

@@ -8,9 +8,11 @@ enum ChaosScenario {
   KILL("kill -9 of one of three workers, mid-stream"),
   KILL_WAITING("kill -9 of one of three workers with nothing but answers that have no token yet"),
   FREEZE("SIGSTOP of one of three workers under load"),
+  SLOW_START("one of three workers is eight times slower when it begins"),
   DRAIN("drain and resume in turn under load"),
   TERMINATE("SIGTERM of one of two gateways under load"),
   NEVER_READ("clients that never read"),
+  LARGE_BODIES("30 connections that post 6 MB again and again, beside a stream"),
   SLOWLORIS("heads, bodies and readers that drip"),
   CANCEL("a storm of requests that are given up"),
   CONFIRMED("kill -9 of the gateway right after each kind of change"),
@@ -39,9 +41,11 @@ enum ChaosScenario {
       case KILL -> WorkerChaos.kill(stage);
       case KILL_WAITING -> WaitingChaos.kill(stage);
       case FREEZE -> WorkerChaos.freeze(stage);
+      case SLOW_START -> SlowStartChaos.run(stage);
       case DRAIN -> WorkerChaos.drain(stage);
       case TERMINATE -> GatewayChaos.terminate(stage);
       case NEVER_READ -> ClientChaos.neverRead(stage);
+      case LARGE_BODIES -> LargeBodyChaos.run(stage);
       case SLOWLORIS -> ClientChaos.slowloris(stage);
       case CANCEL -> CancelStorm.run(stage);
       case CONFIRMED -> StoreChaos.confirmed(stage);

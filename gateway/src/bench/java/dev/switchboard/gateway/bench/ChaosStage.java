@@ -19,6 +19,7 @@ final class ChaosStage {
   private final ClientLedger ledger = new ClientLedger();
   private final Map<String, Double> figures = new LinkedHashMap<>();
   private final List<String> broken = new ArrayList<>();
+  private final List<String> unjudged = new ArrayList<>();
 
   ChaosStage(Path directory, Path model, ChaosPlan plan) {
     this.directory = directory;
@@ -86,6 +87,12 @@ final class ChaosStage {
     }
   }
 
+  /** What this machine does not let the scenario show, so that it is not kept either. */
+  void unjudged(String why) {
+    unjudged.add(why);
+    System.err.println("  NOT JUDGED " + why);
+  }
+
   /** Every request of a load must have been served. */
   void served(ChaosLoad load) {
     figure("requests", load.served() + load.failed());
@@ -127,5 +134,9 @@ final class ChaosStage {
 
   List<String> broken() {
     return broken;
+  }
+
+  List<String> unjudged() {
+    return unjudged;
   }
 }

@@ -34,6 +34,15 @@ final class OverloadChaos {
   private static final Kind WHOLE = new Kind("whole", BATCH, false, 48, 0);
   private static final Kind LONG = new Kind("long", BATCH, true, 96, 0);
 
+  /**
+   * They wait behind the batches for longer than they may, so that they are refused for a target.
+   * Its time to the first token is so long that an idle worker keeps it.
+   */
+  private static final Kind HASTY =
+      new Kind("hasty", BATCH + "X-SLO-TTFT-Ms: " + 2 * TTFT_MS + "\r\n", true, 24, 2 * TTFT_MS);
+
+  private static final int HASTY_PER_SECOND = 2;
+
   /** Few wait, so that many are told when to come back. */
   private static final String MORE = "admission: {queue-requests: 24}\n";
 
@@ -41,9 +50,14 @@ final class OverloadChaos {
   private static final int CAPACITY_TOKENS = 96;
   private static final int CAPACITY_SECONDS = 5;
   private static final double LEAST_OF_ALONE = 0.95;
+  private static final double LEAST_ALONE = 0.9;
   private static final double LEAST_BACK = 0.9;
   private static final int ENOUGH = 20;
   private static final double NEAR = 1.5;
+
+  /** Of a request that waited until its target had passed. */
+  static final String TOO_LATE = "its target had passed";
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private OverloadChaos() {}
@@ -106,6 +120,7 @@ final class OverloadChaos {
   private static void batches(OpenClients clients, ChaosStage stage, double capacity) {
     ask(clients, stage, WHOLE, capacity, 3);
     ask(clients, stage, LONG, capacity, 4);
+    ask(clients, stage, HASTY, HASTY_PER_SECOND * HASTY.tokens(), 5);
   }
 
   private static void ask(
@@ -123,31 +138,70 @@ final class OverloadChaos {
       stage.figure(kind.name() + "_alone_percent", 100 * alone);
       stage.figure(kind.name() + "_percent", 100 * share);
       stage.figure(kind.name() + "_p90_ms", at(then, Asked::served, 90, Asked::firstMs));
-      stage.promise(
-          share >= LEAST_OF_ALONE * alone,
-          kind.name() + " people in time: " + share + " beside batches, " + alone + " alone");
+      inTime(stage, kind.name(), new InTime(first.size(), alone), new InTime(then.size(), share));
     }
     stage.figure("people_refused", count(beside, one -> isPerson(one) && one.refused()));
-    stage.figure("batches", count(beside, one -> !isPerson(one)));
-    stage.figure("batches_served", count(beside, one -> !isPerson(one) && one.served()));
+    stage.figure("batches", count(beside, OverloadChaos::isBatch));
+    stage.figure("batches_served", count(beside, one -> isBatch(one) && one.served()));
+  }
+
+  /** How many asked, and what share of them had their answer in time. */
+  record InTime(int asked, double share) {}
+
+  /** People who are rarely in time when they are alone tell nothing of batches. */
+  static void inTime(ChaosStage stage, String kind, InTime alone, InTime beside) {
+    stage.promise(
+        alone.asked >= ENOUGH && beside.asked >= ENOUGH,
+        kind + " people asked only " + alone.asked + " and " + beside.asked + " times");
+    stage.promise(
+        alone.share >= LEAST_ALONE, kind + " people in time though alone: only " + alone.share);
+    stage.promise(
+        beside.share >= LEAST_OF_ALONE * alone.share,
+        kind + " people in time: " + beside.share + " beside batches, " + alone.share + " alone");
   }
 
   private static boolean isPerson(Asked one) {
-    return one.kind().targetMs() > 0;
+    return one.kind().equals(URGENT) || one.kind().equals(NORMAL);
   }
 
-  /** The numbers of a refusal for a target are those that forbid it. */
+  private static boolean isBatch(Asked one) {
+    return one.kind().equals(WHOLE) || one.kind().equals(LONG);
+  }
+
+  /** The numbers of a refusal for a target are there, and are those that forbid it. */
   private static void told(ChaosStage stage, List<Asked> all) {
+    int judged = 0;
     for (Asked one : all) {
       if (one.reason().equals("ttft_unreachable")) {
-        JsonNode why = why(one);
-        long left = why.path("left_ms").asLong(0);
-        long takes = why.at("/predicted_wait_ms/p50").asLong(0);
-        takes += why.path("predicted_ttft_ms").asLong(0);
-        // Each is rounded down.
-        stage.promise(takes + 2 >= left, "refused though it would be in time: " + why);
+        // firstMs is when the refusal came: later than the target, nothing was left of it to tell.
+        String wrong = wrong(why(one), one.firstMs() >= one.kind().targetMs());
+        judged += wrong.equals(TOO_LATE) ? 0 : 1;
+        stage.promise(wrong.isEmpty() || wrong.equals(TOO_LATE), wrong);
       }
     }
+    stage.figure("refused_for_a_target", judged);
+    stage.promise(judged > 0, "nobody was refused for a target, so that no numbers were judged");
+  }
+
+  /**
+   * What is wrong with the numbers of a refusal; empty where nothing is.
+   *
+   * @param over whether its target had passed before it came
+   * @return {@link #TOO_LATE} where there are no numbers and none can be
+   */
+  static String wrong(JsonNode why, boolean over) {
+    JsonNode left = why.path("left_ms");
+    JsonNode wait = why.at("/predicted_wait_ms/p50");
+    JsonNode first = why.path("predicted_ttft_ms");
+    if (over && left.isMissingNode()) {
+      return TOO_LATE;
+    }
+    if (!left.isIntegralNumber() || !wait.isIntegralNumber() || !first.isIntegralNumber()) {
+      return "refused for a target without its numbers: " + why;
+    }
+    // Each is rounded down.
+    boolean forbids = wait.asLong() + first.asLong() + 2 >= left.asLong();
+    return forbids ? "" : "refused though it would be in time: " + why;
   }
 
   private static JsonNode why(Asked one) {
@@ -159,7 +213,8 @@ final class OverloadChaos {
   }
 
   private static void cameBack(ChaosStage stage, List<Asked> all) {
-    List<Asked> back = all.stream().filter(Asked::cameBack).toList();
+    List<Asked> back =
+        all.stream().filter(one -> one.cameBack() && !one.kind().equals(HASTY)).toList();
     List<Asked> served = back.stream().filter(Asked::servedThen).toList();
     stage.figure("refused", count(all, Asked::refused));
     stage.figure("came_back", back.size());
@@ -168,8 +223,8 @@ final class OverloadChaos {
     stage.promise(
         share(back, Asked::servedThen) >= LEAST_BACK,
         "of " + back.size() + " that came back as told " + served.size() + " were served");
-    double told = at(served, one -> !isPerson(one), 50, Asked::toldSeconds);
-    double real = at(served, one -> !isPerson(one), 50, one -> one.firstThenMs() / 1e3);
+    double told = at(served, OverloadChaos::isBatch, 50, Asked::toldSeconds);
+    double real = at(served, OverloadChaos::isBatch, 50, one -> one.firstThenMs() / 1e3);
     stage.figure("batch_told_s", told);
     stage.figure("batch_waited_s", real);
     stage.promise(

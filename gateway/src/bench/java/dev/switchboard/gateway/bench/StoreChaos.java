@@ -1,10 +1,10 @@
 package dev.switchboard.gateway.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.bench.StoreChanges.Kind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What is done to a gateway's store: kill -9 right after a change, a full disk, a lost file. */
@@ -26,97 +26,75 @@ final class StoreChaos {
       upstreams: [{url: "http://127.0.0.1:1", models: [none]}]
       """;
 
-  /** A change, and what shows that it is there. */
-  private record Kind(String method, String path, String body, String shown, boolean there) {}
-
-  private static final List<Kind> KINDS =
-      List.of(
-          new Kind("PUT", "/admin/v1/tenants/t", "{}", "/admin/v1/tenants", true),
-          new Kind(
-              "PUT", "/admin/v1/slo-classes/s", "{\"ttft_ms\":9}", "/admin/v1/slo-classes", true),
-          new Kind(
-              "PUT",
-              "/admin/v1/splits/p",
-              "{\"targets\":[{\"model\":\"none\"}]}",
-              "/admin/v1/splits",
-              true),
-          new Kind("DELETE", "/admin/v1/tenants/t", "", "/admin/v1/tenants", false),
-          new Kind("DELETE", "/admin/v1/slo-classes/s", "", "/admin/v1/slo-classes", false),
-          new Kind("DELETE", "/admin/v1/splits/p", "", "/admin/v1/splits", false));
-
   private StoreChaos() {}
 
-  private static ChaosGateway start(ChaosStage stage, String... arguments) throws IOException {
-    return ChaosGateway.start(stage.directory(), "store", YAML, "listening", arguments);
+  private static ChaosGateway start(ChaosStage stage) throws IOException {
+    return start(stage, YAML);
+  }
+
+  private static ChaosGateway start(ChaosStage stage, String yaml) throws IOException {
+    return ChaosGateway.start(stage.directory(), "store", yaml, "listening");
   }
 
   /** Every kind of change, each confirmed just before the kill and looked for after it. */
   static void confirmed(ChaosStage stage) throws IOException {
-    for (int round = 0; round < stage.plan().kills(); round++) {
-      for (Kind kind : KINDS) {
-        try (ChaosGateway gateway = start(stage)) {
-          JsonNode _ = gateway.adminSend(kind.method(), kind.path(), kind.body());
-          gateway.process().kill();
+    Path folder = stage.directory().resolve("models");
+    try (StoreChanges changes = new StoreChanges(folder, stage.model())) {
+      Kind last = null;
+      for (int round = 0; round < stage.plan().kills(); round++) {
+        for (Kind kind : changes.round()) {
+          try (ChaosGateway gateway = start(stage, changes.yaml())) {
+            looked(stage, gateway, last);
+            kind.change().make(gateway);
+            gateway.process().kill();
+          }
+          stage.add("kills", 1);
+          last = kind;
         }
-        looked(stage, kind);
-        stage.add("kills", 1);
       }
-      keyAndWeight(stage, round);
+      try (ChaosGateway gateway = start(stage, changes.yaml())) {
+        looked(stage, gateway, last);
+      }
     }
   }
 
-  private static void looked(ChaosStage stage, Kind kind) throws IOException {
-    String name = "\"" + kind.path().substring(kind.path().lastIndexOf('/') + 1) + "\"";
-    try (ChaosGateway gateway = start(stage)) {
-      boolean there = gateway.admin(kind.shown()).toString().contains("\"name\":" + name);
-      stage.promise(there == kind.there(), kind.method() + " " + kind.path() + " was lost");
+  private static void looked(ChaosStage stage, ChaosGateway gateway, @Nullable Kind kind)
+      throws IOException {
+    if (kind != null) {
+      stage.promise(kind.proof().holds(gateway), kind.name() + " was lost");
     }
   }
 
-  private static void keyAndWeight(ChaosStage stage, int round) throws IOException {
-    String id;
-    try (ChaosGateway gateway = start(stage)) {
-      id = created(gateway, "key" + round);
-      gateway.process().kill();
-    }
-    try (ChaosGateway gateway = start(stage)) {
-      stage.promise(gateway.admin(KEYS).toString().contains(id), "a new key was lost");
-      JsonNode _ = gateway.adminSend("DELETE", KEYS + "/" + id, "");
-      gateway.process().kill();
-    }
-    try (ChaosGateway gateway = start(stage)) {
-      stage.promise(!gateway.admin(KEYS).toString().contains(id), "a revoked key is valid again");
-      JsonNode _ = gateway.adminSend("POST", "/admin/v1/replicas/u0/weight", "{\"weight\":0.5}");
-      gateway.process().kill();
-    }
-    try (ChaosGateway gateway = start(stage)) {
-      double weight = gateway.admin("/admin/v1/replicas/u0").path("weight").asDouble();
-      stage.promise(weight == 0.5, "a weight was lost");
-    }
-    stage.add("kills", 3);
-  }
-
-  private static String created(ChaosGateway gateway, String name) throws IOException {
-    return gateway
-        .adminSend("POST", KEYS, "{\"role\":\"viewer\",\"name\":\"" + name + "\"}")
-        .path("id")
-        .asText();
+  private static JsonNode created(ChaosGateway gateway, String name) throws IOException {
+    return gateway.adminSend("POST", KEYS, "{\"name\":\"" + name + "\"}");
   }
 
   /**
    * What was confirmed on a disk that gets full is there, it heals, and nothing starts there. The
-   * disk is a real one where one may be mounted; else no file of the process may grow.
+   * disk is a real one where one may be mounted. Else no file of the process may grow, which is not
+   * what is promised, so that a run which breaks nothing is not judged.
    */
   static void fullDisk(ChaosStage stage) throws IOException {
     try (SmallDisk disk = SmallDisk.mount(stage.directory().resolve("store"), SMALL_BYTES)) {
       stage.figure("real_disks", disk == null ? 0 : 1);
-      int confirmed = fill(stage, disk);
+      if (disk == null) {
+        stage.unjudged("no disk may be mounted here: files were kept from growing with prlimit");
+      }
+      Filled filled = fill(stage, disk);
       long begun = System.nanoTime();
       try (ChaosGateway gateway = start(stage)) {
         stage.figure("started_ms", (System.nanoTime() - begun) / 1_000_000);
         int there = gateway.admin(KEYS + "?limit=1000").path("keys").size();
         stage.promise(
-            there == confirmed, confirmed + " keys were confirmed, " + there + " are there");
+            there == filled.keys(),
+            filled.keys() + " keys should be there, " + there + " are there");
+        int status = gateway.asked(filled.key());
+        stage.promise(
+            status == (filled.revoked() ? 401 : 200),
+            "a key whose revocation was "
+                + (filled.revoked() ? "confirmed" : "refused")
+                + " on the full disk is answered "
+                + status);
       }
     }
     try (SmallDisk disk = SmallDisk.mount(stage.directory().resolve("store"), SMALL_BYTES)) {
@@ -127,14 +105,26 @@ final class StoreChaos {
     }
   }
 
-  /** Says how many keys were confirmed. */
-  private static int fill(ChaosStage stage, @Nullable SmallDisk disk) throws IOException {
+  /**
+   * What must be there when the disk has been full.
+   *
+   * @param keys by what was confirmed
+   * @param key that was to be revoked on the full disk
+   * @param revoked whether that was confirmed
+   */
+  private record Filled(int keys, String key, boolean revoked) {}
+
+  private static Filled fill(ChaosStage stage, @Nullable SmallDisk disk) throws IOException {
     int confirmed = 0;
+    JsonNode first;
+    boolean revoked;
     try (ChaosGateway gateway = start(stage)) {
+      first = created(gateway, "first");
       full(stage, gateway, disk, true);
       while (confirmed < MOST_KEYS && mayCreate(gateway, "full" + confirmed)) {
         confirmed++;
       }
+      revoked = revoked(stage, gateway, first.path("id").asText());
       stage.figure("confirmed", confirmed);
       stage.promise(confirmed > 0, "no key was confirmed before the disk was full");
       stage.promise(confirmed < MOST_KEYS, "a full disk took every change");
@@ -145,7 +135,18 @@ final class StoreChaos {
       stage.promise(healedMs >= 0, "it does not heal");
       gateway.process().kill();
     }
-    return confirmed;
+    int kept = confirmed + (revoked ? 0 : 1);
+    return new Filled(kept, first.path("key").asText(), revoked);
+  }
+
+  /** Whether the revocation of a key is confirmed on a full disk; else it is refused. */
+  private static boolean revoked(ChaosStage stage, ChaosGateway gateway, String id)
+      throws IOException {
+    int status = gateway.adminStatus("DELETE", KEYS + "/" + id);
+    stage.figure("revocation_status", status);
+    boolean done = status / 100 == 2;
+    stage.promise(done || status == 503, "a revocation on a full disk is answered " + status);
+    return done;
   }
 
   private static void full(
@@ -179,7 +180,7 @@ final class StoreChaos {
 
   private static boolean mayCreate(ChaosGateway gateway, String name) {
     try {
-      return !created(gateway, name).isEmpty();
+      return !created(gateway, name).path("id").asText().isEmpty();
     } catch (IOException e) {
       return false;
     }
@@ -203,7 +204,7 @@ final class StoreChaos {
   /** A store's file that is deleted is noticed, and no gateway starts without it. */
   static void vanished(ChaosStage stage) throws IOException {
     try (ChaosGateway gateway = start(stage)) {
-      stage.promise(!created(gateway, "gone").isEmpty(), "no key was made");
+      stage.promise(mayCreate(gateway, "gone"), "no key was made");
       Files.delete(file(stage));
       long noticedMs = ChaosGateway.await(() -> !up(gateway), HEAL_SECONDS);
       stage.figure("noticed_ms", noticedMs);

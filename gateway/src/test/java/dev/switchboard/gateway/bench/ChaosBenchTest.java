@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.NullNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -11,6 +13,7 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,6 +86,46 @@ class ChaosBenchTest {
     assertTrue(json.contains("\"longest_gap_ms\" : 12.5"), json);
     assertTrue(json.contains("\"broken\" : [ \"one broke\" ]"), json);
     assertTrue(json.contains("\"kept\" : false"), json);
+  }
+
+  @Test
+  void whatCouldNotBeJudgedIsNotCalledKept() throws Exception {
+    ChaosReport report = new ChaosReport("2 cores");
+    ChaosStage stage = stage();
+    stage.unjudged("no disk may be mounted here");
+    report.add(ChaosScenario.FULL_DISK, stage);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Path file = Path.of(String.valueOf(folder)).resolve("chaos.json");
+
+    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+    report.write(file);
+
+    String text = out.toString(StandardCharsets.UTF_8);
+    assertTrue(text.contains("| not judged |"), text);
+    assertTrue(text.contains("NOT JUDGED full-disk: no disk may be mounted here"), text);
+    assertTrue(report.kept(), text);
+    String json = Files.readString(file);
+    assertTrue(json.contains("\"not_judged\" : [ \"no disk may be mounted here\" ]"), json);
+  }
+
+  @Test
+  void aBrokenPromiseStaysOneWhereAnotherCouldNotBeJudged() {
+    ChaosReport report = new ChaosReport("2 cores");
+    ChaosStage stage = stage();
+    stage.unjudged("no disk may be mounted here");
+    stage.promise(false, "a key was lost");
+    report.add(ChaosScenario.FULL_DISK, stage);
+
+    assertFalse(report.kept());
+  }
+
+  @Test
+  void theEndOfARotatedKeyIsTheOneThatWasWanted() {
+    Instant wanted = Instant.parse("2026-01-01T12:00:00Z");
+
+    assertTrue(StoreChanges.near(TextNode.valueOf("2026-01-01T12:01:00Z"), wanted));
+    assertFalse(StoreChanges.near(TextNode.valueOf("2026-01-02T12:00:00Z"), wanted));
+    assertFalse(StoreChanges.near(NullNode.getInstance(), wanted));
   }
 
   @Test
