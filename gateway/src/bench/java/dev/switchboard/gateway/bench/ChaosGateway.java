@@ -119,6 +119,7 @@ final class ChaosGateway implements AutoCloseable {
   int adminStatus(String method, String path) throws IOException {
     return answer(
             HttpRequest.newBuilder(admin.resolve(path))
+                .header("Content-Type", "application/json")
                 .method(method, HttpRequest.BodyPublishers.noBody())
                 .build())
         .statusCode();

@@ -21,6 +21,7 @@ final class DispatchStage implements AutoCloseable {
   private static final int WARM_UP_REQUESTS = 500;
 
   private static final int ASK_MS = 5;
+  private static final String TRANSITIONS = "switchboard_replica_transitions_total";
 
   /** A service class without targets. */
   static final String PLAIN_CLASS =
@@ -111,10 +112,12 @@ final class DispatchStage implements AutoCloseable {
     }
   }
 
-  /** Those of a gateway that was started for one run. */
+  /** Of a gateway that was started for one run; not a number where it counts no changes at all. */
   private double ejections(Target gateway) {
     MetricsText metrics = Objects.requireNonNull(gateway.metrics(client), "a gateway of ours");
-    return metrics.sum("switchboard_replica_transitions_total", "to=\"EJECTED\"");
+    return metrics.sum(TRANSITIONS) > 0
+        ? metrics.sum(TRANSITIONS, "to=\"EJECTED\"")
+        : Double.NaN;
   }
 
   private Target gateway(DispatchScenario scenario, String policy) throws IOException {

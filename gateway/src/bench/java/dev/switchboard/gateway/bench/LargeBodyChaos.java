@@ -5,6 +5,8 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Connections that post bodies of megabytes again and again, beside a stream of somebody else. */
@@ -85,7 +87,7 @@ final class LargeBodyChaos {
       while (!over.get()) {
         try (ChaosClient client = new ChaosClient(address, ledger)) {
           AnswerLog answer = null;
-          while (!over.get() && (answer == null || answer.ended() && !answer.closes())) {
+          while (!over.get() && (answer == null || (answer.ended() && !answer.closes()))) {
             answer = client.send(question, body);
             client.read(answer);
             took(answer);
@@ -116,13 +118,15 @@ final class LargeBodyChaos {
     synchronized void judge(ChaosStage stage) {
       stage.figure("bodies", answers.size());
       long unheard = 0;
+      Map<Integer, Long> byStatus = new TreeMap<>();
       for (AnswerLog answer : answers) {
-        boolean heard = answer.ended() && answer.status() < 500;
-        unheard += heard ? 0 : 1;
-        if (heard) {
-          stage.add("answered_" + answer.status(), 1);
+        if (answer.ended() && answer.status() < 500) {
+          byStatus.merge(answer.status(), 1L, Long::sum);
+        } else {
+          unheard++;
         }
       }
+      byStatus.forEach((status, count) -> stage.figure("answered_" + status, count));
       stage.figure("unanswered", unheard);
       stage.promise(answers.size() >= CONNECTIONS, "only " + answers.size() + " bodies were sent");
       stage.promise(unheard == 0, unheard + " bodies were not answered");
