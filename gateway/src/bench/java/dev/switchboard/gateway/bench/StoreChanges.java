@@ -20,6 +20,11 @@ final class StoreChanges implements AutoCloseable {
   private static final String KEYS = "/admin/v1/keys";
   private static final String MODELS = "/admin/v1/models";
   private static final String LOADED = "extra";
+
+  /** Without the model that it is to serve a server would not become ready. */
+  private static final String MODEL_LIST =
+      "{\"object\":\"list\",\"data\":[{\"id\":\"none\",\"object\":\"model\"}]}";
+
   private static final String SERVER = "/admin/v1/replicas/u0";
   private static final int READY_SECONDS = 30;
   private static final long OVERLAP_SECONDS = 3600;
@@ -48,7 +53,7 @@ final class StoreChanges implements AutoCloseable {
     server.createContext(
         "/",
         exchange -> {
-          byte[] answer = "{\"object\":\"list\",\"data\":[]}".getBytes(StandardCharsets.UTF_8);
+          byte[] answer = MODEL_LIST.getBytes(StandardCharsets.UTF_8);
           exchange.getResponseHeaders().add("Content-Type", "application/json");
           exchange.sendResponseHeaders(200, answer.length);
           exchange.getResponseBody().write(answer);
