@@ -6,7 +6,7 @@ package dev.switchboard.console.slo;
  * @param lateMs by how much they were later than their targets together; NaN where that is not
  *     known
  */
-record CauseRow(String cause, long requests, double lateMs) {
+public record CauseRow(String cause, long requests, double lateMs) {
   /** The mean of a request. */
   double eachMs() {
     return lateMs / requests;
