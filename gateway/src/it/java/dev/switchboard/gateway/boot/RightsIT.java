@@ -113,13 +113,13 @@ class RightsIT {
           .put("deletion-cost-seconds", 1);
       ObjectNode file = InProcessGateway.JSON.createObjectNode().set("discovery", discovery);
       try (InProcessGateway _ = InProcessGateway.started(file.toString())) {
-        await(() -> kubernetes.asked("patch") > 0 && kubernetes.used().containsAll(granted));
+        await(90, () -> kubernetes.asked("patch") > 0 && kubernetes.used().containsAll(granted));
         // Every watch begins anew, and lists again, as after a break of the network.
         int watches = kubernetes.asked("watch");
         int lists = kubernetes.asked("list");
         kubernetes.compact(true);
         kubernetes.drop();
-        await(() -> kubernetes.asked("watch") > watches && kubernetes.asked("list") > lists);
+        await(90, () -> kubernetes.asked("watch") > watches && kubernetes.asked("list") > lists);
       }
       return kubernetes.used();
     }
