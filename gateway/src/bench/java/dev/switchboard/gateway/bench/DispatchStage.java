@@ -115,9 +115,7 @@ final class DispatchStage implements AutoCloseable {
   /** Of a gateway that was started for one run; not a number where it counts no changes at all. */
   private double ejections(Target gateway) {
     MetricsText metrics = Objects.requireNonNull(gateway.metrics(client), "a gateway of ours");
-    return metrics.sum(TRANSITIONS) > 0
-        ? metrics.sum(TRANSITIONS, "to=\"EJECTED\"")
-        : Double.NaN;
+    return metrics.sum(TRANSITIONS) > 0 ? metrics.sum(TRANSITIONS, "to=\"EJECTED\"") : Double.NaN;
   }
 
   private Target gateway(DispatchScenario scenario, String policy) throws IOException {

@@ -112,7 +112,7 @@ final class StoreChanges implements AutoCloseable {
         sent(
             "POST",
             MODELS,
-            "{\"file\":\"" + file + "\",\"name\":\"" + LOADED + "\"}",
+            "{\"file\":\"" + file + "\",\"name\":\"" + LOADED + "\",\"workers\":1}",
             gateway -> workers(gateway) == 1),
         sent("PATCH", MODELS + "/" + LOADED, "{\"workers\":2}", gateway -> workers(gateway) == 2),
         sent(
