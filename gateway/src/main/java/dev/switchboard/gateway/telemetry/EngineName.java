@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.fleet.ReplicaReport;
+import java.util.function.ToDoubleFunction;
 
 /**
  * What replicas tell of themselves, under the names that dashboards, autoscalers and endpoint
@@ -8,67 +9,47 @@ import dev.switchboard.gateway.fleet.ReplicaReport;
  * label {@code model_name} and ours, {@code replica}.
  */
 public enum EngineName {
-  RUNNING("num_requests_running", Metric.Type.GAUGE, "Sequences that a replica computes.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.running();
-    }
-  },
-  WAITING("num_requests_waiting", Metric.Type.GAUGE, "Sequences that wait at a replica.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.waiting();
-    }
-  },
+  RUNNING(
+      "num_requests_running",
+      Metric.Type.GAUGE,
+      "Sequences that a replica computes.",
+      ReplicaReport::running),
+  WAITING(
+      "num_requests_waiting",
+      Metric.Type.GAUGE,
+      "Sequences that wait at a replica.",
+      ReplicaReport::waiting),
   KV_USED(
       "kv_cache_usage_perc",
       Metric.Type.GAUGE,
       "Share of a replica's KV that sequences hold, 0 to 1; missing of a server that does not"
-          + " say.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.kvUsedRatio();
-    }
-  },
+          + " say.",
+      ReplicaReport::kvUsedRatio),
   PREFIX_QUERIES(
       "prefix_cache_queries",
       Metric.Type.COUNTER,
-      "Prompt tokens looked up in a replica's prefix cache.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.prefixLookupTokens();
-    }
-  },
-  PREFIX_HITS("prefix_cache_hits", Metric.Type.COUNTER, "Of these, found there.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.prefixHitTokens();
-    }
-  },
-  PREEMPTIONS("num_preemptions", Metric.Type.COUNTER, "Sequences put back for others.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.preemptions();
-    }
-  },
+      "Prompt tokens looked up in a replica's prefix cache.",
+      ReplicaReport::prefixLookupTokens),
+  PREFIX_HITS(
+      "prefix_cache_hits",
+      Metric.Type.COUNTER,
+      "Of these, found there.",
+      ReplicaReport::prefixHitTokens),
+  PREEMPTIONS(
+      "num_preemptions",
+      Metric.Type.COUNTER,
+      "Sequences put back for others.",
+      ReplicaReport::preemptions),
   PROMPT_TOKENS(
       "prompt_tokens",
       Metric.Type.COUNTER,
-      "Prompt tokens that a replica read, canaries among them.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.promptTokens();
-    }
-  },
+      "Prompt tokens that a replica read, canaries among them.",
+      ReplicaReport::promptTokens),
   GENERATION_TOKENS(
       "generation_tokens",
       Metric.Type.COUNTER,
-      "Tokens that a replica generated, canaries among them.") {
-    @Override
-    double of(ReplicaReport report) {
-      return report.generatedTokens();
-    }
-  };
+      "Tokens that a replica generated, canaries among them.",
+      ReplicaReport::generatedTokens);
 
   static final String PREFIX = "vllm:";
 
@@ -76,14 +57,20 @@ public enum EngineName {
   private final Metric.Type type;
   private final String help;
 
-  EngineName(String stem, Metric.Type type, String help) {
+  @SuppressWarnings("ImmutableEnumChecker") // no state
+  private final ToDoubleFunction<ReplicaReport> value;
+
+  EngineName(String stem, Metric.Type type, String help, ToDoubleFunction<ReplicaReport> value) {
     this.stem = PREFIX + stem;
     this.type = type;
     this.help = help;
+    this.value = value;
   }
 
   /** Not a number where the replica does not say. */
-  abstract double of(ReplicaReport report);
+  double of(ReplicaReport report) {
+    return value.applyAsDouble(report);
+  }
 
   /** Its name, for a counter without {@code _total}. */
   String stem() {

@@ -224,4 +224,17 @@ public final class FleetByHand implements FleetListener {
 
   @Override
   public void workerFailed(String replica, String reason) {}
+
+  /** A pod that serves the model {@code m}. */
+  static DiscoveredServer pod(String name, boolean standby, DiscoveredServer.Orders orders) {
+    UpstreamSpec spec =
+        UpstreamSpec.of(URI.create("http://10.0.0.1:8000"), List.of("m"), true, null);
+    return new DiscoveredServer(
+        spec,
+        "m",
+        UpstreamAccess.of(spec, "m", "x", Instant.EPOCH),
+        new DiscoveredServer.Pod("default", name, name + "-uid", "n", "z"),
+        standby,
+        orders);
+  }
 }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.upstream.Circuit;
-import java.net.URI;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,15 +23,7 @@ class FleetFoundTest {
   private final ServedRequest guest = FleetByHand.guest(asked::add);
 
   private static DiscoveredServer found(String pod, DiscoveredServer.Orders orders) {
-    UpstreamSpec spec =
-        UpstreamSpec.of(URI.create("http://10.0.0.1:8000"), List.of("m"), true, null);
-    return new DiscoveredServer(
-        spec,
-        "m",
-        UpstreamAccess.of(spec, "m", "x", Instant.EPOCH),
-        new DiscoveredServer.Pod("default", pod, pod + "-uid", "n", "z"),
-        false,
-        orders);
+    return FleetByHand.pod(pod, false, orders);
   }
 
   private FleetChange take(DiscoveredServer... found) {

@@ -3,7 +3,6 @@ package dev.switchboard.gateway.fleet;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.gateway.upstream.Circuit;
-import java.net.URI;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -17,24 +16,12 @@ class StandbyPodsTest {
 
   private final FleetByHand hand = new FleetByHand(List.of(), List.of());
 
-  private static DiscoveredServer pod(
-      String name, boolean standby, DiscoveredServer.Orders orders) {
-    UpstreamSpec spec =
-        UpstreamSpec.of(URI.create("http://10.0.0.1:8000"), List.of("m"), true, null);
-    return new DiscoveredServer(
-        spec,
-        "m",
-        UpstreamAccess.of(spec, "m", "x", Instant.EPOCH),
-        new DiscoveredServer.Pod("default", name, name + "-uid", "n", "z"),
-        standby,
-        orders);
-  }
-
   private static DiscoveredServer serves(String name) {
-    return pod(name, false, DiscoveredServer.SERVE);
+    return FleetByHand.pod(name, false, DiscoveredServer.SERVE);
   }
 
-  private static final DiscoveredServer SPARE = pod("spare", true, DiscoveredServer.SERVE);
+  private static final DiscoveredServer SPARE =
+      FleetByHand.pod("spare", true, DiscoveredServer.SERVE);
 
   private void take(DiscoveredServer... found) {
     FleetPlan plan =
@@ -165,7 +152,8 @@ class StandbyPodsTest {
 
   @Test
   void oneThatWasUnreadyStandsByAgain() {
-    DiscoveredServer unready = pod("spare", true, new DiscoveredServer.Stay("not ready", null, 0));
+    DiscoveredServer unready =
+        FleetByHand.pod("spare", true, new DiscoveredServer.Stay("not ready", null, 0));
     take(serves("a"), serves("b"), unready);
     assertEquals("u0:READY u1:READY u2:CORDONED", hand.ids());
 
