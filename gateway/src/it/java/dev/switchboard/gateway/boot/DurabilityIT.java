@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.store.PostgresServer;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -35,6 +36,9 @@ class DurabilityIT {
   @TempDir private Path state;
   private FakeUpstream upstream;
 
+  /** Members of the configuration's store; none for an embedded one. */
+  private String database = "";
+
   @BeforeEach
   void begin() throws Exception {
     upstream = new FakeUpstream();
@@ -60,7 +64,9 @@ class DurabilityIT {
     Path config = state.resolve("switchboard.yaml");
     Files.writeString(
         config,
-        "store: {requests: {keep-days: 7}}\nupstreams: [{url: \""
+        "store: {"
+            + database
+            + "requests: {keep-days: 7}}\nupstreams: [{url: \""
             + upstream.url()
             + "\", models: [m], weight: 2}]");
     return GatewayProcess.start(
@@ -200,9 +206,21 @@ class DurabilityIT {
     return gateway.adminPost("/admin/v1/keys", key).path("key").asText();
   }
 
-  /** What was shown, and what is a second old though nobody looked. */
   @Test
   void usageOutlivesAKillButForItsLastSecond() throws Exception {
+    usageOutlivesKills();
+  }
+
+  @Test
+  void soItDoesInAPostgreSql() throws Exception {
+    try (PostgresServer server = new PostgresServer()) {
+      database = "url: \"" + server.url() + "\", ";
+      usageOutlivesKills();
+    }
+  }
+
+  /** What was shown, and what is a second old though nobody looked. */
+  private void usageOutlivesKills() throws Exception {
     String key;
     JsonNode shown;
     try (GatewayProcess gateway = start()) {
