@@ -535,7 +535,7 @@ class TlsIT {
             + "\", models: [m]}]");
     try (GatewayProcess gateway =
         GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady()) {
-      // On a busy machine it may come late to one of them once more.
+      // On a busy machine it may come late to one of them once more, or be stopped late itself.
       InProcessGateway.await(() -> acceptedLate(gateway));
     }
   }
@@ -561,7 +561,6 @@ class TlsIT {
         InProcessGateway.await(() -> gateway.adminUnchecked(path).has("phases"));
         JsonNode timeline = gateway.admin(path);
         double told = before(timeline, "socket");
-        assertTrue(told > 0, timeline::toPrettyString);
         return Math.abs(told - lateMs) < lateMs / 10
             && before(timeline, "tls") < lateMs / 2
             && timeline.path("wall_ms").asDouble() < lateMs / 2;
