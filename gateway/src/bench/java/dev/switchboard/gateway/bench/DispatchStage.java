@@ -133,13 +133,7 @@ final class DispatchStage implements AutoCloseable {
       yaml.append("\", models: [").append(ScriptedEngine.MODEL).append("]}\n");
     }
     Files.writeString(config, yaml.toString());
-    List<String> command = Target.jvm(false);
-    command.add("-Dswitchboard.state=" + directory.resolve(word));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.add("dev.switchboard.gateway.boot.GatewayMain");
-    command.addAll(List.of("--config", config.toString()));
-    Path log = directory.resolve(word + ".log");
-    return Target.ready(policy, ServerProcess.start("", log, Map.of(), command));
+    return Target.ready(policy, Target.start("", directory, word, Target.jvm(false), config));
   }
 
   @Override

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -45,12 +44,7 @@ final class FleetGateway implements AutoCloseable {
       yaml.append("\", worker: true, models: [").append(FakeWorker.MODEL).append("]}\n");
     }
     Path config = Files.writeString(directory.resolve("gateway.yaml"), yaml);
-    List<String> command = Target.jvm(false);
-    command.add("-Dswitchboard.state=" + directory.resolve("state"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.add("dev.switchboard.gateway.boot.GatewayMain");
-    command.addAll(List.of("--config", config.toString()));
-    gateway = ServerProcess.start("", directory.resolve("gateway.log"), Map.of(), command);
+    gateway = Target.start("", directory, "gateway", Target.jvm(false), config);
     processes.add(gateway);
     admin = Objects.requireNonNull(Target.ready("gateway", gateway).admin());
     awaitReady(replicas);
@@ -126,8 +120,6 @@ final class FleetGateway implements AutoCloseable {
     Meter ended = meter();
     double rest = rested.cpuSince(began) / rested.seconds(began);
     double cpuMs = (ended.cpuSince(rested) - rest * ended.seconds(rested)) / PAGES * 1e3;
-    double[] sorted = wall.values();
-    Arrays.sort(sorted);
     to.printf(
         "%n| through a gateway | bytes | ms of a core | answered after ms p50 | p99 | late turns at"
             + " rest | with pages | core at rest |%n|---|---|---|---|---|---|---|---|%n");
@@ -136,7 +128,7 @@ final class FleetGateway implements AutoCloseable {
         bytes,
         cpuMs,
         wall.median(),
-        sorted[(int) Math.ceil(0.99 * (sorted.length - 1))],
+        FleetPageBench.at(wall, 0.99),
         rested.lateShare(began) * 100,
         ended.lateShare(rested) * 100,
         rest * 100);
@@ -173,5 +165,6 @@ final class FleetGateway implements AutoCloseable {
   public void close() {
     processes.reversed().forEach(ServerProcess::close);
     client.close();
+    TestBed.delete(directory);
   }
 }

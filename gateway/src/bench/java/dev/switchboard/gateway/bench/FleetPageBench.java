@@ -117,7 +117,7 @@ public final class FleetPageBench implements Callable<Integer> {
     return bytes <= MOST_BYTES && at(cpu, 0.99) <= MOST_CPU_MS && median <= MOST_STALL_MS;
   }
 
-  private static double at(Samples samples, double share) {
+  static double at(Samples samples, double share) {
     double[] sorted = samples.values();
     Arrays.sort(sorted);
     return sorted[(int) Math.ceil(share * (sorted.length - 1))];

@@ -107,15 +107,28 @@ record Target(
             + "upstreams:\n"
             + upstream(bed, worker, setup.engine()).repeat(UPSTREAMS)
             + setup.yaml());
-    List<String> command = jvm(setup.agent());
-    command.add("-Dswitchboard.state=" + bed.directory().resolve(word));
-    command.addAll(setup.options());
+    List<String> java = jvm(setup.agent());
+    java.addAll(setup.options());
+    // Anywhere until it is warm.
+    return ready(setup.name(), start(bed.everyCore(), bed.directory(), word, java, config));
+  }
+
+  /**
+   * Starts a gateway of ours.
+   *
+   * @param cores where it runs; empty for wherever this process may
+   * @param word names its state and its log in the directory
+   * @param java its JVM and what that is told
+   */
+  static ServerProcess start(
+      String cores, Path directory, String word, List<String> java, Path config)
+      throws IOException {
+    List<String> command = new ArrayList<>(java);
+    command.add("-Dswitchboard.state=" + directory.resolve(word));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add("dev.switchboard.gateway.boot.GatewayMain");
     command.addAll(List.of("--config", config.toString()));
-    // Anywhere until it is warm.
-    ServerProcess process = ServerProcess.start(bed.everyCore(), log(bed, word), Map.of(), command);
-    return ready(setup.name(), process);
+    return ServerProcess.start(cores, directory.resolve(word + ".log"), Map.of(), command);
   }
 
   /** A gateway of ours that was started, once it is ready and warm. */

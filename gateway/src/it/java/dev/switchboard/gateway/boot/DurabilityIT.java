@@ -10,7 +10,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.store.PostgresServer;
 import java.io.IOException;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -75,23 +74,10 @@ class DurabilityIT {
             .toArray(String[]::new));
   }
 
-  private static HttpResponse<String> send(
-      GatewayProcess gateway, String method, String path, String body, String... headers)
-      throws Exception {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(gateway.adminUri(path))
-            .header("Content-Type", "application/json")
-            .method(method, HttpRequest.BodyPublishers.ofString(body));
-    if (headers.length > 0) {
-      request.headers(headers);
-    }
-    return gateway.client().send(request.build(), HttpResponse.BodyHandlers.ofString());
-  }
-
   /** Changes something and kills the gateway as soon as that is confirmed. */
   private static JsonNode changeAndKill(
       GatewayProcess gateway, String method, String path, String body) throws Exception {
-    HttpResponse<String> answer = send(gateway, method, path, body);
+    HttpResponse<String> answer = gateway.admin(method, path, body);
     gateway.process().destroyForcibly().waitFor();
     assertEquals(2, answer.statusCode() / 100, answer.body());
     return JSON.readTree(answer.body());
@@ -272,7 +258,7 @@ class DurabilityIT {
       assertEquals(503, refused.statusCode());
       assertTrue(refused.body().contains("store_full"), refused.body());
       assertTrue(gateway.metrics().contains("switchboard_store_up 0.0"));
-      HttpResponse<String> ready = send(gateway, "GET", "/readyz", "");
+      HttpResponse<String> ready = gateway.admin("GET", "/readyz", "");
       assertEquals(200, ready.statusCode());
       assertTrue(ready.body().contains("\"store\":\"store_full\""), ready.body());
       assertEquals(200, ask(gateway, key));
@@ -301,7 +287,7 @@ class DurabilityIT {
 
   private static String readiness(GatewayProcess gateway) {
     try {
-      return send(gateway, "GET", "/readyz", "").body();
+      return gateway.admin("GET", "/readyz", "").body();
     } catch (Exception e) {
       throw new AssertionError(e);
     }
@@ -309,7 +295,7 @@ class DurabilityIT {
 
   private static HttpResponse<String> createKey(
       GatewayProcess gateway, int number, String... headers) throws Exception {
-    return send(gateway, "POST", "/admin/v1/keys", "{\"name\":\"k" + number + "\"}", headers);
+    return gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"k" + number + "\"}", headers);
   }
 
   /** Lets no file of a process grow above a size, as a disk that is full does; −1 for any. */
@@ -339,7 +325,7 @@ class DurabilityIT {
       assertEquals(503, refused.statusCode());
       assertTrue(refused.body().contains("store_missing"), refused.body());
       assertEquals(401, createKey(gateway, 1).statusCode());
-      assertEquals(401, send(gateway, "GET", "/admin/v1/keys", "").statusCode());
+      assertEquals(401, gateway.admin("GET", "/admin/v1/keys", "").statusCode());
       assertEquals(200, ask(gateway, key));
       assertEquals(401, ask(gateway, "wrong"));
     }

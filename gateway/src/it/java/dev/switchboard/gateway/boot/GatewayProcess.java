@@ -329,16 +329,24 @@ final class GatewayProcess implements AutoCloseable {
 
   /** The same with another method. */
   JsonNode adminSend(String method, String path, String body) throws Exception {
-    HttpRequest request =
-        HttpRequest.newBuilder(uri("admin", path))
-            .header("Content-Type", "application/json")
-            .method(method, HttpRequest.BodyPublishers.ofString(body))
-            .build();
-    HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+    HttpResponse<String> answer = admin(method, path, body);
     if (answer.statusCode() >= 300) {
       throw new AssertionError(path + ": " + answer.statusCode() + " " + answer.body());
     }
     return JSON.readTree(answer.body());
+  }
+
+  /** Asks the admin API for anything, with a JSON body, and gives whatever it answers. */
+  HttpResponse<String> admin(String method, String path, String body, String... headers)
+      throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(uri("admin", path))
+            .header("Content-Type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
   }
 
   long pid(String replica) throws Exception {

@@ -64,21 +64,9 @@ class ModelsIT {
     gateway.close();
   }
 
-  private static HttpResponse<String> send(
-      String method, String path, String body, String... headers) throws Exception {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(gateway.adminUri(path))
-            .header("Content-Type", "application/json")
-            .method(method, HttpRequest.BodyPublishers.ofString(body));
-    if (headers.length > 0) {
-      request.headers(headers);
-    }
-    return gateway.client().send(request.build(), HttpResponse.BodyHandlers.ofString());
-  }
-
   private static JsonNode sent(int status, String method, String path, String body)
       throws Exception {
-    HttpResponse<String> answer = send(method, path, body);
+    HttpResponse<String> answer = gateway.admin(method, path, body);
     assertEquals(status, answer.statusCode(), answer.body());
     return JSON.readTree(answer.body());
   }
@@ -297,7 +285,7 @@ class ModelsIT {
             "./more/third.gguf",
             "more/third",
             "more/third.gguf\\u0000.gguf")) {
-      HttpResponse<String> answer = send("POST", MODELS, "{\"file\":\"" + name + "\"}");
+      HttpResponse<String> answer = gateway.admin("POST", MODELS, "{\"file\":\"" + name + "\"}");
       assertEquals(400, answer.statusCode(), name + answer.body());
       assertTrue(answer.body().contains("\"param\":\"file\""), answer.body());
     }
@@ -305,10 +293,11 @@ class ModelsIT {
       assertEquals(
           "file_not_found", refusal(404, "POST", MODELS, "{\"file\":\"" + name + "\"}"), name);
     }
-    assertEquals(400, send("POST", MODELS, "{\"file\":\"a.gguf\",\"x\":1}").statusCode());
-    assertEquals(400, send("POST", MODELS + "?x=1", "{\"file\":\"a.gguf\"}").statusCode());
+    assertEquals(400, gateway.admin("POST", MODELS, "{\"file\":\"a.gguf\",\"x\":1}").statusCode());
+    assertEquals(400, gateway.admin("POST", MODELS + "?x=1", "{\"file\":\"a.gguf\"}").statusCode());
     assertEquals(
-        400, send("POST", MODELS, "{\"file\":\"more/third.gguf\",\"ranks\":0}").statusCode());
+        400,
+        gateway.admin("POST", MODELS, "{\"file\":\"more/third.gguf\",\"ranks\":0}").statusCode());
   }
 
   @Test
@@ -322,8 +311,9 @@ class ModelsIT {
 
     String path = MODELS + "/shared";
     String change = "{\"standby\":1}";
-    HttpResponse<String> one = send("PATCH", path, change, "If-Match", version);
-    HttpResponse<String> other = send("DELETE", path + "?confirm=true", "", "If-Match", version);
+    HttpResponse<String> one = gateway.admin("PATCH", path, change, "If-Match", version);
+    HttpResponse<String> other =
+        gateway.admin("DELETE", path + "?confirm=true", "", "If-Match", version);
 
     assertEquals(202, one.statusCode(), one.body());
     assertEquals(412, other.statusCode(), other.body());

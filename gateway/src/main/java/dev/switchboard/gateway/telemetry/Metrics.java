@@ -757,6 +757,7 @@ public final class Metrics {
   private void countObjectives(
       ModelSeries model, FlightRecord record, Slo slo, Function<Objective, SloCause> blame) {
     List<SloResult.Judged> judged = new ArrayList<>(OBJECTIVES.length);
+    boolean good = true;
     for (Objective objective : OBJECTIVES) {
       Kept kept = SloVerdict.of(objective, record, slo);
       if (kept != Kept.NONE) {
@@ -769,9 +770,10 @@ public final class Metrics {
                     SloVerdict.lateMicros(objective, record, slo));
         model.ofClass(slo.name()).kept(one);
         judged.add(one);
+        good &= kept == Kept.MET;
       }
     }
-    if (!judged.isEmpty() && judged.stream().allMatch(one -> one.missedFor() == null)) {
+    if (good && !judged.isEmpty()) {
       model.ofClass(slo.name()).good(Math.max(0, record.usage().completionTokens()));
     }
     keep(
