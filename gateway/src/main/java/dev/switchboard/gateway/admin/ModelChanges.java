@@ -78,14 +78,16 @@ final class ModelChanges {
   private MemoryNeed need(ModelSpec spec) {
     ModelInspector.Answer answer = inspector.plan(models.planCommand(spec));
     return switch (answer) {
-      case null ->
+      case ModelInspector.Answer.Unknown unknown ->
           throw new ApiException(
               new ApiError(
                   503,
                   "server_error",
                   "no_plan",
                   null,
-                  "What a worker would take could not be learned; nothing was changed."));
+                  "What a worker would take could not be learned; nothing was changed: "
+                      + unknown.why()
+                      + "."));
       case ModelInspector.Answer.Planned planned -> planned.need();
       case ModelInspector.Answer.Refused refused ->
           throw new ApiException(

@@ -12,9 +12,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,6 +28,7 @@ public final class ModelInspector {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int SECONDS = 30;
   private static final int MOST_LINE_CHARS = 65_536;
+  private static final int MOST_COMPLAINT_CHARS = 300;
   private static final int MOST_REMEMBERED = 1024;
 
   /** Named on one command line. */
@@ -50,7 +51,21 @@ public final class ModelInspector {
      * @param reason a stable word
      */
     record Refused(String reason, String message) implements Answer {}
+
+    /**
+     * Nobody knows.
+     *
+     * @param why for people
+     */
+    record Unknown(String why) implements Answer {}
   }
+
+  /**
+   * What a process told.
+   *
+   * @param end how it ended, for people
+   */
+  private record Told(List<JsonNode> lines, String end) {}
 
   /**
    * @param command of the process that tells what files hold
@@ -81,9 +96,14 @@ public final class ModelInspector {
   }
 
   private boolean read(List<Found> files) {
-    List<JsonNode> lines = run(command.apply(files.stream().map(Found::path).toList()));
+    Told told = run(command.apply(files.stream().map(Found::path).toList()));
+    List<JsonNode> lines = told.lines();
     for (int i = 0; i < Math.min(lines.size(), files.size()); i++) {
       remembered.put(files.get(i), ModelHeader.of(lines.get(i)));
+    }
+    if (lines.size() < files.size()) {
+      LOG.warn(
+          "model_files_not_read file={} reason=\"{}\"", files.get(lines.size()).name(), told.end());
     }
     return lines.size() >= files.size();
   }
@@ -94,9 +114,10 @@ public final class ModelInspector {
     }
   }
 
-  /** What a worker would take; null when that could not be learned. */
-  public synchronized @Nullable Answer plan(List<String> plan) {
-    for (JsonNode line : run(plan)) {
+  /** What a worker would take. */
+  public synchronized Answer plan(List<String> plan) {
+    Told told = run(plan);
+    for (JsonNode line : told.lines()) {
       switch (line.path("event").asText()) {
         case "planned" -> {
           return new Answer.Planned(MemoryNeed.of(line));
@@ -107,33 +128,67 @@ public final class ModelInspector {
         default -> LOG.debug("model_inspector_said line={}", line);
       }
     }
-    return null;
+    LOG.warn("model_not_planned reason=\"{}\"", told.end());
+    return new Answer.Unknown(told.end());
   }
 
   /** The lines that a process tells within its time. */
-  private static List<JsonNode> run(List<String> arguments) {
+  private static Told run(List<String> arguments) {
     List<JsonNode> lines = new ArrayList<>();
     ProcessBuilder builder = new ProcessBuilder(arguments);
     AGENT_VARIABLES.forEach(builder.environment()::remove);
-    builder.redirectError(ProcessBuilder.Redirect.DISCARD);
     try {
       Process process = builder.start();
-      var _ =
+      CompletableFuture<String> complaint =
+          CompletableFuture.supplyAsync(() -> lastLine(process), Thread::startVirtualThread);
+      // One that ended in time is left alone: to end it again would close what it told, unread.
+      CompletableFuture<Boolean> late =
           process
               .onExit()
-              .completeOnTimeout(process, SECONDS, TimeUnit.SECONDS)
-              .thenAccept(Process::destroyForcibly);
+              .thenApply(ended -> false)
+              .completeOnTimeout(true, SECONDS, TimeUnit.SECONDS)
+              .whenComplete((ran, never) -> endLate(process, ran));
       try (BufferedReader reader = process.inputReader(StandardCharsets.UTF_8)) {
         for (String line = reader.readLine(); line != null; line = reader.readLine()) {
           add(line, lines);
         }
+        return new Told(
+            lines,
+            end(process, late.join(), complaint.completeOnTimeout("", 1, TimeUnit.SECONDS).join()));
       } finally {
         process.destroyForcibly();
       }
     } catch (IOException e) {
-      LOG.warn("model_inspector_failed reason=\"{}\"", e.getMessage());
+      return new Told(lines, "its process failed: " + e.getMessage());
     }
-    return lines;
+  }
+
+  private static void endLate(Process process, boolean late) {
+    if (late) {
+      process.destroyForcibly();
+    }
+  }
+
+  private static String end(Process process, boolean late, String complaint) {
+    if (late) {
+      return "its process took longer than " + SECONDS + " s";
+    }
+    return "its process ended with status "
+        + process.exitValue()
+        + (complaint.isEmpty() ? "" : ": " + complaint);
+  }
+
+  /** What a process said last beside its lines, which is why it failed where it did. */
+  private static String lastLine(Process process) {
+    String last = "";
+    try (BufferedReader reader = process.errorReader(StandardCharsets.UTF_8)) {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        last = line.isBlank() ? last : line.strip();
+      }
+    } catch (IOException e) {
+      LOG.debug("model_inspector_ended", e);
+    }
+    return last.substring(0, Math.min(MOST_COMPLAINT_CHARS, last.length()));
   }
 
   private static void add(String line, List<JsonNode> lines) {
