@@ -588,11 +588,18 @@ abstract class StoreContract {
   @Test
   void whatUsesUpAQuotaIsWrittenAtOnce() throws Exception {
     done(store.put(new Tenant("t", 1, 0, 0, 0, 10, 0, 100, 0), was -> {}));
-    meter.quotas().tenants(store.snapshot().tenants());
+    store.close();
+    int never = 3_600_000;
+    store =
+        Store.start(config(), StateFolder.NONE, meter, new SloMeter(), () -> 5 * HOUR_MS, never);
+    meter.quotas().tenants(done(store.ready()).tenants());
+
+    meter.add("t", 5 * HOUR_MS, 9, 0, 1);
+    done(store.audit(AuditQuery.newest(1, Long.MAX_VALUE)));
+    assertEquals(0, query("SELECT COUNT(*) FROM usage_hour"), "nothing hurries it yet");
+
+    meter.add("t", 5 * HOUR_MS, 1, 0, 1);
     long begun = System.nanoTime();
-
-    meter.add("t", 5 * HOUR_MS, 10, 0, 1);
-
     while (query("SELECT COUNT(*) FROM usage_hour") == 0) {
       assertTrue(System.nanoTime() - begun < 10_000_000_000L, "it was never written");
     }

@@ -192,10 +192,26 @@ public final class Store implements AutoCloseable {
       UsageMeter meter,
       SloMeter sloMeter,
       LongSupplier epochMs) {
+    int flushMs = Math.min(config.pollMs(), FLUSH_MS);
+    return start(config, folder, meter, sloMeter, epochMs, flushMs);
+  }
+
+  /**
+   * The same.
+   *
+   * @param flushMs between two writes of what was used
+   */
+  static Store start(
+      StoreConfig config,
+      StateFolder folder,
+      UsageMeter meter,
+      SloMeter sloMeter,
+      LongSupplier epochMs,
+      int flushMs) {
     Store store = new Store(config, folder, meter, sloMeter, epochMs);
     store.thread.execute(store::open);
     store.every(config.pollMs(), store::tick);
-    store.every(Math.min(config.pollMs(), FLUSH_MS), store::flush);
+    store.every(flushMs, store::flush);
     store.every(
         Math.min(config.pollMs(), SLO_FLUSH_MS), () -> store.guardedWhileUp(store::writeSlo));
     if (config.embedded()) {
