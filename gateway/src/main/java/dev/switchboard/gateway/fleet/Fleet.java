@@ -480,13 +480,15 @@ public final class Fleet implements AutoCloseable {
   }
 
   /** It is not in the fleet any more; under the lock. */
-  void gone(Replica replica) {
-    roster = roster.without(replica);
-    replicaReconciler.forget(replica);
-    LOG.info("replica_gone replica={}", replica.id());
-    tellGone(replica);
-    if (!closed.get()) {
-      var _ = executor.schedule(() -> tellGone(replica), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
+  void gone(List<Replica> all) {
+    roster = roster.without(all);
+    for (Replica replica : all) {
+      replicaReconciler.forget(replica);
+      LOG.info("replica_gone replica={}", replica.id());
+      tellGone(replica);
+      if (!closed.get()) {
+        var _ = executor.schedule(() -> tellGone(replica), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.flight.NanoClock;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -87,12 +88,17 @@ final class RemovedReplicas {
       return;
     }
     long now = clock.epochNanos();
+    List<Replica> gone = new ArrayList<>();
     for (Map.Entry<Replica, Leave> each : List.copyOf(leaving.entrySet())) {
-      goOn(each.getKey(), each.getValue(), now);
+      goOn(each.getKey(), each.getValue(), now, gone);
+    }
+    if (!gone.isEmpty()) {
+      gone.forEach(leaving::remove);
+      fleet.gone(gone);
     }
   }
 
-  private void goOn(Replica replica, Leave leave, long now) {
+  private void goOn(Replica replica, Leave leave, long now, List<Replica> gone) {
     switch (replica.state()) {
       case READY -> {
         if (leave.hurried != null || mayGo(replica, leave, now)) {
@@ -104,8 +110,7 @@ final class RemovedReplicas {
       case STARTING, DRAINED, RESTARTING, FAILED -> stop(replica);
       case STOPPED -> {
         if (over(replica, now)) {
-          leaving.remove(replica);
-          fleet.gone(replica);
+          gone.add(replica);
         }
       }
     }

@@ -67,11 +67,13 @@ record Roster(
     return of(replicas, workers, plan.names(), plan.wantedReady(), plan.fromZero());
   }
 
-  Roster without(Replica gone) {
+  Roster without(List<Replica> gone) {
     Map<String, Replica> others = new LinkedHashMap<>(replicas);
-    others.remove(gone.id());
     Map<String, LocalWorker> otherWorkers = new LinkedHashMap<>(workers);
-    otherWorkers.remove(gone.id());
+    for (Replica each : gone) {
+      others.remove(each.id());
+      otherWorkers.remove(each.id());
+    }
     return of(others, otherWorkers, models, wantedReady, fromZero);
   }
 

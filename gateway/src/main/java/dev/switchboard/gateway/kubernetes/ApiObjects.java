@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.util.List;
@@ -82,6 +83,7 @@ final class ApiObjects {
       @Nullable String name,
       @Nullable String uid) {}
 
+  @JsonDeserialize(using = EndpointReader.class)
   record SliceEndpoint(
       @Nullable List<String> addresses,
       @Nullable Conditions conditions,

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class Endpoints {
   private static final String IPV4 = "IPv4";
   private static final String IPV6 = "IPv6";
+  private static final Pattern ADDRESS = Pattern.compile("[0-9.]{7,15}|[0-9a-fA-F:.]{2,45}");
 
   /**
    * What was found.
@@ -145,7 +147,7 @@ final class Endpoints {
 
   /** Digits and colons only: nothing that a URL takes for anything else. */
   private static boolean address(@Nullable String host) {
-    return host != null && host.matches("[0-9.]{7,15}|[0-9a-fA-F:.]{2,45}");
+    return host != null && ADDRESS.matcher(host).matches();
   }
 
   private static <E> List<E> orEmpty(@Nullable List<E> list) {

@@ -39,8 +39,13 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   /** A change waits so long for others. */
   private static final long GATHER_MS = 20;
 
-  /** Between two times that something is put in force. */
+  /** Between two times that something is put in force, at least. */
   private static final long APART_MS = 100;
+
+  /** And so much more for each endpoint, since each time looks at all of them. */
+  private static final double APART_MS_EACH = 0.4;
+
+  private static final long MOST_APART_MS = 500;
 
   private static final long TICK_MS = 1000;
   private static final long AGAIN_MS = 1000;
@@ -189,7 +194,15 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     }
     planned = true;
     long sinceMs = (clock.epochNanos() - takenNanos) / 1_000_000;
-    vertx.setTimer(Math.max(GATHER_MS, APART_MS - sinceMs), due -> take());
+    vertx.setTimer(Math.max(GATHER_MS, apartMs() - sinceMs), due -> take());
+  }
+
+  private long apartMs() {
+    int known = 0;
+    for (Endpoints.Known each : view.values()) {
+      known += each.endpoints().size();
+    }
+    return Math.min(MOST_APART_MS, APART_MS + Math.round(APART_MS_EACH * known));
   }
 
   private void take() {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.kubernetes;
 
 import io.vertx.core.buffer.Buffer;
+import java.util.Arrays;
 import java.util.function.Consumer;
 
 /** Cuts what comes into lines, each of a bounded length. */
@@ -20,22 +21,29 @@ final class LineSplitter {
    * @return whether no line is too long
    */
   boolean add(Buffer piece) {
+    byte[] bytes = piece.getBytes();
     int begin = 0;
-    for (int i = 0; i < piece.length(); i++) {
-      if (piece.getByte(i) == '\n') {
-        rest.appendBuffer(piece, begin, i - begin);
-        if (rest.length() > mostBytes) {
+    for (int i = 0; i < bytes.length; i++) {
+      if (bytes[i] == '\n') {
+        if (rest.length() + i - begin > mostBytes) {
           return false;
         }
-        if (rest.length() > 0) {
-          byte[] whole = rest.getBytes();
-          rest = Buffer.buffer();
-          line.accept(whole);
-        }
+        tell(bytes, begin, i);
         begin = i + 1;
       }
     }
-    rest.appendBuffer(piece, begin, piece.length() - begin);
+    rest.appendBytes(bytes, begin, bytes.length - begin);
     return rest.length() <= mostBytes;
+  }
+
+  private void tell(byte[] bytes, int begin, int end) {
+    byte[] whole = Arrays.copyOfRange(bytes, begin, end);
+    if (rest.length() > 0) {
+      whole = rest.appendBytes(whole).getBytes();
+      rest = Buffer.buffer();
+    }
+    if (whole.length > 0) {
+      line.accept(whole);
+    }
   }
 }

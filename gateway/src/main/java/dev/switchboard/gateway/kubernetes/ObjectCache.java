@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +26,8 @@ final class ObjectCache<T extends ApiObjects.Watched> {
 
   /** Between two lists that both lack most of what is known. */
   static final long CONFIRM_NANOS = 2_000_000_000L;
+
+  private static final Pattern NUMBER = Pattern.compile("[0-9]{1,18}");
 
   /** So many objects may be deleted between two lists, and a late word of each be known as such. */
   private static final int MOST_DELETED = 4096;
@@ -164,6 +167,6 @@ final class ObjectCache<T extends ApiObjects.Watched> {
 
   /** A revision as a number, by which Kubernetes lets them be compared. */
   static long number(String revision) {
-    return revision.matches("[0-9]{1,18}") ? Long.parseLong(revision) : 0;
+    return NUMBER.matcher(revision).matches() ? Long.parseLong(revision) : 0;
   }
 }

@@ -92,9 +92,13 @@ final class Watches {
 
   // ------------------------------------------------------------------ targets
 
+  private static String slicesName(String namespace, String service) {
+    return "endpointslices " + namespace + "/" + service;
+  }
+
   private static Target<ApiObjects.Slice> slicesOf(String namespace, String service) {
     return new Target<>(
-        "endpointslices " + namespace + "/" + service,
+        slicesName(namespace, service),
         DISCOVERY + namespace + "/endpointslices",
         "labelSelector=" + encoded(SERVICE + service),
         ApiObjects.Slice.class,
@@ -166,7 +170,7 @@ final class Watches {
     ModelSource model = source.model();
     String namespace = source.namespace();
     if (model.service() != null) {
-      Watch<ApiObjects.Slice> watch = slices.get(slicesOf(namespace, model.service()).name());
+      Watch<ApiObjects.Slice> watch = slices.get(slicesName(namespace, model.service()));
       return watch == null || !watch.known()
           ? null
           : Endpoints.ofSlices(watch.objects(), model, namespace);
@@ -204,7 +208,7 @@ final class Watches {
     String namespace = source.namespace();
     Watch<?> watch = null;
     if (model.service() != null) {
-      watch = slices.get(slicesOf(namespace, model.service()).name());
+      watch = slices.get(slicesName(namespace, model.service()));
     } else if (model.inferencePool() != null) {
       watch = pools.get(poolOf(namespace, model.inferencePool()).name());
     } else {
