@@ -1,7 +1,6 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.BufferedReader;
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
@@ -11,7 +10,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.StringTokenizer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
@@ -21,12 +19,6 @@ import java.util.stream.Stream;
 final class ServerProcess implements AutoCloseable {
   private static final int STOP_SECONDS = 10;
   private static final int START_MS = 180_000;
-
-  /** Linux counts a process's time in these. */
-  private static final double TICK_SECONDS = 0.01;
-
-  /** Of /proc/PID/stat, between the process's name and its user and system time. */
-  private static final int FIELDS_BEFORE_TIMES = 11;
 
   private final Process process;
   private final Path log;
@@ -151,23 +143,12 @@ final class ServerProcess implements AutoCloseable {
 
   /** Processor time of it and its children so far. */
   double cpuSeconds() throws IOException {
-    double seconds = cpuSeconds(process.pid());
+    double seconds = ProcessorTime.seconds(process.pid());
     List<Long> children = process.descendants().map(ProcessHandle::pid).toList();
     for (long child : children) {
-      seconds += cpuSeconds(child);
+      seconds += ProcessorTime.seconds(child);
     }
     return seconds;
-  }
-
-  private static double cpuSeconds(long pid) throws IOException {
-    File stat = new File("/proc/" + pid + "/stat");
-    String text = Files.readString(stat.toPath());
-    // The name may hold spaces; what follows it does not.
-    StringTokenizer fields = new StringTokenizer(text.substring(text.lastIndexOf(')') + 1), " ");
-    for (int i = 0; i < FIELDS_BEFORE_TIMES; i++) {
-      fields.nextToken();
-    }
-    return (Long.parseLong(fields.nextToken()) + Long.parseLong(fields.nextToken())) * TICK_SECONDS;
   }
 
   /** Resident memory. */

@@ -2,15 +2,19 @@ package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -45,8 +49,21 @@ public final class TailBench implements Callable<Integer> {
   private static final List<String> FILTERS =
       List.of("", "?sample=0.1", "?slo=missed", "?model=m&min_ms=1", "?outcome=ok&replica=u0");
 
-  private static final List<String> LISTS =
-      List.of("?limit=100", "?slo=missed&limit=100", "?min_ms=1000&limit=100", "?running=true");
+  /**
+   * In turn, a second each: what a console asks for, and what nothing is, for which all is read.
+   */
+  private static final List<List<String>> LISTS =
+      List.of(
+          List.of("?limit=100", "?slo=missed&limit=100", "?min_ms=1000&limit=100", "?running=true"),
+          List.of("?tenant=none", "?class=none", "?replica=none", "?trace_id=none&waited_for=9.9"));
+
+  /** So many requests that a list has much to read. */
+  private static final String RECORDER = "flight: {max-requests: 50000, max-bytes: 134217728}\n";
+
+  private static final String DROPPED = "switchboard_request_tail_dropped_total";
+
+  /** Of the requests of a turn that the first listener must have been told. */
+  private static final double LEAST_TOLD = 0.95;
 
   private static final List<String> VALUES = List.of("p50_us", "p99_us", "per_second", "cpu_us");
 
@@ -105,32 +122,53 @@ public final class TailBench implements Callable<Integer> {
   /**
    * Whoever watches; all of them leave with it. They share a core with the generator, which would
    * take their reading for the gateway's lateness: they read when nobody else wants that core.
+   * Where the generator runs at real-time priority beside other work, they go before that work.
    */
   private static final class Watchers implements AutoCloseable {
-    private final List<Process> readers = new ArrayList<>();
+    /** In /proc/self/stat, behind the process's name. */
+    private static final int POLICY = 38;
 
-    /**
-     * @param listeners none for nobody who watches at all
-     */
-    Watchers(URI admin, int listeners) throws IOException {
-      for (int i = 0; i < listeners; i++) {
-        String tail = "/tail" + FILTERS.get(i % FILTERS.size());
-        begin("exec " + reading(admin, List.of(tail)));
-      }
-      if (listeners > 0) {
-        begin("while " + reading(admin, LISTS) + "; do sleep 1; done");
+    private static final Set<String> REAL_TIME = Set.of("1", "2");
+
+    private final List<Process> readers = new ArrayList<>();
+    private final String policy = realTime() ? "--other" : "--idle";
+
+    private static boolean realTime() {
+      try {
+        String stat = Files.readString(Path.of("/proc/self/stat"));
+        return REAL_TIME.contains(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[POLICY]);
+      } catch (IOException e) {
+        return false;
       }
     }
 
-    private static String reading(URI admin, List<String> paths) {
+    /**
+     * @param listeners none for nobody who watches at all
+     * @param told where what the first of them is told goes
+     */
+    Watchers(URI admin, int listeners, Path told) throws IOException {
+      for (int i = 0; i < listeners; i++) {
+        String tail = "/tail" + FILTERS.get(i % FILTERS.size());
+        begin("exec " + reading(admin, List.of(tail), i == 0 ? told.toString() : "/dev/null"));
+      }
+      if (listeners > 0) {
+        String turns =
+            LISTS.stream()
+                .map(paths -> reading(admin, paths, "/dev/null") + " && sleep 1")
+                .collect(Collectors.joining(" && "));
+        begin("while " + turns + "; do :; done");
+      }
+    }
+
+    private static String reading(URI admin, List<String> paths, String to) {
       return paths.stream()
-          .map(path -> " -o /dev/null '" + admin.resolve(BASE + path) + "'")
+          .map(path -> " -o " + to + " '" + admin.resolve(BASE + path) + "'")
           .collect(Collectors.joining("", "curl -sfN", ""));
     }
 
     private void begin(String script) throws IOException {
       readers.add(
-          new ProcessBuilder("chrt", "--idle", "0", "sh", "-c", script)
+          new ProcessBuilder("chrt", policy, "0", "sh", "-c", script)
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .redirectError(ProcessBuilder.Redirect.INHERIT)
               .start());
@@ -167,8 +205,8 @@ public final class TailBench implements Callable<Integer> {
                     List.of(),
                     true,
                     amount.preset().warmUpRequests,
-                    Target.Setup.ALL))) {
-      try (Watchers _ = new Watchers(admin(gateway), listeners)) {
+                    Target.Setup.ALL + RECORDER))) {
+      try (Watchers _ = new Watchers(admin(gateway), listeners, told(bed))) {
         bed.warm(List.of(gateway), workloads(), amount.plan(null), amount.warmSeconds());
       }
       for (int i = 0; i < amount.rounds() * PAIRS; i++) {
@@ -195,13 +233,44 @@ public final class TailBench implements Callable<Integer> {
         .add(watchedFirst ? new Pair(second, first) : new Pair(first, second));
   }
 
+  private static Path told(TestBed bed) {
+    return bed.directory().resolve("told");
+  }
+
   private Map<String, Double> turn(TestBed bed, Target gateway, Workload workload, boolean watched)
       throws IOException {
-    try (Watchers _ = new Watchers(admin(gateway), watched ? listeners : 0)) {
+    double dropped = bed.metrics(gateway).sum(DROPPED);
+    Workload.Outcome outcome;
+    try (Watchers _ = new Watchers(admin(gateway), watched ? listeners : 0, told(bed))) {
       Workload.Plan plan = amount.plan(null);
       Workload.Outcome _ = bed.reconciled(gateway, workload, plan.lasting(LEAD_SECONDS));
       double seconds = Math.min(TURN_SECONDS, amount.seconds());
-      return bed.reconciled(gateway, workload, plan.lasting(seconds)).values();
+      outcome = bed.reconciled(gateway, workload, plan.lasting(seconds));
+    }
+    if (watched && listeners > 0 && workload == Workload.LATENCY) {
+      requireTold(bed, outcome, bed.metrics(gateway).sum(DROPPED) - dropped);
+    }
+    return outcome.values();
+  }
+
+  /** Who is told nothing costs nothing. */
+  private static void requireTold(TestBed bed, Workload.Outcome outcome, double dropped)
+      throws IOException {
+    long told;
+    try (Stream<String> lines = Files.lines(told(bed))) {
+      told = lines.filter(line -> line.equals("event: request")).count();
+    }
+    int sent = outcome.micros().length;
+    double least = LEAST_TOLD * sent;
+    if (dropped > 0 || told < least) {
+      throw new IOException(
+          "a listener was told "
+              + told
+              + " requests where "
+              + sent
+              + " were sent, and "
+              + (long) dropped
+              + " were dropped");
     }
   }
 

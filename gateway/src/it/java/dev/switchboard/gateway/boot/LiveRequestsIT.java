@@ -221,6 +221,7 @@ class LiveRequestsIT {
         "status=400",
         "replica=u0",
         "min_ms=0",
+        "since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z",
         "model=m&status=400&replica=u0"
       })
   void theTailTakesTheFiltersOfTheList(String query) throws Exception {

@@ -91,7 +91,7 @@ final class RequestRoutes {
 
   private static Set<String> tailFilters() {
     Set<String> names = new HashSet<>(FILTERS);
-    names.removeAll(Set.of("running", "since", "until", "before", "limit"));
+    names.removeAll(Set.of("running", "before", "limit"));
     names.add("sample");
     return Set.copyOf(names);
   }

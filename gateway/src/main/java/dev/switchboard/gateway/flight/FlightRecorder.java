@@ -253,11 +253,17 @@ public final class FlightRecorder {
   }
 
   /** What is in the kept ring has been in the recent one, and is older than all that is there. */
-  private synchronized List<Entry> newestFirst() {
-    List<Entry> all = new ArrayList<>(recent.entries.size() + kept.entries.size());
-    recent.entries.descendingIterator().forEachRemaining(all::add);
-    kept.entries.descendingIterator().forEachRemaining(all::add);
-    return all;
+  private List<Entry> newestFirst() {
+    Entry[] newer;
+    Entry[] older;
+    synchronized (this) {
+      newer = recent.copy();
+      older = kept.copy();
+    }
+    List<Entry> all = new ArrayList<>(newer.length + older.length);
+    all.addAll(Arrays.asList(older));
+    all.addAll(Arrays.asList(newer));
+    return all.reversed();
   }
 
   /**
@@ -387,6 +393,13 @@ public final class FlightRecorder {
       entries.addLast(entry);
       entry.ring = this;
       bytes += entry.weight();
+    }
+
+    /**
+     * Without a look at any: tens of thousands may lie there, and every request waits meanwhile.
+     */
+    Entry[] copy() {
+      return entries.toArray(Entry[]::new);
     }
 
     Entry removeOldest() {
