@@ -29,6 +29,9 @@ final class FleetGateway implements AutoCloseable {
   private static final String REPORTED = "switchboard_replica_report_age_seconds";
   private static final double LATE_SECONDS = 0.005;
 
+  /** The gateway has the last core alone, so that a late turn is of its own making. */
+  private final int cores = Runtime.getRuntime().availableProcessors();
+
   private final Path directory = Files.createTempDirectory("switchboard-fleet");
   private final HttpClient client = HttpClient.newHttpClient();
   private final List<ServerProcess> processes = new ArrayList<>();
@@ -44,10 +47,18 @@ final class FleetGateway implements AutoCloseable {
       yaml.append("\", worker: true, models: [").append(FakeWorker.MODEL).append("]}\n");
     }
     Path config = Files.writeString(directory.resolve("gateway.yaml"), yaml);
-    gateway = Target.start("", directory, "gateway", Target.jvm(false), config);
+    gateway = Target.start(lastCore(), directory, "gateway", Target.jvm(false), config);
     processes.add(gateway);
     admin = Objects.requireNonNull(Target.ready("gateway", gateway).admin());
     awaitReady(replicas);
+  }
+
+  private String lastCore() {
+    return cores == 1 ? "" : Integer.toString(cores - 1);
+  }
+
+  private String otherCores() {
+    return cores == 1 ? "" : "0-" + (cores - 2);
   }
 
   private ServerProcess workers(int replicas, int ranks) throws IOException {
@@ -59,7 +70,7 @@ final class FleetGateway implements AutoCloseable {
     command.addAll(List.of("--ports", Integer.toString(replicas)));
     command.addAll(List.of("--ranks", Integer.toString(ranks)));
     ServerProcess workers =
-        ServerProcess.start("", directory.resolve("workers.log"), Map.of(), command);
+        ServerProcess.start(otherCores(), directory.resolve("workers.log"), Map.of(), command);
     processes.add(workers);
     return workers;
   }
