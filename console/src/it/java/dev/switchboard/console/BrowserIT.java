@@ -2,9 +2,11 @@ package dev.switchboard.console;
 
 import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
+import com.microsoft.playwright.WebSocket;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
 import com.microsoft.playwright.options.AriaRole;
 import com.microsoft.playwright.options.ColorScheme;
@@ -16,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -113,6 +116,27 @@ class BrowserIT {
       assertThat(requests).not().hasText("0");
       String before = requests.innerText();
       assertThat(requests).not().hasText(before);
+    }
+  }
+
+  /** The frame and the view have one message together, and the tail of a load has no more. */
+  @Test
+  void thePageIsToldAtMostFourTimesASecond() {
+    int seconds = 10;
+    List<String> messages = new ArrayList<>();
+    Consumer<WebSocket> listening =
+        socket -> socket.onFrameReceived(frame -> messages.add("" + frame.text()));
+    alice.page().onWebSocket(listening);
+    alice.page().navigate("/requests?tail=1");
+    Chromium.drawn(alice.page());
+    try (Load _ = load()) {
+      alice.page().locator("vaadin-grid a[href*='requests/']").first().waitFor();
+      messages.clear();
+      alice.page().waitForTimeout(seconds * 1000);
+      int told = messages.size();
+      assertTrue(told >= seconds && told <= 4 * seconds + 2, () -> told + ": " + messages);
+    } finally {
+      alice.page().offWebSocket(listening);
     }
   }
 

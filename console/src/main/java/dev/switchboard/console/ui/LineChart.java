@@ -55,11 +55,16 @@ public final class LineChart extends Div {
     newest = -1;
   }
 
-  /** Shows lines whose newest points are of that time, with so many seconds between points. */
-  public void show(long newestSeconds, int stepSeconds, List<Line> lines) {
+  /**
+   * Shows lines whose newest points are of that time, with so many seconds between points. One
+   * without any point is left out while others have some.
+   */
+  public void show(long newestSeconds, int stepSeconds, List<Line> all) {
     if (newestSeconds < 0 || newestSeconds == newest) {
       return;
     }
+    List<Line> some = all.stream().filter(LineChart::hasPoints).toList();
+    List<Line> lines = some.isEmpty() ? all : some;
     List<String> now = lines.stream().map(Line::name).toList();
     long behind = (newestSeconds - newest) / stepSeconds;
     boolean whole = newest < 0 || !now.equals(names) || behind > 60;
@@ -67,6 +72,15 @@ public final class LineChart extends Div {
     send(newestSeconds, stepSeconds, lines, whole, whole ? points : (int) behind);
     newest = newestSeconds;
     names = new ArrayList<>(now);
+  }
+
+  private static boolean hasPoints(Line line) {
+    for (float point : line.points()) {
+      if (!Float.isNaN(point)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void send(long newestSeconds, int step, List<Line> lines, boolean whole, int points) {

@@ -2,17 +2,12 @@ package dev.switchboard.console.ui;
 
 import com.vaadin.flow.component.AttachEvent;
 import com.vaadin.flow.component.DetachEvent;
-import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.html.Div;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A view that is drawn again whenever something changed, at most four times a second. While one
- * drawing waits for its session no second one is queued.
- */
+/** A view that is drawn again whenever something changed, with the rest of its page. */
 public abstract class LiveView extends Div {
   /** The browser answers when it has drawn what it has; a page in the background draws nothing. */
   private static final String DRAWN =
@@ -22,10 +17,9 @@ public abstract class LiveView extends Div {
   /** As long as parts of it are still to come. */
   private static final String BUSY = "aria-busy";
 
-  private final AtomicBoolean waiting = new AtomicBoolean();
   private final Deque<Runnable> steps = new ArrayDeque<>();
   private @Nullable Runnable stop;
-  private volatile @Nullable UI page;
+  private volatile @Nullable Redraw page;
 
   @SuppressWarnings("this-escape") // Adds a class name only.
   protected LiveView() {
@@ -70,33 +64,22 @@ public abstract class LiveView extends Div {
   @Override
   protected void onAttach(AttachEvent event) {
     super.onAttach(event);
-    UI ui = event.getUI();
-    page = ui;
-    stop = Services.get().gateways().listen(() -> tell(ui));
+    Redraw redraw = Redraw.of(event.getUI());
+    page = redraw;
+    stop = redraw.add(this::draw);
     refresh();
     whenDrawn();
   }
 
   /** Has it be drawn soon, from any thread; for what does not come from {@code Gateways}. */
   protected final void changed() {
-    UI ui = page;
-    if (ui != null) {
-      tell(ui);
-    }
-  }
-
-  private void tell(UI ui) {
-    if (waiting.compareAndSet(false, true)) {
-      try {
-        var _ = ui.access(this::draw);
-      } catch (com.vaadin.flow.component.UIDetachedException _) {
-        waiting.set(false);
-      }
+    Redraw redraw = page;
+    if (redraw != null) {
+      redraw.soon();
     }
   }
 
   private void draw() {
-    waiting.set(false);
     if (isAttached()) {
       refresh();
     }

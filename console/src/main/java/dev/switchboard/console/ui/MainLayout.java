@@ -181,7 +181,6 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
   @Override
   protected void onAttach(AttachEvent event) {
     super.onAttach(event);
-    UI ui = event.getUI();
     WebStorage.getItem(
         SCHEME,
         stored -> {
@@ -191,17 +190,7 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
         });
     getElement().executeJs("window.sbUse(this)");
     refresh();
-    stop =
-        Services.get()
-            .gateways()
-            .listen(
-                () -> {
-                  try {
-                    var _ = ui.access(this::refresh);
-                  } catch (com.vaadin.flow.component.UIDetachedException _) {
-                    // It is detached at once.
-                  }
-                });
+    stop = Redraw.of(event.getUI()).add(this::refresh);
   }
 
   @Override
