@@ -29,6 +29,8 @@ run_tests() {
       package
       step "the package in a Debian with its essential packages only" package-test as_root env SWITCHBOARD_PACKAGE_TEST="${SWITCHBOARD_PACKAGE_TEST:-}" "$home/.ci/package-test"
       cat "$logs/package-test.log"
+      step "the package's unit under a running systemd" systemd-test as_root env SWITCHBOARD_SYSTEMD_TEST="${SWITCHBOARD_SYSTEMD_TEST:-}" "$home/.ci/systemd-test"
+      cat "$logs/systemd-test.log"
       return
       ;;
     --long)
