@@ -171,6 +171,16 @@ class KubernetesConfigIT {
     }
   }
 
+  /** KEDA asks one of the gateways; only by what they share it knows what the others hold. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void gatewaysThatAreAskedHowManyWorkersShareWhatTheyHaveToDo(String overlay) throws Exception {
+    Rendered rendered = Rendered.of(overlay);
+    boolean asked = !rendered.all("ScaledObject").isEmpty();
+
+    assertTrue(!asked || !config(rendered).shared().url().isEmpty(), overlay);
+  }
+
   /** KEDA starts the first one for whatever is above {@code activationTargetValue}. */
   @Test
   void aModelThatMayHaveNoWorkerGetsOneWhenOneIsDesired() throws Exception {

@@ -5,11 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.switchboard.gateway.manifests.Rendered.Pods;
 import dev.switchboard.gateway.manifests.Rendered.Thing;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,6 +23,9 @@ class PolicyIT {
   private static final Set<String> BY_DEVICE_PLUGIN = Set.of("gpu", "multi-gateway", "standby");
   private static final Set<String> BY_CLAIM = Set.of("other");
   private static final String GPU = "nvidia.com/gpu";
+  /** Of the file that models/qwen3-0.6b downloads. */
+  private static final long QWEN_BYTES = 640_000_000;
+
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
 
   @ParameterizedTest
@@ -66,6 +72,60 @@ class PolicyIT {
         assertEquals(resources.at("/requests/memory"), resources.at("/limits/memory"), name);
       }
     }
+  }
+
+  /** A pod whose disk holds more than its containers may have is evicted; volumes count too. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void aPodsDiskHoldsItsVolumes(String overlay) {
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      long volumes = 0;
+      for (JsonNode volume : pods.spec().path("volumes")) {
+        JsonNode disk = volume.path("emptyDir");
+        if (disk.isObject() && !disk.path("medium").asText().equals("Memory")) {
+          assertTrue(disk.has("sizeLimit"), () -> pods + " " + volume.path("name").asText());
+          volumes += bytes(disk.path("sizeLimit").asText());
+        }
+      }
+      long limit = 0;
+      for (JsonNode container : pods.mains()) {
+        limit += bytes(container.at("/resources/limits/ephemeral-storage").asText("0Mi"));
+      }
+      // What it writes beside them are its logs.
+      assertTrue(limit == 0 || limit >= volumes + bytes("32Mi"), pods + ": " + limit + " " + volumes);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void whoDownloadsAModelHasADiskForIt(String overlay) {
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      boolean downloads =
+          pods.containers().stream().anyMatch(each -> each.path("command").toString().contains("fetch-model"));
+      JsonNode models =
+          pods.spec()
+              .path("volumes")
+              .valueStream()
+              .filter(volume -> volume.path("name").asText().equals("models"))
+              .findFirst()
+              .orElse(MissingNode.getInstance());
+      if (downloads && models.has("emptyDir")) {
+        long room = bytes(models.at("/emptyDir/sizeLimit").asText("0Mi"));
+        long asked = 0;
+        for (JsonNode container : pods.mains()) {
+          asked += bytes(container.at("/resources/requests/ephemeral-storage").asText("0Mi"));
+        }
+        assertTrue(room >= QWEN_BYTES, pods + ": its volume has " + room);
+        assertTrue(asked >= room, pods + ": a node of " + asked + " is enough for it");
+      }
+    }
+  }
+
+  private static long bytes(String quantity) {
+    Matcher number = Pattern.compile("([0-9]+)([KMG]i)").matcher(quantity);
+    assertTrue(number.matches(), quantity);
+    int power = "KMG".indexOf(number.group(2).charAt(0)) + 1;
+    return Long.parseLong(number.group(1)) << 10 * power;
   }
 
   @ParameterizedTest

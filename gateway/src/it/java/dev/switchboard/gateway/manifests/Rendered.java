@@ -57,7 +57,7 @@ public final class Rendered {
           "standby",
           List.of("keys", "standby", "gpu", "model-volume-claim"),
           "zero",
-          List.of("keys", "keda", "scale-to-zero"));
+          List.of("keys", "shared-store", "keda", "scale-to-zero"));
 
   /** What a component says that the gateways' file gets, in the comment above it. */
   private static final Pattern SAID = Pattern.compile("(?m)^#   (.*)$");
