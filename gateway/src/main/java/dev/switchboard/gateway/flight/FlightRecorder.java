@@ -7,6 +7,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +46,10 @@ public final class FlightRecorder {
       }
     }
   }
+
+  private static final int LOOKS_AT_ONCE = 500;
+  private static final int UNPACKED_AT_ONCE = 10;
+  private static final long REST_NANOS = 100_000;
 
   private volatile Limits limits;
   private final Function<byte[], FlightRecord> unpack;
@@ -234,12 +239,17 @@ public final class FlightRecorder {
     }
   }
 
-  /** Looks for records, outside of the lock but for a copy of what there is. */
+  /**
+   * Looks for records, outside of the lock but for a copy of what there is. Not on an event loop: it
+   * rests again and again, so that one which shares its core gets its turn.
+   */
   public Found find(FlightQuery query) {
     List<byte[]> wanted = new ArrayList<>();
     long last = 0;
     long next = 0;
+    int looked = 0;
     for (Entry entry : newestFirst()) {
+      restAfter(++looked, LOOKS_AT_ONCE);
       if (entry.number < query.before() && query.wants(entry.facts)) {
         if (wanted.size() == query.limit()) {
           next = last;
@@ -249,7 +259,18 @@ public final class FlightRecorder {
         last = entry.number;
       }
     }
-    return new Found(wanted.stream().map(unpack).toList(), next);
+    List<FlightRecord> records = new ArrayList<>();
+    for (byte[] packed : wanted) {
+      records.add(unpack.apply(packed));
+      restAfter(records.size(), UNPACKED_AT_ONCE);
+    }
+    return new Found(records, next);
+  }
+
+  private static void restAfter(int done, int atOnce) {
+    if (done % atOnce == 0) {
+      LockSupport.parkNanos(REST_NANOS);
+    }
   }
 
   /** What is in the kept ring has been in the recent one, and is older than all that is there. */
