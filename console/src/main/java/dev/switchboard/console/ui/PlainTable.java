@@ -35,7 +35,9 @@ public final class PlainTable extends Div {
       return;
     }
     shown = rows;
-    table.removeAll();
+    // Not removeAll: the table would go on filling the head and the body that it had before.
+    table.removeHead();
+    List.copyOf(table.getBodies()).forEach(table::removeBody);
     NativeTableHeader head = table.getHead();
     NativeTableRow names = head.addRow();
     List<NativeTableRow> lines = new ArrayList<>();
