@@ -45,8 +45,8 @@ final class ExplanationText {
     String first =
         record.ttftNanos() < 0
             ? ""
-            : ", its first token came after " + ms(record.ttftNanos() / 1e6);
-    say("It took %s%s and ended with %s.", ms(told.wallMs()), first, record.outcome().label());
+            : "; its first token came after " + ms(record.ttftNanos() / 1e6);
+    say("It took %s, outcome %s%s.", ms(told.wallMs()), record.outcome().label(), first);
     if (record.outcome() != Outcome.OK && record.failure() != null) {
       say("%s", record.failure().error().message());
     }
