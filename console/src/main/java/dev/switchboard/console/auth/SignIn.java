@@ -3,6 +3,7 @@ package dev.switchboard.console.auth;
 import dev.switchboard.console.api.Role;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -26,11 +27,13 @@ public final class SignIn {
   }
 
   private final Users users;
+  private final Clock clock;
   private final Throttle throttle;
   private final FirstRun firstRun;
 
   public SignIn(Users users, Clock clock) {
     this.users = users;
+    this.clock = clock;
     this.throttle = new Throttle(clock);
     this.firstRun = new FirstRun(clock);
   }
@@ -70,13 +73,20 @@ public final class SignIn {
     if (!throttle.wait(key).isZero() || users.hasAdmin()) {
       return false;
     }
-    boolean made = firstRun.use(token, () -> users.add(name, Role.ADMIN, password));
+    boolean made = firstRun.use(token, () -> addFirst(name, password));
     if (made) {
       LOG.info("first_admin_made person={} address={}", name, address);
     } else {
       throttle.failed(key);
     }
     return made;
+  }
+
+  private void addFirst(String name, String password) {
+    users.add(name, Role.ADMIN, password);
+    Instant now = clock.instant();
+    String did = "add " + name + " as admin";
+    users.log().write(() -> new PeopleLog.Entry(now, name, did, "the first-run token", "done"));
   }
 
   private static Duration max(Duration one, Duration other) {

@@ -34,13 +34,15 @@ public final class Users {
 
   private final Path file;
   private final Clock clock;
+  private final PeopleLog log;
   private final Passwords passwords = new Passwords();
   private final String nobodysHash = passwords.hash("a password that nobody has");
   private Map<String, User> users;
 
-  private Users(Path file, Clock clock, Map<String, User> users) {
+  private Users(Path file, Clock clock, PeopleLog log, Map<String, User> users) {
     this.file = file;
     this.clock = clock;
+    this.log = log;
     this.users = users;
   }
 
@@ -49,7 +51,8 @@ public final class Users {
     Path file = folder.resolve("users.json");
     Files.createDirectories(folder);
     try {
-      return new Users(file, clock, Files.exists(file) ? read(file) : Map.of());
+      Map<String, User> users = Files.exists(file) ? read(file) : Map.of();
+      return new Users(file, clock, PeopleLog.open(folder), users);
     } catch (JacksonException | IllegalArgumentException | java.time.DateTimeException e) {
       throw new IOException(file + " is not a file of users: " + e.getMessage(), e);
     }
@@ -66,6 +69,11 @@ public final class Users {
       users.put(person.name(), new User(person, each.required("password").asString()));
     }
     return users;
+  }
+
+  /** Where changes of them are written down. */
+  public PeopleLog log() {
+    return log;
   }
 
   /** All of them, by name. */

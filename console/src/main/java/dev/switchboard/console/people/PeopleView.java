@@ -2,8 +2,6 @@ package dev.switchboard.console.people;
 
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.button.Button;
-import com.vaadin.flow.component.confirmdialog.ConfirmDialog;
-import com.vaadin.flow.component.dialog.Dialog;
 import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
@@ -11,139 +9,138 @@ import com.vaadin.flow.component.select.Select;
 import com.vaadin.flow.component.textfield.Autocomplete;
 import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.textfield.TextField;
+import com.vaadin.flow.data.value.ValueChangeMode;
 import com.vaadin.flow.router.PageTitle;
 import com.vaadin.flow.router.Route;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.auth.Person;
-import dev.switchboard.console.auth.Users;
 import dev.switchboard.console.ui.Format;
-import dev.switchboard.console.ui.Icon;
 import dev.switchboard.console.ui.MainLayout;
 import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
+import dev.switchboard.console.ui.PlainTable;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.Toast;
-import dev.switchboard.console.ui.Visit;
 
 /** Who may sign in, and as what. Every change asks again whether the person is an admin. */
 @Route(value = "people", layout = MainLayout.class)
 @PageTitle("People · Switchboard")
 @Needs(Role.ADMIN)
 public final class PeopleView extends Div {
+  private final PeoplePresenter presenter =
+      new PeoplePresenter(Services.get().signIn().users(), Services.get().clock());
   private final Grid<Person> grid = new Grid<>();
+  private final PlainTable log = new PlainTable("UTC", "Who", "Did", "Reason", "Outcome");
 
   public PeopleView() {
     addClassName("sb-view");
     grid.addColumn(Person::name).setHeader("Name").setFlexGrow(2);
-    grid.addComponentColumn(this::role).setHeader("Role").setFlexGrow(1);
+    grid.addColumn(person -> person.role().word()).setHeader("Role").setFlexGrow(1);
     grid.addColumn(person -> Format.full(person.since())).setHeader("Since, UTC").setFlexGrow(1);
-    grid.addComponentColumn(this::actions).setHeader("").setFlexGrow(0).setWidth("120px");
+    grid.addComponentColumn(this::actions).setHeader("").setFlexGrow(0).setWidth("330px");
     grid.setAllRowsVisible(true);
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.addThemeNames("no-border");
     grid.getElement().setAttribute("aria-label", "People");
     Span line =
         Parts.text("sb-head-line", "Viewers read, operators drain and restart, admins do all.");
-    Button add = Parts.button("plus", "Add somebody", () -> ask(null));
+    Button add = Parts.button("plus", "Add somebody", this::add);
     add.addThemeName("primary");
-    add(Parts.head("People", line, add), Parts.box("sb-card", Parts.box("sb-table", grid)));
+    add(
+        Parts.head("People", line, add),
+        Parts.box("sb-card", Parts.box("sb-table", grid)),
+        Parts.card(
+            "What was changed",
+            Parts.text(
+                "sb-muted sb-small", "The newest 200, from people.jsonl of the state folder"),
+            new Component[] {log}));
     show();
   }
 
-  private static Users users() {
-    return Services.get().signIn().users();
-  }
-
   private void show() {
-    grid.setItems(users().all());
-  }
-
-  private Component role(Person person) {
-    Select<Role> role = new Select<>();
-    role.setItems(Role.values());
-    role.setItemLabelGenerator(Role::word);
-    role.setValue(person.role());
-    role.setAriaLabel("Role of " + person.name());
-    role.addValueChangeListener(
-        e -> attempt(() -> users().changeRole(person.name(), e.getValue()), "The role is changed"));
-    return role;
+    grid.setItems(presenter.people());
+    log.show(presenter.log());
   }
 
   private Component actions(Person person) {
     return Parts.box(
         "sb-row",
-        Parts.iconButton("key", "New password for " + person.name(), () -> ask(person)),
-        Parts.iconButton("trash", "Remove " + person.name(), () -> remove(person)));
+        action("edit", "Role", "of " + person.name(), () -> role(person)),
+        action("key", "Password", "of " + person.name(), () -> password(person)),
+        action("trash", "Remove", person.name(), () -> remove(person)));
   }
 
-  private void remove(Person person) {
-    ConfirmDialog dialog = new ConfirmDialog();
-    dialog.setHeader("Remove " + person.name());
-    dialog.setText("He cannot sign in any more, and is signed out where he is.");
-    dialog.setCancelable(true);
-    dialog.setConfirmText("Remove");
-    dialog.setConfirmButtonTheme("error primary");
-    dialog.addConfirmListener(_ -> attempt(() -> users().remove(person.name()), "Removed"));
-    dialog.open();
+  private static Button action(String icon, String word, String whose, Runnable then) {
+    Button button = Parts.button(icon, word, then);
+    button.addThemeName("tertiary");
+    button.setAriaLabel(word + " " + whose);
+    return button;
   }
 
-  private void ask(@org.jspecify.annotations.Nullable Person person) {
-    TextField name = new TextField("Name");
-    PasswordField password = new PasswordField("Password");
+  private static Select<Role> roles(Role chosen) {
     Select<Role> role = new Select<>();
     role.setLabel("Role");
     role.setItems(Role.values());
     role.setItemLabelGenerator(Role::word);
-    role.setValue(Role.VIEWER);
-    name.setVisible(person == null);
-    role.setVisible(person == null);
-    name.setMaxLength(64);
+    role.setValue(chosen);
+    return role;
+  }
+
+  private static PasswordField newPassword() {
+    PasswordField password = new PasswordField("Password");
     password.setMaxLength(256);
     password.setHelperText("10 characters or more");
     password.setAutocomplete(Autocomplete.NEW_PASSWORD);
-    Dialog dialog =
-        new Dialog(person == null ? "Add somebody" : "New password for " + person.name());
-    Button done =
-        new Button(
-            person == null ? "Add" : "Set password",
-            new Icon("check"),
-            _ -> {
-              boolean worked =
-                  person == null
-                      ? attempt(
-                          () ->
-                              users()
-                                  .add(
-                                      name.getValue().strip(),
-                                      role.getValue(),
-                                      password.getValue()),
-                          "Added")
-                      : attempt(
-                          () -> users().changePassword(person.name(), password.getValue()),
-                          "The password is changed");
-              if (worked) {
-                dialog.close();
-              }
-            });
-    done.addThemeName("primary");
-    dialog.add(Parts.box("sb-stack", name, role, password));
-    dialog.getFooter().add(new Button("Cancel", _ -> dialog.close()), done);
+    return password;
+  }
+
+  private void add() {
+    TextField name = new TextField("Name");
+    name.setMaxLength(64);
+    name.setValueChangeMode(ValueChangeMode.EAGER);
+    PasswordField password = newPassword();
+    Select<Role> role = roles(Role.VIEWER);
+    PersonDialog dialog =
+        new PersonDialog(
+            presenter,
+            () -> presenter.add(name.getValue().strip(), role.getValue(), password.getValue()),
+            () -> done("Added"),
+            name,
+            role,
+            password);
+    name.addValueChangeListener(_ -> dialog.update());
+    role.addValueChangeListener(_ -> dialog.update());
     dialog.open();
   }
 
-  private boolean attempt(Runnable change, String done) {
-    try {
-      if (Visit.person().filter(p -> p.role() == Role.ADMIN).isEmpty()) {
-        throw new IllegalArgumentException("this takes the role admin");
-      }
-      change.run();
-      Toast.done(done);
-      return true;
-    } catch (IllegalArgumentException e) {
-      Toast.failed("Not done: " + e.getMessage());
-      return false;
-    } finally {
-      show();
-    }
+  private void role(Person person) {
+    Select<Role> role = roles(person.role());
+    PersonDialog dialog =
+        new PersonDialog(
+            presenter,
+            () -> presenter.role(person, role.getValue()),
+            () -> done("The role is changed"),
+            role);
+    role.addValueChangeListener(_ -> dialog.update());
+    dialog.open();
+  }
+
+  private void password(Person person) {
+    PasswordField password = newPassword();
+    new PersonDialog(
+            presenter,
+            () -> presenter.password(person, password.getValue()),
+            () -> done("The password is changed"),
+            password)
+        .open();
+  }
+
+  private void remove(Person person) {
+    new PersonDialog(presenter, () -> presenter.remove(person), () -> done("Removed")).open();
+  }
+
+  private void done(String what) {
+    Toast.done(what);
+    show();
   }
 }

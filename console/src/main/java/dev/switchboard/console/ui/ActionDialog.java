@@ -9,7 +9,6 @@ import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.ListItem;
 import com.vaadin.flow.component.html.UnorderedList;
 import com.vaadin.flow.component.textfield.TextArea;
-import com.vaadin.flow.data.value.ValueChangeMode;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.action.Changes;
 import dev.switchboard.console.action.Result;
@@ -27,7 +26,7 @@ public final class ActionDialog extends Dialog {
   private final LiveGateway gateway;
   private final Supplier<Change> change;
   private final Consumer<JsonNode> then;
-  private final TextArea reason = new TextArea("Reason");
+  private final TextArea reason = Parts.reason();
   private final Checkbox agreement = new Checkbox();
   private final UnorderedList effects = new UnorderedList();
   private final Div outcome = Parts.box("sb-outcome");
@@ -52,12 +51,6 @@ public final class ActionDialog extends Dialog {
     setHeaderTitle(first.title());
     setWidth("520px");
     effects.addClassName("sb-effects");
-    reason.setMaxLength(512);
-    reason.setRequired(true);
-    reason.setWidthFull();
-    reason.setHelperText("Stands in the audit log, with your name");
-    reason.setValueChangeMode(ValueChangeMode.EAGER);
-    reason.setAutofocus(true);
     outcome.getElement().setAttribute("role", "alert");
     add(Parts.text("sb-dialog-target", "at " + gateway.name()), effects);
     add(inputs);
@@ -115,10 +108,7 @@ public final class ActionDialog extends Dialog {
       agreement.focus();
       return;
     }
-    if (reason.getValue().isBlank()) {
-      reason.setErrorMessage("Say why, for whoever reads the audit log");
-      reason.setInvalid(true);
-      reason.focus();
+    if (!Parts.isGiven(reason)) {
       return;
     }
     Person person = Visit.person().orElse(null);

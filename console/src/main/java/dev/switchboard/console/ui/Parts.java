@@ -11,6 +11,8 @@ import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.H1;
 import com.vaadin.flow.component.html.H2;
 import com.vaadin.flow.component.html.Span;
+import com.vaadin.flow.component.textfield.TextArea;
+import com.vaadin.flow.data.value.ValueChangeMode;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -92,6 +94,29 @@ public final class Parts {
 
   public static Button button(String icon, String text, Runnable then) {
     return new Button(text, new Icon(icon), _ -> then.run());
+  }
+
+  /** Asks why somebody does something. */
+  public static TextArea reason() {
+    TextArea reason = new TextArea("Reason");
+    reason.setMaxLength(512);
+    reason.setRequired(true);
+    reason.setWidthFull();
+    reason.setHelperText("Stands in the audit log, with your name");
+    reason.setValueChangeMode(ValueChangeMode.EAGER);
+    reason.setAutofocus(true);
+    return reason;
+  }
+
+  /** Whether a reason is given; says so and goes there where none is. */
+  public static boolean isGiven(TextArea reason) {
+    if (reason.getValue().isBlank()) {
+      reason.setErrorMessage("Say why, for whoever reads the audit log");
+      reason.setInvalid(true);
+      reason.focus();
+      return false;
+    }
+    return true;
   }
 
   /** A table that is as high as its rows while they are few, and scrolls above that. */

@@ -7,8 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.Pre;
 import com.vaadin.flow.component.sidenav.SideNavItem;
-import com.vaadin.flow.component.textfield.PasswordField;
-import com.vaadin.flow.component.textfield.TextField;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.FakeGateway;
@@ -89,38 +87,6 @@ class OtherViewsTest extends ConsoleViewTest {
         Objects.requireNonNull(change.revert()).change(JsonMapper.shared().createObjectNode());
 
     assertEquals("{\"level\":2}", String.valueOf(back.body()));
-  }
-
-  @Test
-  void anAdminAddsSomebody() {
-    as(Role.ADMIN);
-    go("people");
-    test(button("Add somebody")).click();
-    find(TextField.class).withLabel("Name").single().setValue("<b>new");
-    find(PasswordField.class).single().setValue("too short");
-
-    test(button("Add")).click();
-
-    assertTrue(signIn.users().find("<b>new").isEmpty());
-    find(TextField.class).withLabel("Name").single().setValue("newcomer");
-    find(PasswordField.class).single().setValue(PASSWORD);
-    test(button("Add")).click();
-    assertEquals(Role.VIEWER, signIn.users().find("newcomer").orElseThrow().role());
-  }
-
-  @Test
-  void whoIsNoAdminAnyMoreAddsNobody() {
-    signIn.users().add("leaver", Role.ADMIN, PASSWORD);
-    Visit.begin(signIn.users().find("leaver").orElseThrow());
-    go("people");
-    test(button("Add somebody")).click();
-    find(TextField.class).withLabel("Name").single().setValue("friend");
-    find(PasswordField.class).single().setValue(PASSWORD);
-    signIn.users().changeRole("leaver", Role.VIEWER);
-
-    test(button("Add")).click();
-
-    assertTrue(signIn.users().find("friend").isEmpty());
   }
 
   @Test

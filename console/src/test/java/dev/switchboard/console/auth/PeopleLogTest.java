@@ -1,0 +1,81 @@
+package dev.switchboard.console.auth;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.switchboard.console.auth.PeopleLog.Entry;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PeopleLogTest {
+  private static final Instant NOW = Instant.parse("2026-01-01T10:00:00Z");
+
+  @TempDir private Path folder;
+
+  private static Entry entry(String did) {
+    return new Entry(NOW, "alice", did, "a \"reason\"\n of two lines", "done");
+  }
+
+  @Test
+  void whatWasWrittenIsReadAgainNewestFirst() throws IOException {
+    PeopleLog log = PeopleLog.open(folder);
+    log.write(() -> entry("add bob as viewer"));
+    log.write(() -> entry("remove bob, viewer"));
+
+    List<Entry> expected = List.of(entry("remove bob, viewer"), entry("add bob as viewer"));
+    assertEquals(expected, log.newest());
+    assertEquals(expected, PeopleLog.open(folder).newest());
+    assertEquals(
+        PosixFilePermissions.fromString("rw-------"),
+        Files.getPosixFilePermissions(folder.resolve("people.jsonl")));
+  }
+
+  @Test
+  void aLineThatWasCutOffIsLeftOut() throws IOException {
+    PeopleLog.open(folder).write(() -> entry("add bob as viewer"));
+    Files.writeString(folder.resolve("people.jsonl"), "{\"at\":\"2026", StandardOpenOption.APPEND);
+
+    assertEquals(List.of(entry("add bob as viewer")), PeopleLog.open(folder).newest());
+  }
+
+  @Test
+  void nothingIsDoneThatCannotBeWrittenDown() throws IOException {
+    PeopleLog log = PeopleLog.open(folder);
+    Files.delete(folder.resolve("people.jsonl"));
+    AtomicInteger done = new AtomicInteger();
+
+    assertThrows(
+        UncheckedIOException.class,
+        () ->
+            log.write(
+                () -> {
+                  done.incrementAndGet();
+                  return entry("never");
+                }));
+
+    assertEquals(0, done.get());
+    assertEquals(List.of(), log.newest());
+  }
+
+  @Test
+  void theNewestTwoHundredAreKeptAtHand() throws IOException {
+    PeopleLog log = PeopleLog.open(folder);
+    for (int i = 0; i < 201; i++) {
+      Entry each = entry("change " + i);
+      log.write(() -> each);
+    }
+
+    assertEquals(200, log.newest().size());
+    assertEquals("change 200", log.newest().getFirst().did());
+    assertEquals("change 1", log.newest().getLast().did());
+  }
+}
