@@ -19,7 +19,7 @@ import java.util.function.Function;
  */
 final class FleetCharts extends Div {
   private final LineChart traffic = new LineChart("Requests per second", "/s");
-  private final LineChart latency = new LineChart("Time to first token", "ms");
+  private final LineChart latency = new LineChart("First token", "ms");
   private final LineChart output = new LineChart("Tokens per second", "/s");
   private final LineChart attainment = new LineChart("Objectives met, by service class", "%");
   private final LineChart classTraffic = new LineChart("Requests per second, by class", "/s");
@@ -41,7 +41,7 @@ final class FleetCharts extends Div {
       Parts.box(
           "sb-halves",
           Parts.card("Requests per second", traffic),
-          Parts.card("Time to first token, ms", latency),
+          Parts.card("First token, ms", latency),
           Parts.card("Tokens per second", output),
           Parts.card("Objectives met", attainment));
   private final FleetPresenter presenter;
@@ -66,6 +66,11 @@ final class FleetCharts extends Div {
   /** Has all be drawn whole, since earlier points may be others. */
   void again() {
     all.forEach(LineChart::again);
+  }
+
+  /** Has nothing be drawn of another span than the one that is chosen now. */
+  void clear() {
+    all.forEach(LineChart::clear);
   }
 
   /** Draws what is known now. */

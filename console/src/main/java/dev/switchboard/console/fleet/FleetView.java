@@ -71,8 +71,8 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   private final Div body = Parts.box("sb-body");
   private final StatTile requests = new StatTile("Requests");
   private final StatTile errors = new StatTile("Errors");
-  private final StatTile ttft = new StatTile("Time to first token, p95");
-  private final StatTile tpot = new StatTile("Time per token, p95");
+  private final StatTile ttft = new StatTile("First token, p95");
+  private final StatTile tpot = new StatTile("Per token, p95");
   private final StatTile tokens = new StatTile("Tokens generated");
   private final StatTile inFlight = new StatTile("In flight");
   private final TreeGrid<FleetNode> tree = new TreeGrid<>();
@@ -135,7 +135,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void spanChosen() {
-    charts.again();
+    charts.clear();
     getUI()
         .ifPresent(
             ui ->
@@ -228,7 +228,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   /** What nine in ten requests of the last minutes left of their targets. */
-  private static Cells.State headroom(double share) {
+  static Cells.State headroom(double share) {
     if (Double.isNaN(share)) {
       return new Cells.State(Tone.IDLE, "");
     }
@@ -429,19 +429,19 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     }
   }
 
-  private static Div sloRow(FleetPresenter.SloRow slo, String traffic) {
+  static Div sloRow(FleetPresenter.SloRow slo, String traffic) {
     double left = slo.budgetLeft();
     Tone tone = left < 0 ? Tone.BAD : left < 0.25 ? Tone.WARN : Tone.GOOD;
     boolean none = Double.isNaN(slo.attained());
     String about =
         none
             ? "no requests in the last hour"
-            : Format.percent(slo.attained())
-                + " met "
-                + slo.objective()
+            : Format.objective(slo.objective())
+                + ": "
+                + Format.percent(slo.attained())
                 + " of "
                 + Format.number(Math.rint(slo.requests()))
-                + ", target "
+                + " met it, target "
                 + Format.percent(slo.target());
     Badge badge =
         none

@@ -123,7 +123,7 @@ public record Happening(
     int status = number(d, "status");
     String target = d.path("target").asString("");
     String sentence =
-        d.path("actor").asString("somebody")
+        d.path("on_behalf_of").asString(d.path("actor").asString("somebody"))
             + ": "
             + Actions.words(d.path("action").asString(""))
             + (target.isEmpty() ? "" : " " + target);

@@ -10,18 +10,37 @@ import tools.jackson.databind.JsonNode;
 public final class Receipt {
   /** What a bar's time was spent with; the stylesheet has a colour for each. */
   public enum Kind {
-    GATEWAY,
-    QUEUE,
-    NETWORK,
-    COMPUTE,
-    WAIT
+    GATEWAY("gateway", "gateway"),
+    QUEUE("queue", "queue"),
+    NETWORK("network", "network"),
+    COMPUTE("compute", "compute"),
+    WAIT("waiting", "wait"),
+    OFF_CPU("off-CPU", "off");
+
+    private final String word;
+    private final String style;
+
+    Kind(String word, String style) {
+      this.word = word;
+      this.style = style;
+    }
+
+    String word() {
+      return word;
+    }
+
+    String className() {
+      return "sb-kind-" + style;
+    }
   }
 
   /**
    * A line of the waterfall.
    *
-   * @param computeMs of a rank, how much of it was compute; the rest was waiting. 0 for others
+   * @param computeMs of a rank, how much of it was compute; 0 for others
+   * @param offCpuMs of a rank, how much of it it had no core; the rest it waited
    * @param deep whether it tells more of the one above it
+   * @param sum whether it is made of pieces, drawn as one from where the first of them began
    * @param critical whether the wall time would be shorter if it were
    */
   public record Bar(
@@ -30,15 +49,34 @@ public final class Receipt {
       double startMs,
       double ms,
       double computeMs,
+      double offCpuMs,
       boolean deep,
+      boolean sum,
       boolean critical,
       String about) {
     Bar(String name, Kind kind, double startMs, double ms, String about) {
-      this(name, kind, startMs, ms, 0, false, false, about);
+      this(name, kind, startMs, ms, 0, 0, false, false, false, about);
+    }
+
+    static Bar ofRank(
+        String name,
+        double startMs,
+        double ms,
+        double computeMs,
+        double offCpuMs,
+        boolean critical,
+        String about) {
+      double computed = Math.min(computeMs, ms);
+      double off = Math.min(offCpuMs, ms - computed);
+      return new Bar(name, Kind.WAIT, startMs, ms, computed, off, true, false, critical, about);
     }
 
     Bar onCriticalPath() {
-      return new Bar(name, kind, startMs, ms, computeMs, deep, true, about);
+      return new Bar(name, kind, startMs, ms, computeMs, offCpuMs, deep, sum, true, about);
+    }
+
+    Bar ofPieces(boolean is) {
+      return new Bar(name, kind, startMs, ms, computeMs, offCpuMs, deep, is, critical, about);
     }
   }
 
@@ -50,12 +88,19 @@ public final class Receipt {
     if (phase.endsWith("queue")) {
       return Kind.QUEUE;
     }
-    if (phase.endsWith("_wait") || phase.endsWith("_off_cpu") || phase.endsWith("_transfer")) {
+    if (phase.endsWith("_off_cpu")) {
+      return Kind.OFF_CPU;
+    }
+    if (phase.endsWith("_wait")
+        || phase.endsWith("_transfer")
+        || phase.endsWith("_neighbour_prefill")) {
       return Kind.WAIT;
     }
     boolean network =
         List.of("connect", "send", "client_flush", "detokenize_flush").contains(phase);
-    return network || phase.contains("stall") ? Kind.NETWORK : Kind.GATEWAY;
+    return network || phase.contains("stall") || phase.startsWith("upstream_")
+        ? Kind.NETWORK
+        : Kind.GATEWAY;
   }
 
   private static String words(String phase) {
@@ -72,68 +117,29 @@ public final class Receipt {
     return timeline.path("wall_ms").asDouble(0);
   }
 
-  /** The phases one behind the other; they sum up to the wall time. */
+  /** The phases where they began; they sum up to the wall time. */
   public List<Bar> phases() {
     List<Bar> bars = new ArrayList<>();
-    double start = 0;
+    PhaseStarts starts = new PhaseStarts(timeline);
     for (JsonNode phase : timeline.path("phases")) {
       String name = phase.path("phase").asString("");
       double ms = phase.path("ms").asDouble(0);
+      boolean sum = starts.isSum(name);
       String share = Format.percent(Math.rint(1000 * phase.path("share").asDouble(0)) / 1000);
-      bars.add(new Bar(words(name), kind(name), start, ms, share));
-      start += ms;
+      String about = sum ? share + ", in pieces" : share;
+      Bar bar = new Bar(words(name), kind(name), starts.next(name, ms), ms, about);
+      bars.add(bar.ofPieces(sum));
     }
     return bars;
   }
 
-  /** Attempts, and below them prefill and decode with a bar per stage and rank. */
+  /** Attempts, and below each prefill and decode with a bar per stage and rank. */
   public List<Bar> lanes() {
-    List<Bar> bars = new ArrayList<>();
-    CriticalPath critical = criticalPath();
-    for (JsonNode a : timeline.path("attempts")) {
-      double start = a.path("start_ms").asDouble(0);
-      String error = a.path("error").asString("");
-      String name =
-          "attempt " + a.path("number").asInt(0) + " at " + a.path("replica").asString("");
-      double ms = a.path("end_ms").asDouble(start) - start;
-      Bar bar = new Bar(name, Kind.NETWORK, start, ms, error);
-      bars.add(critical.of(a) ? bar.onCriticalPath() : bar);
-    }
-    engine(bars, "prefill");
-    engine(bars, "decode");
-    return bars;
+    return attempts().bars();
   }
 
-  private void engine(List<Bar> bars, String what) {
-    JsonNode phase = timeline.path(what);
-    if (!phase.isObject()) {
-      return;
-    }
-    double start = phase.path("start_ms").asDouble(0);
-    String about =
-        phase.path("tokens").asInt(0) + " tokens in " + phase.path("steps").asInt(0) + " steps";
-    Bar whole = new Bar(what, Kind.COMPUTE, start, phase.path("ms").asDouble(0), about);
-    bars.add(whole.onCriticalPath());
-    CriticalPath critical = criticalPath();
-    for (JsonNode lane : phase.path("lanes")) {
-      double compute = lane.path("compute_ms").asDouble(0);
-      double from = lane.path("start_ms").asDouble(0);
-      double ms = lane.path("end_ms").asDouble(from) - from;
-      String name = "stage " + lane.path("stage").asInt(0) + ", rank " + lane.path("rank").asInt(0);
-      String said =
-          "compute "
-              + Format.millis(compute)
-              + ", waiting "
-              + Format.millis(
-                  lane.path("all_reduce_wait_ms").asDouble(0)
-                      + lane.path("receive_wait_ms").asDouble(0))
-              + ", off-CPU "
-              + Format.millis(lane.path("off_cpu_ms").asDouble(0))
-              + ", others waited for it "
-              + Format.millis(lane.path("late_ms").asDouble(0));
-      double computed = Math.min(compute, ms);
-      bars.add(new Bar(name, Kind.WAIT, from, ms, computed, true, critical.of(phase, lane), said));
-    }
+  Attempts attempts() {
+    return new Attempts(timeline);
   }
 
   /** What its wall time is made of, one behind the other. */

@@ -170,9 +170,7 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
   private static Div facts(LiveGateway gateway, JsonNode t) {
     JsonNode slo = t.path("slo");
     Div facts = Parts.box("sb-facts");
-    facts.add(
-        Parts.fact(
-            "Accepted", t.path("accepted_at").asString("").replaceAll("(\\.\\d{3})\\d*Z", "$1Z")));
+    facts.add(Parts.fact("Accepted, UTC", Format.exact(t.path("accepted_at").asString(""))));
     facts.add(Parts.fact("Model", t.path("model").asString(Format.NONE)));
     facts.add(Parts.fact("Replica", replica(gateway, t)));
     facts.add(Parts.fact("Service class", t.path("slo_class").asString(Format.NONE)));
@@ -195,9 +193,7 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
                 + t.path("finish_reason").asString(Format.NONE)));
     facts.add(
         Parts.fact("Longest gap", Format.millis(t.path("longest_gap_ms").asDouble(Double.NaN))));
-    facts.add(
-        Parts.fact(
-            "Trace", t.path("trace_id").asString("none: the gateway runs without the agent")));
+    facts.add(Parts.fact("Trace", t.path("trace_id").asString("not traced")));
     return facts;
   }
 
@@ -218,9 +214,9 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
   public static Div legend() {
     Div legend = Parts.box("sb-legend");
     for (Receipt.Kind kind : Receipt.Kind.values()) {
-      String word = kind.name().toLowerCase(Locale.ROOT);
-      legend.add(Parts.text("sb-kind-" + word, kind == Receipt.Kind.WAIT ? "waiting" : word));
+      legend.add(Parts.text(kind.className(), kind.word()));
     }
+    legend.add(Parts.text("sb-sum", "in pieces, from where the first began"));
     return legend;
   }
 
@@ -238,6 +234,10 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
           "Attempts, stages and ranks",
           Parts.empty("info", "It reached no replica", "So there are no attempts and no ranks."));
     }
+    PlainTable attempts =
+        new PlainTable("Attempt", "Replica", "Why", "From", "Time", "Ended", "Stages and ranks");
+    attempts.show(receipt.attempts().rows());
+    attempts.setVisible(receipt.attempts().needTable());
     Div all = Parts.box("sb-stack", fall(bars, receipt.wallMs()));
     Checkbox only = new Checkbox("Only the critical path");
     only.addValueChangeListener(
@@ -248,7 +248,7 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
               fall(
                   bars.stream().filter(bar -> !some || bar.critical()).toList(), receipt.wallMs()));
         });
-    return Parts.card("Attempts, stages and ranks", only, new Div[] {all});
+    return Parts.card("Attempts, stages and ranks", only, new Div[] {attempts, all});
   }
 
   /** Bars one below the other, over the time of all. */
@@ -256,9 +256,15 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
     Div fall = Parts.box("sb-fall");
     for (Receipt.Bar bar : bars) {
       double whole = Math.max(wallMs, 1e-6);
-      Div track = Parts.box("sb-fall-track", piece(bar.kind(), bar.startMs(), bar.ms(), whole));
+      Div main = piece(bar.kind(), bar.startMs(), bar.ms(), whole);
+      main.setClassName("sb-sum", bar.sum());
+      Div track = Parts.box("sb-fall-track", main);
       if (bar.computeMs() > 0) {
         track.add(piece(Receipt.Kind.COMPUTE, bar.startMs(), bar.computeMs(), whole));
+      }
+      if (bar.offCpuMs() > 0) {
+        double from = bar.startMs() + bar.computeMs();
+        track.add(piece(Receipt.Kind.OFF_CPU, from, bar.offCpuMs(), whole));
       }
       String text = bar.critical() ? bar.name() + " · critical" : bar.name();
       Span name = Parts.text(bar.deep() ? "sb-fall-name sb-deep" : "sb-fall-name", text);
@@ -276,7 +282,7 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
   }
 
   private static Div piece(Receipt.Kind kind, double startMs, double ms, double whole) {
-    Div piece = Parts.box("sb-fall-bar sb-kind-" + kind.name().toLowerCase(Locale.ROOT));
+    Div piece = Parts.box("sb-fall-bar " + kind.className());
     piece.getStyle().set("left", percent(startMs / whole));
     piece.getStyle().set("width", percent(ms / whole));
     return piece;
@@ -292,7 +298,7 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
             "Replica",
             "",
             "First token",
-            "nine in ten below",
+            "First token, p90",
             "Per token",
             "In flight",
             "Waiting",

@@ -59,7 +59,7 @@ final class HoursCard extends Div {
     serviceClass.setAriaLabel("Service class");
     objective.setAriaLabel("Objective");
     objective.setItems(SloPresenter.OBJECTIVES);
-    objective.setItemLabelGenerator(SloPresenter::words);
+    objective.setItemLabelGenerator(Format::objective);
     objective.setValue("ttft");
     serviceClass.addValueChangeListener(_ -> draw());
     objective.addValueChangeListener(_ -> draw());

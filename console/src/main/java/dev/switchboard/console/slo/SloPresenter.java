@@ -212,16 +212,6 @@ public final class SloPresenter {
     return rows;
   }
 
-  /** How the objective is called in the console. */
-  public static String words(String objective) {
-    return switch (objective) {
-      case "ttft" -> "First token";
-      case "tpot" -> "Per token";
-      case "deadline" -> "Deadline";
-      default -> "Availability";
-    };
-  }
-
   /** What the last day would have come to with the class as wanted, and the change that sets it. */
   public Preview set(@Nullable ClassRow before, ClassRow wanted, Role role) {
     List<String> effects = new ArrayList<>(differences(before, wanted));
@@ -322,7 +312,7 @@ public final class SloPresenter {
       JsonNode o = preview.path("objectives").path(objective);
       if (o.path("target_ms").asDouble(0) > 0 && o.path("requests").asLong(0) > 0) {
         lines.add(
-            words(objective)
+            Format.objective(objective)
                 + " within "
                 + Format.millis(o.path("target_ms").asDouble(0))
                 + ": "

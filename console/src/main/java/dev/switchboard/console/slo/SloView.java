@@ -133,7 +133,7 @@ public final class SloView extends GatewayView {
   private static Component goal(BudgetRow b) {
     return Parts.box(
         "sb-two",
-        new Span(SloPresenter.words(b.objective())),
+        new Span(Format.objective(b.objective())),
         Parts.text(
             "sb-muted sb-small", Format.percent(b.share()) + " in " + b.windowDays() + " d"));
   }
@@ -309,7 +309,7 @@ public final class SloView extends GatewayView {
   }
 
   private static String took(WorstRow w) {
-    String what = SloPresenter.words(w.objective());
+    String what = Format.objective(w.objective());
     String wanted = Double.isNaN(w.wantedMs()) ? "" : " of " + Format.millis(w.wantedMs());
     return Double.isNaN(w.isMs()) ? what : what + " " + Format.millis(w.isMs()) + wanted;
   }

@@ -1,5 +1,6 @@
 package dev.switchboard.console.ui;
 
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -14,6 +15,9 @@ public final class Format {
       DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT).withZone(ZoneOffset.UTC);
   private static final DateTimeFormatter FULL =
       DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss", Locale.ROOT).withZone(ZoneOffset.UTC);
+
+  private static final DateTimeFormatter EXACT =
+      DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss.SSS", Locale.ROOT).withZone(ZoneOffset.UTC);
 
   private Format() {}
 
@@ -47,6 +51,16 @@ public final class Format {
     double value = share * 100;
     boolean round = value == Math.rint(value) || value <= -10 || (value < 90 && value >= 10);
     return String.format(Locale.ROOT, round ? "%.0f %%" : "%.2f %%", value);
+  }
+
+  /** How an objective of the admin API is called. */
+  public static String objective(String name) {
+    return switch (name) {
+      case "ttft" -> "First token";
+      case "tpot" -> "Per token";
+      case "deadline" -> "Deadline";
+      default -> "Availability";
+    };
   }
 
   /** The first characters of a request's id, for a column. */
@@ -114,5 +128,14 @@ public final class Format {
 
   public static String full(Instant time) {
     return FULL.format(time);
+  }
+
+  /** To the millisecond, of a time as the admin API tells it; what is none stays as it is. */
+  public static String exact(String time) {
+    try {
+      return EXACT.format(Instant.parse(time));
+    } catch (DateTimeException _) {
+      return time;
+    }
   }
 }

@@ -55,6 +55,15 @@ public final class LineChart extends Div {
     newest = -1;
   }
 
+  /** Shows nothing, until there are lines that belong to what is asked for now. */
+  public void clear() {
+    newest = -1;
+    if (!names.isEmpty()) {
+      names = List.of();
+      send(0, 1, List.of(), true, 0);
+    }
+  }
+
   /**
    * Shows lines whose newest points are of that time, with so many seconds between points. One
    * without any point is left out while others have some.

@@ -12,9 +12,11 @@ import java.util.function.LongConsumer;
 public final class TimeSlider extends Div {
   private static final int MINUTES = 59;
   private static final String VALUE = "element.value";
+  private static final String TICKS = "sb-time-ticks";
+  private static final String LIVE = "Live";
 
   private final Element input = new Element("input");
-  private final Span said = Parts.text("sb-muted sb-small", "Now");
+  private final Span said = Parts.text("sb-muted sb-small", LIVE);
   private final LongConsumer then;
 
   /**
@@ -30,12 +32,17 @@ public final class TimeSlider extends Div {
     input.setAttribute("max", "0");
     input.setAttribute("step", "0.25");
     input.setProperty("value", "0");
-    input.setAttribute("aria-label", "Minutes before now");
+    input.setAttribute("aria-label", "Time of the last hour that is shown, in minutes before now");
     input.addEventListener("input", this::moved).addEventData(VALUE).throttle(250);
     // The last place, which a throttled event may not tell.
     input.addEventListener("change", this::moved).addEventData(VALUE);
-    getElement().appendChild(input);
-    add(said);
+    input.setAttribute("list", TICKS);
+    Element ticks = new Element("datalist").setAttribute("id", TICKS);
+    for (int minutes = 15; minutes < MINUTES; minutes += 15) {
+      ticks.appendChild(new Element("option").setAttribute("value", "-" + minutes));
+    }
+    getElement().appendChild(input, ticks);
+    add(Parts.box("sb-time-ends", new Span(MINUTES + " min ago"), said, new Span("now")));
   }
 
   private void moved(DomEvent event) {
@@ -52,7 +59,7 @@ public final class TimeSlider extends Div {
   /** Says which time is shown. */
   public void say(long at, Instant now) {
     if (at == 0) {
-      Parts.set(said, "Now");
+      Parts.set(said, LIVE);
       return;
     }
     Instant shown = Instant.ofEpochSecond(at);

@@ -9,17 +9,21 @@ import com.vaadin.flow.component.treegrid.TreeGrid;
 import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Ring;
 import dev.switchboard.console.live.Series;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.TimeSlider;
+import dev.switchboard.console.ui.Tone;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -164,21 +168,113 @@ class FleetViewTest extends ConsoleViewTest {
   @Test
   void aLostGatewaySaysSinceWhenAndKeepsWhatItTold(@TempDir Path folder) throws Exception {
     FakeGateway lost = new FakeGateway();
+    MovedClock clock = new MovedClock();
     try (Gateways gateways =
-        Gateways.start(List.of(lost.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
-      await(() -> gateways.all().getFirst().snapshot().reached());
+        Gateways.start(List.of(lost.address()), FakeGateway.KEYS, folder, clock)) {
+      LiveGateway gateway = gateways.all().getFirst();
+      await(() -> gateway.snapshot().reached());
       lost.close();
-      await(() -> !gateways.all().getFirst().snapshot().reached());
-      Clock later = Clock.offset(Clock.systemUTC(), Duration.ofSeconds(12));
+      await(() -> !gateway.snapshot().reached());
+      clock.stand(Objects.requireNonNull(gateway.snapshot().lastSeen()).plusSeconds(12));
 
-      Map<FleetNode, FleetRow> rows = new FleetPresenter(gateways, later).rows();
+      Map<FleetNode, FleetRow> rows = new FleetPresenter(gateways, clock).rows();
 
-      assertTrue(
-          Objects.requireNonNull(rows.get(FleetNode.gateway("gw")))
-              .state()
-              .startsWith("Last seen "));
+      assertEquals(
+          "Last seen 12 s ago", Objects.requireNonNull(rows.get(FleetNode.gateway("gw"))).state());
       assertEquals(9, rows.size());
-      assertTrue(new FleetPresenter(gateways, later).line().endsWith("; 1 gateway not reached"));
+      assertTrue(new FleetPresenter(gateways, clock).line().endsWith("; 1 gateway not reached"));
+    }
+  }
+
+  /** Runs, until it is told to stand at a time. */
+  private static final class MovedClock extends Clock {
+    private volatile @Nullable Instant standing;
+
+    void stand(Instant at) {
+      standing = at;
+    }
+
+    @Override
+    public Instant instant() {
+      Instant at = standing;
+      return at == null ? Instant.now() : at;
+    }
+
+    @Override
+    public ZoneId getZone() {
+      return ZoneOffset.UTC;
+    }
+
+    @Override
+    public Clock withZone(ZoneId zone) {
+      return this;
+    }
+  }
+
+  @Test
+  void headroomIsAShareOfTheTargetWithAWord() {
+    assertEquals("12 % over", FleetView.headroom(-0.12).text());
+    assertEquals(Tone.BAD, FleetView.headroom(-0.12).tone());
+    assertEquals("5 % left", FleetView.headroom(0.05).text());
+    assertEquals(Tone.WARN, FleetView.headroom(0.05).tone());
+    assertEquals("88 % left", FleetView.headroom(0.88).text());
+    assertEquals(Tone.GOOD, FleetView.headroom(0.88).tone());
+    assertEquals("", FleetView.headroom(Double.NaN).text());
+  }
+
+  @Test
+  void aReplicaHasTheHeadroomOfItsNewestRequests(@TempDir Path folder) throws Exception {
+    fake.say(
+        "GET /admin/v1/requests",
+        200,
+        "{\"requests\":[{\"replica\":\"w0\",\"model\":\"switchboard-demo\","
+            + "\"slo_class\":\"interactive\",\"ttft_ms\":336,\"accepted_at\":\""
+            + Instant.now()
+            + "\"}]}");
+    try (Gateways gateways =
+        Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().classes().size() == 3);
+      FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
+      await(() -> headroom(presenter, "w0") < 0);
+
+      assertEquals(-0.12, headroom(presenter, "w0"), 1e-9);
+      assertTrue(Double.isNaN(headroom(presenter, "w1")));
+    }
+  }
+
+  private static double headroom(FleetPresenter presenter, String replica) {
+    FleetNode node = new FleetNode("gw", "switchboard-demo", replica);
+    return Objects.requireNonNull(presenter.rows().get(node)).headroom();
+  }
+
+  @Test
+  void theErrorBudgetIsWhatTheHourLeftOfIt(@TempDir Path folder) throws Exception {
+    long now = Instant.now().getEpochSecond() / 5 * 5;
+    Ring before = new Ring();
+    // Each for five seconds: 200 and 100 requests.
+    before.add(
+        now - 5,
+        Map.of(
+            Series.slo("interactive", "ttft", "met"), 39.75f,
+            Series.slo("interactive", "ttft", "missed"), 0.25f,
+            Series.slo("interactive", "availability", "met"), 40f,
+            Series.slo("standard", "tpot", "met"), 19.25f,
+            Series.slo("standard", "tpot", "missed"), 0.75f));
+    before.write(folder.resolve("ring-gw.bin"));
+    try (Gateways gateways =
+        Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().classes().size() == 3);
+
+      List<FleetPresenter.SloRow> slos = new FleetPresenter(gateways, Clock.systemUTC()).slos();
+
+      assertEquals(
+          List.of(
+              "standardBudget spentPer token: 96.25 % of 100 met it, target 99 %",
+              "interactive38 % leftFirst token: 99.38 % of 200 met it, target 99 %",
+              "batchNo trafficno requests in the last hour"),
+          slos.stream()
+              .map(row -> FleetView.sloRow(row, "").getElement().getTextRecursively())
+              .toList());
     }
   }
 

@@ -133,6 +133,119 @@ class RequestsViewTest extends ConsoleViewTest {
     assertEquals(receipt.wallMs(), sum, 0.01);
   }
 
+  private static Receipt.Bar bar(List<Receipt.Bar> bars, String name) {
+    return bars.stream().filter(bar -> bar.name().equals(name)).findFirst().orElseThrow();
+  }
+
+  @Test
+  void aPhaseOfPrefillOrDecodeBeginsWhereItsLanesDo() {
+    Receipt receipt = new Receipt(timeline());
+    List<Receipt.Bar> phases = receipt.phases();
+
+    assertEquals(2.364094, bar(receipt.lanes(), "prefill").startMs());
+    assertEquals(2.364094, bar(phases, "prefill compute").startMs());
+    assertEquals(3.060445, bar(receipt.lanes(), "decode").startMs());
+    assertEquals(3.060445, bar(phases, "decode off-CPU").startMs());
+    assertTrue(bar(phases, "decode off-CPU").sum());
+  }
+
+  @Test
+  void thePhasesOfTheGatewayFollowEachOtherUpToTheWallTime() {
+    List<Receipt.Bar> phases = new Receipt(timeline()).phases();
+
+    assertEquals(0.141473 + 0.130122, bar(phases, "queue").startMs(), 1e-6);
+    assertFalse(bar(phases, "queue").sum());
+    // As the worker says that it was done.
+    assertEquals(42.294086, bar(phases, "detokenize flush").startMs(), 0.001);
+    Receipt.Bar last = bar(phases, "client flush");
+    assertEquals(new Receipt(timeline()).wallMs(), last.startMs() + last.ms(), 1e-6);
+  }
+
+  /** One that was drained away from w0, whose ranks told of it before. */
+  private static final String MOVED =
+      "{'id':'moved','outcome':'ok','replica':'w1','wall_ms':300,'ttft_ms':20,'migrations':1,"
+          + "'slo':{},'route':{},"
+          + "'attempts':[{'number':1,'replica':'w0','start_ms':1,'end_ms':120,'error':null,"
+          + "'engine':{'prefill':{'start_ms':5,'ms':10,'tokens':9,'steps':1,'lanes':["
+          + "{'stage':0,'rank':1,'start_ms':5,'end_ms':15,'compute_ms':4,'off_cpu_ms':2}]},"
+          + "'decode':null}},"
+          + "{'number':2,'replica':'w1','start_ms':121,'end_ms':299,'error':null,"
+          + "'migration':{'cause':'drained','cut_ms':118,'resumed_ms':149}}],"
+          + "'phases':[{'phase':'upstream_first_token','ms':20},{'phase':'upstream_rest','ms':98},"
+          + "{'phase':'decode_compute','ms':151},{'phase':'migration','ms':31}],"
+          + "'prefill':null,'decode':{'start_ms':150,'ms':148,'tokens':70,'steps':70,'lanes':["
+          + "{'stage':0,'rank':0,'start_ms':150,'end_ms':298,'compute_ms':140}]}}";
+
+  @Test
+  void aMovedRequestHasLanesPerAttemptAndSaysWhyItMoved() {
+    Receipt receipt = new Receipt(json(MOVED));
+
+    assertEquals(
+        List.of(
+            "attempt 1 at w0",
+            "prefill",
+            "stage 0, rank 1",
+            "attempt 2 at w1, moved: drain",
+            "decode",
+            "stage 0, rank 0"),
+        receipt.lanes().stream().map(Receipt.Bar::name).toList());
+    Receipt.Bar lane = bar(receipt.lanes(), "stage 0, rank 1");
+    assertEquals(4, lane.computeMs());
+    assertEquals(2, lane.offCpuMs());
+    assertEquals(118, bar(receipt.phases(), "migration").startMs());
+    assertEquals(
+        List.of(
+            List.of("1", "w0", "first", "1 ms", "119 ms", "went on elsewhere", "told"),
+            List.of(
+                "2",
+                "w1",
+                "moved: drain, stream paused 31 ms",
+                "121 ms",
+                "178 ms",
+                "answered",
+                "told")),
+        receipt.attempts().rows());
+  }
+
+  @Test
+  void eachAttemptSaysWhyItWasMadeAndWhyItsRanksAreNotTold() {
+    Receipt receipt =
+        new Receipt(
+            json(
+                "{'replica':'w1','attempts':[{'number':1,'replica':'w0','end_ms':9,"
+                    + "'error':'gone','engine_missing':'replica_gone'},"
+                    + "{'number':2,'replica':'w2','hedge':true,'end_ms':9},"
+                    + "{'number':3,'replica':'w1','start_ms':9,'end_ms':12}]}"));
+
+    assertEquals(
+        List.of(
+            List.of("1", "w0", "first", "0 ms", "9 ms", "gone", "not told: the replica is gone"),
+            List.of("2", "w2", "hedge", "0 ms", "9 ms", "another was faster", ""),
+            List.of("3", "w1", "retry", "9 ms", "3 ms", "answered", "")),
+        receipt.attempts().rows());
+    assertEquals(
+        List.of("attempt 1 at w0", "attempt 2 at w2, hedge", "attempt 3 at w1, retry"),
+        receipt.lanes().stream().map(Receipt.Bar::name).toList());
+  }
+
+  @Test
+  void aMovedRequestIsShownWithWhyItMoved() {
+    fake.say("GET /admin/v1/requests/moved/timeline", 200, MOVED.replace('\'', '"'));
+
+    go("requests/gw/moved");
+
+    assertTrue(text().contains("moved: drain, stream paused 31 ms"), text());
+    assertTrue(text().contains("attempt 2 at w1, moved: drain"), text());
+  }
+
+  @Test
+  void theReceiptTellsTimesAsOtherViewsDoAndNoCauseThatNobodyKnows() {
+    go("requests/gw/abc");
+
+    assertTrue(text().contains("2026-11-29 08:11:07.791"), text());
+    assertTrue(text().contains("not traced"), text());
+  }
+
   @Test
   void theCriticalPathIsTheWallTimeAndNamesTheRanksThatOthersWaitedFor() {
     CriticalPath path = new Receipt(timeline()).criticalPath();
