@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -32,7 +33,16 @@ import tools.jackson.databind.JsonNode;
 @Tag("browser")
 class BrowserIT {
   private static final int STREAMS = 2;
+
+  /** So many that each of two replicas always has some. */
+  private static final int MANY_STREAMS = 6;
+
   private static final int LIMIT_MS = 120_000;
+
+  /** Counts what somebody presses with the mouse, over all pages of a tab. */
+  private static final String COUNT_CLICKS =
+      "addEventListener('click', e => { if (e.isTrusted && e.detail > 0)"
+          + " sessionStorage.clicks = 1 + Number(sessionStorage.clicks ?? 0); }, true)";
 
   /** As the gateway's explanation calls the rank that the drill slows. */
   private static final String THE_RANK = "rank 0.1 of w0";
@@ -69,6 +79,7 @@ class BrowserIT {
     }
     chromium = opened(Chromium.start());
     alice = opened(new Visitor(chromium.visitor(system.console().url(), 1280, 900)));
+    alice.page().addInitScript(COUNT_CLICKS);
     alice.signInFirst(system.console().ready().path("first_run_url").asString(""));
   }
 
@@ -158,7 +169,10 @@ class BrowserIT {
     // Well above what a rank waits for a core that the browser has.
     alice.dialogField("Times as long").fill("50");
     alice.confirm("Start drill", "does anybody find it?");
+    alice.go("Fleet");
+    alice.page().evaluate("sessionStorage.removeItem('clicks')");
     openWhatWaited(aRequestOfTheSlowRank());
+    assertEquals("3", alice.page().evaluate("sessionStorage.clicks"), "clicks from Fleet on");
 
     alice.go("Drills");
     alice.button("End drill").click();
@@ -169,16 +183,16 @@ class BrowserIT {
 
   private static String aRequestOfTheSlowRank() throws Exception {
     try (Load _ = load()) {
-      alice.go("Fleet");
       assertThat(alice.page().getByText("Ready, slow rank").first()).isVisible();
       alice.page().locator("vaadin-grid a[href='replicas/gw/w0']").first().click();
       assertThat(alice.page().getByText("Held up by stage 0, rank 1").first()).isVisible();
+      alice.page().locator("a[href='requests?replica=w0&waited_for=0.1']").click();
+      alice.page().waitForURL("**/requests?replica=w0&waited_for=0.1");
       return whatTheRankHeldUp();
     }
   }
 
   private static void openWhatWaited(String slow) {
-    alice.page().navigate("/requests?replica=w0&waited_for=0.1&last=15m");
     alice.page().locator("vaadin-grid a[href='requests/gw/" + slow + "']").click();
     assertThat(alice.page().locator(".sb-verdict")).containsText(THE_RANK);
     assertThat(alice.page().locator(".sb-fall-name").getByText("rank 1").first()).isVisible();
@@ -211,24 +225,27 @@ class BrowserIT {
   }
 
   @Test
-  void aReplicaIsDrainedWithoutABrokenStreamAndComesBack() {
-    try (Load load = load()) {
-      drainAndResume();
+  void aReplicaIsDrainedWithoutABrokenStreamAndComesBack() throws Exception {
+    try (Load load = Load.start(system.gateway(), MANY_STREAMS)) {
+      drainAndTakeItBack();
       load.await(STREAMS);
       assertEquals(0, load.broken());
     }
     isInTheAudit("its machine gets a new kernel", "the kernel is new");
   }
 
-  private static void drainAndResume() {
+  private static void drainAndTakeItBack() throws Exception {
     alice.page().navigate("/replicas/gw/w1");
     alice.button("Drain").click();
     assertThat(alice.dialog()).containsText("1 other replica of switchboard-demo is ready");
+    system.await("/admin/v1/replicas/w1", w1 -> w1.path("in_flight").asInt(0) > 0);
     alice.confirm("Drain w1", "its machine gets a new kernel");
 
     assertThat(state()).hasText("Drained");
-    assertThat(fact("Broken")).containsText("0 of ");
-    alice.button("Resume").click();
+    assertThat(fact("Broken").locator(".sb-fact-value")).hasText(Pattern.compile("^0 of [1-9]"));
+    JsonNode drain = system.get("/admin/v1/replicas/w1").path("drain");
+    assertTrue(drain.path("requests").asInt(0) > 0, drain::toString);
+    alice.button("Revert: Drain w1").click();
     alice.confirm("Resume w1", "the kernel is new");
     assertThat(state()).hasText("Ready");
   }

@@ -99,10 +99,10 @@ final class RealGateway implements AutoCloseable {
 
   private static String config() throws Exception {
     StringBuilder keys = new StringBuilder();
-    keys.append("    - {name: it-key-app, role: app, tenant: shop, sha256: ");
+    keys.append("    - {name: shop-app, role: app, tenant: shop, sha256: ");
     keys.append(hash(APP_KEY)).append("}\n");
     for (Map.Entry<Role, String> key : KEYS.byRole().entrySet()) {
-      keys.append("    - {name: it-key-").append(key.getKey().word());
+      keys.append("    - {name: console-").append(key.getKey().word());
       keys.append(", role: ").append(key.getKey().word()).append(", delegate: true, sha256: ");
       keys.append(hash(key.getValue())).append("}\n");
     }

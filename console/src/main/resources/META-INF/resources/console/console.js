@@ -318,19 +318,25 @@
       this.canvas.tabIndex = 0;
       this.said.setAttribute('aria-live', 'polite');
       this.hint = this.said.textContent = 'Point at a rank, or move with the arrow keys.';
+      this.scale = document.createElement('div');
+      this.scale.className = 'sb-heat-scale';
+      this.ends = [document.createElement('span'), document.createElement('span')];
+      this.scale.append(this.ends[0], document.createElement('i'), this.ends[1]);
+      this.insertBefore(this.scale, this.said);
       this.canvas.addEventListener('pointermove', e => this.point(e));
       this.canvas.addEventListener('pointerleave', () => this.choose(-1, -1));
       this.canvas.addEventListener('keydown', e => this.key(e));
     }
     show(message) {
       this.data = message;
+      if (this.ends) { this.ends[0].textContent = message.low; this.ends[1].textContent = message.high; }
       if (this.canvas) this.canvas.setAttribute('aria-label', `${message.title}, ${message.stages} stages by ${message.ranks} ranks; arrow keys move, as a table below`);
       this.later();
     }
     geometry() {
       const d = this.data, left = 58, top = 20, gap = d.ranks > 32 ? 1 : 3;
       const width = Math.max(200, this.clientWidth);
-      const cell = Math.max(6, Math.min(120, (width - left) / d.ranks - gap));
+      const cell = Math.max(6, (width - left) / d.ranks - gap);
       const height = Math.max(14, Math.min(40, 320 / d.stages - gap));
       return {left, top, gap, cell, height, width, total: top + d.stages * (height + gap) + 2};
     }
@@ -389,6 +395,8 @@
       this.canvas.addEventListener('pointermove', e => this.point(e));
       this.canvas.addEventListener('keydown', e => this.key(e));
     }
+    // The bars of a row, in their order.
+    barsOf(row) { return this.data.bars.filter(b => b[0] === row); }
     show(message) {
       this.data = message;
       this.canvas.setAttribute('aria-label', message.title + '; arrow keys move, as a table below');
@@ -400,13 +408,14 @@
       if (!step || !this.data) return;
       e.preventDefault();
       const [row, i] = this.at || [0, -1], rows = this.data.rows.length;
-      const next = Math.max(0, Math.min(rows - 1, row + step[0])), bars = this.data.bars.filter(b => b[0] === next);
+      const next = Math.max(0, Math.min(rows - 1, row + step[0])), bars = this.barsOf(next);
       this.at = [next, Math.max(0, Math.min(bars.length - 1, i + step[1]))];
       this.said.textContent = bars.length ? bars[this.at[1]][6] : '';
+      this.draw();
     }
     draw() {
       if (!this.data || !this.clientWidth) return;
-      const d = this.data, left = 58, row = Math.max(10, Math.min(22, 300 / d.rows.length)), width = this.clientWidth, height = d.rows.length * row + 18, ratio = devicePixelRatio || 1;
+      const d = this.data, left = 104, row = Math.max(10, Math.min(22, 300 / d.rows.length)), width = this.clientWidth, height = d.rows.length * row + 18, ratio = devicePixelRatio || 1;
       this.canvas.style.width = width + 'px'; this.canvas.style.height = height + 'px';
       this.canvas.width = width * ratio; this.canvas.height = height * ratio;
       const p = this.canvas.getContext('2d');
@@ -418,6 +427,12 @@
       for (const [r, start, ...parts] of d.bars) {
         let x = left + start * scale;
         parts.slice(0, 4).forEach((us, i) => { const w = us * scale; if (w > 0) { p.fillStyle = tones[i]; p.fillRect(x, r * row + 1, Math.max(w, .4), row - 3); x += w; } });
+      }
+      const chosen = this.at && this.barsOf(this.at[0])[this.at[1]];
+      if (chosen) {
+        const long = chosen.slice(2, 6).reduce((sum, us) => sum + us, 0) * scale;
+        p.strokeStyle = colour(this, '--sb-text'); p.lineWidth = 1.5;
+        p.strokeRect(left + chosen[1] * scale - .5, chosen[0] * row + .5, Math.max(long, 2) + 1, row - 2);
       }
       p.textAlign = 'left'; p.fillStyle = text; p.fillText('0', left, height - 7);
       p.textAlign = 'right'; p.fillText(`${(d.total / 1000).toFixed(1)} ms`, width, height - 7);
@@ -433,7 +448,7 @@
 
   // Tokens: the wait for the first one, and a bar for each gap after it.
   class SbTokens extends SbCanvas {
-    begin() { this.times = []; this.draw(); }
+    begin() { this.times = []; this.at = undefined; this.draw(); }
     add(times) { (this.times ||= []).push(...times); this.draw(); }
     draw() {
       if (!this.times || !this.isConnected) return;
@@ -442,9 +457,9 @@
         this.said.setAttribute('aria-live', 'polite');
         this.canvas.addEventListener('keydown', e => this.key(e));
         this.canvas.addEventListener('mousemove', e => this.point(e));
-        this.canvas.addEventListener('mouseleave', () => { this.said.textContent = ''; });
+        this.canvas.addEventListener('mouseleave', () => this.say(undefined));
       }
-      const width = this.clientWidth, height = 92, ratio = devicePixelRatio || 1;
+      const width = this.clientWidth, height = 108, ratio = devicePixelRatio || 1;
       if (!width) return;
       this.canvas.width = width * ratio; this.canvas.height = height * ratio;
       this.canvas.style.cssText = `width:${width}px;height:${height}px`;
@@ -459,8 +474,11 @@
       p.fillStyle = base; p.fillRect(0, 0, width, 10);
       p.fillStyle = first; p.fillRect(0, 0, t.length ? t[0] / total * width : 0, 10);
       p.fillStyle = usual; for (const at of t) p.fillRect(Math.min(at / total * width, width - 1), 0, 1, 10);
+      p.font = `11px ${getComputedStyle(this).fontFamily}`; p.fillStyle = text; p.textBaseline = 'alphabetic';
+      p.fillText('0', 0, 22);
+      p.textAlign = 'right'; p.fillText(`${total.toFixed(0)} ms`, width, 22); p.textAlign = 'left';
       // How long: each gap.
-      const left = 0, low = 74, tall = 54, step = gaps.length ? Math.min((width - left) / gaps.length, 14) : 1, bar = Math.max(step - (step > 3 ? 1 : 0), .6);
+      const left = 0, low = 90, tall = 54, step = gaps.length ? Math.min((width - left) / gaps.length, 14) : 1, bar = Math.max(step - (step > 3 ? 1 : 0), .6);
       gaps.forEach((gap, i) => {
         const h = Math.max(1, Math.min(gap / top, 1) * tall);
         p.fillStyle = gap > 3 * median && gap > 1 ? late : usual;
@@ -468,7 +486,13 @@
       });
       p.fillStyle = base; p.fillRect(0, low, width, 1);
       if (gaps.length) { const y = low - Math.min(median / top, 1) * tall; p.fillStyle = text; for (let x = 0; x < gaps.length * step; x += 6) p.fillRect(x, y, 2, 1); }
-      p.font = '11px system-ui, sans-serif'; p.fillStyle = text; p.textBaseline = 'alphabetic';
+      if (this.at !== undefined && gaps[this.at] !== undefined) {
+        const h = Math.max(1, Math.min(gaps[this.at] / top, 1) * tall);
+        p.strokeStyle = colour(this, '--sb-text'); p.lineWidth = 1.5;
+        p.strokeRect(left + this.at * step - .75, low - h - .75, bar + 1.5, h + 1.5);
+        p.fillStyle = colour(this, '--sb-text'); p.fillRect(Math.min(t[this.at + 1] / total * width, width - 2), 0, 2, 12);
+      }
+      p.fillStyle = text;
       p.fillText(gaps.length ? `gaps, full height ${top.toFixed(1)} ms, dashes: median` : '', 0, height - 4);
       this.geometry = {step, gaps};
     }
@@ -481,11 +505,13 @@
       const g = this.geometry, step = {ArrowLeft: -1, ArrowRight: 1}[e.key];
       if (!step || !g || !g.gaps.length) return;
       e.preventDefault();
-      this.at = Math.max(0, Math.min(g.gaps.length - 1, (this.at ?? -1) + step));
-      this.say(this.at);
+      this.say(Math.max(0, Math.min(g.gaps.length - 1, (this.at ?? -1) + step)));
     }
     say(i) {
       const g = this.geometry;
+      if (this.at === i) return;
+      this.at = i;
+      this.draw();
       this.said.textContent = g.gaps[i] === undefined ? '' : `Piece ${i + 2}: ${g.gaps[i].toFixed(2)} ms after the one before, ${this.times[i + 1].toFixed(1)} ms after the start`;
     }
   }

@@ -87,7 +87,9 @@ public final class PlaygroundView extends GatewayView {
     Div buttons = Parts.box("sb-row", curl, python, Parts.box("sb-push-left"), stop, send);
     times =
         Parts.card(
-            "Tokens", badge, new Div[] {new Div(strip), facts, table.folded("Table of pieces")});
+            "Tokens",
+            badge,
+            new Div[] {stripLegend(), new Div(strip), facts, table.folded("Table of pieces")});
     Div left =
         Parts.box(
             "sb-stack", Parts.box("sb-card", talk, outcome, prompt, buttons), times, receiptCard);
@@ -95,6 +97,14 @@ public final class PlaygroundView extends GatewayView {
         Parts.head("Playground", line, gatewayChoice(), clear),
         Parts.box("sb-columns", left, settings));
     blank();
+  }
+
+  private static Div stripLegend() {
+    return Parts.box(
+        "sb-legend",
+        Parts.text("sb-kind-queue", "wait for the first piece"),
+        Parts.text("sb-kind-compute", "a piece, and below the gap before it"),
+        Parts.text("sb-kind-wait", "gap of more than three medians"));
   }
 
   @Override

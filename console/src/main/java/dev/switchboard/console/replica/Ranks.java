@@ -14,6 +14,11 @@ import tools.jackson.databind.JsonNode;
 final class Ranks {
   private static final int LANE_STEPS = 24;
 
+  /** From here on a rank is as hot as can be. */
+  private static final double SKEW_HOT = 1;
+
+  private static final double HEARTBEAT_HOT_MS = 10_000;
+
   // The places of numbers in a lane of a step.
   private static final int STAGE = 0;
   private static final int RANK = 1;
@@ -96,9 +101,21 @@ final class Ranks {
     return state.path("topology").path("ranks").asInt(0);
   }
 
-  /** The cells of a metric; the heat is the value over the largest, of skew what exceeds 1. */
-  List<HeatMap.Cell> cells(Metric metric) {
+  /** The map of a metric. */
+  HeatMap.Picture map(Metric metric) {
+    double largest = largest(metric);
     List<HeatMap.Cell> cells = new ArrayList<>();
+    for (int s = 0; s < stages(); s++) {
+      for (int r = 0; r < ranks(); r++) {
+        cells.add(cell(metric, new Place(s, r), largest));
+      }
+    }
+    String low = metric == Metric.SKEW ? text(metric, 1) : text(metric, 0);
+    return new HeatMap.Picture(
+        metric.title(), low, high(metric, largest), stages(), ranks(), cells);
+  }
+
+  private double largest(Metric metric) {
     double largest = 0;
     for (int s = 0; s < stages(); s++) {
       for (int r = 0; r < ranks(); r++) {
@@ -106,21 +123,26 @@ final class Ranks {
         largest = Double.isNaN(value) ? largest : Math.max(largest, value);
       }
     }
-    for (int s = 0; s < stages(); s++) {
-      for (int r = 0; r < ranks(); r++) {
-        cells.add(cell(metric, new Place(s, r), largest));
-      }
-    }
-    return cells;
+    return largest;
   }
 
+  /** What all of the heat stands for. */
+  private static String high(Metric metric, double largest) {
+    return switch (metric) {
+      case SKEW -> text(metric, 1 + SKEW_HOT) + " and more";
+      case HEARTBEAT -> text(metric, HEARTBEAT_HOT_MS) + " and more";
+      default -> text(metric, largest);
+    };
+  }
+
+  /** The heat is the value over the largest, of skew what exceeds 1. */
   private HeatMap.Cell cell(Metric metric, Place at, double largest) {
     double value = value(metric, at);
     double heat =
         switch (metric) {
-          case SKEW -> Math.clamp(value - 1, 0, 1);
+          case SKEW -> Math.clamp((value - 1) / SKEW_HOT, 0, 1);
           // Small differences of a heartbeat say nothing; a second without one does.
-          case HEARTBEAT -> Math.clamp(value / 10_000, 0, 1);
+          case HEARTBEAT -> Math.clamp(value / HEARTBEAT_HOT_MS, 0, 1);
           default -> largest > 0 ? value / largest : 0;
         };
     boolean named = skew(at).path("straggler").asBoolean(false);
@@ -206,7 +228,7 @@ final class Ranks {
     List<Lanes.Bar> bars = new ArrayList<>();
     for (int s = 0; s < stages(); s++) {
       for (int r = 0; r < ranks(); r++) {
-        rows.add(s + "." + r);
+        rows.add("stage " + s + ", rank " + r);
       }
     }
     long from = 0;
@@ -234,7 +256,7 @@ final class Ranks {
     long rest = Math.max(0, length - compute - offCpu);
     long wait = Math.min(rest, (long) at(lane, ALL_REDUCE_WAIT));
     String about =
-        "step %d, rank %d.%d: %d tokens, %d requests, compute %s, waiting %s, off-CPU %s, other %s"
+        "step %d, stage %d, rank %d: %d tokens, %d requests, compute %s, waiting %s, off-CPU %s, other %s"
             .formatted(
                 step.path("step").asLong(0),
                 at.stage(),

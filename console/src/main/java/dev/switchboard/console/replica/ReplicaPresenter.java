@@ -108,32 +108,52 @@ public final class ReplicaPresenter {
     return state().equals("READY") && !known().path("report").path("stragglers").isEmpty();
   }
 
-  /** Ranks that hold up their stage, in a sentence; empty where none does. */
-  public String stragglers() {
-    List<String> names = new ArrayList<>();
-    for (JsonNode s : known().path("report").path("stragglers")) {
-      names.add("stage " + s.path("stage").asInt(0) + ", rank " + s.path("rank").asInt(0));
+  /**
+   * A rank that holds up its stage.
+   *
+   * @param requests how many waited for it since the gateway began
+   * @param minutes how long those took in all that missed an objective
+   */
+  public record Slow(int stage, int rank, int requests, double minutes) {
+    String where() {
+      return "stage " + stage + ", rank " + rank;
     }
-    if (names.isEmpty()) {
-      return "";
+
+    /** As a filter of requests has it. */
+    String rankOfStage() {
+      return stage + "." + rank;
     }
-    return "Held up by " + String.join("; ", names) + ". " + blamed();
+
+    String waited() {
+      return requests + (requests == 1 ? " request waited for it" : " requests waited for it");
+    }
+
+    String cost() {
+      return requests == 0
+          ? "No request waited for it yet."
+          : " since the gateway began; those that missed an objective took "
+              + Format.millis(minutes * 60_000)
+              + " in all.";
+    }
   }
 
-  private String blamed() {
-    int requests = 0;
-    double minutes = 0;
-    for (JsonNode b : known().path("blame")) {
-      requests += b.path("requests").asInt(0);
-      minutes += b.path("slo_minutes").asDouble(0);
+  /** Ranks that hold up their stage now, and what they cost. */
+  public List<Slow> slow() {
+    List<Slow> slow = new ArrayList<>();
+    for (JsonNode s : known().path("report").path("stragglers")) {
+      slow.add(blamed(s.path("stage").asInt(0), s.path("rank").asInt(0)));
     }
-    return requests == 0
-        ? "No request waited for it yet."
-        : requests
-            + " requests waited for slow ranks since the gateway began; those that missed an"
-            + " objective took "
-            + Format.millis(minutes * 60_000)
-            + " in all.";
+    return slow;
+  }
+
+  private Slow blamed(int stage, int rank) {
+    for (JsonNode b : known().path("blame")) {
+      if (b.path("stage").asInt(-1) == stage && b.path("rank").asInt(-1) == rank) {
+        int requests = b.path("requests").asInt(0);
+        return new Slow(stage, rank, requests, b.path("slo_minutes").asDouble(0));
+      }
+    }
+    return new Slow(stage, rank, 0, 0);
   }
 
   public double number(String field) {

@@ -58,6 +58,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   private final Div crumbs = Parts.box("sb-crumbs");
   private final Div actions = Parts.box("sb-head-actions");
   private final Div notices = Parts.box("sb-stack");
+  private final Div slowRanks = Parts.box("sb-stack");
   private final Div drain = Parts.box("sb-facts");
   private final Div blockers = Parts.box("sb-stack");
   private final Div drainCard = Parts.card("Drain", drain, blockers);
@@ -118,6 +119,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     add(
         Parts.box("sb-head", names, actions),
         notices,
+        slowRanks,
         drainCard,
         Parts.box("sb-tiles", inFlight, running, kv, prefix, tokens, steps));
     Div ranks =
@@ -166,8 +168,8 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     crumbs.removeAll();
     crumbs.add(Parts.link("/", "Fleet"), new Span("/"), new Span(at));
     // From one replica to another the view stays: what the charts have is of the one before.
-    load.again();
-    output.again();
+    load.clear();
+    output.clear();
     if (isAttached()) {
       refresh();
     }
@@ -217,11 +219,22 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
                   + GatewayState.words(at)
                   + ". What stands here is what it last told."));
     }
-    String slow = known.stragglers();
-    if (!slow.isEmpty()) {
-      lines.add(notice(Tone.WARN, slow));
-    }
     Parts.only(notices, lines.toArray(Component[]::new));
+    showSlow(known.slow(), at);
+  }
+
+  /** Each stays the same component, since somebody may be about to press what is in it. */
+  private void showSlow(List<ReplicaPresenter.Slow> slow, LiveGateway at) {
+    while (slowRanks.getComponentCount() < slow.size()) {
+      slowRanks.add(new SlowRank());
+    }
+    while (slowRanks.getComponentCount() > slow.size()) {
+      slowRanks.remove(slowRanks.getComponentAt(slow.size()));
+    }
+    for (int i = 0; i < slow.size(); i++) {
+      ((SlowRank) slowRanks.getComponentAt(i)).show(at.name(), name, slow.get(i));
+    }
+    slowRanks.setVisible(!slow.isEmpty());
   }
 
   private static Div notice(Tone tone, String text) {
@@ -414,7 +427,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     Parts.only(noRanks);
     Metric wanted = metric.getValue();
     Parts.set(metricAbout, wanted.title() + ": " + wanted.about() + ".");
-    heat.show(wanted.title(), ranks.stages(), ranks.ranks(), ranks.cells(wanted));
+    heat.show(ranks.map(wanted));
     heatTable.show(ranks.table());
     Ranks.Picture picture = ranks.lanes();
     lanes.show("Latest steps", picture.rows(), picture.totalUs(), picture.bars());
@@ -422,8 +435,8 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   }
 
   private void spanChosen() {
-    load.again();
-    output.again();
+    load.clear();
+    output.clear();
     refresh();
   }
 

@@ -6,6 +6,7 @@ import com.vaadin.flow.component.Tag;
 import com.vaadin.flow.component.dependency.JavaScript;
 import com.vaadin.flow.component.html.Div;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -27,7 +28,21 @@ public final class HeatMap extends Div {
   private static final class Canvas extends Component {}
 
   private final Canvas canvas = new Canvas();
-  private List<Cell> shown = List.of();
+  private @Nullable Picture shown;
+
+  /**
+   * What the map shows.
+   *
+   * @param low what no heat at all stands for
+   * @param high what all of the heat stands for
+   */
+  public record Picture(
+      String title, String low, String high, int stages, int ranks, List<Cell> cells) {
+    /** Copies the list. */
+    public Picture {
+      cells = List.copyOf(cells);
+    }
+  }
 
   public HeatMap() {
     add(canvas);
@@ -36,19 +51,20 @@ public final class HeatMap extends Div {
   @Override
   protected void onAttach(AttachEvent event) {
     super.onAttach(event);
-    shown = List.of();
+    shown = null;
   }
 
-  /** Shows the cells; what stayed is not sent again. */
-  public void show(String title, int stages, int ranks, List<Cell> cells) {
-    if (cells.equals(shown)) {
+  /** Shows it; what stayed is not sent again. */
+  public void show(Picture now) {
+    if (now.equals(shown)) {
       return;
     }
-    shown = cells;
+    shown = now;
     ObjectNode message = JSON.createObjectNode();
-    message.put("title", title).put("stages", stages).put("ranks", ranks);
+    message.put("title", now.title()).put("stages", now.stages()).put("ranks", now.ranks());
+    message.put("low", now.low()).put("high", now.high());
     ArrayNode all = message.putArray("cells");
-    for (Cell cell : cells) {
+    for (Cell cell : now.cells()) {
       all.addObject()
           .put("stage", cell.stage())
           .put("rank", cell.rank())

@@ -4,6 +4,8 @@ import com.vaadin.flow.router.BeforeEnterEvent;
 import dev.switchboard.console.api.AdminClient;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** The addresses of views, without the first slash. */
 public final class Paths {
@@ -15,6 +17,20 @@ public final class Paths {
 
   public static String request(String gateway, String request) {
     return "requests/" + segment(gateway) + "/" + segment(request);
+  }
+
+  /**
+   * Requests of a replica that waited for one of its ranks.
+   *
+   * @param rank as stage.rank
+   */
+  public static String waitedFor(String gateway, String replica, String rank) {
+    boolean several = Services.get().gateways().all().size() > 1;
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("gateway", several ? gateway : "");
+    query.put("replica", replica);
+    query.put("waited_for", rank);
+    return "requests" + AdminClient.query(query);
   }
 
   /** Two requests beside each other. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.textfield.TextArea;
@@ -24,6 +25,9 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 
 class PlaygroundViewTest extends ConsoleViewTest {
   private static HttpServer api;
@@ -227,5 +231,103 @@ class PlaygroundViewTest extends ConsoleViewTest {
     assertTrue(text().contains("Say something"), text());
     assertEquals("", asked);
     assertFalse(text().contains("Streaming"));
+  }
+
+  private void fill(String label, String text) {
+    find(TextArea.class).withLabel(label).single().setValue(text);
+  }
+
+  @Test
+  void aSchemaAndToolsAreSentAsTheyWereWritten() {
+    as(Role.OPERATOR);
+    navigate(PlaygroundView.class);
+    fill("JSON schema of the answer", "{\"type\":\"object\"}");
+    fill("Tools", "[{\"type\":\"function\",\"function\":{\"name\":\"look\"}}]");
+    fill("System prompt", "Be short.");
+
+    send("with tools");
+
+    await(() -> asked.contains("with tools"));
+    JsonNode body = JsonMapper.shared().readTree(asked);
+    assertEquals(
+        "object",
+        body.path("response_format").path("json_schema").path("schema").path("type").asString(""));
+    assertEquals("look", body.path("tools").path(0).path("function").path("name").asString(""));
+    assertEquals("Be short.", body.path("messages").path(0).path("content").asString(""));
+  }
+
+  @Test
+  void aSchemaThatIsNoJsonIsNotSent() {
+    asked = "";
+    as(Role.OPERATOR);
+    navigate(PlaygroundView.class);
+    fill("JSON schema of the answer", "{");
+
+    send("hi");
+
+    assertEquals("", asked);
+    assertFalse(text().contains("Streaming"), text());
+  }
+
+  /** What the browser is asked to copy. */
+  private String copied(String button) {
+    test(find(Button.class).withText(button).single()).click();
+    StringBuilder copied = new StringBuilder();
+    var internals = UI.getCurrent().getInternals();
+    internals.getStateTree().runExecutionsBeforeClientResponse();
+    for (var call : internals.dumpPendingJavaScriptInvocations()) {
+      if (call.getInvocation().getExpression().contains("sbCopy")) {
+        copied.append(call.getInvocation().getParameters().getFirst());
+      }
+    }
+    return copied.toString();
+  }
+
+  @Test
+  void whatIsAskedIsCopiedAsCurlAndPythonWithoutTheKey() {
+    as(Role.OPERATOR);
+    navigate(PlaygroundView.class);
+    find(PasswordField.class).single().setValue("sb-key-secret");
+    TextArea prompt =
+        find(TextArea.class)
+            .withCondition(t -> "Ask something".equals(t.getPlaceholder()))
+            .single();
+    test(prompt).setValue("how long?");
+
+    String curl = copied("Copy as curl");
+    String python = copied("Copy as Python");
+
+    assertTrue(curl.startsWith("curl ") && curl.contains(base + "/v1/chat/completions"), curl);
+    assertTrue(curl.contains("how long?"), curl);
+    assertTrue(python.contains("import ") && python.contains("how long?"), python);
+    assertFalse((curl + python).contains("sb-key-secret"), curl + python);
+  }
+
+  @Test
+  void underTheAnswerStandTheTimesOfItsPiecesAndItsLanes() {
+    as(Role.OPERATOR);
+    navigate(PlaygroundView.class);
+
+    send("lanes, please");
+
+    await(() -> drawn("Open the request"));
+    assertTrue(text().contains("stage 1, rank 1"), text());
+    assertTrue(text().contains("gap of more than three medians"), text());
+    assertTrue(text().contains("Longest gap"), text());
+    assertEquals(2, pieces());
+  }
+
+  /** How many times of pieces the browser was told. */
+  private static int pieces() {
+    int count = 0;
+    var internals = UI.getCurrent().getInternals();
+    internals.getStateTree().runExecutionsBeforeClientResponse();
+    for (var call : internals.dumpPendingJavaScriptInvocations()) {
+      for (Object parameter : call.getInvocation().getParameters()) {
+        boolean times = call.getInvocation().getExpression().contains("add");
+        count += times && parameter instanceof ArrayNode array ? array.size() : 0;
+      }
+    }
+    return count;
   }
 }

@@ -161,7 +161,7 @@ class ReplicaViewTest extends ConsoleViewTest {
         presenter.planned());
   }
 
-  /** Another replica beside those that the fake gateway has. */
+  /** Another replica beside those that the fake gateway has, with a slow rank. */
   private static void sayThatOneLeaves() {
     JsonNode replicas =
         JsonMapper.shared()
@@ -169,6 +169,10 @@ class ReplicaViewTest extends ConsoleViewTest {
     for (JsonNode replica : List.copyOf(replicas.path("replicas").values())) {
       if (replica.path("state").asString("").equals("DRAINING")) {
         ObjectNode leaving = ((ObjectNode) replica.deepCopy()).put("id", "leaving");
+        ((ArrayNode) leaving.path("report").path("stragglers"))
+            .addObject()
+            .put("stage", 0)
+            .put("rank", 1);
         ((ArrayNode) replicas.path("replicas")).add(leaving);
       }
     }
@@ -200,6 +204,22 @@ class ReplicaViewTest extends ConsoleViewTest {
     assertTrue(
         find(Anchor.class).all().stream()
             .anyMatch(a -> a.getHref().equals("requests/gw/chat%2F8")));
+  }
+
+  @Test
+  void aSlowRankLeadsToTheRequestsThatWaitedForIt() {
+    sayThatOneLeaves();
+    as(Role.VIEWER);
+    await(() -> !presenter("leaving").slow().isEmpty());
+
+    go("replicas/gw/leaving");
+
+    assertTrue(text().contains("Held up by stage 0, rank 1."), text());
+    Anchor link =
+        find(Anchor.class)
+            .withCondition(a -> a.getText().equals("5 requests waited for it"))
+            .single();
+    assertEquals("requests?replica=leaving&waited_for=0.1", link.getHref());
   }
 
   private static void sayThatItIsTheLastOne(boolean last) {
@@ -308,7 +328,7 @@ class ReplicaViewTest extends ConsoleViewTest {
 
     Ranks ranks = presenter("w0").ranks();
 
-    assertEquals(4, ranks.cells(Metric.COMPUTE).size());
+    assertEquals(4, ranks.map(Metric.COMPUTE).cells().size());
     assertEquals(4, ranks.table().size());
     assertEquals(3, ranks.stepTable().size());
     assertEquals(12, ranks.lanes().bars().size());
