@@ -18,13 +18,13 @@ import org.jspecify.annotations.Nullable;
  * something changed. While one drawing waits for its session no second one is queued.
  */
 final class Redraw {
-  private static final long LEAST_GAP_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+  private static final long LEAST_GAP_MS = 250;
   private static final Executor AT_ONCE = Thread::startVirtualThread;
 
   private final UI ui;
   private final Set<Runnable> parts = new LinkedHashSet<>();
   private final AtomicBoolean waiting = new AtomicBoolean();
-  private volatile long drawnNanos = System.nanoTime() - LEAST_GAP_NANOS;
+  private volatile long drawnMs;
   private @Nullable Runnable stop;
 
   private Redraw(UI ui) {
@@ -62,13 +62,18 @@ final class Redraw {
   /** Has everything be drawn soon; on any thread. */
   void soon() {
     if (waiting.compareAndSet(false, true)) {
-      long rest = drawnNanos + LEAST_GAP_NANOS - System.nanoTime();
+      // A clock that was set back does not hold a page up for longer than that.
+      long rest = Math.min(LEAST_GAP_MS, drawnMs + LEAST_GAP_MS - nowMs());
       if (rest <= 0) {
         ask();
       } else {
-        CompletableFuture.delayedExecutor(rest, TimeUnit.NANOSECONDS, AT_ONCE).execute(this::ask);
+        CompletableFuture.delayedExecutor(rest, TimeUnit.MILLISECONDS, AT_ONCE).execute(this::ask);
       }
     }
+  }
+
+  private static long nowMs() {
+    return Services.get().clock().millis();
   }
 
   private void ask() {
@@ -80,7 +85,7 @@ final class Redraw {
   }
 
   private void draw() {
-    drawnNanos = System.nanoTime();
+    drawnMs = nowMs();
     waiting.set(false);
     List.copyOf(parts).forEach(Runnable::run);
   }
