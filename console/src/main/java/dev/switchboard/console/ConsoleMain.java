@@ -251,7 +251,7 @@ public final class ConsoleMain implements Callable<Integer> {
   static final class Version implements CommandLine.IVersionProvider {
     static String of() {
       String version = ConsoleMain.class.getPackage().getImplementationVersion();
-      return version == null ? "unpackaged" : version;
+      return version == null ? "development build" : version;
     }
 
     @Override

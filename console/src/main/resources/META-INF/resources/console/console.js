@@ -301,7 +301,7 @@
           formatter: points => points[0].name + ' UTC\n' + points.filter(p => p.value > 0).map(p => `${p.seriesName}  ${number(p.value, d.unit)}`).join('\n'),
         },
         xAxis: {type: 'category', data: d.bars, axisLine: {lineStyle: {color: grid}}, axisTick: {show: false}, axisLabel: {color: text, fontSize: 11, hideOverlap: true, formatter: v => v.slice(-5)}},
-        yAxis: {type: 'value', minInterval: d.unit ? 0 : 1, splitNumber: 3, axisLabel: {color: text, fontSize: 11, formatter: tick}, splitLine: {lineStyle: {color: grid, width: 1}}},
+        yAxis: {type: 'value', minInterval: d.unit ? 0 : 1, splitNumber: 3, axisLabel: {color: text, fontSize: 11, formatter: v => d.unit ? tick(v) + ' ' + d.unit : tick(v)}, splitLine: {lineStyle: {color: grid, width: 1}}},
         series: d.parts.map(part => ({
           name: part.name, type: 'bar', stack: 'all', barMaxWidth: 28, emphasis: {disabled: true},
           itemStyle: {color: colour(this, `--sb-series-${part.tone}`)}, data: part.values,

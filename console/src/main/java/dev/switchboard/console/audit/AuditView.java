@@ -192,7 +192,7 @@ public final class AuditView extends Div implements AfterNavigationObserver {
         .setHeader("Outcome")
         .setWidth("126px")
         .setFlexGrow(0);
-    grid.addColumn(AuditRow::source).setHeader("From").setWidth("106px").setFlexGrow(0);
+    grid.addColumn(AuditRow::source).setHeader("Address").setWidth("106px").setFlexGrow(0);
   }
 
   private static Component who(AuditRow row) {

@@ -52,12 +52,12 @@ public final class ModelsView extends GatewayView {
 
   public ModelsView() {
     Button set = Parts.button("plus", "Set a name", () -> edit(null));
-    set.addThemeName("primary");
     set.setEnabled(admin);
     if (!admin) {
       set.setTooltipText("Takes the role admin");
     }
     Button load = Parts.button("plus", "Load a model", () -> open(null));
+    load.addThemeName("primary");
     load.setEnabled(admin);
     if (!admin) {
       load.setTooltipText("Takes the role admin");
@@ -65,9 +65,10 @@ public final class ModelsView extends GatewayView {
     modelColumns();
     splitColumns();
     plain(models, "Models");
+    models.addThemeNames("wrap-cell-content");
     plain(splits, "Names");
     add(
-        Parts.head("Models", line, gatewayChoice(), load, set),
+        Parts.head("Models", line, gatewayChoice(), set, load),
         state,
         rollingCard,
         Parts.card("Models", Parts.box("sb-table", models)),
@@ -98,14 +99,14 @@ public final class ModelsView extends GatewayView {
     models
         .addComponentColumn(ModelsView::ready)
         .setHeader("State")
-        .setWidth("230px")
+        .setWidth("190px")
         .setFlexGrow(0);
     models.addComponentColumn(this::replicas).setHeader("Replicas").setFlexGrow(2);
     models
         .addColumn(m -> m.served().isEmpty() ? Format.NONE : m.served())
         .setHeader("Served by")
         .setFlexGrow(1);
-    models.addComponentColumn(this::modelActions).setHeader("").setWidth("150px").setFlexGrow(0);
+    models.addComponentColumn(this::modelActions).setHeader("").setWidth("240px").setFlexGrow(0);
   }
 
   private static Component ready(ModelRow m) {
@@ -133,30 +134,33 @@ public final class ModelsView extends GatewayView {
 
   private Component modelActions(ModelRow m) {
     Button restart =
-        Parts.iconButton(
+        Parts.rowButton(
             "restart",
+            "Restart",
             "Restart workers of " + m.id(),
             () -> new ActionDialog(gateway(), () -> presenter.restart(m), _ -> refresh()).open());
     restart.setEnabled(operator);
-    Button edit = Parts.iconButton("edit", "Change " + m.id(), () -> open(m));
+    Button edit = Parts.rowButton("edit", "Change", "Change " + m.id(), () -> open(m));
     edit.setEnabled(admin);
     edit.setVisible(m.spec() != null);
     Button reset =
-        Parts.iconButton(
+        Parts.rowButton(
             "up",
-            "Have the configuration's " + m.id() + " again",
+            "As configured",
+            "As configured: " + m.id(),
             () -> planned(new ModelPlans(gateway()).reset(m, ModelForm.role())));
     reset.setEnabled(admin);
     ModelRow.Spec spec = m.spec();
     reset.setVisible(spec != null && spec.stored());
     Button unload =
-        Parts.iconButton(
+        Parts.rowButton(
             "trash",
+            "Unload",
             "Unload " + m.id(),
             () -> planned(new ModelPlans(gateway()).unload(m, ModelForm.role())));
     unload.setEnabled(admin);
     unload.setVisible(spec != null && m.loaded());
-    return Parts.box("sb-row", restart, edit, reset, unload);
+    return Parts.box("sb-row sb-wrap", restart, edit, reset, unload);
   }
 
   private void open(@Nullable ModelRow model) {
@@ -198,7 +202,7 @@ public final class ModelsView extends GatewayView {
         .setHeader("Set by")
         .setWidth("110px")
         .setFlexGrow(0);
-    splits.addComponentColumn(this::splitActions).setHeader("").setWidth("84px").setFlexGrow(0);
+    splits.addComponentColumn(this::splitActions).setHeader("").setWidth("210px").setFlexGrow(0);
   }
 
   private static Component targets(SplitRow s) {
@@ -211,10 +215,11 @@ public final class ModelsView extends GatewayView {
   }
 
   private Component splitActions(SplitRow s) {
-    Button edit = Parts.iconButton("edit", "Change " + s.name(), () -> edit(s));
+    Button edit = Parts.rowButton("edit", "Change", "Change " + s.name(), () -> edit(s));
     Button delete =
-        Parts.iconButton(
+        Parts.rowButton(
             "trash",
+            "Delete",
             "Delete " + s.name(),
             () -> new ActionDialog(gateway(), () -> presenter.forget(s), _ -> refresh()).open());
     edit.setEnabled(admin);

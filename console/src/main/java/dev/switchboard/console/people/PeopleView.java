@@ -65,16 +65,9 @@ public final class PeopleView extends Div {
   private Component actions(Person person) {
     return Parts.box(
         "sb-row",
-        action("edit", "Role", "of " + person.name(), () -> role(person)),
-        action("key", "Password", "of " + person.name(), () -> password(person)),
-        action("trash", "Remove", person.name(), () -> remove(person)));
-  }
-
-  private static Button action(String icon, String word, String whose, Runnable then) {
-    Button button = Parts.button(icon, word, then);
-    button.addThemeName("tertiary");
-    button.setAriaLabel(word + " " + whose);
-    return button;
+        Parts.rowButton("edit", "Role", "Role of " + person.name(), () -> role(person)),
+        Parts.rowButton("key", "Password", "Password of " + person.name(), () -> password(person)),
+        Parts.rowButton("trash", "Remove", "Remove " + person.name(), () -> remove(person)));
   }
 
   private static Select<Role> roles(Role chosen) {

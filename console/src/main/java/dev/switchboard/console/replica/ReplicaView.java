@@ -284,8 +284,8 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     for (Forecast.Request r : requests.subList(0, Math.min(REQUESTS_SHOWN, requests.size()))) {
       list.add(
           Parts.box(
-              "sb-row sb-wrap",
-              Parts.link(Paths.request(at.name(), r.id()), r.id()),
+              "sb-blocker",
+              Parts.link(Paths.request(at.name(), r.id()), Format.shortId(r.id())),
               new Span(r.fate()),
               Parts.text("sb-muted sb-small", r.about())));
     }

@@ -13,6 +13,7 @@ import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.MainLayout;
 import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
@@ -64,9 +65,11 @@ public final class CompareView extends Div implements BeforeEnterObserver {
     Comparison comparison = new Comparison(a, b);
     Paragraph sentence = new Paragraph(comparison.sentence());
     sentence.addClassName("sb-verdict");
-    PlainTable facts = new PlainTable("", "First", "Second");
+    PlainTable facts = new PlainTable("", ordinal("First", first), ordinal("Second", second));
     facts.show(comparison.facts());
-    PlainTable phases = new PlainTable("Phase", "First", "Second", "Second more by");
+    PlainTable phases =
+        new PlainTable(
+            "Phase", ordinal("First", first), ordinal("Second", second), "Second more by");
     phases.show(comparison.rows());
     double longest = Math.max(a.path("wall_ms").asDouble(0), b.path("wall_ms").asDouble(0));
     add(
@@ -76,6 +79,10 @@ public final class CompareView extends Div implements BeforeEnterObserver {
             "sb-halves",
             waterfall("First", gateway, first, a, longest),
             waterfall("Second", gateway, second, b, longest)));
+  }
+
+  private static String ordinal(String which, String id) {
+    return which + ", " + Format.shortId(id);
   }
 
   /** Both over the same time, so that their bars can be compared. */

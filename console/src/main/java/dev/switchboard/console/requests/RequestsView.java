@@ -46,7 +46,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
 
   private final RequestsPresenter presenter;
   private final Span line = Parts.text("sb-head-line", "");
-  private final Checkbox live = new Checkbox("Live", true);
+  private final Checkbox live = new Checkbox("Auto-refresh", true);
   private final Checkbox missed = new Checkbox("Missed an objective");
   private final Checkbox tailing = new Checkbox("Tail");
   private final Span tailLine = Parts.text("sb-muted sb-small", "");
@@ -172,10 +172,12 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     endTail();
     beginTail();
     shown = List.of();
-    running.show(presenter);
     if (tail == null) {
+      running.show(presenter);
       show();
     } else {
+      // What ends is to have the page's height.
+      running.setVisible(false);
       showTail(tail.shown());
     }
   }
@@ -268,12 +270,12 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
 
   @Override
   protected void refresh() {
-    running.show(presenter);
     Tail now = tail;
     if (now != null) {
       showTail(now.shown());
       return;
     }
+    running.show(presenter);
     if (live.getValue() || shown.isEmpty()) {
       show();
     }

@@ -52,7 +52,7 @@ final class RunningList extends Div {
     number("First token", r -> Format.millis(r.ttftMs()));
     number("Runs for", r -> Format.millis(r.runningMs()));
     number("Tokens", r -> Format.number(r.tokens()));
-    grid.addComponentColumn(this::cancel).setHeader("").setWidth("60px").setFlexGrow(0);
+    grid.addComponentColumn(this::cancel).setHeader("").setWidth("112px").setFlexGrow(0);
     add(Parts.card("Running now", count, new Component[] {Parts.box("sb-table", grid)}));
     setVisible(false);
   }
@@ -74,8 +74,9 @@ final class RunningList extends Div {
 
   private Component cancel(RunningRow row) {
     Button cancel =
-        Parts.iconButton(
+        Parts.rowButton(
             "stop",
+            "Cancel",
             "Cancel request " + row.id(),
             () -> {
               LiveGateway at = gateway;

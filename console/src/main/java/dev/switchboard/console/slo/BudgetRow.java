@@ -12,6 +12,7 @@ import tools.jackson.databind.JsonNode;
  * @param left share that is not used up; below 0 where more was
  * @param burn how many times as fast as allowed, in the order of {@link #SPANS}; NaN without
  *     requests
+ * @param counted requests of each of {@link #SPANS}; NaN where the gateway does not tell them
  */
 public record BudgetRow(
     String serviceClass,
@@ -22,18 +23,40 @@ public record BudgetRow(
     double missed,
     double allowed,
     double left,
-    List<Double> burn) {
+    List<Double> burn,
+    List<Double> counted) {
   /** Over which burn is told. */
   public static final List<String> SPANS = List.of("1h", "6h", "1d", "3d", "30d");
 
   /** Copies the list. */
   public BudgetRow {
     burn = List.copyOf(burn);
+    counted = List.copyOf(counted);
+  }
+
+  /** A span as a person reads it. */
+  static String words(int span) {
+    return SPANS.get(span).replaceFirst("[hd]$", " $0");
+  }
+
+  /** The shortest span that has the same requests, as no older ones are known; else empty. */
+  String sameAs(int span) {
+    for (int shorter = 0; shorter < span; shorter++) {
+      if (counted.get(span) > 0 && counted.get(span).equals(counted.get(shorter))) {
+        return words(shorter);
+      }
+    }
+    return "";
   }
 
   static BudgetRow of(JsonNode serviceClass, String objective, JsonNode b) {
     List<Double> burn = new ArrayList<>();
-    SPANS.forEach(s -> burn.add(b.path("burn").path(s).path("rate").asDouble(Double.NaN)));
+    List<Double> counted = new ArrayList<>();
+    for (String span : SPANS) {
+      JsonNode of = b.path("burn").path(span);
+      burn.add(of.path("rate").asDouble(Double.NaN));
+      counted.add(of.path("met").asDouble(Double.NaN) + of.path("missed").asDouble(Double.NaN));
+    }
     return new BudgetRow(
         serviceClass.path("class").asString(""),
         objective,
@@ -43,7 +66,8 @@ public record BudgetRow(
         b.path("missed").asDouble(0),
         b.path("allowed_misses").asDouble(0),
         b.path("budget_left").asDouble(1),
-        burn);
+        burn,
+        counted);
   }
 
   boolean used() {

@@ -6,6 +6,7 @@ import com.vaadin.flow.component.select.Select;
 import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.PlainTable;
+import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.StackChart;
 import java.util.ArrayList;
 import java.util.List;
@@ -110,7 +111,7 @@ final class HoursCard extends Div {
     if (hours.isEmpty()) {
       drawNone(from, name);
     } else {
-      drawSome(hours);
+      drawSome(SloPresenter.wholeDay(hours, Services.get().clock().instant()));
     }
   }
 

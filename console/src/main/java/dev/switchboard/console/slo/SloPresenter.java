@@ -10,6 +10,7 @@ import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -25,6 +26,8 @@ import tools.jackson.databind.node.ObjectNode;
 /** Service classes of one gateway: budgets, hours, and how to set a class. */
 public final class SloPresenter {
   /** As the admin API calls them. */
+  private static final int HOURS_OF_A_DAY = 24;
+
   public static final List<String> OBJECTIVES = List.of("availability", "ttft", "tpot", "deadline");
 
   /** Why requests miss an objective. */
@@ -176,6 +179,18 @@ public final class SloPresenter {
       }
     }
     return List.copyOf(hours.values());
+  }
+
+  /** With those of the last day that had none. */
+  static List<Hour> wholeDay(List<Hour> hours, Instant now) {
+    Map<String, Hour> all = new TreeMap<>();
+    Instant last = now.truncatedTo(ChronoUnit.HOURS);
+    for (int ago = HOURS_OF_A_DAY - 1; ago >= 0; ago--) {
+      String hour = last.minus(Duration.ofHours(ago)).toString();
+      all.put(hour, new Hour(hour, 0, Map.of(), Map.of()));
+    }
+    hours.forEach(hour -> all.put(hour.hour(), hour));
+    return List.copyOf(all.values());
   }
 
   private static Hour hour(JsonNode hour, JsonNode kept) {

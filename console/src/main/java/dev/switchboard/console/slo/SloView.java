@@ -26,7 +26,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -111,15 +110,15 @@ public final class SloView extends GatewayView {
     for (int i = 0; i < BudgetRow.SPANS.size(); i++) {
       int span = i;
       budgets
-          .addComponentColumn(b -> burn(b.burn().get(span)))
-          .setHeader("Burn " + BudgetRow.SPANS.get(i).replaceFirst("[hd]$", " $0"))
+          .addComponentColumn(b -> burn(b, span))
+          .setHeader("Burn " + BudgetRow.words(i))
           .setTextAlign(ColumnTextAlign.END)
           .setWidth(BURN_WIDTH)
           .setFlexGrow(0);
     }
     budgets
-        .addColumn(BudgetRow::forecast)
-        .setHeader("As in the last 6 h")
+        .addComponentColumn(SloView::forecast)
+        .setHeader("At the burn of 6 h")
         .setWidth("146px")
         .setFlexGrow(1);
     budgets
@@ -147,7 +146,22 @@ public final class SloView extends GatewayView {
   static String share(double left) {
     boolean nearlyAll = left >= 0.99 && left < 1;
     double percent = Math.floor(left * (nearlyAll ? 1000 : 100) + 1e-6) / (nearlyAll ? 10 : 1);
-    return String.format(Locale.ROOT, nearlyAll ? "%.1f %%" : "%.0f %%", percent);
+    return Format.percent(percent / 100, nearlyAll ? 1 : 0);
+  }
+
+  /** What the budget comes to; one that is used up stands out. */
+  private static Component forecast(BudgetRow b) {
+    return b.left() <= 0 ? new Badge(Tone.BAD, "Used up") : new Span(b.forecast());
+  }
+
+  private static Component burn(BudgetRow b, int span) {
+    String same = b.sameAs(span);
+    if (!same.isEmpty()) {
+      Span text = Parts.text("sb-muted sb-small", "as " + same);
+      text.setTitle("The same requests as of the last " + same + ": none is older");
+      return text;
+    }
+    return burn(b.burn().get(span));
   }
 
   private static Component burn(double rate) {

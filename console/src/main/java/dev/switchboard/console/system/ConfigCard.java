@@ -7,9 +7,7 @@ import com.vaadin.flow.component.select.Select;
 import com.vaadin.flow.component.textfield.TextField;
 import com.vaadin.flow.data.value.ValueChangeMode;
 import dev.switchboard.console.ui.Badge;
-import dev.switchboard.console.ui.Cells;
 import dev.switchboard.console.ui.Parts;
-import dev.switchboard.console.ui.Tone;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -66,7 +64,7 @@ final class ConfigCard extends Div {
         .setWidth("240px")
         .setFlexGrow(3)
         .setTooltipGenerator(ConfigRow::value);
-    grid.addColumn(Cells.badge(ConfigCard::origin))
+    grid.addColumn(row -> row.origin().isEmpty() ? "" : Badge.word(row.origin()))
         .setHeader("Origin")
         .setWidth("122px")
         .setFlexGrow(0);
@@ -78,12 +76,6 @@ final class ConfigCard extends Div {
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.addThemeNames("no-border", "compact");
     grid.getElement().setAttribute("aria-label", "Configuration");
-  }
-
-  /** What somebody set stands out from what nobody did. */
-  private static Cells.State origin(ConfigRow row) {
-    Tone tone = row.origin().equals("default") ? Tone.IDLE : Tone.BUSY;
-    return new Cells.State(tone, row.origin().isEmpty() ? "" : Badge.word(row.origin()));
   }
 
   private void asked(boolean bySomebody) {

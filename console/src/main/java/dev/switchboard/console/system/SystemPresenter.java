@@ -51,7 +51,7 @@ public final class SystemPresenter {
     JsonNode i = info();
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("Version", i.path("version").asString(Format.NONE));
-    facts.put("Commit", i.path("commit").asString("unknown"));
+    facts.put("Commit", i.path("commit").asString("not told by its launcher"));
     facts.put("Started", started(i.path("started").asString("")));
     facts.put("Host", i.path("host").asString(Format.NONE) + ", pid " + i.path("pid").asLong(0));
     facts.put("API", i.path("addresses").path("api").asString(Format.NONE));

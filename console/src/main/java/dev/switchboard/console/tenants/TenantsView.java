@@ -108,7 +108,7 @@ public final class TenantsView extends GatewayView {
         .setHeader("Used now")
         .setWidth("190px")
         .setFlexGrow(0);
-    number("Req/min", t -> limit(t, Limit.REQUESTS_PER_MINUTE));
+    number("Requests/min", t -> limit(t, Limit.REQUESTS_PER_MINUTE));
     number("Tok/min", t -> limit(t, Limit.TOKENS_PER_MINUTE));
     number("At once", t -> limit(t, Limit.CONCURRENCY));
     number("Tok/day", t -> limit(t, Limit.TOKENS_PER_DAY));
@@ -213,8 +213,7 @@ public final class TenantsView extends GatewayView {
   }
 
   private static Component role(KeyRow key) {
-    String word = Badge.word(key.role().toUpperCase(java.util.Locale.ROOT));
-    return new Span(key.delegate() ? word + ", delegate" : word);
+    return new Span(key.delegate() ? key.role() + ", delegate" : key.role());
   }
 
   private static Component ago(@Nullable Instant time, String none) {

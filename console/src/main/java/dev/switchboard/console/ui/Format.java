@@ -39,9 +39,19 @@ public final class Format {
   private static String digits(double value) {
     double size = Math.abs(value);
     if (size >= 100 || value == Math.rint(value)) {
-      return String.format(Locale.ROOT, "%,.0f", value);
+      return minus(String.format(Locale.ROOT, "%,.0f", value));
     }
-    return String.format(Locale.ROOT, size >= 10 ? "%.1f" : "%.2f", value);
+    return minus(String.format(Locale.ROOT, size >= 10 ? "%.1f" : "%.2f", value));
+  }
+
+  /** With so many digits behind the point. */
+  public static String percent(double share, int digits) {
+    return minus(String.format(Locale.ROOT, "%,." + digits + "f %%", share * 100));
+  }
+
+  /** With the sign that is as wide as a digit. */
+  private static String minus(String number) {
+    return number.replace('-', '−');
   }
 
   public static String percent(double share) {
@@ -50,7 +60,7 @@ public final class Format {
     }
     double value = share * 100;
     boolean round = value == Math.rint(value) || value <= -10 || (value < 90 && value >= 10);
-    return String.format(Locale.ROOT, round ? "%.0f %%" : "%.2f %%", value);
+    return minus(String.format(Locale.ROOT, round ? "%,.0f %%" : "%.2f %%", value));
   }
 
   /** How an objective of the admin API is called. */

@@ -92,6 +92,18 @@ public final class Parts {
     return button;
   }
 
+  /**
+   * A button of a row.
+   *
+   * @param label what it does to which row, beginning with its word
+   */
+  public static Button rowButton(String icon, String word, String label, Runnable then) {
+    Button button = button(icon, word, then);
+    button.addThemeName("tertiary");
+    button.setAriaLabel(label);
+    return button;
+  }
+
   public static Button button(String icon, String text, Runnable then) {
     return new Button(text, new Icon(icon), _ -> then.run());
   }

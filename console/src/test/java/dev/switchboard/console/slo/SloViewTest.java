@@ -240,6 +240,41 @@ class SloViewTest extends ConsoleViewTest {
   }
 
   @Test
+  void burnOfASpanThatHasNoOlderRequestsSaysSo() {
+    BudgetRow row =
+        new BudgetRow(
+            "c",
+            "ttft",
+            0.99,
+            30,
+            90,
+            10,
+            1,
+            -36,
+            List.of(9.0, 9.0, 4.0, 9.0, 9.0),
+            List.of(100.0, 100.0, 250.0, 250.0, Double.NaN));
+
+    assertEquals(
+        List.of("", "1 h", "", "1 d", ""),
+        java.util.stream.IntStream.range(0, 5).mapToObj(row::sameAs).toList());
+  }
+
+  @Test
+  void theDayHasItsHoursWithoutRequestsToo() {
+    SloPresenter.Hour one =
+        new SloPresenter.Hour("2026-01-31T07:00:00Z", 9, Map.of("queue", 3L), Map.of());
+
+    List<SloPresenter.Hour> day =
+        SloPresenter.wholeDay(List.of(one), Instant.parse("2026-01-31T08:30:00Z"));
+
+    assertEquals(24, day.size());
+    assertEquals("2026-01-30T09:00:00Z", day.getFirst().hour());
+    assertEquals(one, day.get(22));
+    assertEquals(
+        new SloPresenter.Hour("2026-01-31T08:00:00Z", 0, Map.of(), Map.of()), day.getLast());
+  }
+
+  @Test
   void hoursAddUpOverModels() {
     assertEquals(
         List.of(
@@ -331,6 +366,6 @@ class SloViewTest extends ConsoleViewTest {
     assertEquals("99.9 %", SloView.share(0.99999));
     assertEquals("98 %", SloView.share(0.9899));
     assertEquals("29 %", SloView.share(0.29));
-    assertEquals("-2297 %", SloView.share(-22.97));
+    assertEquals("−2,297 %", SloView.share(-22.97));
   }
 }

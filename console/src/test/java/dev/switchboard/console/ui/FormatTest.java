@@ -34,6 +34,19 @@ class FormatTest {
   }
 
   @Test
+  void lessThanNothingHasTheMinusSign() {
+    assertEquals("−0.25", Format.number(-0.25));
+    assertEquals("−3,705 %", Format.percent(-37.05));
+    assertEquals("−12.3k", Format.number(-12345));
+  }
+
+  @Test
+  void aTimeOfTheApiIsToldToTheMillisecond() {
+    assertEquals("2026-11-29 08:11:07.791", Format.exact("2026-11-29T08:11:07.791358043Z"));
+    assertEquals("soon", Format.exact("soon"));
+  }
+
+  @Test
   void bytesAreBinary() {
     assertEquals("256 MiB", Format.bytes(268435456));
     assertEquals("3.53 MiB", Format.bytes(3703808));
