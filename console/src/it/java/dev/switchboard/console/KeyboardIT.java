@@ -2,17 +2,21 @@ package dev.switchboard.console;
 
 import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
+import com.microsoft.playwright.options.ReducedMotion;
+import dev.switchboard.console.api.FakeGateway;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,6 +55,11 @@ class KeyboardIT {
     alice.close();
     chromium.close();
     console.close();
+  }
+
+  @BeforeEach
+  void forgetCalls() {
+    console.gateway().forget();
   }
 
   @AfterEach
@@ -132,6 +141,177 @@ class KeyboardIT {
     assertThat(alice.dialog()).hasCount(0);
     assertTrue(focused("at.textContent.trim() === 'Drain'"));
     assertEquals(List.of(), console.gateway().changes());
+  }
+
+  private static void press(String... keys) {
+    for (String key : keys) {
+      page().keyboard().press(key);
+    }
+  }
+
+  @Test
+  void gAndALetterOpensAView() {
+    open("/");
+    press("g", "a");
+
+    page().waitForURL("**/audit");
+    assertThat(alice.heading("Audit")).isVisible();
+  }
+
+  @Test
+  void lettersThatSomebodyTypesOpenNothing() {
+    open("/audit");
+    page().getByLabel("Person").focus();
+    press("g", "r");
+
+    assertThat(page().getByLabel("Person")).hasValue("gr");
+    assertTrue(page().url().endsWith("/audit"), page().url());
+  }
+
+  @Test
+  void theQuestionMarkShowsTheKeysAndThereTheyAreSwitchedOff() {
+    open("/audit");
+    press("?");
+    assertThat(alice.dialog()).containsText("Open Fleet");
+    tabTo("at.type === 'checkbox'");
+    press("Space", "Escape");
+    assertThat(alice.dialog()).hasCount(0);
+
+    press("g", "r", "?");
+    // Whatever would have been opened has had its time.
+    open("/audit");
+    press("g", "r", "?");
+    page().waitForTimeout(500);
+    assertThat(alice.dialog()).hasCount(0);
+    assertTrue(page().url().endsWith("/audit"), page().url());
+
+    page().evaluate("localStorage.removeItem('switchboard.keys')");
+    press("g", "r");
+    page().waitForURL("**/requests");
+  }
+
+  /** As a picture, to see whether something else is drawn there. */
+  private static String drawn(String canvas) {
+    return (String) page().locator(canvas).evaluate("e => e.toDataURL()");
+  }
+
+  private static void tabToTheCanvasOf(String element) {
+    page().locator(element + " canvas").waitFor();
+    tabTo("at.parentElement?.localName === '" + element + "'");
+  }
+
+  @Test
+  void arrowsMoveInTheHeatMapWhichSaysWhereTheyAre() {
+    open("/replicas/gw/w0");
+    tabToTheCanvasOf("sb-heat");
+    String before = drawn("sb-heat canvas");
+    Locator said = page().locator("sb-heat .sb-heat-said");
+
+    press("ArrowRight");
+    assertThat(said).containsText("stage 0, rank 0: skew 1.03×");
+    press("ArrowRight", "ArrowDown");
+
+    assertThat(said).containsText("stage 1, rank 1: skew 1.04×");
+    assertNotEquals(before, drawn("sb-heat canvas"), "the rank has an outline");
+  }
+
+  @Test
+  void arrowsMoveInTheLanesAndTheChosenBarHasAnOutline() {
+    open("/replicas/gw/w0");
+    tabToTheCanvasOf("sb-lanes");
+    Locator said = page().locator("sb-lanes .sb-heat-said");
+
+    press("ArrowRight");
+    assertThat(said).containsText("step 19447, stage 0, rank 0: 1 tokens");
+    String first = drawn("sb-lanes canvas");
+    press("ArrowRight");
+    assertThat(said).containsText("step 19448, stage 0, rank 0");
+    press("ArrowDown");
+
+    assertThat(said).containsText("step 19448, stage 0, rank 1");
+    assertNotEquals(first, drawn("sb-lanes canvas"));
+  }
+
+  @Test
+  void arrowsMoveInTheTimesOfPiecesAndTheChosenOneHasAnOutline() {
+    open("/audit");
+    page()
+        .evaluate(
+            "() => { const strip = document.createElement('sb-tokens');"
+                + " document.querySelector('.sb-view').append(strip);"
+                + " strip.begin(); strip.add([20, 30, 45, 90]);"
+                + " strip.querySelector('canvas').focus(); }");
+    String before = drawn("sb-tokens canvas");
+    Locator said = page().locator("sb-tokens .sb-heat-said");
+
+    press("ArrowRight");
+    assertThat(said).hasText("Piece 2: 10.00 ms after the one before, 30.0 ms after the start");
+    String first = drawn("sb-tokens canvas");
+    press("ArrowRight");
+
+    assertThat(said).hasText("Piece 3: 15.00 ms after the one before, 45.0 ms after the start");
+    assertNotEquals(before, first);
+    assertNotEquals(first, drawn("sb-tokens canvas"));
+  }
+
+  @Test
+  void theSliderOfTheFleetTakesArrowKeys() {
+    open("/");
+    tabTo("at.type === 'range'");
+    press("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft");
+
+    assertThat(page().getByText("UTC, 1 min ago")).isVisible();
+    assertThat(page().getByText("59 min ago")).isVisible();
+  }
+
+  @Test
+  void aChangeIsConfirmedByCtrlEnter() {
+    open("/replicas/gw/w0");
+    tabTo("at.textContent.trim() === 'Cordon'");
+    press("Enter");
+    assertThat(alice.dialog()).containsText("Cordon w0");
+    page().keyboard().type("a disk fails");
+    press("Control+Enter");
+
+    assertThat(alice.dialog()).hasCount(0);
+    assertEquals(
+        List.of("/admin/v1/replicas/w0/cordon"),
+        console.gateway().changes().stream().map(FakeGateway.Call::path).toList());
+  }
+
+  @Test
+  void theFirstStopOfTabSkipsToTheContent() {
+    open("/audit");
+    press("Tab");
+    assertTrue(focused("at.textContent.trim() === 'Skip to content'"));
+    press("Enter");
+    page().waitForFunction("() => document.activeElement?.classList.contains('sb-view')");
+    press("Tab");
+
+    assertTrue(focused("!!at.closest('.sb-view') || !!at.getRootNode().host?.closest('.sb-view')"));
+  }
+
+  @Test
+  void whoWantsLessMotionHasNone() {
+    open("/replicas/gw/w0");
+    page()
+        .evaluate(
+            "() => { const moving = document.createElement('div'); moving.id = 'moving';"
+                + " moving.style.cssText = 'transition: opacity 3s; animation: spin 3s infinite';"
+                + " document.querySelector('.sb-view').append(moving); }");
+    String moves =
+        "() => { const style = getComputedStyle(document.getElementById('moving'));"
+            + " return style.animationName + ' ' + style.transitionDuration; }";
+
+    assertEquals("none 0s", page().evaluate(moves));
+    alice.button("Cordon").click();
+    assertThat(alice.dialog()).containsText("Cordon w0");
+    assertEquals(0, page().evaluate("document.getAnimations().length"));
+
+    page()
+        .emulateMedia(new Page.EmulateMediaOptions().setReducedMotion(ReducedMotion.NO_PREFERENCE));
+    assertEquals("spin 3s", page().evaluate(moves), "it moves for others");
+    page().emulateMedia(new Page.EmulateMediaOptions().setReducedMotion(ReducedMotion.REDUCE));
   }
 
   @Test

@@ -27,7 +27,11 @@ final class LocalConsole implements AutoCloseable {
    * @param idle after which a session ends
    */
   static LocalConsole start(Path folder, Duration idle) throws IOException {
-    FakeGateway gateway = new FakeGateway();
+    return start(new FakeGateway(), folder, idle);
+  }
+
+  /** The console before a gateway that may have been told what to say. */
+  static LocalConsole start(FakeGateway gateway, Path folder, Duration idle) throws IOException {
     Settings settings =
         new Settings(
             "127.0.0.1",

@@ -7,12 +7,10 @@ import com.vaadin.flow.component.textfield.TextField;
 import com.vaadin.flow.data.value.ValueChangeMode;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.ui.ActionDialog;
-import dev.switchboard.console.ui.Badge;
 import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.Parts;
 import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
 
 /** Asks what a new key is to be, or how long the one before it stays. */
 final class KeyDialogs {
@@ -49,7 +47,6 @@ final class KeyDialogs {
     Select<String> role = new Select<>();
     role.setLabel("Role");
     role.setItems("app", "viewer", "operator", "admin");
-    role.setItemLabelGenerator(r -> Badge.word(r.toUpperCase(Locale.ROOT)));
     role.setValue("app");
     Select<Duration> valid = durations("Valid for", VALID, "until it is revoked");
     valid.setValue(Duration.ofDays(90));

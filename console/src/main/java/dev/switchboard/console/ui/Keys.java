@@ -67,7 +67,7 @@ public final class Keys {
     rows.add(List.of("?", "Show these keys"));
     rows.add(List.of("Tab, Shift+Tab", "Next and previous control"));
     rows.add(List.of("Arrow keys", "Move in a table, a heat map, lanes, token times, the slider"));
-    rows.add(List.of("Enter", "Press, and sort by a column"));
+    rows.add(List.of("Enter", "Press, open the row of a table, sort by a column"));
     rows.add(List.of("Ctrl+Enter", "Confirm a change, and send in the playground"));
     rows.add(List.of("Escape", "Close a dialog"));
     return rows;

@@ -1,94 +1,32 @@
 package dev.switchboard.console.ui;
 
+import static dev.switchboard.console.api.MarkupAnswers.EVIL;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.dom.Element;
+import dev.switchboard.console.api.MarkupAnswers;
 import dev.switchboard.console.api.Role;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /** A gateway whose every text is markup: each view shows it as the text that it is. */
 class MarkupTest extends ConsoleViewTest {
-  private static final String EVIL = "<img src=x onerror=alert(1)>";
-
-  /** What has to stay as it is for the views to find their way. */
-  private static final List<String> KEPT =
-      List.of(
-          "at",
-          "accepted_at",
-          "since",
-          "started",
-          "started_at",
-          "ended_at",
-          "state",
-          "from",
-          "to",
-          "api",
-          "admin",
-          "phase",
-          "type",
-          "hour",
-          "status",
-          "id",
-          "created_at",
-          "kind");
-
   @BeforeAll
   static void sayMarkup() throws IOException {
-    for (String name : List.of("replicas", "models", "requests", "slo-classes", "audit")) {
-      fake.say("GET /admin/v1/" + name, 200, evil(file(name + ".json")).toString());
-    }
-    fake.say("GET /admin/v1/gateway", 200, evil(file("gateway.json")).toString());
-    String timeline = evil(file("timeline.json")).toString();
-    fake.say("GET /admin/v1/requests/a/timeline", 200, timeline);
-    fake.say("GET /admin/v1/requests/b/timeline", 200, timeline);
-    fake.say("GET /admin/v1/requests/a/explain", 200, "{\"text\": \"" + EVIL + "\"}");
-    fake.say("GET /admin/v1/replicas/w0/state", 200, evil(file("state.json")).toString());
-    fake.say("GET /admin/v1/replicas/w0/log", 200, "{\"lines\": [\"" + EVIL + "\"]}");
-    fake.say(
-        "GET /admin/v1/splits",
-        200,
-        "{\"splits\": [{\"name\": \"EVIL\", \"targets\": [{\"model\": \"EVIL\", \"weight\": 1}],"
-                .replace("EVIL", EVIL)
-            + " \"fallbacks\": [], \"policy\": \""
-            + EVIL
-            + "\", \"shadow\": null}]}");
-    fake.say(
-        "GET /admin/v1/drills",
-        200,
-        "{\"enabled\": true, \"drills\": [{\"id\": \"d\", \"replica\": \""
-            + EVIL
-            + "\", \"kind\": \""
-            + EVIL
-            + "\", \"phase\": \"ended\", \"outcome\": \"ready\","
-            + " \"message\": \""
-            + EVIL
-            + "\", \"started_at\": \"2026-01-31T07:00:00Z\"}]}");
-    fake.say("GET /admin/v1/tenants", 200, "{\"tenants\": [{\"name\": \"" + EVIL + "\"}]}");
-    fake.say(
-        "GET /admin/v1/keys",
-        200,
-        "{\"keys\": [{\"id\": \"k\", \"name\": \""
-            + EVIL
-            + "\", \"tenant\": \""
-            + EVIL
-            + "\", \"role\": \"app\", \"created_by\": \""
-            + EVIL
-            + "\"}]}");
-    fake.say("GET /admin/v1/usage", 200, "{\"usage\": []}");
+    MarkupAnswers.say(fake);
     gateway().refresh();
     // Classes are read every ten seconds, and the last time may have been a moment ago.
     await(() -> gateway().snapshot().info().path("version").asString("").equals(EVIL));
@@ -96,27 +34,6 @@ class MarkupTest extends ConsoleViewTest {
         () ->
             gateway().snapshot().classes().stream()
                 .anyMatch(c -> c.path("name").asString("").equals(EVIL)));
-  }
-
-  private static JsonNode file(String name) throws IOException {
-    try (InputStream in =
-        Objects.requireNonNull(MarkupTest.class.getResourceAsStream("/fake/" + name))) {
-      return JsonMapper.shared().readTree(in);
-    }
-  }
-
-  private static JsonNode evil(JsonNode node) {
-    if (node instanceof ObjectNode object) {
-      for (var field : List.copyOf(object.properties())) {
-        boolean text = field.getValue().isString() && !KEPT.contains(field.getKey());
-        object.set(field.getKey(), text ? object.stringNode(EVIL) : evil(field.getValue()));
-      }
-    } else if (node instanceof ArrayNode array) {
-      for (int i = 0; i < array.size(); i++) {
-        array.set(i, array.get(i).isString() ? array.stringNode(EVIL) : evil(array.get(i)));
-      }
-    }
-    return node;
   }
 
   /** What would be read as markup by a browser. */
@@ -217,5 +134,23 @@ class MarkupTest extends ConsoleViewTest {
       assertEquals(
           script.split("animation:", -1).length, script.split("animation: false", -1).length);
     }
+  }
+
+  /** What the browser makes of a row's texts, too. */
+  @Test
+  void templatesOfCellsSetTexts() throws IOException {
+    List<Path> withTemplates = new ArrayList<>();
+    try (Stream<Path> files = Files.walk(Path.of("src/main/java"))) {
+      for (Path file : files.filter(f -> f.toString().endsWith(".java")).toList()) {
+        String source = Files.readString(file);
+        if (source.contains("LitRenderer")) {
+          withTemplates.add(file.getFileName());
+          for (String sink : List.of("innerHTML", "unsafeHTML", "unsafeSVG", "unsafeStatic")) {
+            assertFalse(source.contains(sink), file + " has " + sink);
+          }
+        }
+      }
+    }
+    assertTrue(withTemplates.contains(Path.of("Cells.java")), withTemplates::toString);
   }
 }
