@@ -63,6 +63,9 @@ class BrowserIT {
           "/people",
           "/nowhere");
 
+  /** What axe-core found before anybody could sign in. */
+  private static final List<String> AT_THE_DOOR = new ArrayList<>();
+
   private static final Deque<AutoCloseable> OPENED = new ArrayDeque<>();
 
   @TempDir private static Path folder;
@@ -80,7 +83,11 @@ class BrowserIT {
     chromium = opened(Chromium.start());
     alice = opened(new Visitor(chromium.visitor(system.console().url(), 1280, 900)));
     alice.page().addInitScript(COUNT_CLICKS);
-    alice.signInFirst(system.console().ready().path("first_run_url").asString(""));
+    String firstRun = system.console().ready().path("first_run_url").asString("");
+    alice.page().navigate(firstRun);
+    Chromium.drawn(alice.page());
+    lookAtBoth(new Axe(), alice.page(), "the first run", AT_THE_DOOR);
+    alice.signInFirst(firstRun);
   }
 
   /** Only where a test needs it: the browser and the engine share two cores. */
@@ -259,7 +266,7 @@ class BrowserIT {
   }
 
   @Test
-  void aSecondModelIsLoadedAndTalkedTo() {
+  void aSecondModelIsLoadedAndTalkedTo() throws Exception {
     alice.go("Models");
     alice.button("Load a model").click();
     alice.dialogField("File").click();
@@ -280,6 +287,9 @@ class BrowserIT {
     assertThat(alice.page().locator(".sb-said").last()).containsText("assistant");
     assertThat(alice.page().getByText("Open the request")).isVisible();
     assertThat(fact("Tokens")).containsText("generated");
+    List<String> found = new ArrayList<>();
+    lookAtBoth(new Axe(), alice.page(), "an answer in the playground", found);
+    assertEquals(List.of(), found, () -> String.join("\n", found));
     isInTheAudit("a second model for the shop", "to try the second model");
   }
 
@@ -302,21 +312,65 @@ class BrowserIT {
     for (String view : viewsAndARequest()) {
       alice.page().navigate(view);
       Chromium.drawn(alice.page());
-      for (ColorScheme scheme : List.of(ColorScheme.LIGHT, ColorScheme.DARK)) {
-        look(axe, scheme, view, found);
-      }
+      lookAtBoth(axe, alice.page(), view, found);
     }
     alice.page().navigate("/replicas/gw/w1");
     alice.button("Drain").click();
-    look(axe, ColorScheme.DARK, "the dialog of a drain", found);
+    lookAtBoth(axe, alice.page(), "the dialog of a drain", found);
 
     assertEquals(List.of(), found, () -> String.join("\n", found));
   }
 
-  private static void look(Axe axe, ColorScheme scheme, String where, List<String> found) {
-    alice.page().emulateMedia(new Page.EmulateMediaOptions().setColorScheme(scheme));
-    for (String each : axe.serious(alice.page())) {
-      found.add(where + " " + scheme + " " + each);
+  @Test
+  void noDoorHindersAnybodySeriously() throws Exception {
+    List<String> found = new ArrayList<>(AT_THE_DOOR);
+    try (Visitor nobody = new Visitor(chromium.visitor(system.console().url(), 1280, 900))) {
+      nobody.page().navigate("/sign-in");
+      nobody.button("Sign in").waitFor();
+      lookAtBoth(new Axe(), nobody.page(), "the sign-in", found);
+    }
+
+    assertEquals(List.of(), found, () -> String.join("\n", found));
+  }
+
+  @Test
+  void noFormHindersAnybodySeriously() throws Exception {
+    Axe axe = new Axe();
+    List<String> found = new ArrayList<>();
+
+    alice.go("Models");
+    alice.button("Load a model").click();
+    alice.dialogField("File").click();
+    alice.page().getByRole(option(), named(RealSystem.SECOND_FILE)).click();
+    lookAtBoth(axe, alice.page(), "load a model", found);
+    alice.dialogButton("Plan").click();
+    alice.dialogButton("Load " + RealSystem.SECOND_FILE).waitFor();
+    lookAtBoth(axe, alice.page(), "the plan of a load", found);
+
+    alice.page().navigate("/slos");
+    alice.button("Change class interactive").click();
+    alice.dialogField("First token, ms").fill("200");
+    alice.dialogButton("Preview").click();
+    assertThat(alice.dialog()).containsText("First token: 120 ms → 200 ms");
+    lookAtBoth(axe, alice.page(), "the preview of a class", found);
+
+    alice.page().navigate("/tenants");
+    alice.button("Create key").click();
+    alice.dialogField("Name").fill("looked-at");
+    lookAtBoth(axe, alice.page(), "a new key", found);
+    alice.confirm("Create key", "to look at its secret");
+    assertThat(alice.dialog()).containsText("It is shown this once");
+    lookAtBoth(axe, alice.page(), "a secret", found);
+
+    assertEquals(List.of(), found, () -> String.join("\n", found));
+  }
+
+  private static void lookAtBoth(Axe axe, Page page, String where, List<String> found) {
+    for (ColorScheme scheme : List.of(ColorScheme.LIGHT, ColorScheme.DARK)) {
+      page.emulateMedia(new Page.EmulateMediaOptions().setColorScheme(scheme));
+      for (String each : axe.serious(page)) {
+        found.add(where + " " + scheme + " " + each);
+      }
     }
   }
 

@@ -28,14 +28,27 @@ final class Load implements AutoCloseable {
   private final AtomicInteger whole = new AtomicInteger();
   private final AtomicInteger broken = new AtomicInteger();
   private final RealGateway gateway;
+
+  /** Of each answer; 0 for few, another number each time. */
+  private final int tokens;
+
   private volatile boolean over;
 
-  private Load(RealGateway gateway) {
+  private Load(RealGateway gateway, int tokens) {
     this.gateway = gateway;
+    this.tokens = tokens;
   }
 
   static Load start(RealGateway gateway, int streams) {
-    Load load = new Load(gateway);
+    return start(new Load(gateway, 0), streams);
+  }
+
+  /** Answers that nobody waits for to end. */
+  static Load endless(RealGateway gateway, int streams, int tokens) {
+    return start(new Load(gateway, tokens), streams);
+  }
+
+  private static Load start(Load load, int streams) {
     for (int i = 0; i < streams; i++) {
       int first = i;
       Thread.ofVirtual().start(() -> load.client(first));
@@ -61,7 +74,7 @@ final class Load implements AutoCloseable {
         {"model":"switchboard-demo","stream":true,"max_tokens":%d,"ignore_eos":true,
          "messages":[{"role":"user","content":"%s"}]}\
         """
-            .formatted(40 + 37 * i % 100, ASKED.get(i % ASKED.size()));
+            .formatted(tokens > 0 ? tokens : 40 + 37 * i % 100, ASKED.get(i % ASKED.size()));
     HttpRequest request =
         HttpRequest.newBuilder(URI.create(gateway.api() + "/v1/chat/completions"))
             .header("Content-Type", "application/json")
@@ -97,6 +110,9 @@ final class Load implements AutoCloseable {
   @Override
   public void close() {
     over = true;
+    if (tokens > 0) {
+      http.shutdownNow();
+    }
     // Ends what is still asked, and waits for it.
     http.close();
   }
