@@ -76,13 +76,13 @@ dashboards() {
   ! beside prometheus || [[ " $*" == *" --prometheus"* ]] || set -- --prometheus "http://localhost:$prometheus_port" "$@"
   bench_main gateway gateway.dashboards.DashboardsCommand "$@"
 }
-console_bench() { # console_bench [page] [sessions] | screenshots FOLDER [SECONDS [VIEW...]]
+console_bench() { # console_bench [page] [sessions] [up] | screenshots FOLDER [SECONDS [VIEW...]]
   local run=(PageBench "$@")
   if [[ ${1:-} == screenshots ]]; then
     (($# > 1)) || fail "bench console screenshots wants a folder"
     run=(Screenshots "$(realpath -m "$2")" "${3:-120}" "${@:4}")
-  elif [[ -n ${1:-} && $1 != page && $1 != sessions ]]; then
-    fail "bench console knows page, sessions and screenshots, not '$1'"
+  elif [[ -n ${1:-} && $1 != page && $1 != sessions && $1 != up ]]; then
+    fail "bench console knows page, sessions, up and screenshots, not '$1'"
   fi
   (cd "$home/console" && exec "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Dswitchboard.home="$home" \
     -Dswitchboard.library="$home/native-engine/build/release/libswitchboard.so" \

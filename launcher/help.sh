@@ -132,8 +132,8 @@ help_of_bench() {
     dispatch) options_of_bench gateway gateway.simulation.DispatchSimulation ;;
     console)
       say
-      say "bench console [page] [sessions]: what pages take in Chromium, and what 50 sessions cost the gateway"
-      say "bench console screenshots FOLDER [SECONDS [VIEW...]]: pictures of all views or of some, after so many seconds of load, 120 unless said"
+      say "bench console [page] [sessions] [up]: what pages take in Chromium, what 50 sessions cost the gateway under load, and how long up -d takes"
+      say "bench console screenshots FOLDER [SECONDS [VIEW...]]: pictures of all views or of some, after so many seconds of load, 120 unless said; the word whole among the views takes whole pages too"
       ;;
     scaling) options_of_bench gateway gateway.simulation.ScalingSimulation ;;
     kernels) say && say "Options are Google Benchmark's, for example --benchmark_filter=REGEX" ;;

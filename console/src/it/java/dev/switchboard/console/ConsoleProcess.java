@@ -68,6 +68,10 @@ final class ConsoleProcess implements AutoCloseable {
     return ready.path("url").asString("");
   }
 
+  long pid() {
+    return process.pid();
+  }
+
   JsonNode ready() {
     return ready;
   }

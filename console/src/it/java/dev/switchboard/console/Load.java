@@ -32,20 +32,29 @@ final class Load implements AutoCloseable {
   /** Of each answer; 0 for few, another number each time. */
   private final int tokens;
 
+  /** From the beginning of an answer to the next one's, at least. */
+  private final long everyMs;
+
   private volatile boolean over;
 
-  private Load(RealGateway gateway, int tokens) {
+  private Load(RealGateway gateway, int tokens, long everyMs) {
     this.gateway = gateway;
     this.tokens = tokens;
+    this.everyMs = everyMs;
   }
 
   static Load start(RealGateway gateway, int streams) {
-    return start(new Load(gateway, 0), streams);
+    return start(new Load(gateway, 0, 0), streams);
+  }
+
+  /** As many requests a second whatever else the machine does, as far as it can. */
+  static Load paced(RealGateway gateway, int streams, long everyMs) {
+    return start(new Load(gateway, 0, everyMs), streams);
   }
 
   /** Answers that nobody waits for to end. */
   static Load endless(RealGateway gateway, int streams, int tokens) {
-    return start(new Load(gateway, tokens), streams);
+    return start(new Load(gateway, tokens, 0), streams);
   }
 
   private static Load start(Load load, int streams) {
@@ -58,6 +67,7 @@ final class Load implements AutoCloseable {
 
   private void client(int first) {
     for (int i = first; !over; i++) {
+      long next = System.nanoTime() + everyMs * 1_000_000;
       try {
         (ask(i) ? whole : broken).incrementAndGet();
       } catch (IOException _) {
@@ -65,6 +75,7 @@ final class Load implements AutoCloseable {
       } catch (InterruptedException _) {
         return;
       }
+      LockSupport.parkNanos(next - System.nanoTime());
     }
   }
 

@@ -2,6 +2,7 @@ package dev.switchboard.console;
 
 import com.microsoft.playwright.BrowserContext;
 import com.microsoft.playwright.Page;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,7 +20,15 @@ final class PageBench {
   private static final int SESSIONS = 50;
   private static final int TRIES = 9;
   private static final long WATCH_MS = 10_000;
-  private static final Duration IDLE = Duration.ofSeconds(20);
+  private static final Duration WATCH = Duration.ofSeconds(40);
+  private static final int STREAMS = 4;
+  private static final long EACH_EVERY_MS = 500;
+
+  /** Of the sessions so many follow the tail. */
+  private static final int TAILS = 10;
+
+  private static final double UP_SECONDS_MOST = 12;
+  private static final double RESIDENT_MB_MOST = 250;
   private static final double SETTLE_MS = 5000;
   private static final double PAINT_MS_MOST = 1000;
   private static final double TASK_MS_MOST = 100;
@@ -44,18 +53,22 @@ final class PageBench {
   private PageBench() {}
 
   /**
-   * Arguments: page, sessions, or both where there is none. Ends with status 1 where a number is
+   * Arguments: page, sessions, up, or all where there is none. Ends with status 1 where a number is
    * above what it may be.
    */
   public static void main(String[] arguments) throws Exception {
     PageBench bench = new PageBench();
     Path folder = Files.createTempDirectory("switchboard-page-bench");
-    List<String> parts = arguments.length == 0 ? List.of("page", "sessions") : List.of(arguments);
+    List<String> parts =
+        arguments.length == 0 ? List.of("page", "sessions", "up") : List.of(arguments);
     if (parts.contains("page")) {
       bench.page(folder.resolve("scripted"));
     }
     if (parts.contains("sessions")) {
       bench.sessions(folder.resolve("real"));
+    }
+    if (parts.contains("up")) {
+      bench.up(Path.of(System.getProperty("switchboard.home")));
     }
     System.exit(bench.failed ? 1 : 0);
   }
@@ -88,6 +101,15 @@ final class PageBench {
       look(visitor.page(), "/replicas/gw/r007", "Replica, 64 ranks");
       look(visitor.page(), "/requests?tail=1", "Tail of 10,000 requests/s");
       push(visitor.page(), gateway);
+      sayResident("Console after pages of 500 replicas of 64 ranks: resident", console.pid());
+    }
+  }
+
+  private void sayResident(String what, long pid) throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc/" + pid + "/status"))) {
+      if (line.startsWith("VmRSS:")) {
+        say(what, Long.parseLong(line.replaceAll("\\D", "")) / 1024.0, RESIDENT_MB_MOST, "MB");
+      }
     }
   }
 
@@ -139,28 +161,39 @@ final class PageBench {
     say("Push: the slowest of " + TRIES, times[TRIES - 1], PUSH_MS_MOST, "ms");
   }
 
+  /** Under load, with sessions at all the views that ask for most. */
   private void sessions(Path folder) throws Exception {
     try (RealSystem system = RealSystem.start(folder, 1);
+        Load load = Load.paced(system.gateway(), STREAMS, EACH_EVERY_MS);
         Chromium chromium = Chromium.start();
         Visitor first = new Visitor(chromium.visitor(system.console().url(), 1280, 900))) {
       first.signInFirst(system.console().ready().path("first_run_url").asString(""));
+      load.await(STREAMS);
+      String request =
+          system.get("/admin/v1/requests?limit=1").path("requests").path(0).path("id").asString("");
+      List<String> views = List.of("/", "/replicas/gw/w0", "/requests/gw/" + request);
       List<BrowserContext> others = new ArrayList<>();
       for (int i = 1; i < SESSIONS; i++) {
         BrowserContext context = chromium.visitor(system.console().url(), 1280, 900);
         others.add(context);
-        Visitor.signIn(context.newPage());
+        Page page = context.newPage();
+        Visitor.signIn(page);
+        page.navigate(i <= TAILS ? "/requests?tail=1" : views.get(i % views.size()));
         if (i % 10 == 0) {
           System.out.println(i + " sessions");
         }
       }
+      first.page().waitForTimeout(SETTLE_MS);
       double all = share(system, first.page());
+      sayResident("Console with " + SESSIONS + " sessions: resident", system.console().pid());
       others.forEach(BrowserContext::close);
       // Last, when the gateway's code is compiled and the other sessions are over.
       first.page().waitForTimeout(SETTLE_MS);
       double one = share(system, first.page());
       System.out.printf(
           Locale.ROOT,
-          "Gateway's share of a core: %.4f with 1 session, %.4f with %d%n",
+          "Gateway's share of a core at %d requests/s: %.4f with 1 session, %.4f with %d%n",
+          STREAMS * 1000 / EACH_EVERY_MS,
           one,
           all,
           SESSIONS);
@@ -168,10 +201,39 @@ final class PageBench {
     }
   }
 
+  /** From the built state to a console that answers, as anybody starts it. */
+  private void up(Path home) throws Exception {
+    Path pid = home.resolve(".switchboard/run/console.pid");
+    if (Files.exists(pid)) {
+      throw new IllegalStateException("a console of this checkout runs: ./switchboard down first");
+    }
+    long begun = System.nanoTime();
+    launcher(home, "up", "-d");
+    try {
+      say(
+          "up -d until the console answers",
+          (System.nanoTime() - begun) / 1e9,
+          UP_SECONDS_MOST,
+          "s");
+      sayResident("Console then: resident", Long.parseLong(Files.readString(pid).strip()));
+    } finally {
+      launcher(home, "down");
+    }
+  }
+
+  private static void launcher(Path home, String... arguments) throws Exception {
+    List<String> command = new ArrayList<>(List.of(home.resolve("switchboard").toString()));
+    command.addAll(List.of(arguments));
+    Process process = new ProcessBuilder(command).inheritIO().start();
+    if (process.waitFor() != 0) {
+      throw new IllegalStateException(String.join(" ", command) + " failed");
+    }
+  }
+
   private static double share(RealSystem system, Page page) {
     Duration before = system.gateway().processorTime();
-    page.waitForTimeout((double) IDLE.toMillis());
+    page.waitForTimeout((double) WATCH.toMillis());
     Duration taken = system.gateway().processorTime().minus(before);
-    return (double) taken.toNanos() / IDLE.toNanos();
+    return (double) taken.toNanos() / WATCH.toNanos();
   }
 }
