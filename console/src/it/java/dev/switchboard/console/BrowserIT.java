@@ -342,9 +342,11 @@ class BrowserIT {
     alice.button("Load a model").click();
     alice.dialogField("File").click();
     alice.page().getByRole(option(), named(RealSystem.SECOND_FILE)).click();
+    alice.dialogField("Name").fill("looked-at");
+    alice.dialogField("Workers").fill("1");
     lookAtBoth(axe, alice.page(), "load a model", found);
     alice.dialogButton("Plan").click();
-    alice.dialogButton("Load " + RealSystem.SECOND_FILE).waitFor();
+    alice.dialogButton("Load looked-at").waitFor();
     lookAtBoth(axe, alice.page(), "the plan of a load", found);
 
     alice.page().navigate("/slos");

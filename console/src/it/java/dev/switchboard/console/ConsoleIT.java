@@ -26,16 +26,32 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The console's process in front of a real gateway that asks for keys. */
 class ConsoleIT {
+  /** Word for word, since Vaadin needs no more and a page may do no more. */
+  private static final String POLICY =
+      "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval';"
+          + " style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:;"
+          + " object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+
+  /** Of the document of the admin API: a path, a method that changes something, its least role. */
+  private static final Pattern OPERATION =
+      Pattern.compile("  (/admin/\\S+):|    (get|post|put|patch|delete):|      x-role: (\\w+)");
+
   @TempDir private static Path folder;
   private static RealGateway gateway;
   private static ConsoleProcess console;
@@ -106,9 +122,7 @@ class ConsoleIT {
   void everyAnswerIsProtectedAndNamesNoServer() throws Exception {
     for (String path : List.of("/", "/nothing", "/livez", "/console/console.js", "/VAADIN")) {
       var headers = get(path).headers();
-      assertTrue(
-          headers.firstValue("Content-Security-Policy").orElse("").startsWith("default-src 'self'"),
-          path);
+      assertEquals(List.of(POLICY), headers.allValues("Content-Security-Policy"), path);
       assertEquals("nosniff", headers.firstValue("X-Content-Type-Options").orElse(""), path);
       assertFalse(headers.firstValue("Server").isPresent(), path);
     }
@@ -204,6 +218,50 @@ class ConsoleIT {
 
     Result.Failed failed = assertInstanceOf(Result.Failed.class, result);
     assertTrue(failed.why().contains("(forbidden)"), failed.why());
+  }
+
+  /** What changes something at a gateway, by the least role that may. */
+  private static Map<Change, Role> everyChange() throws IOException {
+    Path document =
+        Path.of(System.getProperty("switchboard.home"))
+            .resolve("gateway/src/main/resources/dev/switchboard/gateway/admin/openapi.yaml");
+    Map<Change, Role> changes = new LinkedHashMap<>();
+    String path = "";
+    String method = "";
+    for (String line : Files.readAllLines(document)) {
+      Matcher found = OPERATION.matcher(line);
+      if (!found.matches()) {
+        continue;
+      }
+      path = found.group(1) == null ? path : found.group(1);
+      method = found.group(2) == null ? method : found.group(2).toUpperCase(Locale.ROOT);
+      if (found.group(3) != null && !method.equals("GET")) {
+        String at = path.replaceAll("\\{[^}]*}", "w0");
+        Role needs = Role.parse(found.group(3));
+        JsonNode body = JsonMapper.shared().createObjectNode();
+        changes.put(
+            new Change(method + " " + at, needs, method, at, body, "1", List.of(), false), needs);
+      }
+    }
+    return changes;
+  }
+
+  @Test
+  void withoutTheConsolesCheckTheGatewayRefusesEveryRoleBelowTheOneThatMay() throws Exception {
+    int refused = 0;
+    for (Map.Entry<Change, Role> each : everyChange().entrySet()) {
+      for (Role role : Role.values()) {
+        if (!role.includes(each.getValue())) {
+          Result result = UncheckedChanges.get().run(live(), each.getKey(), person(role), "tried");
+
+          String what = role + " " + each.getKey().title() + ": " + result;
+          Result.Failed failed = assertInstanceOf(Result.Failed.class, result, what);
+          assertTrue(failed.why().contains("(forbidden)"), what);
+          refused++;
+        }
+      }
+    }
+    assertTrue(refused > 40, refused + " were refused");
   }
 
   @Test

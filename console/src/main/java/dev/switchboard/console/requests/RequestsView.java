@@ -321,8 +321,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     grid.setVisible(!shown.isEmpty());
     Parts.fit(grid, shown.size(), height);
     Parts.set(line, shown.size() + " of the newest, as they end");
-    String share = now.sample() < 1 ? "A sample of " + Format.percent(now.sample()) : "All";
-    Parts.set(tailLine, share + "; " + Format.number((double) now.leftOut()) + " left out so far");
+    Parts.set(tailLine, now.words());
     String failure = now.failure();
     if (failure != null) {
       Parts.only(state, Parts.failure("The tail is lost and tried again", failure));

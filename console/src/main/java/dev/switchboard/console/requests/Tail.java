@@ -3,6 +3,7 @@ package dev.switchboard.console.requests;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.live.EventStream;
 import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.ui.Format;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Clock;
@@ -40,6 +41,12 @@ final class Tail implements AutoCloseable {
   record Shown(List<RequestRow> rows, long leftOut, double sample, @Nullable String failure) {
     Shown {
       rows = List.copyOf(rows);
+    }
+
+    /** Which share is shown, and how many are not. */
+    String words() {
+      String share = sample < 1 ? "A sample of " + Format.percent(sample) : "All";
+      return share + "; " + Format.number((double) leftOut) + " left out so far";
     }
   }
 

@@ -8,6 +8,7 @@ import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -106,9 +107,10 @@ public final class SystemPresenter {
       text.append(" that it may. ");
     }
     if (t.path("held_back").size() > 0) {
-      text.append("Held back: ");
-      t.path("held_back").forEach(h -> text.append(h.asString("")).append(' '));
-      text.append("since ").append(t.path("why").asString("")).append(" was too much. ");
+      List<String> held = new ArrayList<>();
+      t.path("held_back").forEach(h -> held.add(h.asString("")));
+      text.append("Held back: ").append(String.join(", ", held));
+      text.append(", since ").append(t.path("why").asString("")).append(" was too much.");
     } else {
       text.append("Nothing is held back.");
     }

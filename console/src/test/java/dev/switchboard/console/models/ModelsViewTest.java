@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.combobox.ComboBox;
+import com.vaadin.flow.component.dialog.Dialog;
+import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Span;
 import com.vaadin.flow.component.textfield.NumberField;
 import com.vaadin.flow.component.textfield.TextArea;
@@ -24,9 +27,12 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class ModelsViewTest extends ConsoleViewTest {
+  private static final int ACTIONS = 4;
+
   @BeforeAll
   static void fill() {
     fake.say(
@@ -391,5 +397,73 @@ class ModelsViewTest extends ConsoleViewTest {
     assertTrue(text().contains("Running"), text());
     assertFalse(find(Button.class).withText("Set a name").single().isEnabled());
     assertFalse(find(Button.class).withText("Load a model").single().isEnabled());
+  }
+
+  /** A button of the first model's row. */
+  private Button ofRow(String word) {
+    Grid<?> models =
+        find(Grid.class).all().stream()
+            .filter(g -> "Models".equals(g.getElement().getAttribute("aria-label")))
+            .findFirst()
+            .orElseThrow();
+    return test(models)
+        .getCellComponent(0, ACTIONS)
+        .getChildren()
+        .map(Button.class::cast)
+        .filter(button -> button.getText().equals(word))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private void open(Role role) {
+    sayPlans();
+    as(role);
+    presenter();
+    navigate(ModelsView.class);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Role.class)
+  void buttonsOfAModelAreForTheRolesThatMay(Role role) {
+    open(role);
+
+    assertEquals(role.includes(Role.OPERATOR), ofRow("Restart").isEnabled());
+    assertEquals(role == Role.ADMIN, ofRow("Unload").isEnabled());
+    assertEquals(role == Role.ADMIN, ofRow("Change").isEnabled());
+  }
+
+  private String dialog() {
+    return find(Dialog.class).single().getElement().getTextRecursively();
+  }
+
+  private void confirm(String title) {
+    find(TextArea.class).withLabel("Reason").single().setValue("a test");
+    test(find(Button.class).withText(title).single()).click();
+  }
+
+  @Test
+  void anOperatorRestartsTheWorkersOfAModel() {
+    open(Role.OPERATOR);
+    ofRow("Restart").click();
+    assertTrue(dialog().contains("one after another"), dialog());
+
+    confirm("Restart workers of m");
+
+    FakeGateway.Call made = fake.changes().getFirst();
+    assertEquals("POST /admin/v1/replicas/restart", made.method() + " " + made.path());
+    assertEquals("{\"model\":\"m\"}", made.body());
+  }
+
+  @Test
+  void anAdminUnloadsAModelOnceItsPlanWasRead() {
+    open(Role.ADMIN);
+    ofRow("Unload").click();
+    assertTrue(dialog().contains("w3 leaves (Ready, holds 447 MiB)"), dialog());
+    find(Checkbox.class).all().stream().filter(Checkbox::isVisible).forEach(b -> b.setValue(true));
+
+    confirm("Unload m");
+
+    FakeGateway.Call made = fake.changes().getFirst();
+    assertEquals("DELETE /admin/v1/models/m?confirm=true", made.method() + " " + made.path());
   }
 }

@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Anchor;
+import com.vaadin.flow.server.VaadinSession;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.FakeGateway;
@@ -29,6 +31,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 class RequestsViewTest extends ConsoleViewTest {
+  private static final int CANCEL = 9;
   private static final Instant NOW = Instant.parse("2026-01-01T10:00:30Z");
 
   @BeforeEach
@@ -430,6 +433,64 @@ class RequestsViewTest extends ConsoleViewTest {
       assertEquals(request.path("id").asString(""), tail.shown().rows().getFirst().id());
       assertEquals(1, tail.shown().sample());
     }
+  }
+
+  @Test
+  void theTailSaysItsShareAndHowManyItLeavesOut() {
+    assertEquals(
+        "A sample of 1 %; 990k left out so far",
+        new Tail.Shown(List.of(), 990_000, 0.01, null).words());
+    assertEquals("All; 0 left out so far", new Tail.Shown(List.of(), 0, 1, null).words());
+    fake.say("GET /admin/v1/requests/tail", 200, "event: left_out\ndata: {\"left_out\":4}\n\n");
+
+    go("requests", "tail=1");
+    await(
+        () -> {
+          VaadinSession session = VaadinSession.getCurrent();
+          session.unlock();
+          session.lock();
+          return !text().contains("All; 0 left out so far");
+        });
+
+    assertTrue(text().matches("(?s).*All; [1-9][0-9]* left out so far.*"), text());
+  }
+
+  @ParameterizedTest
+  @EnumSource(Role.class)
+  void cancelIsAWordAndForOperators(Role role) {
+    Filters filters = new Filters("gw", Map.of("tenant", role.word()));
+    fake.say(
+        "GET " + filters.running(RequestsPresenter.RUNNING_SHOWN),
+        200,
+        "{\"requests\":[{\"id\":\"r1\",\"phase\":\"streaming\",\"model\":\"m\","
+            + "\"slo_class\":\"standard\",\"tenant\":\"t\",\"stream\":true,"
+            + "\"replica\":\"w0\",\"running_ms\":1500,\"ttft_ms\":20,\"tokens\":7,"
+            + "\"accepted_at\":\"2026-01-01T10:00:00Z\"}]}");
+    as(role);
+    await(
+        () -> {
+          go("audit");
+          go("requests", "tenant=" + role.word());
+          return !runningRows().isEmpty();
+        });
+
+    Button cancel = runningRows().getFirst();
+
+    assertEquals("Cancel", cancel.getText());
+    assertEquals(role.includes(Role.OPERATOR), cancel.isEnabled());
+  }
+
+  /** The buttons of the requests that run. */
+  private List<Button> runningRows() {
+    return find(Grid.class).all().stream()
+        .filter(g -> "Running requests".equals(g.getElement().getAttribute("aria-label")))
+        .flatMap(
+            grid -> {
+              Grid<?> rows = grid;
+              return java.util.stream.IntStream.range(0, test(rows).size())
+                  .mapToObj(i -> (Button) test(rows).getCellComponent(i, CANCEL));
+            })
+        .toList();
   }
 
   @Test

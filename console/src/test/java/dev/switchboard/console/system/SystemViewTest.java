@@ -23,6 +23,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class SystemViewTest extends ConsoleViewTest {
@@ -170,5 +171,32 @@ class SystemViewTest extends ConsoleViewTest {
       }
     }
     return routes;
+  }
+
+  private static void telemetryIs(String telemetry) {
+    fake.say("GET /admin/v1/gateway", 200, "{\"telemetry\": " + telemetry + "}");
+    gateway().refresh();
+    JsonNode wanted = JsonMapper.shared().readTree(telemetry);
+    await(() -> gateway().snapshot().info().path("telemetry").equals(wanted));
+  }
+
+  @Test
+  void whatTelemetryCostsAndHoldsBackIsASentence() {
+    telemetryIs(
+        "{\"level\": 2, \"cpu\": {\"share\": 0.0123, \"allowed\": 0.02},"
+            + " \"held_back\": [\"lanes\", \"steps\"], \"why\": \"cpu\"}");
+    go("system");
+
+    assertTrue(
+        text()
+            .contains(
+                "Traces tell ranks. Telemetry takes 1.23 % of all cores, of 2 % that it may. Held"
+                    + " back: lanes, steps, since cpu was too much."),
+        text());
+
+    telemetryIs("{\"level\": 0, \"held_back\": []}");
+    go("audit");
+    go("system");
+    assertTrue(text().contains("Traces tell none. Nothing is held back."), text());
   }
 }

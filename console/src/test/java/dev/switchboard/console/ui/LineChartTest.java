@@ -52,6 +52,12 @@ class LineChartTest extends ConsoleViewTest {
         List.of("requests[4.0]", "goodput[5.0]"),
         shown(15, line("requests", 2, 4), line("goodput", 3, 5)),
         "then only what came");
+    assertEquals(
+        List.of(), shown(15, line("requests", 2, 4), line("goodput", 3, 5)), "nothing twice");
+    assertEquals(
+        List.of("requests[6.0,7.0]", "goodput[8.0,9.0]"),
+        shown(25, line("requests", 4, 6, 7), line("goodput", 5, 8, 9)),
+        "two points after ten seconds");
   }
 
   @Test
