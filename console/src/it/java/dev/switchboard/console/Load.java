@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -70,7 +71,7 @@ final class Load implements AutoCloseable {
       long next = System.nanoTime() + everyMs * 1_000_000;
       try {
         (ask(i) ? whole : broken).incrementAndGet();
-      } catch (IOException _) {
+      } catch (IOException | UncheckedIOException _) {
         broken.incrementAndGet();
       } catch (InterruptedException _) {
         return;
