@@ -6,6 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.FlightTail;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.slo.Slo;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -14,9 +19,11 @@ import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
@@ -31,6 +38,11 @@ class LiveRequestsIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String ANSWER =
       "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}";
+
+  private static final int SAMPLED = 200;
+
+  /** More than wait to be looked at, by far. */
+  private static final int FLOOD = 20_000;
 
   private static FakeUpstream upstream;
   private static InProcessGateway gateway;
@@ -127,6 +139,14 @@ class LiveRequestsIT {
     assertTrue(first.path("replica").isNull(), first::toString);
     assertEquals(1, running("&replica=u0&slo=missed&min_ms=0&model=m&limit=1").size());
     assertEquals(0, running("&replica=u7").size());
+    String at = first.path("accepted_at").asText();
+    assertEquals(3, running("&tenant=default&class=standard&since=2020-01-01T00:00:00Z").size());
+    assertEquals("queued", running("&since=" + at).path(0).path("id").asText());
+    assertEquals(1, running("&since=" + at).size());
+    assertEquals(2, running("&until=" + at).size());
+    for (String other : List.of("tenant=nobody", "class=batch", "model=n", "trace_id=none")) {
+      assertEquals(0, running("&" + other).size(), other);
+    }
     assertEquals(0, running("&min_ms=3600000").size());
 
     HttpResponse<String> answer = cancel("queued");
@@ -233,6 +253,101 @@ class LiveRequestsIT {
       assertEquals(id, wanted.await("request").data().path("id").asText());
       assertEquals(id, all.await("request").data().path("id").asText());
     }
+  }
+
+  private static FlightTail ended() {
+    return gateway.gateway().reconfiguration().context().recorder().tail();
+  }
+
+  /** One that a filter wants, or one of which everything is different. */
+  private static FlightRecord record(String id, boolean wanted) {
+    AtomicLong now = new AtomicLong(1_000_000_000L);
+    Flight flight = new Flight(id, now::get);
+    flight.model(wanted ? "big" : "small");
+    flight.slo(new Slo(wanted ? "gold" : "tin", 0, 0, 0, 0));
+    flight.tenant(wanted ? "acme" : "other");
+    flight.traceId(wanted ? "8cf92f35" : "77f92f35");
+    String replica = wanted ? "w7" : "w8";
+    flight.attempt(new FlightRecord.Attempt(1, replica, 1, 2, null, false, null));
+    now.addAndGet(wanted ? 500_000_000L : 499_000_000L);
+    Outcome outcome = wanted ? Outcome.UPSTREAM_BROKEN : Outcome.OK;
+    return flight.finish(outcome, outcome.status(), null);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "model=big",
+        "class=gold",
+        "tenant=acme",
+        "outcome=upstream_broken",
+        "status=502",
+        "replica=w7",
+        "min_ms=500",
+        "slo=missed",
+        "waited_for=1.3",
+        "trace_id=8cf92f35"
+      })
+  void theTailPassesByWhatAFilterDoesNotWant(String query) throws Exception {
+    try (EventReader reader = tail("?" + query)) {
+      ended().ended(record("passed-by", false), List.of("1.2"));
+      ended().ended(record("wanted", true), List.of("1.3"));
+
+      JsonNode told = reader.await("request").data();
+      assertEquals("wanted", told.path("id").asText(), told::toString);
+      assertEquals(0, told.path("left_out").asInt(-1), told::toString);
+    }
+    awaitNoListener();
+  }
+
+  @Test
+  void aSampleTellsItsShareTheSameToAllAndCountsTheRest() throws Exception {
+    try (EventReader one = tail("?sample=0.5&model=big");
+        EventReader other = tail("?sample=0.5&model=big")) {
+      for (int i = 0; i < SAMPLED; i++) {
+        ended().ended(record("s" + i, true), List.of());
+        ended().ended(record("passed-by" + i, false), List.of());
+      }
+
+      List<String> told = sampled(one);
+      assertTrue(told.size() > 0.4 * SAMPLED && told.size() < 0.6 * SAMPLED, told::toString);
+      assertEquals(told, sampled(other));
+    }
+    awaitNoListener();
+  }
+
+  /** The ids that are told until all are, or are counted as left out. */
+  private static List<String> sampled(EventReader reader) throws Exception {
+    List<String> ids = new ArrayList<>();
+    int leftOut = 0;
+    while (ids.size() + leftOut < SAMPLED) {
+      EventReader.Event event = reader.await(each -> true);
+      leftOut += event.data().path("left_out").asInt();
+      if (event.type().equals("request")) {
+        ids.add(event.data().path("id").asText());
+      }
+    }
+    assertEquals(SAMPLED, ids.size() + leftOut);
+    return ids;
+  }
+
+  /** Of those that found no room nobody knows whether a filter wanted them. */
+  @Test
+  void whatEndsFasterThanAnybodyCanLookIsCountedForEveryListener() throws Exception {
+    FlightRecord record = record("flood", true);
+    try (EventReader reader = tail("?status=200")) {
+      for (int i = 0; i < FLOOD; i++) {
+        ended().ended(record, List.of());
+      }
+
+      int leftOut = reader.await("left_out").data().path("left_out").asInt();
+      assertTrue(leftOut > FLOOD / 10 && leftOut < FLOOD, () -> "left out " + leftOut);
+    }
+    awaitNoListener();
+  }
+
+  private static void awaitNoListener() throws Exception {
+    InProcessGateway.await(() -> metric("switchboard_request_tail_listeners") == 0);
   }
 
   /** Hundreds of long lines, which do not fit into what waits for one that reads none. */

@@ -98,6 +98,7 @@ class RequestListIT {
         "model=m&class=live            | live",
         "tenant=default&class=live     | live",
         "tenant=default&status=400     | refused",
+        "tenant=nobody                 | ''",
         "until=2020-01-01T00:00:00Z    | ''",
         "since=2020-01-01T00:00:00Z    | refused,late,live,plain",
         "min_ms=3600000                | ''",

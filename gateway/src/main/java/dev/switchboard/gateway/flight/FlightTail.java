@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FlightTail {
   /** At 500 in a second those of eight seconds. */
-  private static final int MOST = 4096;
+  static final int MOST = 4096;
 
   private final BlockingQueue<Ended> queue = new ArrayBlockingQueue<>(MOST);
   private final AtomicLong lost = new AtomicLong();
@@ -30,12 +30,12 @@ public final class FlightTail {
     }
   }
 
-  /** Somebody watches from now on, or nobody any more. */
+  /** Somebody watches from now on, or nobody any more: what was before is none of the next one's. */
   public void watched(boolean now) {
+    watched = false;
+    queue.clear();
+    lost.set(0);
     watched = now;
-    if (!now) {
-      queue.clear();
-    }
   }
 
   /** A request is over. */
