@@ -7,7 +7,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.store.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,6 +23,21 @@ class SloHistoryIT {
   private static final String TOLD =
       "data:"
           + " {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";
+
+  private static final Duration HOUR = Duration.ofHours(1);
+  private static final long SLOT_MS = Duration.ofMinutes(5).toMillis();
+  private static final Map<String, Duration> WINDOWS =
+      Map.of(
+          "1h",
+          HOUR,
+          "6h",
+          Duration.ofHours(6),
+          "1d",
+          Duration.ofDays(1),
+          "3d",
+          Duration.ofDays(3),
+          "30d",
+          Duration.ofDays(30));
 
   /** Requests of a round. */
   private static final int ROUND = 11;
@@ -163,11 +182,8 @@ class SloHistoryIT {
       long late = counted.count("m interactive ttft missed");
       long met = counted.count("m interactive ttft met");
 
-      JsonNode budget =
-          gateway
-              .adminJson("/admin/v1/slo/budgets?class=interactive&model=m")
-              .path("classes")
-              .path(0);
+      JsonNode budgets = gateway.adminJson("/admin/v1/slo/budgets?class=interactive&model=m");
+      JsonNode budget = budgets.path("classes").path(0);
       JsonNode ttft = budget.path("objectives").path("ttft");
       double allowed = (met + late) * (1 - budget.path("objective").asDouble());
 
@@ -175,10 +191,11 @@ class SloHistoryIT {
       assertEquals(6, met + late);
       assertEquals(late, ttft.path("missed").asLong());
       assertEquals(1 - late / allowed, ttft.path("budget_left").asDouble(), 1e-9);
-      for (String window : List.of("1h", "6h", "1d", "3d", "30d")) {
+      for (String window : WINDOWS.keySet()) {
         JsonNode burn = ttft.path("burn").path(window);
         assertEquals(late / allowed, burn.path("rate").asDouble(), 1e-9, window);
       }
+      assertWindows(budgets.path("at").asText(), ttft.path("burn"));
       assertTrue(budget.path("objectives").path("deadline").path("met").asLong() > 0);
 
       String wanted = "{\"ttft_ms\":10000,\"deadline_ms\":60000}";
@@ -196,6 +213,58 @@ class SloHistoryIT {
       assertTrue(
           gateway.adminJson("/admin/v1/slo-classes").toString().contains("\"ttft_ms\":300,"));
     }
+  }
+
+  /** Each window is as long as its name says, and begins where a twelfth of an hour does. */
+  private static void assertWindows(String at, JsonNode burn) {
+    long now = Instant.parse(at).toEpochMilli();
+    WINDOWS.forEach(
+        (name, window) -> {
+          long from = Math.floorDiv(now - window.toMillis(), SLOT_MS) * SLOT_MS;
+          assertEquals(
+              Instant.ofEpochMilli(from).toString(), burn.path(name).path("from").asText(), name);
+        });
+  }
+
+  @Test
+  void hoursAreAskedForByClassModelAndTime() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      use(gateway, 1);
+      SloLedger all = metrics(gateway, 1);
+      JsonNode hours = gateway.adminJson(HISTORY).path("hours");
+      Instant first = Instant.parse(hours.path(0).path("hour").asText());
+      Instant after = Instant.parse(hours.path(hours.size() - 1).path("hour").asText()).plus(HOUR);
+
+      List<JsonNode> batch = filtered(gateway, "class=batch");
+      assertEquals(hours.valueStream().filter(of("class", "batch")).toList(), batch);
+      assertEquals(3, batch.stream().mapToLong(SloHistoryIT::requests).sum(), batch::toString);
+      List<JsonNode> ofModel = hours.valueStream().filter(of("model", "m")).toList();
+      assertEquals(ofModel, filtered(gateway, "model=m"));
+      assertEquals(batch, filtered(gateway, "model=m&class=batch"));
+      assertEquals(List.of(), filtered(gateway, "class=none"));
+      assertEquals(List.of(), filtered(gateway, "model=none"));
+      assertEquals(all.requests(), asked(gateway, "from=" + first + "&to=" + after));
+      // The hour that the first moment is in is the first one, as a whole.
+      assertEquals(all.requests(), asked(gateway, "from=" + first.plusMillis(1)));
+      assertEquals(0, asked(gateway, "from=" + after + "&to=" + after.plus(HOUR)));
+      assertEquals(0, asked(gateway, "to=" + first));
+    }
+  }
+
+  private static Predicate<JsonNode> of(String field, String value) {
+    return hour -> hour.path(field).asText().equals(value);
+  }
+
+  private static List<JsonNode> filtered(InProcessGateway gateway, String query) throws Exception {
+    return gateway.adminJson(HISTORY + "&" + query).path("hours").valueStream().toList();
+  }
+
+  private static long asked(InProcessGateway gateway, String query) throws Exception {
+    return filtered(gateway, query).stream().mapToLong(SloHistoryIT::requests).sum();
+  }
+
+  private static long requests(JsonNode hour) {
+    return hour.at("/times/wall/count").asLong();
   }
 
   private static JsonNode json(String text) throws Exception {
