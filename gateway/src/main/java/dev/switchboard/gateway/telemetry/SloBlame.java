@@ -2,6 +2,7 @@ package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.explain.BlameShares;
 import dev.switchboard.gateway.explain.Culprit;
+import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.PhaseBreakdown;
@@ -28,8 +29,22 @@ public final class SloBlame {
   /** What computing a prompt took that was in no cache; part of the cause's sum. */
   private long cold;
 
-  private SloBlame(Objective objective) {
+  /** In which a stream that had begun waited for a replica that goes on with it. */
+  private final long interrupted;
+
+  private SloBlame(Objective objective, FlightRecord record) {
     this.objective = objective;
+    this.interrupted = interrupted(record);
+  }
+
+  private static long interrupted(FlightRecord record) {
+    long first = record.at(Mark.FIRST_TOKEN);
+    return first == 0
+        ? 0
+        : record.waits().replica().stream()
+            .filter(wait -> wait.startNanos() >= first)
+            .mapToLong(wait -> wait.endNanos() - wait.startNanos())
+            .sum();
   }
 
   /**
@@ -50,7 +65,7 @@ public final class SloBlame {
       }
       return lost(record) ? SloCause.MIGRATION : SloCause.FAILURE;
     }
-    SloBlame blame = new SloBlame(objective);
+    SloBlame blame = new SloBlame(objective, record);
     BlameShares.each(record, breakdown, waitedFor, blame::add);
     return blame.guilty(NANOS_PER_MS * targetMs(objective, record, slo));
   }
@@ -75,10 +90,19 @@ public final class SloBlame {
   }
 
   private void add(Phase phase, Culprit culprit, long nanos) {
-    if (measured(phase)) {
+    if (phase == Phase.REPLICA_WAIT) {
+      waited(nanos);
+    } else if (measured(phase)) {
       sums[place(cause(culprit, phase))] += nanos;
       cold += culprit == Culprit.COLD_PREFIX ? nanos : 0;
     }
+  }
+
+  /** For a first replica, or for another one. */
+  private void waited(long nanos) {
+    long again = Math.min(nanos, interrupted);
+    sums[place(SloCause.QUEUE)] += objective == Objective.TPOT ? 0 : nanos - again;
+    sums[place(SloCause.MIGRATION)] += objective == Objective.TTFT ? 0 : again;
   }
 
   private boolean measured(Phase phase) {

@@ -82,6 +82,47 @@ class SloBlameTest {
   }
 
   @Test
+  void theWaitForAReplicaIsTheQueuesBeforeTheFirstTokenAndTheMigrationsAfterIt() {
+    Flight first = new Flight("r", () -> now);
+    first.mark(Mark.RECEIVED);
+    first.mark(Mark.PARSED);
+    first.mark(Mark.ADMITTED);
+    waitForReplica(first);
+    first.decision(Decision.of("p", "m", "w0", List.of()));
+    first.mark(Mark.CONNECTED);
+    first.content();
+    first.mark(Mark.UPSTREAM_ENDED);
+    FlightRecord late = first.finish(Outcome.OK, 200, null);
+
+    Flight again = admitted(0);
+    again.stream(true);
+    now += 150 * MS;
+    again.content();
+    long lost = now;
+    again.attempt(new FlightRecord.Attempt(1, "w0", lost, lost, "died", false, null));
+    waitForReplica(again);
+    long start = now;
+    now += 5 * MS;
+    FlightRecord.Move move = new FlightRecord.Move("died", lost, lost, now);
+    again.attempt(new FlightRecord.Attempt(2, "w1", start, now, null, false, move));
+    again.content();
+    again.usage(new Usage(1, 0, 11));
+    again.mark(Mark.UPSTREAM_ENDED);
+    FlightRecord moved = again.finish(Outcome.OK, 200, null);
+
+    assertEquals(SloCause.QUEUE, of(Objective.TTFT, late));
+    assertEquals(SloCause.MIGRATION, of(Objective.TPOT, moved));
+    assertEquals(SloCause.MIGRATION, of(Objective.DEADLINE, moved));
+    assertEquals(SloCause.OTHER, of(Objective.TTFT, moved));
+  }
+
+  private void waitForReplica(Flight flight) {
+    flight.replicaWaitBegins();
+    now += 400 * MS;
+    flight.replicaWaitEnds();
+  }
+
+  @Test
   void laterTokensAreJudgedByWhatCameAfterTheFirst() {
     FlightRecord neighbours = decoded(300, new Critical(40 * MS, 0, 0, 0, 0, 90 * MS));
     FlightRecord own = decoded(300, new Critical(130 * MS, 0, 0, 0, 0, 0));
