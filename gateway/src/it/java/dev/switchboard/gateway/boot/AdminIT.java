@@ -15,6 +15,8 @@ import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -330,6 +332,11 @@ class AdminIT {
       JsonNode told = gateway.adminJson("/admin/v1/gateway");
 
       assertEquals(16, told.path("id").asText().length(), told::toString);
+      assertEquals(Version.text(), told.path("version").asText());
+      assertTrue(told.path("commit").isNull(), told::toString);
+      assertEquals(
+          Files.readString(Path.of("/proc/sys/kernel/hostname")).strip(),
+          told.path("host").asText());
       assertEquals(ProcessHandle.current().pid(), told.path("pid").asLong(), told::toString);
       assertEquals(gateway.admin("").toString(), told.at("/addresses/admin").asText());
       assertTrue(Instant.parse(told.path("started").asText()).isBefore(Instant.now()));
@@ -341,6 +348,33 @@ class AdminIT {
       assertEquals(told.path("started"), told.at("/recorder/kept_since"));
       assertEquals(0, told.at("/recorder/kept_bytes").asInt(-1), told::toString);
       assertEquals(0, told.at("/telemetry/held_back").size(), told::toString);
+    }
+  }
+
+  @Test
+  void aGatewaySaysWhatItWasBuiltFromAndHowMuchRunsThere() throws Exception {
+    System.setProperty("switchboard.commit", "0123abc");
+    try (FakeUpstream upstream = new FakeUpstream();
+        InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      upstream.script(
+          (request, body) ->
+              FakeUpstream.events(request).write(FakeUpstream.role() + FakeUpstream.content("x")));
+      try (InputStream _ =
+              gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true)).body();
+          InputStream _ =
+              gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true)).body()) {
+        JsonNode told = gateway.adminJson("/admin/v1/gateway");
+
+        assertEquals("0123abc", told.path("commit").asText());
+        assertEquals(2, told.path("in_flight").asInt(), told::toString);
+        assertTrue(told.at("/connections/api").asInt() >= 2, told::toString);
+        JsonNode listed = gateway.adminJson("/admin/v1/gateways").at("/gateways/0");
+        for (String what : List.of("version", "commit", "host", "in_flight")) {
+          assertEquals(told.path(what), listed.path(what), what);
+        }
+      }
+    } finally {
+      System.clearProperty("switchboard.commit");
     }
   }
 

@@ -1,14 +1,22 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.admin.GatewayList;
+import dev.switchboard.gateway.shared.SharedConfig;
+import dev.switchboard.gateway.shared.ValkeyGateways;
 import dev.switchboard.gateway.shared.ValkeyServer;
+import dev.switchboard.gateway.store.GatewayCard;
 import dev.switchboard.gateway.store.PostgresServer;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,6 +24,8 @@ import org.junit.jupiter.api.Test;
 
 /** Gateways that share a store or a Valkey know each other. */
 class GatewaysIT {
+  private static final long HOUR_MS = 3_600_000;
+
   private FakeUpstream upstream;
 
   @BeforeEach
@@ -61,13 +71,96 @@ class GatewaysIT {
         InProcessGateway other = InProcessGateway.before(shared(valkey), upstream)) {
       InProcessGateway.await(() -> ids(one).size() == 2 && ids(other).size() == 2);
 
+      JsonNode reached = one.adminJson("/admin/v1/gateway").path("valkey");
+      assertEquals(valkey.url(), "redis://" + reached.path("address").asText());
+      assertTrue(reached.path("reached").asBoolean(), reached::toString);
+
       valkey.end();
+      InProcessGateway.await(() -> !reached(one));
       InProcessGateway.await(() -> ids(one).size() == 1);
       JsonNode answer = one.adminJson("/admin/v1/gateways");
       assertEquals("valkey", answer.path("unread").path(0).path("source").asText());
+      assertFalse(answer.at("/unread/0/why").asText().isEmpty(), answer::toString);
       assertEquals(
           one.adminJson("/admin/v1/gateway").path("id"),
           answer.path("gateways").path(0).path("id"));
+      // It stays so, though nobody asks it for a limit.
+      assertFalse(reached(one));
+      valkey.begin();
+      InProcessGateway.await(() -> reached(one));
+    }
+  }
+
+  private static boolean reached(InProcessGateway gateway) {
+    try {
+      return gateway.adminJson("/admin/v1/gateway").at("/valkey/reached").asBoolean();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** By what it said last: three beats ago it is silent, and an hour ago it is forgotten. */
+  @Test
+  void oneThatSaysNothingIsSilentAndForgottenAfterAnHour() throws Exception {
+    SharedConfig defaults = SharedConfig.DEFAULTS;
+    try (ValkeyServer valkey = new ValkeyServer();
+        InProcessGateway gateway = InProcessGateway.before(shared(valkey), upstream);
+        ValkeyGateways others =
+            new ValkeyGateways(
+                upstream.vertx(),
+                new SharedConfig(
+                    valkey.url(),
+                    defaults.timeoutMs(),
+                    defaults.retryMs(),
+                    defaults.leaseMs(),
+                    defaults.startMs()))) {
+      long now = System.currentTimeMillis();
+      long beat = GatewayList.BEAT_MS;
+      others.heard(new GatewayCard("live", now - 2 * beat, "{}"));
+      others.heard(new GatewayCard("silent", now - 3 * beat - 1, "{}"));
+      others.heard(new GatewayCard("nearly", now - HOUR_MS + 2 * beat, "{}"));
+      others.heard(new GatewayCard("forgotten", now - HOUR_MS - 1, "{}"));
+
+      InProcessGateway.await(() -> ids(gateway).containsAll(List.of("live", "silent", "nearly")));
+      Map<String, String> states = new TreeMap<>();
+      gateways(gateway)
+          .forEach(each -> states.put(each.path("id").asText(), each.path("state").asText()));
+      String own = gateway.adminJson("/admin/v1/gateway").path("id").asText();
+      assertEquals(
+          Map.of(own, "live", "live", "live", "silent", "silent", "nearly", "silent"), states);
+    }
+  }
+
+  @Test
+  void aStoreThatIsAwayIsToldWithItsReason() throws Exception {
+    try (PostgresServer server = new PostgresServer();
+        InProcessGateway gateway = InProcessGateway.before(stored(server), upstream)) {
+      assertTrue(gateway.adminJson("/admin/v1/gateway").at("/store/up").asBoolean());
+      assertEquals(0, gateway.adminJson("/admin/v1/gateways").path("unread").size());
+
+      server.end();
+      try {
+        InProcessGateway.await(() -> !storeUp(gateway));
+        JsonNode store = gateway.adminJson("/admin/v1/gateway").path("store");
+        assertEquals("postgresql", store.path("kind").asText());
+        assertFalse(store.path("why").asText("").isEmpty(), store::toString);
+        JsonNode listed = gateway.adminJson("/admin/v1/gateways");
+        assertEquals("store", listed.at("/unread/0/source").asText(), listed::toString);
+        assertFalse(listed.at("/unread/0/why").asText("").isEmpty(), listed::toString);
+        assertEquals(1, listed.path("gateways").size(), listed::toString);
+      } finally {
+        server.begin();
+      }
+      InProcessGateway.await(() -> storeUp(gateway));
+      assertTrue(gateway.adminJson("/admin/v1/gateway").at("/store/why").isNull());
+    }
+  }
+
+  private static boolean storeUp(InProcessGateway gateway) {
+    try {
+      return gateway.adminJson("/admin/v1/gateway").at("/store/up").asBoolean();
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -43,6 +43,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -123,6 +124,30 @@ abstract class StoreContract {
       String entry, long atMs, String target, int status, AuditEntry.Why why) {
     return new AuditEntry(
         0, entry, atMs, "me", "admin", "::1", "POST /x", target, status, null, null, null, why);
+  }
+
+  @Test
+  void aGatewayIsKnownForAnHourAfterItWasHeardLast() throws Exception {
+    store.heard(new GatewayCard("gone", 1, "{}"));
+    store.heard(new GatewayCard("again", 1, "{}"));
+    store.heard(new GatewayCard("again", 2, "{\"a\":1}"));
+    store.heard(new GatewayCard("beside", HOUR_MS + 1, "{}"));
+    assertEquals(
+        Map.of("gone", 1L, "again", 2L, "beside", HOUR_MS + 1), awaitHeard("beside", HOUR_MS + 1));
+
+    store.heard(new GatewayCard("beside", HOUR_MS + 2, "{}"));
+    assertEquals(Map.of("again", 2L, "beside", HOUR_MS + 2), awaitHeard("beside", HOUR_MS + 2));
+  }
+
+  /** When each gateway was heard, once one was heard then. */
+  private Map<String, Long> awaitHeard(String id, long heardMs) {
+    Map<String, Long> heard = Map.of();
+    for (int i = 0; i < 1000 && heard.getOrDefault(id, 0L) != heardMs; i++) {
+      heard =
+          done(store.gateways()).stream()
+              .collect(Collectors.toMap(GatewayCard::id, GatewayCard::heardMs));
+    }
+    return heard;
   }
 
   @Test

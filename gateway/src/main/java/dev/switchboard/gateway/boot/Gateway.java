@@ -195,7 +195,7 @@ final class Gateway {
     this.sharedAffinity = sharedAffinity(context);
     measure(context.metrics());
     this.loads = new GatewayLoads(fleet.gatewayId(), () -> clock.epochNanos() / 1_000_000);
-    this.heartbeat = heartbeat(context);
+    this.heartbeat = heartbeat();
     this.autoscaling = autoscaling();
     this.discovery = new Discovery(vertx, this::discovered, fleet::replicas, clock);
     context.metrics().autoscaling(this::scaling);
@@ -309,12 +309,12 @@ final class Gateway {
         });
   }
 
-  private Heartbeat heartbeat(GatewayContext context) {
+  private Heartbeat heartbeat() {
     return new Heartbeat(
         vertx,
         store,
         config.shared(),
-        () -> facts(context),
+        this::facts,
         loads,
         () -> clock.epochNanos() / 1_000_000);
   }
@@ -346,7 +346,7 @@ final class Gateway {
         feed,
         this::audit,
         drills,
-        () -> facts(context),
+        this::facts,
         heartbeat,
         autoscaling,
         discovery,
@@ -356,7 +356,7 @@ final class Gateway {
         tls.admin());
   }
 
-  private GatewayFacts facts(GatewayContext context) {
+  private GatewayFacts facts() {
     String valkey = config.shared().url();
     return new GatewayFacts(
         identity,
@@ -368,7 +368,7 @@ final class Gateway {
         new GatewayFacts.StoreFacts(config.store().kind(), store.trouble()),
         valkey.isEmpty()
             ? null
-            : new GatewayFacts.ValkeyFacts(place(valkey), context.shared().reached()));
+            : new GatewayFacts.ValkeyFacts(place(valkey), heartbeat.reached()));
   }
 
   /** Of a URL nothing that is a secret. */

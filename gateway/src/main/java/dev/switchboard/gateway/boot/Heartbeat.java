@@ -97,6 +97,11 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
     return valkey == null ? null : valkey.all(epochMs.getAsLong());
   }
 
+  /** Whether the Valkey answered when it was asked last; false without one. */
+  boolean reached() {
+    return valkey != null && valkey.reached();
+  }
+
   /** Says that this gateway ends. */
   Future<?> leave() {
     String id = facts.get().identity().id();

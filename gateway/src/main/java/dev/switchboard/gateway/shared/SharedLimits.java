@@ -69,11 +69,6 @@ public interface SharedLimits {
     return Future.succeededFuture(Optional.empty());
   }
 
-  /** Whether those who keep them for all answered when they were asked last. */
-  default boolean reached() {
-    return true;
-  }
-
   /** Completes, and never fails, when it is as quick as it will be. */
   default Future<Void> ready() {
     return Future.succeededFuture();

@@ -28,11 +28,6 @@ final class Silence {
     heard = true;
   }
 
-  /** Whether any answer ever came. */
-  synchronized boolean wasHeard() {
-    return heard;
-  }
-
   /** A request comes now; says whether this process has just begun. */
   synchronized boolean begins(long nowNanos) {
     if (!begun) {

@@ -27,6 +27,7 @@ public final class ValkeyGateways implements AutoCloseable {
   private static final int TIMEOUT_MS = 1000;
 
   private final Redis redis;
+  private volatile boolean reached;
 
   /** Connects when there is something to say. */
   public ValkeyGateways(Vertx vertx, SharedConfig config) {
@@ -56,7 +57,15 @@ public final class ValkeyGateways implements AutoCloseable {
   }
 
   private Future<@Nullable Response> send(Request request) {
-    return redis.send(request).timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS);
+    return redis
+        .send(request)
+        .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
+        .onComplete(told -> reached = told.succeeded());
+  }
+
+  /** Whether it answered when it was asked last, which is every few seconds. */
+  public boolean reached() {
+    return reached;
   }
 
   private List<GatewayCard> cards(@Nullable Response told, long nowMs) {

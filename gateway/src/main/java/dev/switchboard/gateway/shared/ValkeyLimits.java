@@ -456,11 +456,6 @@ public final class ValkeyLimits implements SharedLimits {
     }
   }
 
-  @Override
-  public boolean reached() {
-    return silence.wasHeard() && !away();
-  }
-
   private boolean away() {
     return nowNanos.getAsLong() < askAgainNanos;
   }
