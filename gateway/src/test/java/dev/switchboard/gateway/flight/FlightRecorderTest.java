@@ -6,7 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Decision.Candidate;
+import dev.switchboard.gateway.routing.Prediction;
+import dev.switchboard.gateway.routing.Rates;
+import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.routing.Workload;
+import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -15,8 +26,13 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class FlightRecorderTest {
+  private static final long TODAY = 1_795_000_000_000_000_000L;
+
   private long now = 1;
 
   @Test
@@ -31,20 +47,138 @@ class FlightRecorderTest {
     assertEquals("b", newest.getFirst().id());
   }
 
-  @Test
-  void aFailedOrSlowOneOutlivesTheGoodOnesThatFollow() {
+  /** Of what makes a request one that outlives those that follow it. */
+  enum Interest {
+    FAILED,
+    SLOW,
+    LATE_FIRST_TOKEN,
+    LATE_TOKENS,
+    MOVED,
+    ASKED
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void oneOfInterestOutlivesTheGoodOnesThatFollow(Interest why) {
     FlightRecorder recorder =
         new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 20, 1000));
-    recorder.add(record("good", Outcome.OK, 1));
-    recorder.add(record("failed", Outcome.UPSTREAM_BROKEN, 1));
-    recorder.add(record("slow", Outcome.OK, 2_000_000_000L));
+    recorder.add(stream("good", null));
+    recorder.add(stream("kept", why));
     for (int i = 0; i < 5; i++) {
       recorder.add(record("later" + i, Outcome.OK, 1));
     }
 
     assertNull(recorder.find("good"));
-    assertNotNull(recorder.find("failed"));
-    assertNotNull(recorder.find("slow"));
+    assertNotNull(recorder.find("kept"));
+    assertEquals(1, recorder.reach().ofInterest());
+  }
+
+  /** A stream of two tokens, of which the first may take 100 ms and the other one 10. */
+  private FlightRecord stream(String id, @Nullable Interest why) {
+    long ms = 1_000_000;
+    Flight flight = new Flight(id, () -> now);
+    flight.stream(true);
+    flight.slo(new Slo("c", 100, 10, 0, 0));
+    now += (why == Interest.LATE_FIRST_TOKEN ? 101 : 100) * ms;
+    flight.content();
+    now += (why == Interest.LATE_TOKENS ? 11 : 10) * ms;
+    flight.content();
+    flight.mark(Flight.Mark.UPSTREAM_ENDED);
+    FlightRecord.Move move = new FlightRecord.Move("died", 1, 1, why == Interest.MOVED ? 2 : 0);
+    flight.attempt(new FlightRecord.Attempt(1, "w0", 1, now, null, false, move));
+    flight.usage(new Usage(9, 0, 2));
+    flight.timelines(List.of(timeline(1, why == Interest.ASKED ? 1 : 0)), EngineStamps.NONE);
+    now += (why == Interest.SLOW ? 1000 : 1) * ms;
+    return flight.finish(why == Interest.FAILED ? Outcome.INTERNAL : Outcome.OK, 200, null);
+  }
+
+  /** A worker's story of one, with so many ranks, and some steps one by one. */
+  private static RequestTimeline timeline(int ranks, int steps) {
+    List<Lane> lanes = Collections.nCopies(ranks, lane());
+    Calls calls = new Calls(TODAY, TODAY + 20_000, TODAY + 15_000_000);
+    long end = TODAY + 15_000_000;
+    Step step = new Step(81_234, TODAY, TODAY, end, calls, 1, 12, 8, List.of(), lanes);
+    RequestTimeline.Critical critical =
+        new RequestTimeline.Critical(9_123_456, 1_234_567, 345_678, 456_789, 567_890, 678_901);
+    RequestTimeline.Phase phase =
+        new RequestTimeline.Phase(
+            TODAY, TODAY + 900_000_000, 200, 64, 0, 200, 12_345_678, critical, step, lanes);
+    return new RequestTimeline(
+        "chatcmpl-3d956f26e5b63a46",
+        0,
+        TODAY,
+        TODAY + 1_000_000,
+        TODAY + 2_000_000,
+        TODAY + 90_000_000,
+        TODAY + 990_000_000,
+        0,
+        phase,
+        phase,
+        Collections.nCopies(steps, step));
+  }
+
+  private static Lane lane() {
+    return new Lane(
+        0,
+        1,
+        TODAY,
+        TODAY + 900_000_000,
+        812_345_678,
+        12_345_678,
+        2_345_678,
+        345_678,
+        456_789,
+        567_890,
+        6_789_012,
+        200,
+        17,
+        812_345_678,
+        9_876_543,
+        876_543,
+        Collective.of(21));
+  }
+
+  /** What CONFIG.md says of flight.kept-bytes: of streams, by the size of what stands behind. */
+  @ParameterizedTest
+  @CsvSource({"1, 2, 1536, 1792", "2, 4, 2304, 2560"})
+  void aKeptRecordTakesAsMuchAsIsSaid(int ranks, int candidates, int least, int most) {
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(1, 1 << 20, 64 << 20, 1000));
+    Decision decision = Decision.of("slo", "m", "w1", candidates(candidates));
+    for (int i = 0; i < 101; i++) {
+      Flight flight = new Flight("0b5ac58a-5a3b-4a0c-9d1a-2c6b8e1f" + i, () -> TODAY + now);
+      flight.model("m");
+      flight.endpoint("chat");
+      flight.tenant("default");
+      flight.slo(new Slo("standard", 1000, 50, 0, 0));
+      flight.stream(true);
+      flight.decision(decision);
+      flight.attempt(new FlightRecord.Attempt(1, "w1", TODAY, TODAY + now, null, false, null));
+      flight.usage(new Usage(164, 64, 200));
+      flight.timelines(List.of(timeline(ranks, 0)), EngineStamps.NONE);
+      now += 2_000_000_000L;
+      recorder.add(flight.finish(Outcome.OK, 200, null));
+    }
+
+    FlightRecorder.Reach reach = recorder.reach();
+    long each = reach.ofInterestBytes() / reach.ofInterest();
+
+    assertEquals(100, reach.ofInterest());
+    assertTrue(each >= least && each <= most, () -> each + " bytes");
+  }
+
+  private static List<Candidate> candidates(int count) {
+    Rates rates =
+        new Rates(11.5, 0.21, 0.52, 2.1, 14.5, 0.51, 0.11, 9.5, 0.1, 0.2, 0.3, 0.4, 99.5, TODAY, 9);
+    Workload.Snapshot own = new Workload.Snapshot(2, 512, 3, 1.5, 0.2, 12.5, 0.9, rates);
+    List<Candidate> candidates = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      ReplicaView view =
+          ReplicaView.of("w" + i, "m").withInFlight(4).withReport(5, 2, 300, 40).withOwn(own);
+      Prediction prediction = new Prediction(81.5, 99.5, 14.5, 16.5, 199.5);
+      candidates.add(new Candidate(view, null, 0.125 + i, prediction, 64.5));
+    }
+    return candidates;
   }
 
   @Test
