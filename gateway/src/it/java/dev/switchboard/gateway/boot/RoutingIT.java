@@ -18,11 +18,13 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -108,6 +110,49 @@ class RoutingIT {
       assertEquals(400, status(gateway, "{\"model\":\"m\",\"headers\":{\"X-Priority\":\"no\"}}"));
       assertEquals(0, audited(gateway));
     }
+  }
+
+  /** The request that is sent next goes there, and its table has the same rows. */
+  @ParameterizedTest
+  @ValueSource(strings = {"slo", "round-robin", "least-loaded"})
+  void aRequestGoesWhereItWasSaidThatItWouldGo(String policy) throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.before("routing: {policy: " + policy + "}", first, second)
+            .awaitEveryReplica()) {
+      Set<String> chosen = new TreeSet<>();
+      for (int i = 0; i < 4; i++) {
+        chosen.add(foretold(gateway, policy + i).path("chosen").asText());
+      }
+      gateway.adminPost("/admin/v1/replicas/u0/cordon", "application/json");
+      JsonNode told = foretold(gateway, policy + "-cordoned");
+
+      assertEquals(policy.equals("round-robin") ? Set.of("u0", "u1") : chosen, chosen);
+      assertEquals("u1", told.path("chosen").asText());
+      assertEquals("u0 \"state CORDONED\", u1 null", rows(told));
+    }
+  }
+
+  /** Asks where a request would go, sends it, and holds its own decision to that. */
+  private static JsonNode foretold(InProcessGateway gateway, String id) throws Exception {
+    JsonNode told = gateway.adminBody("/admin/v1/route", "{\"model\":\"m\",\"prompt_tokens\":1}");
+    gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), "X-Request-Id", id);
+    JsonNode route = gateway.timeline(id).path("route");
+
+    assertEquals(2, told.path("candidates").size(), told::toString);
+    for (String what : List.of("policy", "chosen", "model", "requested_model", "fallback_reason")) {
+      assertEquals(route.path(what), told.path(what), what);
+    }
+    assertEquals(rows(route), rows(told));
+    return told;
+  }
+
+  /** Its replicas, with why they were left out. */
+  private static String rows(JsonNode decision) {
+    return decision
+        .path("candidates")
+        .valueStream()
+        .map(each -> each.path("replica").asText() + " " + each.path("rejected"))
+        .collect(Collectors.joining(", "));
   }
 
   private static int status(InProcessGateway gateway, String body) throws Exception {
