@@ -65,6 +65,10 @@ class AdminChangesIT {
     assertEquals(1, get("/admin/v1/audit?target=why&actor=local").path("audit").size());
     Instant later = Instant.now().plus(Duration.ofHours(1));
     assertEquals(0, get("/admin/v1/audit?target=why&from=" + later).path("audit").size());
+    assertEquals(1, get("/admin/v1/audit?target=why&to=" + later).path("audit").size());
+    String at = entry.path("at").asText();
+    assertEquals(1, get("/admin/v1/audit?target=why&from=" + at).path("audit").size());
+    assertEquals(0, get("/admin/v1/audit?target=why&to=" + at).path("audit").size());
   }
 
   @Test

@@ -82,6 +82,7 @@ class AutoscalingIT {
 
     assertEquals(2, quiet.path("current").asInt());
     assertEquals(2, quiet.path("ready").asInt());
+    assertEquals(1, quiet.path("min").asInt(-1));
     assertEquals(5, quiet.path("max").asInt());
     assertEquals(152, full.at("/signals/reported").asInt());
     assertEquals("ceiling", full.path("cause").asText());
@@ -154,6 +155,13 @@ class AutoscalingIT {
     assertEquals(64_000, gateway.metric("vllm:prefix_cache_queries_total" + labels));
     assertEquals(16_000, gateway.metric("vllm:prefix_cache_hits_total" + labels));
     assertEquals(9_000, gateway.metric("vllm:generation_tokens_total" + labels));
+
+    // As few as may be, whatever nobody needs.
+    gateway.rewrite("autoscaling: {up-seconds: 1, models: [{model: m, min: 3, max: 5}]}");
+    gateway.adminBody("/admin/v1/config/reload", "{}");
+    both(0, 0, 0);
+    assertEquals(3, told(each -> each.path("min").asInt() == 3).path("min").asInt());
+    told(each -> each.path("desired").asInt() == 3);
 
     gateway.rewrite("telemetry: {replica-engine-names: false}");
     gateway.adminBody("/admin/v1/config/reload", "{}");

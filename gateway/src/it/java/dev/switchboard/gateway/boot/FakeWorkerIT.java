@@ -19,6 +19,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -82,6 +83,59 @@ class FakeWorkerIT {
 
       assertTrue(ejected.path("reason").asText().contains("canary"), ejected::toString);
       assertEquals(503, refused.statusCode());
+    }
+  }
+
+  @Test
+  void howFarAWorkerHasComeWithItsModelIsToldWhileItLoads() throws Exception {
+    Path go = Path.of(String.valueOf(folder)).resolve("go");
+    Path half =
+        executable(
+            "half",
+            """
+            #!/bin/sh
+            echo '{"event":"loading","done_bytes":300,"total_bytes":600}'
+            while [ ! -e GO ]; do sleep 0.05; done
+            echo '{"event":"listening","port":PORT}'
+            echo '{"event":"ready"}'
+            exec cat
+            """
+                .replace("GO", go.toString())
+                .replace("PORT", Integer.toString(server.url().getPort())));
+    try (InProcessGateway gateway = InProcessGateway.withWorker("", half)) {
+      InProcessGateway.await(() -> loading(gateway).isObject());
+      JsonNode loading = loading(gateway);
+      JsonNode ofModel = gateway.adminJson("/admin/v1/models/m").path("loading");
+      Files.createFile(go);
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.READY);
+
+      assertEquals(300, loading.path("done_bytes").asInt(), loading::toString);
+      assertEquals(600, loading.path("total_bytes").asInt(), loading::toString);
+      Instant ready = Instant.parse(loading.path("expected_ready").asText());
+      assertTrue(ready.isAfter(Instant.now().minusSeconds(60)), ready::toString);
+      assertEquals(loading, ofModel);
+      assertTrue(loading(gateway).isNull());
+      JsonNode told = firstEvent(gateway, "replica_loading");
+      ApiDocument document = ApiDocument.at(gateway, gateway.admin("/openapi.json"));
+      assertEquals(List.of(), document.faults("ReplicaLoadingEvent", told.toString()));
+      for (String what : List.of("done_bytes", "total_bytes", "expected_ready")) {
+        assertEquals(loading.path(what), told.path(what), what);
+      }
+    }
+  }
+
+  /** Of all that it remembers. */
+  private static JsonNode firstEvent(InProcessGateway gateway, String type) throws Exception {
+    try (EventReader reader = EventReader.of(gateway, "?types=" + type, "Last-Event-ID", "0")) {
+      return reader.await(type).data();
+    }
+  }
+
+  private static JsonNode loading(InProcessGateway gateway) {
+    try {
+      return gateway.adminJson("/admin/v1/replicas/w0").path("loading");
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -1,11 +1,14 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.fleet.ForeignEngine;
 import dev.switchboard.gateway.fleet.ForeignPages;
+import java.net.http.HttpResponse;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -110,13 +113,66 @@ class ForeignServersIT extends TwoUpstreams {
                 .formatted(replica(second).path("id").asText())));
   }
 
-  /** Nothing waits there yet, but nothing can begin there either. */
-  @Test
-  void aServerWhoseKvIsFullIsPassedOver() throws Exception {
-    InProcessGateway _ = start(ForeignEngine.VLLM);
+  /** What waits there by its own account is waited for, as far as anybody can tell beforehand. */
+  @ParameterizedTest
+  @EnumSource(ForeignEngine.class)
+  void aQueueThatOthersFilledEverywhereIsPredictedAndKeepsOutWhatWouldBeLate(ForeignEngine engine)
+      throws Exception {
+    InProcessGateway _ = start(engine);
+    send();
+    double free = predictedTtftMs();
 
-    first.metrics(ForeignPages.of(ForeignEngine.VLLM, 1, 0, 0.99));
-    second.metrics(ForeignPages.of(ForeignEngine.VLLM, 1, 0, 0.4));
+    for (FakeUpstream upstream : List.of(first, second)) {
+      upstream.metrics(ForeignPages.of(engine, 16, 60, 0.9));
+      report(upstream, told -> told.path("waiting").asInt() == 60);
+    }
+    double behind = predictedTtftMs();
+    String deadline = Integer.toString((int) (behind / 2));
+    HttpResponse<String> refused = within(deadline);
+    for (FakeUpstream upstream : List.of(first, second)) {
+      upstream.metrics(ForeignPages.of(engine, 0, 0, 0));
+      report(upstream, told -> told.path("waiting").asInt() == 0);
+    }
+
+    assertTrue(behind > 4 * free, () -> free + " and then " + behind);
+    assertEquals(504, refused.statusCode(), refused::body);
+    assertEquals("deadline_unreachable", reason(refused));
+    // A busy machine may take longer than that, but nobody says so beforehand.
+    assertNotEquals("deadline_unreachable", reason(within(deadline)));
+    assertTrue(predictedTtftMs() < behind / 2);
+  }
+
+  private static String reason(HttpResponse<String> answer) {
+    return answer.headers().firstValue("X-Switchboard-Reason").orElse("");
+  }
+
+  private HttpResponse<String> within(String deadlineMs) throws Exception {
+    return gateway()
+        .post(
+            InProcessGateway.CHAT, InProcessGateway.chat(false), "X-SLO-Deadline-Ms", deadlineMs);
+  }
+
+  /** Of a request that would be sent now, at the replica where it would go. */
+  private double predictedTtftMs() throws Exception {
+    JsonNode told = gateway().adminBody("/admin/v1/route", "{\"model\":\"m\"}");
+    for (JsonNode each : told.path("candidates")) {
+      if (each.path("replica").equals(told.path("chosen"))) {
+        return each.path("ttft_ms").asDouble();
+      }
+    }
+    throw new AssertionError(told.toString());
+  }
+
+  /** Nothing waits there yet, but nothing can begin there either. */
+  @ParameterizedTest
+  @EnumSource(
+      value = ForeignEngine.class,
+      names = {"VLLM", "SGLANG", "TRITON"})
+  void aServerWhoseKvIsFullIsPassedOver(ForeignEngine engine) throws Exception {
+    InProcessGateway _ = start(engine);
+
+    first.metrics(ForeignPages.of(engine, 1, 0, 0.99));
+    second.metrics(ForeignPages.of(engine, 1, 0, 0.4));
     report(first, told -> told.path("kv_used_ratio").asDouble() > 0.9);
     report(second, told -> told.path("running").asInt() == 1);
     int[] sent = send();
