@@ -221,6 +221,47 @@ class FailoverIT {
   }
 
   @Test
+  void aDrainThatIsTakenBackLeavesItsStreamsWhereTheyAre() throws Exception {
+    slow(0);
+    List<Map<String, String>> expected = undisturbed();
+    List<StreamClient> streams = openSlowly();
+    String replica = streams.getFirst().replica();
+    String path = "/admin/v1/replicas/" + replica;
+
+    JsonNode begun = gateway.adminPost(path + "/drain", "{\"grace_ms\":1500}");
+    JsonNode back = gateway.adminSend("DELETE", path + "/drain", "");
+    // Steps of a tenth of a second: the grace that it had is over by then.
+    streams.getFirst().awaitEvents(30);
+    slow(0);
+
+    assertEquals("DRAINING", begun.path("state").asText());
+    assertTrue(Set.of("WARMING", "READY").contains(back.path("state").asText()), back::toString);
+    assertSame(expected, streams);
+    assertEquals(Map.of("0", streams.size()), moves(streams));
+    // One that stood by had taken its place at once, so it may stand by instead.
+    gateway.awaitStates(3, 1);
+    assertSame(expected, openAll());
+  }
+
+  @Test
+  void aRequestThatIsCancelledLeavesItsWorkerNothing() throws Exception {
+    StreamClient stream = open(chat("'max_tokens':3000,'ignore_eos':true"));
+    stream.awaitEvents(5);
+    String replica = stream.replica();
+    assertTrue(heldBy(replica) > 0);
+
+    JsonNode told = gateway.adminSend("DELETE", "/admin/v1/requests/" + stream.id(), "");
+    List<String> lines = stream.rest();
+
+    assertEquals(stream.id(), told.at("/cancelled/0/id").asText(), told::toString);
+    assertTrue(lines.toString().contains("\"code\":\"cancelled\""), lines::toString);
+    InProcessGateway.await(() -> heldBy(replica) == 0 && nothingInFlight());
+    assertEquals(0, gateway.workerState(replica).path("in_flight").size());
+    StreamClient next = open(chat("'max_tokens':4,'ignore_eos':true"));
+    assertTrue(Told.by(next.rest()).containsKey("done"));
+  }
+
+  @Test
   void whatAMovedStreamsFirstWorkerDidIsKeptThoughThatDiesToo() throws Exception {
     double before = computedAgain();
     StreamClient stream = open(REQUESTS.getFirst());
