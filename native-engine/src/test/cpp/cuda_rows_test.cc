@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "cuda_testing.h"
-#include "model/sampler.h"
 
 namespace sb::cuda::testing {
 namespace {
@@ -273,29 +272,6 @@ TEST_P(CudaEmbedTest, UnpacksTheTokensRowsFromTheirSlices) {
 
 INSTANTIATE_TEST_SUITE_P(Types, CudaEmbedTest, ::testing::ValuesIn(ops::testing::kAllTypes),
                          [](const auto& p) { return ops::testing::type_name(p.param); });
-
-TEST(CudaArgmaxTest, ChoosesAsTheSamplerDoes) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const std::int64_t vocab = 700;
-  for (std::uint32_t seed = 0; seed < 8; ++seed) {
-    simt::seed(seed);
-    std::vector<float> logits = random_floats(vocab, seed);
-    // Few values: ties in most rows.
-    for (float& logit : logits) logit = std::round(logit);
-    if (seed == 1) logits[650] = std::nanf("");
-    if (seed == 2) logits[3] = kInfinity;
-    if (seed == 3) std::fill(logits.begin(), logits.end(), std::nanf(""));
-    if (seed == 4) std::fill(logits.begin(), logits.end(), -kInfinity);
-    const float largest = *std::max_element(logits.begin(), logits.end(), [](float a, float b) {
-      return (std::isnan(a) && !std::isnan(b)) || a < b;
-    });
-    std::int32_t token = -7;
-    argmax({}, logits.data(), 1, vocab, &token);
-    const std::int32_t expected =
-        std::isfinite(largest) ? model::argmax(logits) : model::kNotFinite;
-    EXPECT_EQ(expected, token) << "seed " << seed;
-  }
-}
 
 TEST(CudaClockTest, StampsRise) {
   std::uint64_t times[2] = {};

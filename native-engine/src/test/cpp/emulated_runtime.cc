@@ -133,6 +133,10 @@ std::int32_t copy_in(Stream /*stream*/, void* to, const void* from, std::size_t 
 
 std::int32_t copy_out(Stream /*stream*/, void* to, std::size_t to_stride, const void* from,
                       std::size_t from_stride, std::size_t bytes, std::size_t rows) {
+  {
+    const std::lock_guard lock(mutex);
+    settings.copied_out += bytes * rows;
+  }
   for (std::size_t row = 0; row < rows; ++row) {
     std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
                 static_cast<const std::byte*>(from) + row * from_stride, bytes);

@@ -271,19 +271,116 @@ TEST_F(DeviceTest, NeighboursAndChunksChangeNoBit) {
   EXPECT_EQ(middle, whole);
 }
 
+std::vector<sb_sampling> every_sampling() {
+  std::vector<sb_sampling> all(5, greedy());
+  for (size_t i = 1; i < all.size(); ++i) {
+    all[i].temperature = 0.9F;
+    all[i].seed = i;
+  }
+  all[2].repetition_penalty = 1.1F;
+  all[2].frequency_penalty = 0.7F;
+  all[2].presence_penalty = -0.3F;
+  all[3].top_k = 20;
+  all[3].min_p = 0.1F;
+  all[4].top_p = 0.9F;
+  return all;
+}
+
+// Readies the mask for the engine's next step.
+void allow(TestEngine& engine, int32_t slot, const std::vector<int32_t>& tokens) {
+  sb_masks masks{};
+  masks.struct_size = sizeof(masks);
+  ASSERT_EQ(sb_engine_masks(engine.handle(), &masks), SB_OK) << sb_last_error();
+  auto* words = reinterpret_cast<uint64_t*>(static_cast<char*>(masks.base) +
+                                            static_cast<uint64_t>(slot) * masks.slot_bytes);
+  for (const int32_t token : tokens) words[token / 64] |= uint64_t{1} << (token % 64);
+  ASSERT_EQ(sb_mask_ready(engine.handle(), slot, engine.last_step() + 1), SB_OK);
+}
+
 TEST_F(DeviceTest, SamplesAsTheProcessorDoes) {
   TestModel model(spec_of(SB_ARCH_QWEN3));
   model.quantise_matrices();
-  sb_sampling sampling = greedy();
-  sampling.temperature = 0.9F;
-  sampling.top_p = 0.95F;
-  sampling.repetition_penalty = 1.1F;
-  sampling.seed = 42;
-  TestEngine processor(model, engine_config(1, 1, 2));
-  TestEngine device(model, on_device(engine_config(1, 1, 2)));
   const std::vector<int32_t> prompt = some_tokens(model.spec(), 7);
+  for (const Layout& layout : kLayouts) {
+    TestEngine processor(model, engine_config(layout.stages, layout.ranks, 2));
+    TestEngine device(model, on_device(engine_config(layout.stages, layout.ranks, 2)));
+    for (const sb_sampling& sampling : every_sampling()) {
+      const std::vector<int32_t> expected = processor.generate(0, prompt, 8, sampling);
 
-  EXPECT_EQ(device.generate(0, prompt, 12, sampling), processor.generate(0, prompt, 12, sampling));
+      EXPECT_EQ(device.generate(0, prompt, 8, sampling), expected);
+      std::vector<float> logprobs;
+      EXPECT_EQ(device.generate(0, prompt, 8, sampling, &logprobs), expected);
+    }
+  }
+}
+
+// Of each kind of output one, in more than one chunk: sampled by the device and by the host, under
+// masks, scored, and two of one sequence of which the first counts for the second's penalties.
+TEST_F(DeviceTest, OutputsOfEveryKindStandSideBySide) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 70);
+  std::vector<StepOutput> outputs;
+  for (const sb_engine_config& config :
+       {engine_config(1, 2, 2), on_device(engine_config(1, 2, 2))}) {
+    TestEngine engine(model, config);
+    const std::vector<sb_sampling> samplings = every_sampling();
+    for (int32_t row = 0; row < 6; ++row) {
+      engine.begin(row, samplings.at(static_cast<size_t>(row) % samplings.size()));
+    }
+    Piece scored{1, 0, tokens, tokens, 0};
+    Piece penalised{2, 0, {tokens[0], tokens[1]}, {SB_TARGET_SAMPLE, SB_TARGET_SAMPLE}, 0};
+    Piece listed{3, 0, {tokens[2]}, {SB_TARGET_SAMPLE}, 4};
+    Piece masked{4, 0, {tokens[3]}, {SB_TARGET_SAMPLE}, 0, {2}};
+    Piece last{5, 0, {tokens[4]}, {SB_TARGET_SAMPLE}, 0};
+    penalised.logprobs = masked.logprobs = last.logprobs = false;
+    allow(engine, 2, {3, 50, 77});
+
+    outputs.push_back(engine.run({scored, penalised, listed, masked, last}));
+  }
+
+  EXPECT_EQ(outputs[1].tokens, outputs[0].tokens);
+  EXPECT_EQ(outputs[1].top_tokens, outputs[0].top_tokens);
+  EXPECT_EQ(outputs[1].logprobs.at(72), outputs[0].logprobs.at(72));
+}
+
+// The logits of a row are 388 bytes.
+TEST_F(EmulatedDeviceTest, LogitsStayOnTheDeviceUnlessTheHostNeedsThem) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  TestEngine device(model, on_device(engine_config()));
+  const auto copied = [&](bool logprobs) {
+    device.begin(0, every_sampling().back());
+    settings().copied_out = 0;
+    Piece piece{0, 0, {1, 2, 3}, {SB_TARGET_SAMPLE}, 0};
+    piece.logprobs = logprobs;
+    EXPECT_EQ(device.run({piece}).status, SB_OK);
+    return settings().copied_out;
+  };
+
+  EXPECT_EQ(copied(false), 4U);
+  EXPECT_EQ(copied(true), 388U);
+}
+
+TEST_F(EmulatedDeviceTest, ARowThatTheDeviceCannotDecideIsTheHosts) {
+  ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+  spec.n_layers = 1;
+  spec.vocab = 4500;  // three parts, of each of which half is kept
+  TestModel model(spec);
+  model.quantise_matrices();
+  sb_sampling sampling = greedy();
+  sampling.temperature = 50;
+  sampling.top_p = 0.999F;
+  sampling.seed = 3;
+  const std::vector<int32_t> prompt = some_tokens(spec, 5);
+  for (const int32_t ranks : {1, 2}) {
+    TestEngine processor(model, engine_config(1, ranks, 1));
+    TestEngine device(model, on_device(engine_config(1, ranks, 1)));
+    settings().copied_out = 0;
+
+    EXPECT_EQ(device.generate(0, prompt, 3, sampling), processor.generate(0, prompt, 3, sampling));
+    EXPECT_EQ(settings().copied_out, 3U * (4 + 4500 * 4));
+  }
 }
 
 // A prompt on the processor, then on the device what it knows, and back.

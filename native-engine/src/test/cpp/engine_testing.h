@@ -267,6 +267,7 @@ struct Piece {
   std::vector<int32_t> targets;  // of the last tokens
   int32_t top_logprobs = 0;
   std::vector<int32_t> masks = {};  // per target; empty: none
+  bool logprobs = true;
 };
 
 struct StepOutput {
@@ -325,9 +326,9 @@ class TestEngine {
       const auto n_tokens = static_cast<int32_t>(piece.tokens.size());
       const int32_t block = config_.kv_block_tokens;
       const int32_t n_blocks = (piece.position + n_tokens + block - 1) / block;
-      entries.push_back({piece.row, piece.position, n_tokens, n_blocks,
-                         static_cast<int32_t>(blocks.size()),
-                         static_cast<int32_t>(piece.targets.size()), piece.top_logprobs, 1});
+      entries.push_back(
+          {piece.row, piece.position, n_tokens, n_blocks, static_cast<int32_t>(blocks.size()),
+           static_cast<int32_t>(piece.targets.size()), piece.top_logprobs, piece.logprobs ? 1 : 0});
       tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());
       targets.insert(targets.end(), piece.targets.begin(), piece.targets.end());
       masks.insert(masks.end(), piece.masks.begin(), piece.masks.end());
@@ -418,13 +419,15 @@ class TestEngine {
     return logprobs;
   }
 
-  // n tokens after a prompt, one step each; the logprobs of the chosen tokens go with them.
+  // n tokens after a prompt, one step each; the logprobs of the chosen tokens go with them where
+  // they are asked for.
   [[nodiscard]] std::vector<int32_t> generate(int32_t row, const std::vector<int32_t>& prompt,
                                               int32_t n, const sb_sampling& sampling = greedy(),
                                               std::vector<float>* logprobs = nullptr) {
     begin(row, sampling, prompt, static_cast<int32_t>(prompt.size()));
     std::vector<int32_t> generated;
     Piece piece{row, 0, prompt, {SB_TARGET_SAMPLE}, 0};
+    piece.logprobs = logprobs != nullptr;
     for (int32_t i = 0; i < n; ++i) {
       const StepOutput output = run({piece});
       generated.push_back(output.tokens.at(0));

@@ -9,6 +9,7 @@
 
 #include "model/philox.h"
 #include "model/sampler.h"
+#include "model/token_counts.h"
 
 namespace sb::model {
 namespace {

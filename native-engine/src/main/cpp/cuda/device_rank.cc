@@ -1,6 +1,7 @@
 #include "cuda/device_rank.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <set>
 
@@ -103,6 +104,9 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
   if (limits_.ranks > 1) peers_ = device.take<float>(product(limits_.ranks, tokens * config_.dim));
   if (!config_.embeds()) {
     logits_ = device.take<float>(product(limits_.max_logit_tokens, shape_.output_rows.size()));
+  }
+  if (place_.samples && place_.lane == place_.first_lane) {
+    sampler_.lay_out(host, device, limits_.max_logit_tokens, config_.vocab);
   }
 }
 
@@ -456,7 +460,8 @@ void DeviceRank::pool(const model::Sequence& sequence, float* out, const Team& t
              team);
 }
 
-bool DeviceRank::logits(Range rows, float* logits, Team& team) {
+bool DeviceRank::logits(Range rows, std::span<const std::int32_t> listed, float* logits,
+                        Team& team) {
   if (!drives(team)) return true;
   const ops::Matrix& w = weights_->output;
   normalise(x_.data() + rows.begin * config_.dim, weights_->output_norm, rows.size(), w.type);
@@ -468,12 +473,49 @@ bool DeviceRank::logits(Range rows, float* logits, Team& team) {
   args.ldy = w.rows;
   args.softcap = config_.logit_softcap;
   plugin_->matmul(stream_, args);
-  const std::size_t row_bytes = static_cast<std::size_t>(w.rows) * sizeof(float);
-  check(plugin_->copy_out(stream_, logits + shape_.output_rows.begin,
-                          static_cast<std::size_t>(config_.vocab) * sizeof(float), logits_.data(),
-                          row_bytes, row_bytes, static_cast<std::size_t>(rows.size())));
+  const LogitSlice own{shape_.output_rows.begin, w.rows, logits_.data()};
+  if (!samples()) {
+    give_logits(own, {0, rows.size()}, logits);
+  } else {
+    // Rows that follow one another are one copy.
+    for (std::size_t i = 0, next = 1; i < listed.size(); i = next++) {
+      while (next < listed.size() && listed[next] == listed[next - 1] + 1) ++next;
+      give_logits(own, {listed[i], listed[next - 1] + 1}, logits);
+    }
+  }
   wait();
   return true;
+}
+
+void DeviceRank::give_logits(const LogitSlice& slice, Range rows, float* logits) {
+  const std::size_t bytes = static_cast<std::size_t>(slice.columns) * sizeof(float);
+  check(plugin_->copy_out(stream_, logits + rows.begin * config_.vocab + slice.begin,
+                          static_cast<std::size_t>(config_.vocab) * sizeof(float),
+                          slice.logits + rows.begin * slice.columns, bytes, bytes,
+                          static_cast<std::size_t>(rows.size())));
+}
+
+void DeviceRank::sample(std::span<const model::Choice> choices, std::span<const float* const> kept,
+                        std::span<std::int32_t> tokens, float* logits) {
+  if (health_ != Status::kOk || choices.empty()) return;
+  std::array<LogitSlice, kMaxRanks> all;
+  for (std::size_t rank = 0; rank < kept.size(); ++rank) {
+    const Range columns =
+        model::rank_shape(config_, limits_.ranks, static_cast<std::int32_t>(rank)).output_rows;
+    all[rank] = {columns.begin, columns.size(), kept[rank]};
+  }
+  const auto slices = std::span<const LogitSlice>(all).first(kept.size());
+  check(sampler_.sample(*plugin_, stream_, slices, choices, tokens));
+  wait();
+  bool decided = true;
+  for (std::size_t i = 0; i < choices.size() && health_ == Status::kOk; ++i) {
+    if (tokens[i] != model::kUndecided) continue;
+    decided = false;
+    for (const LogitSlice& slice : slices) {
+      give_logits(slice, {choices[i].row, choices[i].row + 1}, logits);
+    }
+  }
+  if (!decided) wait();
 }
 
 }  // namespace sb::cuda

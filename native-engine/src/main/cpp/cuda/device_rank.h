@@ -1,5 +1,6 @@
 // A rank whose layers run on a device. The rank's first thread puts kernels into one stream; the
-// others wait, and help with what stays on the host: the tokens' embeddings, pooling and sampling.
+// others wait, and help with what stays on the host: the tokens' embeddings, pooling, and sampling
+// where a device cannot read all logits or log-probabilities are wanted.
 //
 // Between ranks the host's meetings hold: a rank waits for its stream before it meets the others,
 // so a partial sum is complete when another rank reads it. It reads it in place where the devices
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/memory.h"
+#include "cuda/device_sampler.h"
 #include "cuda/devices.h"
 #include "cuda/plugin.h"
 #include "model/ends.h"
@@ -25,6 +27,7 @@ struct DeviceRankPlace {
   std::int32_t first_lane = 0;  // of the stage
   std::int32_t lane = 0;
   std::int32_t max_rows = 0;  // sequences of a step
+  bool samples = false;       // its stage ends a model that generates
 };
 
 class DeviceRank final : public model::RankCompute {
@@ -52,7 +55,14 @@ class DeviceRank final : public model::RankCompute {
   [[nodiscard]] const float* partial(model::Partial which) const override;
   [[nodiscard]] bool end_layers(std::int64_t tokens, Team& team) override;
   void pool(const model::Sequence& sequence, float* out, const Team& team) override;
-  [[nodiscard]] bool logits(Range rows, float* logits, Team& team) override;
+  [[nodiscard]] bool logits(Range rows, std::span<const std::int32_t> listed, float* logits,
+                            Team& team) override;
+  [[nodiscard]] bool samples() const override {
+    return place_.samples && (limits_.ranks == 1 || linked_);
+  }
+  [[nodiscard]] const float* kept_logits() const override { return logits_.data(); }
+  void sample(std::span<const model::Choice> choices, std::span<const float* const> kept,
+              std::span<std::int32_t> tokens, float* logits) override;
   [[nodiscard]] Status health() const override { return health_; }
 
  private:
@@ -95,6 +105,7 @@ class DeviceRank final : public model::RankCompute {
   void store(std::int32_t layer, std::int64_t tokens);
   void attend(std::int32_t layer, const model::TokenSet& kept);
   void finish_partial(model::Partial which, std::int64_t rows);
+  void give_logits(const LogitSlice& slice, Range rows, float* logits);
 
   model::Config config_;
   model::RankShape shape_;
@@ -126,6 +137,7 @@ class DeviceRank final : public model::RankCompute {
   Operand normed_, attended_, gated_;
   Form normed_form_{};
 
+  DeviceSampler sampler_;  // of the first rank
   Inputs inputs_;
   std::vector<Spans> spans_;  // one of each window of its layers
 };

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 
+#include "model/sample_math.h"
 #include "ops/op.h"
 
 namespace sb::cuda {
@@ -226,10 +227,72 @@ void scale(Stream stream, float* x, float factor, std::int64_t n);
 void softcap(Stream stream, float* x, float cap, std::int64_t n);
 
 // ---- sampling ----
+// As model::sample() does, to the same token.
 
-// tokens[i] = the lowest id of row i's largest logit, or model::kNotFinite.
-void argmax(Stream stream, const float* logits, std::int64_t rows, std::int64_t vocab,
-            std::int32_t* tokens);
+// A rank's share of the logits, in the memory of this device or of a peer.
+struct LogitSlice {
+  std::int64_t begin = 0;  // its first token
+  std::int64_t columns = 0;
+  const float* logits = nullptr;  // [row][columns]
+};
+
+// How one row is sampled. Entries of each list are by rising token; of seen each token is there
+// once, of bias more often too.
+struct SampleRow {
+  model::SamplingParameters parameters;
+  double u = 0;                 // model::uniform() of its seed and position
+  std::int64_t logits = 0;      // its row of the slices
+  std::int32_t seen_begin = 0;  // into SampleArgs::seen
+  std::int32_t seen_end = 0;
+  std::int32_t bias_begin = 0;
+  std::int32_t bias_end = 0;
+  std::int32_t mask = -1;  // its row of SampleArgs::masks; -1: none
+};
+
+// The vocabulary in parts, and of each the best, what is drawn from, and so many of the likeliest
+// that all parts together give about kSampleKeys.
+inline constexpr std::int64_t kSamplePart = 2048;
+inline constexpr std::int64_t kSampleKeys = 4096;
+[[nodiscard]] constexpr std::int64_t sample_parts(std::int64_t vocab) {
+  return (vocab + kSamplePart - 1) / kSamplePart;
+}
+[[nodiscard]] constexpr std::int64_t sample_kept(std::int64_t vocab) {
+  std::int64_t kept = kSamplePart;
+  while (kept > 1 && kept * sample_parts(vocab) > kSampleKeys) kept /= 2;
+  return kept;
+}
+struct PartBest {
+  float logit = 0;          // the largest after mask, penalties and bias
+  std::int32_t token = -1;  // the lowest id that has it; -1: all are NaN
+  float given = 0;          // the largest before them
+};
+struct PartMass {
+  std::uint64_t all = 0;     // weights that can be drawn
+  std::uint64_t likely = 0;  // of those at least min_p times as likely as the likeliest
+  std::int64_t tokens = 0;   // that can be drawn
+};
+// What a call works in.
+struct SampleRoom {
+  float* adjusted = nullptr;      // [rows][vocab]
+  PartBest* bests = nullptr;      // [rows][parts]
+  PartMass* masses = nullptr;     // [rows][parts]
+  std::uint64_t* tops = nullptr;  // [rows][parts][kept]
+};
+
+struct SampleArgs {
+  std::int32_t n_slices = 0;  // of rising begin; the first begins at 0
+  LogitSlice slices[kMaxRanks];
+  std::int64_t vocab = 0;
+  std::int64_t rows = 0;
+  const SampleRow* row = nullptr;
+  const model::TokenCount* seen = nullptr;
+  const model::LogitBias* bias = nullptr;
+  const std::uint64_t* masks = nullptr;  // [mask][words], as SamplingInput::mask
+  std::int64_t mask_words = 0;
+  SampleRoom room;
+  std::int32_t* tokens = nullptr;  // [rows]: a token, model::kNotFinite or model::kUndecided
+};
+void sample(Stream stream, const SampleArgs& args);
 
 // ---- time ----
 

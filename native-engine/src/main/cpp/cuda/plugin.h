@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 1;
+inline constexpr std::uint32_t kPluginVersion = 2;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.
@@ -112,6 +112,7 @@ struct Plugin {
   void (*attend)(Stream stream, const AttendArgs& args);
   void (*gate)(Stream stream, const GateArgs& args);
   void (*end_block)(Stream stream, const EndBlockArgs& args);
+  void (*sample)(Stream stream, const SampleArgs& args);
 };
 
 }  // namespace sb::cuda

@@ -101,13 +101,6 @@ void softcap(Stream stream, float* x, float cap, std::int64_t n) {
   elements(stream, {Element::kSoftcap, x, nullptr, cap, n, 1});
 }
 
-void argmax(Stream stream, const float* logits, std::int64_t rows, std::int64_t vocab,
-            std::int32_t* tokens) {
-  launch("choose_largest", stream,
-         {.x = rows, .threads = kRowThreads, .shared_bytes = kRowThreads * sizeof(Best)},
-         choose_largest, logits, vocab, tokens);
-}
-
 void stamp(Stream stream, std::uint64_t* at) {
   launch("put_time", stream, {.threads = kWarpThreads}, put_time, at);
 }

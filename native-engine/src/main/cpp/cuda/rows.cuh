@@ -315,40 +315,6 @@ copy_rows(const float* x, const std::int32_t* indices, std::int64_t dim, float* 
   }
 }
 
-// ---- sampling ----
-
-struct Best {
-  float logit;
-  std::int32_t token;
-};
-
-SB_DEVICE Best better(Best a, Best b) {
-  if (a.token < 0 || (b.token >= 0 && b.logit > a.logit)) return b;
-  return b.token >= 0 && b.logit == a.logit && b.token < a.token ? b : a;
-}
-
-SB_KERNEL(kRowThreads)
-choose_largest(const float* logits, std::int64_t vocab, std::int32_t* tokens) {
-  constexpr std::int32_t kNotFinite = -2;  // as model/sampler.h has it
-  const std::int64_t row = block_x();
-  Best* all = shared_at<Best>(0);
-  Best mine{0, -1};
-  for (std::int64_t i = thread_id(); i < vocab; i += kRowThreads) {
-    const float logit = logits[row * vocab + i];
-    if (mine.token < 0 ? logit == logit : logit > mine.logit) {
-      mine = {logit, static_cast<std::int32_t>(i)};
-    }
-  }
-  all[thread_id()] = mine;
-  for (int half = kRowThreads / 2; half > 0; half /= 2) {
-    block_barrier();
-    if (thread_id() < half) all[thread_id()] = better(all[thread_id()], all[thread_id() + half]);
-  }
-  if (thread_id() != 0) return;
-  const bool finite = all[0].token >= 0 && is_finite(all[0].logit);
-  tokens[row] = finite ? all[0].token : kNotFinite;
-}
-
 SB_KERNEL(kWarpThreads) put_time(std::uint64_t* at) {
   if (thread_id() == 0) *at = device_clock();
 }

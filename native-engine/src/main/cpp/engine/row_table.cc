@@ -1,5 +1,6 @@
 #include "engine/row_table.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/config.h"
@@ -101,6 +102,10 @@ Status RowTable::begin(const RowStart& start, std::int32_t vocab, std::int32_t c
   for (std::size_t i = 0; i < row.n_bias; ++i) {
     row.bias_storage[i] = {start.bias_tokens[i], start.bias_values[i]};
   }
+  const auto bias = row.bias_storage.first(row.n_bias);
+  std::sort(bias.begin(), bias.end(), [](const model::LogitBias& a, const model::LogitBias& b) {
+    return a.token != b.token ? a.token < b.token : a.value < b.value;
+  });
   // Without penalties nobody looks at the counts.
   const bool counts = start.sampling.penalises();
   row.counts.reset(counts ? start.history : std::span<const std::int32_t>(), start.n_prompt);

@@ -38,7 +38,7 @@ struct Row {
   std::uint64_t planned_in = 0;  // the check that last saw it, to find a row given twice
 
   [[nodiscard]] std::span<const model::LogitBias> bias() const {
-    return bias_storage.first(n_bias);
+    return bias_storage.first(n_bias);  // by token; of the same one, by value
   }
 };
 

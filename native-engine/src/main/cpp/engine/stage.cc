@@ -53,7 +53,8 @@ std::unique_ptr<model::RankCompute> Stage::make_rank(std::int32_t rank) const {
   }
   return std::make_unique<cuda::DeviceRank>(
       *shared_.model, shape, limits, kernels,
-      cuda::DeviceRankPlace{shared_.devices, lane_of(0), lane_of(rank), config.max_rows});
+      cuda::DeviceRankPlace{shared_.devices, lane_of(0), lane_of(rank), config.max_rows,
+                            is_last() && !shared_.model->embeds()});
 }
 
 void Stage::lay_out(Carver& kv, Carver& scratch, std::span<LaneCarvers> lanes) {
@@ -90,7 +91,10 @@ Status Stage::bind(const model::Weights& weights, const model::RopeTables& rope)
     for (const model::LayerWeights& layer : mine.layers) rank.layer_bytes += layer.matrix_bytes();
     rank.output_bytes = mine.output.bytes();
     rank.lane = shared_.timeline->lane(lane_of(i));
+    rank.choices.reserve(max_logit_tokens_);
   }
+  device_samples_ = ranks_[0]->model->samples();
+  chosen_.assign(static_cast<std::size_t>(max_logit_tokens_), model::kUndecided);
   return Status::kOk;
 }
 
@@ -309,7 +313,6 @@ void Stage::send(Worker& worker, Slot& slot) {
 
 bool Stage::outputs(Worker& worker, Slot& slot) {
   const std::int64_t count = slot.batch().outputs();
-  const std::int64_t vocab = shared_.model->vocab;
   const auto threads = static_cast<std::uint32_t>(shared_.config->ranks * shared_.config->threads);
   for (std::int64_t begin = 0; begin < count; begin += max_logit_tokens_) {
     const Range chunk{begin, std::min<std::int64_t>(count, begin + max_logit_tokens_)};
@@ -319,16 +322,7 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
       if (!stage_sync(worker)) return false;
       begin_measuring(worker, slot);
     }
-    if (!worker.rank->model->logits(chunk, logits_.data(), worker.team)) return false;
-    if (worker.keeps_time) {
-      if (!end_compute(worker)) return false;
-      worker.clock.add_bytes(Kind::kCompute, worker.rank->output_bytes);
-      report_health(worker, slot);
-    }
-    if (!meet(worker)) return false;
-    if (worker.keeps_time) worker.clock.lap(wait_kind());
-    charge_lost(worker, Kind::kCompute, 0);
-    charge(worker, Collective::kOutput, 0);
+    if (!logits(worker, slot, chunk)) return false;
     // All threads see the same: nobody fails the step between this meeting and the next one.
     if (slot.failure().failed()) {
       if (worker.index == 0) forget_samples(slot);
@@ -338,14 +332,62 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
     for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
       if (slot.output_key(i) % threads != worker.index) continue;
       sampled = true;
-      if (!output(worker, slot, i,
-                  logits_.subspan(static_cast<std::size_t>((i - begin) * vocab),
-                                  static_cast<std::size_t>(vocab)))) {
-        return false;
-      }
+      if (!output(worker, slot, i, i - begin)) return false;
     }
     if (worker.keeps_time && sampled) worker.clock.lap(Kind::kSample);
   }
+  return true;
+}
+
+// The chunk's logits, and what a device samples of them; then all threads have met.
+bool Stage::logits(Worker& worker, Slot& slot, Range chunk) {
+  Rank& rank = *worker.rank;
+  std::span<const std::int32_t> listed;
+  if (device_samples_ && worker.keeps_time) {
+    rank.choices.plan(slot, *shared_.rows, chunk);
+    listed = rank.choices.rest();
+  }
+  if (!rank.model->logits(chunk, listed, logits_.data(), worker.team)) return false;
+  if (worker.keeps_time) {
+    if (!end_compute(worker)) return false;
+    worker.clock.add_bytes(Kind::kCompute, rank.output_bytes);
+    report_health(worker, slot);
+  }
+  if (device_samples_) {
+    if (shared_.config->ranks > 1 && !meet_for_output(worker)) return false;
+    if (worker.index == 0 && !choose_on_device(worker, slot, chunk)) return false;
+  }
+  return meet_for_output(worker);
+}
+
+bool Stage::meet_for_output(Worker& worker) {
+  if (!meet(worker)) return false;
+  if (worker.keeps_time) worker.clock.lap(wait_kind());
+  charge_lost(worker, Kind::kCompute, 0);
+  charge(worker, Collective::kOutput, 0);
+  return true;
+}
+
+// By the stage's first thread, when the logits of all ranks are complete on their devices.
+bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
+  Rank& rank = *worker.rank;
+  const std::span<model::Choice> choices = rank.choices.choices();
+  std::fill(chosen_.begin(), chosen_.end(), model::kUndecided);
+  if (choices.empty() || slot.failure().failed()) return true;
+  for (model::Choice& choice : choices) {
+    if (!await_mask(worker, slot, chunk.begin + choice.row, choice.input)) return false;
+  }
+  std::array<const float*, kMaxRanks> kept;
+  for (std::size_t i = 0; i < ranks_.size(); ++i) kept[i] = ranks_[i]->model->kept_logits();
+  std::array<std::int32_t, kMaxLogitTokens> tokens;
+  const auto chosen = std::span(tokens).first(choices.size());
+  std::fill(chosen.begin(), chosen.end(), model::kUndecided);
+  rank.model->sample(choices, std::span(kept).first(ranks_.size()), chosen, logits_.data());
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    chosen_[static_cast<std::size_t>(choices[i].row)] = chosen[i];
+  }
+  worker.clock.lap(Kind::kSample);
+  report_health(worker, slot);
   return true;
 }
 
@@ -366,11 +408,12 @@ bool Stage::embeddings(Worker& worker, Slot& slot) {
   return true;
 }
 
-bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits) {
+// Of the chunk's row of that number.
+bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row) {
   const auto at = static_cast<std::size_t>(index);
   const auto owner = static_cast<std::size_t>(slot.output_sequence(index));
   const model::Sequence& sequence = slot.batch().sequences[owner];
-  if (!choose_token(worker, slot, index, logits)) return false;
+  if (!choose_token(worker, slot, index, row)) return false;
   const bool finite = slot.result_tokens[at] != model::kNotFinite;
   slot.result_logprobs[at] = std::numeric_limits<float>::quiet_NaN();
   const auto top = slot.top_tokens.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
@@ -379,6 +422,7 @@ bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<con
   std::fill(top_logprobs.begin(), top_logprobs.end(), -std::numeric_limits<float>::infinity());
   const bool scored = slot.batch().targets[at] != model::kSample;
   if (!finite || (!scored && !sequence.want_logprobs && sequence.top_logprobs == 0)) return true;
+  const std::span<const float> logits = logits_of(row);
   const auto normaliser = model::Normaliser::of(logits);
   const auto logprob = [&](std::int32_t id) {
     return normaliser.log_probability(logits[static_cast<std::size_t>(id)]);
@@ -392,33 +436,37 @@ bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<con
 
 // The output's token, once its mask is known where it has one; false when the engine is being
 // stopped.
-bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
-                         std::span<const float> logits) {
+bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row) {
   std::int32_t& chosen = slot.result_tokens[static_cast<std::size_t>(index)];
   chosen = slot.batch().targets[static_cast<std::size_t>(index)];
   if (chosen != model::kSample) return true;
-  const std::int32_t token = slot.batch().output_tokens[static_cast<std::size_t>(index)];
-  const std::int32_t row_index = slot.batch().sequence(token).row;
-  Row& row = (*shared_.rows)[row_index];
-  model::SamplingInput input;
-  input.logits = logits;
-  input.parameters = &row.sampling;
-  input.seen = row.counts.entries();
-  input.bias = row.bias();
-  // The sampled token follows the one whose logits these are.
-  input.position = static_cast<std::uint64_t>(slot.batch().position(token)) + 1;
-  if (const std::int32_t mask = slot.output_mask(index); mask != kNoMask) {
-    const std::int64_t from = now_ns();
-    if (!shared_.masks->wait(mask, slot.step, worker.idle_spin)) return false;
-    worker.processor.slept(now_ns() - from);
-    input.mask = shared_.masks->bits(mask);
+  chosen = chosen_[static_cast<std::size_t>(row)];
+  if (chosen == model::kUndecided) {
+    model::SamplingInput input = sampling_input(slot, *shared_.rows, index);
+    input.logits = logits_of(row);
+    if (!await_mask(worker, slot, index, input)) return false;
+    chosen = model::sample(input, *worker.sampler);
   }
-  chosen = model::sample(input, *worker.sampler);
   // Steps that were submitted before this is known go on with some token; nobody reads what it was.
   const std::int32_t known = std::max(chosen, 0);
-  if (row.sampling.penalises()) row.counts.add(known);
-  shared_.rows->last_sampled()[static_cast<std::size_t>(row_index)] = known;
-  shared_.rows->failures()[static_cast<std::size_t>(row_index)] = 0;
+  const auto owner = static_cast<std::size_t>(slot.output_sequence(index));
+  const std::int32_t number = slot.batch().sequences[owner].row;
+  Row& sampled = (*shared_.rows)[number];
+  if (sampled.sampling.penalises()) sampled.counts.add(known);
+  shared_.rows->last_sampled()[static_cast<std::size_t>(number)] = known;
+  shared_.rows->failures()[static_cast<std::size_t>(number)] = 0;
+  return true;
+}
+
+// Gives the input the output's mask, where it has one; false when the engine is being stopped.
+bool Stage::await_mask(Worker& worker, const Slot& slot, std::int64_t index,
+                       model::SamplingInput& input) {
+  const std::int32_t mask = slot.output_mask(index);
+  if (mask == kNoMask) return true;
+  const std::int64_t from = now_ns();
+  if (!shared_.masks->wait(mask, slot.step, worker.idle_spin)) return false;
+  worker.processor.slept(now_ns() - from);
+  input.mask = shared_.masks->bits(mask);
   return true;
 }
 

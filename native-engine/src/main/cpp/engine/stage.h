@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/team.h"
 #include "cuda/devices.h"
+#include "engine/chunk_choices.h"
 #include "engine/config.h"
 #include "engine/core_spread.h"
 #include "engine/fault.h"
@@ -83,6 +84,7 @@ class Stage {
     model::KvPool kv;
     std::unique_ptr<Barrier> barrier;
     std::unique_ptr<Hand[]> hands;     // per thread
+    ChunkChoices choices;              // its first thread's, where a device samples
     std::uint64_t layer_bytes = 0;     // weights one pass over the layers reads
     std::uint64_t output_bytes = 0;    // and one over the output layer
     std::uint64_t kv_token_bytes = 0;  // keys and values of one position, one layer
@@ -143,11 +145,18 @@ class Stage {
   [[nodiscard]] std::uint64_t kv_reads(const Slot& slot) const;
   void send(Worker& worker, Slot& slot);
   [[nodiscard]] bool outputs(Worker& worker, Slot& slot);
+  [[nodiscard]] bool logits(Worker& worker, Slot& slot, Range chunk);
+  [[nodiscard]] bool choose_on_device(Worker& worker, Slot& slot, Range chunk);
+  [[nodiscard]] bool meet_for_output(Worker& worker);
   [[nodiscard]] bool embeddings(Worker& worker, Slot& slot);
-  [[nodiscard]] bool output(Worker& worker, Slot& slot, std::int64_t index,
-                            std::span<const float> logits);
-  [[nodiscard]] bool choose_token(Worker& worker, Slot& slot, std::int64_t index,
-                                  std::span<const float> logits);
+  [[nodiscard]] bool output(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row);
+  [[nodiscard]] bool choose_token(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row);
+  [[nodiscard]] bool await_mask(Worker& worker, const Slot& slot, std::int64_t index,
+                                model::SamplingInput& input);
+  [[nodiscard]] std::span<const float> logits_of(std::int64_t row) const {
+    const auto vocab = static_cast<std::size_t>(shared_.model->vocab);
+    return logits_.subspan(static_cast<std::size_t>(row) * vocab, vocab);
+  }
   void report_health(Worker& worker, Slot& slot);
   void forget_samples(const Slot& slot);
   void finish(Worker& worker, Slot& slot);
@@ -173,6 +182,9 @@ class Stage {
   std::vector<std::unique_ptr<Rank>> ranks_;
   std::span<float> logits_;  // [max_logit_tokens][vocab]; last stage
   std::int32_t max_logit_tokens_ = 0;
+  bool device_samples_ = false;
+  // Per row of the logits what the device has sampled, else kUndecided.
+  std::vector<std::int32_t> chosen_;
   std::vector<model::SamplerScratch> samplers_;  // per thread; last stage
   std::vector<std::thread> threads_;
 };

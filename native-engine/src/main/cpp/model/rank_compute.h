@@ -17,6 +17,7 @@
 #include "model/kv_pool.h"
 #include "model/partition.h"
 #include "model/rope_tables.h"
+#include "model/sampler.h"
 #include "model/weights.h"
 
 namespace sb::model {
@@ -28,6 +29,15 @@ struct RankLimits {
   std::int32_t max_logit_tokens = 0;  // outputs whose logits are computed at once
   std::int32_t block_tokens = 0;
 };
+
+// A row of the logits that have just been computed, and how it is sampled.
+struct Choice {
+  std::int64_t row = 0;
+  SamplingInput input;  // its logits are where they were computed
+};
+// Entries of "seen" and "bias" that the choices of one call have together, at most.
+inline constexpr std::size_t kMaxChoiceSeen = std::size_t{1} << 16;
+inline constexpr std::size_t kMaxChoiceBias = std::size_t{1} << 14;
 
 class RankCompute {
  public:
@@ -72,8 +82,20 @@ class RankCompute {
   // The model's output for a sequence whose tokens of x are complete: embedding_size() floats. Any
   // of the rank's threads calls it by itself.
   virtual void pool(const Sequence& sequence, float* out, const Team& team) = 0;
-  // logits[i][vocab] of x's rows, this rank's columns only.
-  [[nodiscard]] virtual bool logits(Range rows, float* logits, Team& team) = 0;
+  // logits[i][vocab] of x's rows, this rank's columns only. Who can sample() gives those listed,
+  // counted from the first of the rows, in rising order; the others give all.
+  [[nodiscard]] virtual bool logits(Range rows, std::span<const std::int32_t> listed, float* logits,
+                                    Team& team) = 0;
+
+  // Whether the stage's ranks keep the logits where the first of them can sample.
+  [[nodiscard]] virtual bool samples() const { return false; }
+  // This rank's share of the logits, [row][output_rows].
+  [[nodiscard]] virtual const float* kept_logits() const { return nullptr; }
+  // By the first thread of the first rank, once all ranks' logits are complete; "kept" is of all in
+  // rank order. tokens[i] is what sample() gives of choices[i], or kUndecided: then logits has its
+  // row.
+  virtual void sample(std::span<const Choice> /*choices*/, std::span<const float* const> /*kept*/,
+                      std::span<std::int32_t> /*tokens*/, float* /*logits*/) {}
 
   // Why nothing that the rank gives is worth anything; kOk as long as it is. Read by its first
   // thread before the ranks meet.

@@ -399,7 +399,8 @@ void RankModel::gate_and_up(const LayerWeights& weights, const Operand& operand,
   });
 }
 
-bool RankModel::logits(Range rows, float* logits, Team& team) {
+bool RankModel::logits(Range rows, std::span<const std::int32_t> /*listed*/, float* logits,
+                       Team& team) {
   const Operand* input =
       normalise(weights_->output_norm, rows, is_quantised(weights_->output), team);
   if (input == nullptr) return false;

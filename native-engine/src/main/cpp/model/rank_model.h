@@ -57,7 +57,8 @@ class RankModel final : public RankCompute {
   // Adding the last partial sums ended with a sync.
   [[nodiscard]] bool end_layers(std::int64_t /*tokens*/, Team& /*team*/) override { return true; }
   void pool(const Sequence& sequence, float* out, const Team& team) override;
-  [[nodiscard]] bool logits(Range rows, float* logits, Team& team) override;
+  [[nodiscard]] bool logits(Range rows, std::span<const std::int32_t> listed, float* logits,
+                            Team& team) override;
 
  private:
   // Activations in the forms the matrices want, for max_tokens tokens.

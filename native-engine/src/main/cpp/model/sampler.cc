@@ -1,7 +1,6 @@
 #include "model/sampler.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -15,27 +14,6 @@ using Candidate = SamplerScratch::Candidate;
 // Independent accumulators the compiler keeps in vector registers.
 constexpr std::size_t kLanes = 16;
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-
-// e^x for x <= 0 within 2 units in the last place, and 0 below -87 and for NaN. Cody and Waite's
-// reduction by ln 2 in two parts, then Cephes' polynomial. No branch and no call, so loops over it
-// are vectorised.
-float exp_nonpositive(float x) {
-  const float clamped = x > -87.0F ? x : -87.0F;
-  // Adding 1.5 x 2^23 rounds to an integer and leaves it in the low bits.
-  const float shifted = clamped * 1.44269504F + 0x1.8p23F;
-  const float n = shifted - 0x1.8p23F;
-  const float r = (clamped - n * 0.693359375F) - n * -2.12194440e-4F;
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  const float mantissa = p * r * r + r + 1.0F;
-  const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) << 23;
-  const float power = std::bit_cast<float>(std::bit_cast<std::uint32_t>(mantissa) + exponent);
-  return x > -87.0F ? power : 0.0F;
-}
 
 float maximum_of(std::span<const float> values) {
   float lanes[kLanes];
@@ -74,11 +52,7 @@ void penalise(const SamplingParameters& parameters, std::span<const TokenCount> 
               std::span<float> logits) {
   for (const TokenCount& entry : seen) {
     float& logit = logits[static_cast<std::size_t>(entry.token)];
-    logit =
-        logit > 0 ? logit / parameters.repetition_penalty : logit * parameters.repetition_penalty;
-    if (entry.outputs == 0) continue;
-    logit -= parameters.presence_penalty;
-    logit -= parameters.frequency_penalty * static_cast<float>(entry.outputs);
+    logit = penalised(logit, entry, parameters);
   }
 }
 
@@ -120,12 +94,12 @@ bool likelier(const Candidate& a, const Candidate& b) {
   return a.probability != b.probability ? a.probability > b.probability : a.token < b.token;
 }
 
-// Unnormalised probabilities: the likeliest token has 1. Tokens that cannot be drawn are left out.
+// Tokens that cannot be drawn are left out.
 std::span<Candidate> candidates_of(std::span<const float> logits, float maximum, float temperature,
                                    SamplerScratch& scratch) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    const float probability = exp_nonpositive((logits[i] - maximum) / temperature);
+    const float probability = probability_of(logits[i], maximum, temperature);
     scratch.candidates[count] = {probability, static_cast<std::int32_t>(i)};
     count += probability > 0 ? 1 : 0;
   }
@@ -133,18 +107,18 @@ std::span<Candidate> candidates_of(std::span<const float> logits, float maximum,
 }
 
 std::span<Candidate> keep_top_k(std::span<Candidate> candidates, std::int32_t top_k) {
-  const auto k = static_cast<std::size_t>(top_k);
-  if (k == 0 || k >= candidates.size()) return candidates;
-  std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(k),
-                   candidates.end(), likelier);
+  if (top_k == 0) return candidates;
+  const std::size_t k = std::min(static_cast<std::size_t>(top_k), candidates.size());
+  const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(k);
+  if (k < candidates.size()) std::nth_element(candidates.begin(), end, candidates.end(), likelier);
   // Which k are kept is unique, their order after a partial selection is not.
-  std::sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(k), likelier);
+  std::sort(candidates.begin(), end, likelier);
   return candidates.first(k);
 }
 
-double mass_of(std::span<const Candidate> candidates) {
-  double mass = 0;
-  for (const Candidate& candidate : candidates) mass += static_cast<double>(candidate.probability);
+std::uint64_t mass_of(std::span<const Candidate> candidates) {
+  std::uint64_t mass = 0;
+  for (const Candidate& candidate : candidates) mass += weight_of(candidate.probability);
   return mass;
 }
 
@@ -152,11 +126,11 @@ double mass_of(std::span<const Candidate> candidates) {
 std::span<Candidate> keep_top_p(std::span<Candidate> candidates, float top_p) {
   if (top_p >= 1) return candidates;
   constexpr std::size_t kFirstRun = 256;
-  const double wanted = mass_of(candidates) * static_cast<double>(top_p);
+  const std::uint64_t wanted = top_p_weight(mass_of(candidates), top_p);
   const auto at = [&](std::size_t i) {
     return candidates.begin() + static_cast<std::ptrdiff_t>(i);
   };
-  double reached = 0;
+  std::uint64_t reached = 0;
   std::size_t sorted = 0;
   while (sorted < candidates.size()) {
     const std::size_t next = std::min(candidates.size(), std::max(kFirstRun, sorted * 4));
@@ -165,7 +139,7 @@ std::span<Candidate> keep_top_p(std::span<Candidate> candidates, float top_p) {
     }
     std::sort(at(sorted), at(next), likelier);
     for (; sorted < next; ++sorted) {
-      reached += static_cast<double>(candidates[sorted].probability);
+      reached += weight_of(candidates[sorted].probability);
       if (reached >= wanted) return candidates.first(sorted + 1);
     }
   }
@@ -181,11 +155,11 @@ std::span<Candidate> keep_min_p(std::span<Candidate> candidates, float min_p) {
 }
 
 std::int32_t draw(std::span<const Candidate> candidates, double u) {
-  const double wanted = u * mass_of(candidates);
-  double reached = 0;
+  const std::uint64_t wanted = drawn_weight(mass_of(candidates), u);
+  std::uint64_t reached = 0;
   for (const Candidate& candidate : candidates) {
-    reached += static_cast<double>(candidate.probability);
-    if (reached > wanted) return candidate.token;
+    reached += weight_of(candidate.probability);
+    if (reached >= wanted) return candidate.token;
   }
   return candidates.back().token;
 }
@@ -196,8 +170,6 @@ std::int32_t first_of(std::span<const float> logits, float value) {
 }
 
 }  // namespace
-
-std::int32_t argmax(std::span<const float> logits) { return first_of(logits, maximum_of(logits)); }
 
 std::int32_t sample(const SamplingInput& input, SamplerScratch& scratch) {
   const SamplingParameters& parameters = *input.parameters;

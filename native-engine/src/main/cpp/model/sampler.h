@@ -9,39 +9,21 @@
 //   4. top-k: the k largest, ties to the lowest id
 //   5. top-p: of those, in falling order, the fewest whose probability reaches p
 //   6. min-p: of those, the ones at least min_p times as likely as the likeliest
-//   7. the draw: u = uniform(seed, position) picks along the cumulative probability of what is left
+//   7. the draw: u = uniform(seed, position) picks along the cumulative probability of what is
+//   left,
+//      in falling order after top-k or top-p, else by id
 //
-// The arithmetic is plain and in a fixed order, compiled without instruction-set flags: the same
-// logits give the same token on every machine.
+// The arithmetic is plain, in a fixed order or of integers, and compiled without instruction-set
+// flags: the same logits give the same token on every machine, and on a device (cuda/sampling.cuh).
 #pragma once
 
 #include <cstdint>
 #include <span>
 
 #include "base/memory.h"
-#include "model/token_counts.h"
+#include "model/sample_math.h"
 
 namespace sb::model {
-
-struct SamplingParameters {
-  float temperature = 0;
-  float top_p = 1;
-  float min_p = 0;
-  std::int32_t top_k = 0;
-  float repetition_penalty = 1;
-  float presence_penalty = 0;
-  float frequency_penalty = 0;
-  std::uint64_t seed = 0;
-
-  [[nodiscard]] bool penalises() const {
-    return repetition_penalty != 1 || presence_penalty != 0 || frequency_penalty != 0;
-  }
-};
-
-struct LogitBias {
-  std::int32_t token = 0;
-  float value = 0;
-};
 
 struct SamplingInput {
   std::span<const float> logits;
@@ -71,15 +53,8 @@ class SamplerScratch {
   std::span<Candidate> candidates;
 };
 
-// Instead of a token: the largest logit is infinite, or all are NaN, which the model's arithmetic
-// gives where a value overflowed.
-inline constexpr std::int32_t kNotFinite = -2;
-
 // The token, or kNotFinite.
 [[nodiscard]] std::int32_t sample(const SamplingInput& input, SamplerScratch& scratch);
-
-// The lowest id of the largest logit.
-[[nodiscard]] std::int32_t argmax(std::span<const float> logits);
 
 // What turns a logit into a log-probability: logit - maximum - log_sum.
 struct Normaliser {

@@ -4,12 +4,9 @@
 #include <cstdint>
 #include <span>
 
-namespace sb::model {
+#include "model/sample_math.h"
 
-struct TokenCount {
-  std::int32_t token = 0;
-  std::int32_t outputs = 0;  // occurrences in the output; 0: only in the prompt
-};
+namespace sb::model {
 
 // Distinct tokens, sorted, over borrowed storage. A dense prefix of the storage is used, so storage
 // for a whole context costs only the pages a row really reaches.

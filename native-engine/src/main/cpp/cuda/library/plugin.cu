@@ -44,6 +44,7 @@ const sb::cuda::Plugin* sb_cuda_plugin() {
       attend,
       gate,
       end_block,
+      sample,
   };
   return &table;
 }

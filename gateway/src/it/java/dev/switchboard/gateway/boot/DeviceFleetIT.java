@@ -40,6 +40,11 @@ class DeviceFleetIT {
                 + "'max_tokens':16,'ignore_eos':true,'logprobs':true,'top_logprobs':2"
           },
           new String[] {
+            CHAT,
+            "'messages':[{'role':'user','content':'Hello'}],'temperature':0.9,'seed':3,"
+                + "'top_p':0.95,'frequency_penalty':0.3,'max_tokens':16,'ignore_eos':true"
+          },
+          new String[] {
             TEXT,
             "'prompt':'Once','temperature':1,'seed':2,'max_tokens':16,'logprobs':1,"
                 + "'presence_penalty':0.8,'repetition_penalty':1.1,'ignore_eos':true"
