@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxInFlight most steps submitted and not yet awaited
  * @param context longest sequence in tokens
  * @param embeddingSize floats that an encoder gives for a sequence; 0 for a model that generates
- * @param device what computes, for people: {@code cpu avx512}
+ * @param device what computes, for people: {@code cpu avx512}, {@code cuda}, {@code cuda wgmma}
  */
 public record ExecutorInfo(
     int rows,

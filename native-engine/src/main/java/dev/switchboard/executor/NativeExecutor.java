@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * {@link #inject} may come from any, so it and {@link #close} exclude each other.
  */
 public final class NativeExecutor implements Executor {
+  /** What multiplies BF16 weights on a device, as cuda/kernels.h has it. */
+  private static final String BF16_VARIABLE = "SWITCHBOARD_CUDA_BF16";
+
   private static final long PROGRESS_INTERVAL_NANOS = 100_000_000;
   private static final VarHandle DONE_BYTES = sb_progress.done_bytes$layout().varHandle();
 
@@ -181,7 +184,16 @@ public final class NativeExecutor implements Executor {
         model.vocab(),
         model.embeddingSize(),
         memory,
-        isa == Isa.CUDA ? "cuda" : "cpu " + isa.name().toLowerCase(Locale.ROOT));
+        device(isa, System.getenv(BF16_VARIABLE)));
+  }
+
+  /** What computes; on a device also what was chosen there to multiply BF16 weights. */
+  static String device(Isa isa, @Nullable String multiplier) {
+    if (isa != Isa.CUDA) {
+      return "cpu " + isa.name().toLowerCase(Locale.ROOT);
+    }
+    boolean usual = multiplier == null || multiplier.isEmpty() || multiplier.equals("mma");
+    return usual ? "cuda" : "cuda " + multiplier;
   }
 
   @Override

@@ -412,6 +412,12 @@ public final class Replica {
     facts = value;
   }
 
+  /** Of what its answers depend on beside the request; empty where it does not say. */
+  public String fingerprint() {
+    ModelFacts loaded = facts;
+    return loaded == null ? report.fingerprint() : loaded.fingerprint();
+  }
+
   /**
    * Goes from an expected state to another one, unless somebody was faster.
    *

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param kvUsedRatio share of its KV that sequences hold; not a number where it does not say
  * @param kvBlockTokens tokens that a block holds; 0 where it does not say
  * @param devices that it may compute on beside the CPU
+ * @param fingerprint of what its answers depend on beside the request; empty where it does not say
  */
 public record ReplicaReport(
     long atNanos,
@@ -41,7 +42,8 @@ public record ReplicaReport(
     List<Spread> spreads,
     double kvUsedRatio,
     int kvBlockTokens,
-    List<DeviceReport> devices) {
+    List<DeviceReport> devices,
+    String fingerprint) {
   public static final ReplicaReport NONE =
       new ReplicaReport(
           0,
@@ -70,6 +72,64 @@ public record ReplicaReport(
           Double.NaN,
           0,
           List.of());
+
+  /** Of one that does not say what its answers depend on. */
+  public ReplicaReport(
+      long atNanos,
+      int running,
+      int waiting,
+      long waitingTokens,
+      int kvBlocksFree,
+      int kvBlocksCached,
+      int kvBlocksUsed,
+      long kvEvictions,
+      long prefixLookupTokens,
+      long prefixHitTokens,
+      long promptTokens,
+      long generatedTokens,
+      long preemptions,
+      long steps,
+      long weightBytes,
+      long kvBytes,
+      long scratchBytes,
+      int stages,
+      int ranks,
+      double loadMs,
+      @Nullable Long attemptsDigest,
+      List<RankReport> rankReports,
+      List<Spread> spreads,
+      double kvUsedRatio,
+      int kvBlockTokens,
+      List<DeviceReport> devices) {
+    this(
+        atNanos,
+        running,
+        waiting,
+        waitingTokens,
+        kvBlocksFree,
+        kvBlocksCached,
+        kvBlocksUsed,
+        kvEvictions,
+        prefixLookupTokens,
+        prefixHitTokens,
+        promptTokens,
+        generatedTokens,
+        preemptions,
+        steps,
+        weightBytes,
+        kvBytes,
+        scratchBytes,
+        stages,
+        ranks,
+        loadMs,
+        attemptsDigest,
+        rankReports,
+        spreads,
+        kvUsedRatio,
+        kvBlockTokens,
+        devices,
+        "");
+  }
 
   public ReplicaReport {
     rankReports = List.copyOf(rankReports);

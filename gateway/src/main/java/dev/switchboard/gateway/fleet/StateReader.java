@@ -75,7 +75,8 @@ final class StateReader {
         spreads(state.path("health").path("spreads")),
         used(load),
         memory.path("kv_block_tokens").asInt(),
-        devices(state.path("devices")));
+        devices(state.path("devices")),
+        state.path("model").path("fingerprint").asText());
   }
 
   /** Those that it may compute on; the others of its machine are not its own. */

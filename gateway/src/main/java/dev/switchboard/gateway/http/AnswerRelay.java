@@ -198,7 +198,7 @@ final class AnswerRelay {
 
     @Override
     public void resumed() {
-      migration.resumed();
+      migration.resumed(current);
     }
 
     @Override

@@ -72,6 +72,7 @@ final class Attempt implements ServedRequest {
   private final Decision decision;
   private final boolean hedge;
   private final int incarnation;
+  private final String fingerprint;
   private final long startNanos;
   private final @Nullable Move move;
   private Replica.@Nullable Ticket ticket;
@@ -112,6 +113,7 @@ final class Attempt implements ServedRequest {
     this.hedge = hedge;
     this.leads = !hedge;
     this.incarnation = replica.incarnation();
+    this.fingerprint = replica.fingerprint();
     this.startNanos = startNanos;
     this.move = move;
   }
@@ -135,6 +137,11 @@ final class Attempt implements ServedRequest {
   /** Whether the process it went to is still the replica's. */
   boolean sameProcess() {
     return replica.incarnation() == incarnation;
+  }
+
+  /** What the replica's answers depended on when it began; empty where it does not say. */
+  String fingerprint() {
+    return fingerprint;
   }
 
   /** Whether its replica may have seen the request. */

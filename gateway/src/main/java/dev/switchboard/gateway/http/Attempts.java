@@ -431,7 +431,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (client.ended() || migration.move() == null || last == null || !last.over()) {
       return;
     }
-    migration.exclude(choice);
+    migration.exclude(choice, null);
     Decision decision = choice.decide(true);
     Attempt begun = enter(decision, false, flight.now());
     if (begun == null) {
@@ -476,7 +476,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   private boolean elsewhere(Attempt current) {
     if (client.begun()) {
-      migration.exclude(choice);
+      migration.exclude(choice, current);
     }
     return choice.decideWithout(current.replica().id(), client.begun()).chosen() != null;
   }

@@ -8,15 +8,21 @@ import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.Replay;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What lets a stream go on at another worker: the tokens that its client has, who failed it, and
  * the move that is under way.
  */
 final class Migration {
+  private static final Logger LOG = LoggerFactory.getLogger(Migration.class);
+
   /** One that had enough to do is asked again so much later, while the stream waits. */
   private static final long BUSY_NANOS = 250_000_000;
 
@@ -31,6 +37,9 @@ final class Migration {
   private Map<Attempt, Long> busy = Map.of();
 
   private @Nullable Move move;
+
+  /** Of the worker that the client's tokens are from, while the stream is between two. */
+  private String fingerprint = "";
 
   /** How often the stream had to move because something broke. */
   private int faults;
@@ -71,6 +80,7 @@ final class Migration {
     if (begun == null) {
       begun = begin(from, cause, how);
       move = begun;
+      fingerprint = from.fingerprint();
       faults += cause.fault() ? 1 : 0;
       deadline.moving(begun.cutNanos());
     } else {
@@ -105,9 +115,12 @@ final class Migration {
 
   /**
    * Foreign servers cannot go on; what failed can once its process is another one, and what had
-   * enough to do a while later.
+   * enough to do a while later. Workers whose answers depend on something else go on only where no
+   * other one does.
+   *
+   * @param leaving what the stream would leave, while it does not yet; else null
    */
-  void exclude(ReplicaChoice choice) {
+  void exclude(ReplicaChoice choice, @Nullable Attempt leaving) {
     choice.excludeNobody();
     for (Attempt attempt : failed) {
       boolean out = flight.now() < busy.getOrDefault(attempt, Long.MAX_VALUE);
@@ -115,18 +128,40 @@ final class Migration {
         choice.exclude(attempt.replica().id());
       }
     }
+    Attempt current = move == null ? leaving : null;
+    String told = current == null ? fingerprint : current.fingerprint();
+    Set<String> others = new HashSet<>();
     for (Replica replica : gateway.fleet().replicas()) {
       if (!replica.worker()) {
         choice.exclude(replica.id());
+      } else if (replica.model().equals(flight.model()) && differ(told, replica.fingerprint())) {
+        others.add(replica.id());
       }
     }
+    choice.avoid(others, current == null ? null : current.replica().id());
+  }
+
+  /** Where one of them does not say, nothing is known. */
+  private static boolean differ(String one, String other) {
+    return !one.isEmpty() && !other.isEmpty() && !one.equals(other);
   }
 
   /** The client got more from the replica that goes on. */
-  void resumed() {
+  void resumed(Attempt current) {
     Move done = move;
     if (done == null) {
       return;
+    }
+    if (differ(fingerprint, current.fingerprint())) {
+      gateway.metrics().movedInexactly(flight.model());
+      LOG.warn(
+          "stream_moved_inexactly request={} trace={} from={} fingerprint={} to={} fingerprint={}",
+          flight.id(),
+          flight.traceId(),
+          done.from(),
+          fingerprint,
+          current.replica().id(),
+          current.fingerprint());
     }
     long now = flight.now();
     done.resumed(now);

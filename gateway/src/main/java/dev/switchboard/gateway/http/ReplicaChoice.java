@@ -177,6 +177,24 @@ final class ReplicaChoice {
     return false;
   }
 
+  /**
+   * Leaves those out too, unless then nobody would take it with the model that it has.
+   *
+   * @param leaving is not to take it in any case; null for nobody
+   */
+  void avoid(Set<String> replicas, @Nullable String leaving) {
+    Set<String> before = excluded;
+    if (before.containsAll(replicas)) {
+      return;
+    }
+    excluded = new HashSet<>(before);
+    excluded.addAll(replicas);
+    Decision decision = leaving == null ? decide(true) : decideWithout(leaving, true);
+    if (decision.chosen() == null) {
+      excluded = before;
+    }
+  }
+
   /** Everybody may be tried again. */
   void excludeNobody() {
     excluded = Set.of();

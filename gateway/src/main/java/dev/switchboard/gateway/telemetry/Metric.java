@@ -372,6 +372,13 @@ public enum Metric {
       MODEL,
       CAUSE,
       RESULT),
+  MIGRATIONS_INEXACT(
+      Type.COUNTER,
+      "migrations_inexact_total",
+      COUNT,
+      "streams that went on at a worker of another `fingerprint`, for want of one of the same: of"
+          + " another file, type of KV, number of ranks, or multiplication of BF16 weights",
+      MODEL),
   MIGRATION_PAUSE(
       Buckets.TTFT,
       "migration_pause_seconds",

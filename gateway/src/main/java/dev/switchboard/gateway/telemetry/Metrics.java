@@ -109,6 +109,7 @@ public final class Metrics {
   final Counter stage = made.counter(Metric.STAGE_TIME);
   private final Counter attempts = made.counter(Metric.UPSTREAM_ATTEMPTS);
   private final Counter moves = made.counter(Metric.MIGRATIONS);
+  private final Counter inexactMoves = made.counter(Metric.MIGRATIONS_INEXACT);
   private final Histogram movePause = made.histogram(Metric.MIGRATION_PAUSE);
   private final Counter routingFailures = made.counter(Metric.ROUTING_FAILURES);
   private final Counter retries = made.counter(Metric.RETRIES);
@@ -362,6 +363,11 @@ public final class Metrics {
     observe(movePause, (long) (pauseSeconds * 1e9), exemplar);
   }
 
+  /** A stream went on where the same request may have another answer. */
+  public void movedInexactly(String model) {
+    inexactMoves.labelValues(label(model)).inc();
+  }
+
   /** A stream could not go on elsewhere, or its client left before it did. */
   public void notMoved(String model, MoveCause cause, boolean clientLeft) {
     moves.labelValues(label(model), cause.label(), clientLeft ? "abandoned" : BROKEN).inc();
@@ -458,6 +464,7 @@ public final class Metrics {
     for (MoveCause cause : MoveCause.values()) {
       moves.initLabelValues(model, cause.label(), BROKEN);
     }
+    inexactMoves.initLabelValues(model);
     routingFailures.initLabelValues(model);
     retriesDenied.initLabelValues(model);
     poison.initLabelValues(model, "ended");
