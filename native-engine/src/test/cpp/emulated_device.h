@@ -8,6 +8,8 @@
 namespace sb::cuda::emulated {
 
 inline constexpr std::int32_t kErrorFault = 700;  // CUDA's number of an illegal address
+// Of what may not be done while a stream records.
+inline constexpr std::int32_t kErrorRecording = 900;
 inline constexpr char kSettingsSymbol[] = "sb_emulated_settings";
 
 // Variables by which a process that has the library as its SWITCHBOARD_CUDA_LIBRARY is told: the
@@ -24,6 +26,7 @@ struct Settings {
   std::uint64_t bytes = std::uint64_t{1} << 32;  // of each device
   std::int64_t waits_left = -1;                  // after so many a device's fault; -1: never
   std::int32_t fault = kErrorFault;              // stays, but for kErrorMemory, which comes once
+  bool records = true;                           // else memory for it runs out
   bool pins = true;                              // whether the host's memory can be pinned
   const std::uint64_t* watched = nullptr;  // a number that an upload looks at, such as progress
   // Read by tests.
@@ -35,6 +38,9 @@ struct Settings {
   std::uint64_t watched_values = 0;  // different ones that were seen
   std::uint64_t watched_last = 0;
   std::int64_t waits = 0;
+  std::int64_t recordings = 0;
+  std::int64_t replays = 0;
+  std::int64_t graphs = 0;  // that are there now
 };
 
 }  // namespace sb::cuda::emulated

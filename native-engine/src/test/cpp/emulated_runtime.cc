@@ -5,12 +5,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "cuda/library/runtime.h"
 #include "emulated_device.h"
+#include "simt/machine.h"
 
 namespace sb::cuda::runtime {
 namespace {
@@ -44,6 +48,10 @@ bool is_pinned(const void* memory, std::size_t bytes) {
   const auto& [piece, size] = *std::prev(after);
   return begin + bytes <= piece + size;
 }
+
+simt::Tape* tape_of(Stream stream) { return static_cast<simt::Tape*>(stream.handle); }
+
+using Launches = std::vector<std::function<void()>>;
 
 Outcome told(Outcome outcome, char* text, std::size_t bytes) {
   if (outcome != Outcome::kReady) std::snprintf(text, bytes, "as the test has asked for");
@@ -109,8 +117,11 @@ void unpin(void* memory) {
 
 bool link(std::int32_t device, std::int32_t peer) { return device == peer || settings.linked; }
 
-std::int32_t begin_stream(std::int32_t /*device*/, Stream* /*stream*/) { return 0; }
-void end_stream(std::int32_t /*device*/, Stream /*stream*/) {}
+std::int32_t begin_stream(std::int32_t /*device*/, Stream* stream) {
+  stream->handle = new simt::Tape;
+  return 0;
+}
+void end_stream(std::int32_t /*device*/, Stream stream) { delete tape_of(stream); }
 std::int32_t use(std::int32_t /*device*/) { return 0; }
 
 std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::size_t bytes) {
@@ -126,13 +137,15 @@ std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::si
   return 0;
 }
 
-std::int32_t copy_in(Stream /*stream*/, void* to, const void* from, std::size_t bytes) {
+std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t bytes) {
+  if (tape_of(stream)->records) return emulated::kErrorRecording;
   std::memcpy(to, from, bytes);
   return 0;
 }
 
-std::int32_t copy_out(Stream /*stream*/, void* to, std::size_t to_stride, const void* from,
+std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void* from,
                       std::size_t from_stride, std::size_t bytes, std::size_t rows) {
+  if (tape_of(stream)->records) return emulated::kErrorRecording;
   {
     const std::lock_guard lock(mutex);
     settings.copied_out += bytes * rows;
@@ -144,7 +157,38 @@ std::int32_t copy_out(Stream /*stream*/, void* to, std::size_t to_stride, const 
   return 0;
 }
 
-std::int32_t wait(Stream /*stream*/) {
+std::int32_t record(Stream stream) {
+  tape_of(stream)->records = true;
+  return 0;
+}
+
+std::int32_t seal(Stream stream, Graph* graph) {
+  const std::lock_guard lock(mutex);
+  simt::Tape& tape = *tape_of(stream);
+  tape.records = false;
+  Launches launches = std::exchange(tape.launches, {});
+  if (!settings.records) return kErrorMemory;
+  ++settings.recordings;
+  ++settings.graphs;
+  graph->handle = new Launches(std::move(launches));
+  return 0;
+}
+
+std::int32_t replay(Stream /*stream*/, Graph graph) {
+  for (const auto& launch : *static_cast<Launches*>(graph.handle)) launch();
+  const std::lock_guard lock(mutex);
+  ++settings.replays;
+  return 0;
+}
+
+void forget(std::int32_t /*device*/, Graph graph) {
+  const std::lock_guard lock(mutex);
+  --settings.graphs;
+  delete static_cast<Launches*>(graph.handle);
+}
+
+std::int32_t wait(Stream stream) {
+  if (tape_of(stream)->records) return emulated::kErrorRecording;
   const std::lock_guard lock(mutex);
   ++settings.waits;
   if (fault_is_asked_for()) settings.waits_left = 0;

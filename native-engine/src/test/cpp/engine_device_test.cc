@@ -43,6 +43,7 @@ class EmulatedDeviceTest : public ::testing::Test {
   }
   ~EmulatedDeviceTest() override {
     EXPECT_EQ(settings_->taken, 0U);
+    EXPECT_EQ(settings_->graphs, 0);
     EXPECT_EQ(settings_->pinned, 0U);
     *settings_ = {};
     setenv(kVariable, SB_EMULATED_LIBRARY, 1);
@@ -381,6 +382,67 @@ TEST_F(EmulatedDeviceTest, ARowThatTheDeviceCannotDecideIsTheHosts) {
     EXPECT_EQ(device.generate(0, prompt, 3, sampling), processor.generate(0, prompt, 3, sampling));
     EXPECT_EQ(settings().copied_out, 3U * (4 + 4500 * 4));
   }
+}
+
+// Steps of some shapes: batches of one to three, block tables that grow, rows that begin anew.
+std::vector<int32_t> decode_together(TestEngine& engine, const std::vector<int32_t>& prompt) {
+  std::vector<int32_t> all;
+  std::vector<Piece> pieces;
+  for (int32_t row = 0; row < 3; ++row) {
+    engine.begin(row, every_sampling().back());
+    pieces.push_back({row, 0, prompt, {SB_TARGET_SAMPLE}, 0});
+    pieces.back().tokens.resize(prompt.size() - static_cast<size_t>(row));
+    pieces.back().logprobs = false;
+  }
+  for (int32_t step = 0; step < 24; ++step) {
+    if (step == 8 || step == 16) pieces.pop_back();
+    const StepOutput output = engine.run(pieces);
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      pieces[i].position += static_cast<int32_t>(pieces[i].tokens.size());
+      pieces[i].tokens.assign(1, output.tokens.at(i));
+    }
+    all.insert(all.end(), output.tokens.begin(), output.tokens.end());
+  }
+  return all;
+}
+
+TEST_F(EmulatedDeviceTest, DecodeStepsOfAShapeAreLaunchedOnceAndThenRepeated) {
+  for (const ModelSpec& spec : {spec_of(SB_ARCH_LLAMA), gemma2()}) {
+    for (const int32_t stages : {1, 2}) {
+      TestModel model(spec);
+      model.quantise_matrices();
+      const std::vector<int32_t> prompt = some_tokens(spec, 14);
+      TestEngine processor(model, engine_config(stages, 1, 1));
+      TestEngine device(model, on_device(engine_config(stages, 1, 1)));
+      settings().recordings = settings().replays = 0;
+
+      EXPECT_EQ(decode_together(device, prompt), decode_together(processor, prompt));
+
+      // Of each lane five shapes: rows by blocks 3 x 1, 3 x 2, 2 x 2, 1 x 2 and 1 x 4.
+      EXPECT_EQ(settings().recordings, 5 * stages);
+      EXPECT_EQ(settings().replays, (23 - 5) * stages);
+      EXPECT_EQ(decode_together(device, prompt), decode_together(processor, prompt));
+      EXPECT_EQ(settings().recordings, 5 * stages);
+    }
+  }
+}
+
+TEST_F(EmulatedDeviceTest, WhatCannotBeRecordedFailsItsStepOnly) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  TestEngine processor(model, engine_config());
+  TestEngine device(model, on_device(engine_config()));
+  const std::vector<int32_t> prompt = some_tokens(model.spec(), 5);
+  device.begin(0);
+  EXPECT_EQ(device.run({{0, 0, prompt, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
+  EXPECT_EQ(device.run({{0, 5, {1}, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
+
+  settings().records = false;
+  const StepOutput failed = device.run({{0, 6, {1}, {SB_TARGET_SAMPLE}, 0}});
+
+  EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);
+  EXPECT_EQ(device.generate(0, prompt, 6), processor.generate(0, prompt, 6));
+  EXPECT_EQ(settings().replays, 0);
 }
 
 // A prompt on the processor, then on the device what it knows, and back.

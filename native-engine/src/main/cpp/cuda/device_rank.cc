@@ -17,6 +17,17 @@ std::size_t product(std::int64_t a, std::int64_t b) {
   return checked_mul(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
 }
 
+// The least power of two that is not below, or the most: so that steps have few shapes.
+std::int32_t few_values(std::int32_t value, std::int32_t most) {
+  std::int32_t power = 1;
+  while (power < value) power *= 2;
+  return std::min(power, most);
+}
+
+std::int32_t most_parts(const model::Config& config) {
+  return (config.context + ops::kAttentionPart - 1) / ops::kAttentionPart;
+}
+
 Activation activation_for(model::Arch arch) {
   switch (model::activation_of(arch)) {
     case model::Activation::kSilu:
@@ -62,7 +73,7 @@ Operand DeviceRank::take_operand(Carver& device, std::int64_t tokens, std::int64
 
 // For one token at the longest context at least, and for all where they are short.
 std::size_t DeviceRank::attend_room() const {
-  const std::int32_t parts = (config_.context + ops::kAttentionPart - 1) / ops::kAttentionPart;
+  const std::int32_t parts = most_parts(config_);
   const auto floats = [&](std::int64_t rows) {
     return plugin_->attend_floats(rows, shape_.heads, config_.head_dim, parts);
   };
@@ -125,6 +136,9 @@ Status DeviceRank::bind(const model::RankWeights& weights, const model::Weights&
     return within(device_failure(*plugin_, device_, error), "cuda");
   }
   streams_ = true;
+  graphs_.bind(*plugin_, device_, stream_);
+  step_shape_.reserve(2 + spans_.size());
+  first_x_ = x_.data();
   linked_ = place_.devices->linked(place_.first_lane, limits_.ranks);
   if (config_.rope_dim == 0) return Status::kOk;
   if (Status s = upload_angles(
@@ -179,6 +193,7 @@ void DeviceRank::put_tables(const model::Batch& batch) {
     const std::int32_t end = sequence.position + sequence.n_tokens;
     longest = std::max(longest, (end + limits_.block_tokens - 1) / limits_.block_tokens);
   }
+  if (repeats_) longest = few_values(longest, static_cast<std::int32_t>(table_blocks()));
   const auto stride = static_cast<std::size_t>(longest);
   inputs_.max_blocks = longest;
   inputs_.block_tables = device_inputs_.data() + inputs_used_;
@@ -206,6 +221,7 @@ void DeviceRank::put_spans(const model::Batch& batch, Spans& spans) {
     ends[token] = span.end;
     spans.max_parts = std::max(spans.max_parts, ops::attention_parts(span));
   }
+  if (repeats_) spans.max_parts = few_values(spans.max_parts, most_parts(config_));
   inputs_used_ += 2 * tokens;
 }
 
@@ -215,6 +231,8 @@ void DeviceRank::begin(const model::Batch& batch, Team& team) {
   if (health_ == Status::kOutOfMemory) health_ = Status::kOk;
   if (health_ != Status::kOk) return;
   check(plugin_->use(device_));
+  repeats_ = is_decode(batch);
+  if (x_.data() != first_x_) std::swap(x_, other_x_);
   inputs_used_ = 0;
   const auto tokens = static_cast<std::size_t>(batch.size());
   SB_CHECK(tokens <= host_inputs_.size());
@@ -229,7 +247,27 @@ void DeviceRank::begin(const model::Batch& batch, Team& team) {
   put_tables(batch);
   check(plugin_->copy_in(stream_, device_inputs_.data(), host_inputs_.data(),
                          inputs_used_ * sizeof(std::int32_t)));
+  graphs_.begin(shape_of(batch));
 }
+
+// One token of each sequence, of which all are looked at.
+bool DeviceRank::is_decode(const model::Batch& batch) const {
+  const auto sequences = static_cast<std::int64_t>(batch.sequences.size());
+  return limits_.ranks == 1 && !config_.embeds() && batch.size() == sequences &&
+         batch.outputs() == sequences;
+}
+
+std::span<const std::int32_t> DeviceRank::shape_of(const model::Batch& batch) {
+  step_shape_.clear();
+  if (!repeats_) return step_shape_;
+  step_shape_.push_back(static_cast<std::int32_t>(batch.size()));
+  step_shape_.push_back(inputs_.max_blocks);
+  for (const Spans& spans : spans_) step_shape_.push_back(spans.max_parts);
+  return step_shape_;
+}
+
+// All launches of the layers have been made, or need not be.
+void DeviceRank::end_launches() { check(graphs_.finish()); }
 
 const DeviceRank::Spans& DeviceRank::spans_of(const model::LayerWeights& weights) const {
   const auto found = std::find_if(spans_.begin(), spans_.end(), [&](const Spans& spans) {
@@ -257,6 +295,7 @@ void DeviceRank::take_hidden(std::span<const float> hidden, std::int64_t count, 
 
 void DeviceRank::give_hidden(std::int64_t count, std::span<float> hidden, Team& team) {
   if (!drives(team)) return;
+  end_launches();
   const std::size_t bytes = product(count, config_.dim) * sizeof(float);
   check(plugin_->copy_out(stream_, hidden.data(), bytes, x_.data(), bytes, bytes, 1));
   wait();
@@ -356,7 +395,8 @@ void DeviceRank::attend(std::int32_t layer, const model::TokenSet& kept) {
 
 bool DeviceRank::attention(std::int32_t layer, const model::Batch& batch,
                            const model::TokenSet& kept, Team& team) {
-  if (!drives(team)) return true;
+  if (!drives(team) || graphs_.knows()) return true;
+  if (layer == 0) check(graphs_.start());
   const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const std::int64_t m = batch.size();
   normalise(x_.data(), weights.attn_norm, m, weights.q.type);
@@ -378,7 +418,7 @@ bool DeviceRank::attention(std::int32_t layer, const model::Batch& batch,
 }
 
 bool DeviceRank::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
-  if (!drives(team)) return true;
+  if (!drives(team) || graphs_.knows()) return true;
   const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const bool gated = weights.gate.rows > 0;
   normalise(x_.data(), weights.ffn_norm, m, gated ? weights.gate.type : weights.up.type);
@@ -420,6 +460,10 @@ bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
   if (!drives(team)) return team.sync();
   const model::BlockEnd& end = weights_->layers[static_cast<std::size_t>(layer)].end(which);
   const bool moves = !kept.listed.empty();
+  if (graphs_.knows()) {
+    if (moves) std::swap(x_, other_x_);
+    return team.sync();
+  }
   EndBlockArgs args;
   args.ranks = static_cast<std::int32_t>(partials.size());
   for (std::size_t rank = 0; rank < partials.size(); ++rank) {
@@ -448,6 +492,7 @@ bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
 
 bool DeviceRank::end_layers(std::int64_t tokens, Team& team) {
   if (drives(team)) {
+    end_launches();
     const std::size_t bytes = product(tokens, config_.dim) * sizeof(float);
     check(plugin_->copy_out(stream_, host_x_.data(), bytes, x_.data(), bytes, bytes, 1));
     wait();
@@ -463,6 +508,7 @@ void DeviceRank::pool(const model::Sequence& sequence, float* out, const Team& t
 bool DeviceRank::logits(Range rows, std::span<const std::int32_t> listed, float* logits,
                         Team& team) {
   if (!drives(team)) return true;
+  end_launches();
   const ops::Matrix& w = weights_->output;
   normalise(x_.data() + rows.begin * config_.dim, weights_->output_norm, rows.size(), w.type);
   MatmulArgs args;

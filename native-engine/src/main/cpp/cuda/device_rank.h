@@ -6,6 +6,10 @@
 // so a partial sum is complete when another rank reads it. It reads it in place where the devices
 // can, else from a copy in the host's memory.
 //
+// A decode step's layers are launched once for its shape, and by one call from then on
+// (StepGraphs); with several ranks, which meet on the host within a layer, they are launched every
+// time.
+//
 // After a device's error the rank computes nothing and keeps meeting the others; health() says why.
 #pragma once
 
@@ -17,6 +21,7 @@
 #include "cuda/device_sampler.h"
 #include "cuda/devices.h"
 #include "cuda/plugin.h"
+#include "cuda/step_graphs.h"
 #include "model/ends.h"
 #include "model/rank_compute.h"
 
@@ -93,6 +98,10 @@ class DeviceRank final : public model::RankCompute {
     return (config_.context + limits_.block_tokens - 1) / limits_.block_tokens;
   }
   [[nodiscard]] Status upload_angles(const ops::Rope& rope, std::span<float> to);
+  [[nodiscard]] bool is_decode(const model::Batch& batch) const;
+  // What a decode step's launches depend on; empty for another step.
+  [[nodiscard]] std::span<const std::int32_t> shape_of(const model::Batch& batch);
+  void end_launches();
   [[nodiscard]] const std::int32_t* put(std::span<const std::int32_t> numbers);
   void put_spans(const model::Batch& batch, Spans& spans);
   void put_tables(const model::Batch& batch);
@@ -138,6 +147,10 @@ class DeviceRank final : public model::RankCompute {
   Form normed_form_{};
 
   DeviceSampler sampler_;  // of the first rank
+  StepGraphs graphs_;
+  bool repeats_ = false;  // the step is one of those that are recorded
+  std::vector<std::int32_t> step_shape_;
+  float* first_x_ = nullptr;  // where a step's x begins
   Inputs inputs_;
   std::vector<Spans> spans_;  // one of each window of its layers
 };

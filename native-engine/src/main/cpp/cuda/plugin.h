@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 2;
+inline constexpr std::uint32_t kPluginVersion = 3;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.
@@ -68,6 +68,11 @@ struct DeviceInfo {
   std::uint64_t free_bytes;
 };
 
+// Launches that were recorded.
+struct Graph {
+  void* handle = nullptr;
+};
+
 // Functions that can fail return an error's number of the runtime, 0 for none.
 struct Plugin {
   std::uint32_t version;
@@ -100,6 +105,14 @@ struct Plugin {
                            std::size_t from_stride, std::size_t bytes, std::size_t rows);
   // Waits for the stream; the first error since the last call, launches included.
   std::int32_t (*wait)(Stream stream);
+
+  // What is launched into the stream from record() to seal() is not done but kept; only kernels are
+  // put into it meanwhile, and it is not waited for. replay() puts all of them into the stream,
+  // with the arguments that they had.
+  std::int32_t (*record)(Stream stream);
+  std::int32_t (*seal)(Stream stream, Graph* graph);
+  std::int32_t (*replay)(Stream stream, Graph graph);
+  void (*forget)(std::int32_t device, Graph graph);
 
   // cuda/kernels.h.
   Form (*form_for)(ops::WeightType type);

@@ -396,7 +396,7 @@ template <class T>
 using Parameter = std::type_identity_t<T>;
 
 template <class... P>
-void launch(const char* name, Stream, const Grid& grid, void (*kernel)(P...),
+void launch(const char* name, Stream stream, const Grid& grid, void (*kernel)(P...),
             Parameter<P>... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   simt::Shape shape;
@@ -405,7 +405,10 @@ void launch(const char* name, Stream, const Grid& grid, void (*kernel)(P...),
   shape.blocks[2] = static_cast<int>(grid.z);
   shape.threads = grid.threads;
   shape.shared_bytes = grid.shared_bytes;
-  simt::run(name, shape, [&] { kernel(arguments...); });
+  const auto go = [=] { simt::run(name, shape, [&] { kernel(arguments...); }); };
+  auto* tape = static_cast<simt::Tape*>(stream.handle);
+  if (tape == nullptr || !tape->records) return go();
+  tape->launches.push_back(go);
 }
 
 }  // namespace sb::cuda

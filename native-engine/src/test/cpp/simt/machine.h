@@ -21,6 +21,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace simt {
 
@@ -46,6 +47,12 @@ struct Shape {
 
 // Runs the body for every thread of every block.
 void run(const char* kernel, const Shape& shape, const std::function<void()>& body);
+
+// What a stream's launches are kept on while it records.
+struct Tape {
+  bool records = false;
+  std::vector<std::function<void()>> launches;
+};
 
 // The order of later launches of this host thread.
 void seed(std::uint64_t seed);

@@ -188,4 +188,40 @@ std::int32_t wait(Stream stream) {
   return launched != cudaSuccess ? launched : ran;
 }
 
+// Other threads go on with what a recording would not allow, such as taking memory.
+std::int32_t record(Stream stream) {
+  return cudaStreamBeginCapture(handle(stream), cudaStreamCaptureModeThreadLocal);
+}
+
+std::int32_t seal(Stream stream, Graph* graph) {
+  const cudaError_t launched = cudaGetLastError();
+  cudaGraph_t recorded = nullptr;
+  if (cudaError_t e = cudaStreamEndCapture(handle(stream), &recorded); e != cudaSuccess) {
+    cudaGetLastError();  // the stream can be used again
+    return e;
+  }
+  cudaGraphExec_t made = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&made, recorded, 0);
+  cudaGraphDestroy(recorded);
+  if (error != cudaSuccess) {
+    cudaGetLastError();
+    return error;
+  }
+  if (launched != cudaSuccess) {
+    cudaGraphExecDestroy(made);
+    return launched;
+  }
+  graph->handle = made;
+  return error;
+}
+
+std::int32_t replay(Stream stream, Graph graph) {
+  return cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph.handle), handle(stream));
+}
+
+void forget(std::int32_t device, Graph graph) {
+  cudaSetDevice(device);
+  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph.handle));
+}
+
 }  // namespace sb::cuda::runtime

@@ -22,6 +22,10 @@ std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t byte
 std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void* from,
                       std::size_t from_stride, std::size_t bytes, std::size_t rows);
 std::int32_t wait(Stream stream);
+std::int32_t record(Stream stream);
+std::int32_t seal(Stream stream, Graph* graph);
+std::int32_t replay(Stream stream, Graph graph);
+void forget(std::int32_t device, Graph graph);
 extern const char* const kName;
 
 }  // namespace sb::cuda::runtime
