@@ -133,6 +133,11 @@ public final class Admission {
       onEntry((own, admitted) -> own.firstToken(admitted, nowNanos));
     }
 
+    /** It goes on at the replica that it moved to. */
+    public void resumed(long nowNanos) {
+      onEntry((own, admitted) -> own.resumed(admitted, nowNanos));
+    }
+
     /** Its whole answer came at once; see {@link AdmissionQueue#wholeAnswer}. */
     public void wholeAnswer(long tokens, long nowNanos) {
       onEntry((own, admitted) -> own.wholeAnswer(admitted, tokens, nowNanos));

@@ -31,19 +31,23 @@ import org.jspecify.annotations.Nullable;
  * deadlines rule, and not in a worker's own queue. Routing is free to send a request to a replica
  * that has no place if it expects it to be served sooner there; what that one has too much counts
  * against the others, so that the places of a replica that routing avoids do not fill the rest.
- * Without a ready replica everything passes: routing then says that nothing can serve it.
+ * What moved there from a replica that is lost does not: then who comes would wait before a replica
+ * that is back and idle. Without a ready replica everything passes: routing then says that nothing
+ * can serve it.
  *
  * <p><b>Refusals.</b> A request is refused at once when its answer would end after its deadline, as
  * far as that is predicted, or, because of the queue alone, after its target. What is held against
  * a target is what the replicas' predictions leave to one in ten, which every served request
  * teaches: a scatter that is learned by size refuses a size for good once it was high, since what
  * is refused brings no news. The predicted wait is its position times the time between two places
- * that become free: by Little's law the mean time that a place is held over the number of places,
- * or longer while none became free for longer. In the lowest band it is no shorter than that band's
- * own beginnings have it ({@link BatchStartRate}). So a burst does not fill the queue with what
- * nobody waits for any more, and what expires in it is dropped before it is dispatched. A full
- * queue gives up the newest request of its lowest band for one of a higher band, and within a band
- * the last one of a tenant that has more than its share.
+ * that become free: by Little's law the mean time that a place is held over the number of places.
+ * While none became free for longer the first one is expected later, and so are those behind it, by
+ * the same time: streams that began together end together, and the silence before says nothing of
+ * the time between two of them. In the lowest band it is no shorter than that band's own beginnings
+ * have it ({@link BatchStartRate}). So a burst does not fill the queue with what nobody waits for
+ * any more, and what expires in it is dropped before it is dispatched. A full queue gives up the
+ * newest request of its lowest band for one of a higher band, and within a band the last one of a
+ * tenant that has more than its share.
  *
  * <p><b>Use.</b> {@link #offer}; when it runs, {@link #routed} and {@link #firstToken} as they
  * happen; then {@link #finished} or {@link #abandon}, once. {@link #tick} every few milliseconds
@@ -54,7 +58,7 @@ public final class AdmissionQueue {
   /** Of the tokens that pass a band, what it is owed. */
   private static final double RESERVED_SHARE = 0.05;
 
-  /** How much of the time since a place last changed hands is taken for the time between two. */
+  /** How much of the time since a place last changed hands is expected until the next one does. */
   private static final double SHARE_OF_SILENCE = 0.33;
 
   /** More of a target than this must not pass at a replica, or too little is left for waiting. */
@@ -110,8 +114,14 @@ public final class AdmissionQueue {
     private @Nullable ReplicaOccupancy site;
     private long routedNanos;
 
-    /** Its stream has not begun. */
+    /** Its stream has not begun where it is. */
     private boolean unanswered;
+
+    /** Its client has a part of the stream. */
+    private boolean begun;
+
+    /** It had that when it came to where it is. */
+    private boolean moved;
 
     /** When it came first, where it was told to come back and did; else when it came. */
     final long firstNanos;
@@ -149,6 +159,10 @@ public final class AdmissionQueue {
 
     int places() {
       return demand.places();
+    }
+
+    boolean moved() {
+      return moved;
     }
 
     /** It is of the lowest band, which goes after all others. */
@@ -537,6 +551,7 @@ public final class AdmissionQueue {
       entry.site = site;
       entry.routedNanos = nowNanos;
       entry.unanswered = streams;
+      entry.moved = entry.begun;
       site.takes(entry, streams);
       busy += site.ready ? entry.places() : 0;
     }
@@ -544,19 +559,37 @@ public final class AdmissionQueue {
 
   /** The first token of a request came. */
   public void firstToken(Entry entry, long nowNanos) {
+    begins(entry, true, nowNanos);
+  }
+
+  /**
+   * A stream that went to another replica goes on there: it waits for its first token no longer,
+   * and how long it took says nothing of those that come with their prompt only.
+   */
+  public void resumed(Entry entry, long nowNanos) {
+    begins(entry, false, nowNanos);
+  }
+
+  private void begins(Entry entry, boolean tells, long nowNanos) {
     try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
         ReplicaOccupancy site = entry.site;
         if (entry.state == State.RUNNING && site != null) {
-          long taken = nowNanos - entry.routedNanos;
-          site.firstToken(entry, taken, nowNanos, tight(entry, taken), !byExpiry.isEmpty());
-          measured(entry.demand)
-              .observe(entry.demand.promptTokens(), nowNanos - entry.startedNanos, nowNanos);
+          if (tells) {
+            learn(entry, site, nowNanos);
+          }
+          entry.begun = true;
           answered(entry, site);
           drain(nowNanos, notices);
         }
       }
     }
+  }
+
+  private void learn(Entry entry, ReplicaOccupancy site, long now) {
+    long taken = now - entry.routedNanos;
+    site.firstToken(entry, taken, now, tight(entry, taken), !byExpiry.isEmpty());
+    measured(entry.demand).observe(entry.demand.promptTokens(), now - entry.startedNanos, now);
   }
 
   private static void answered(Entry entry, ReplicaOccupancy site) {
@@ -913,7 +946,8 @@ public final class AdmissionQueue {
   private boolean passes(Entry lower, Entry higher, long now) {
     return !lower.yields()
         && band(lower).credit >= lower.charged
-        && !expected(higher, (long) interval(false, now), false, now).misses(higher.demand, now);
+        && !expected(higher, (long) untilFree(1, false, now), false, now)
+            .misses(higher.demand, now);
   }
 
   private boolean mayGo(Entry head, long now) {
@@ -1016,9 +1050,8 @@ public final class AdmissionQueue {
 
   /** How long it is to wait if it does: for a place, and in the lowest band for its turn. */
   private long wait(Entry entry, long now) {
-    double each = interval(yields(entry.demand), now);
-    long place =
-        each == 0 ? WaitPredictor.UNKNOWN : Math.round((before(entry) + entry.places()) * each);
+    double free = untilFree(before(entry) + entry.places(), yields(entry.demand), now);
+    long place = free == 0 ? WaitPredictor.UNKNOWN : Math.round(free);
     if (!yields(entry.demand)) {
       return place;
     }
@@ -1027,10 +1060,20 @@ public final class AdmissionQueue {
   }
 
   /**
-   * Nanoseconds between two places that become free while all are taken; 0 where none was held yet.
-   * To people those of the lowest band count only where replicas do not preempt.
+   * Nanoseconds until so many places have become free while all are taken; 0 where none was held
+   * yet. A silence delays the first of them, and the others only with it.
    */
-  private double interval(boolean yields, long now) {
+  private double untilFree(double places, boolean yields, long now) {
+    double each = interval(yields);
+    double first = Math.max(each, SHARE_OF_SILENCE * (now - lastMovedNanos));
+    return each == 0 ? 0 : first + (places - 1) * each;
+  }
+
+  /**
+   * Nanoseconds between two places that become free while all are taken, on average; 0 where none
+   * was held yet. To people those of the lowest band count only where replicas do not preempt.
+   */
+  private double interval(boolean yields) {
     double hold = holdNanos();
     if (hold == 0) {
       return 0;
@@ -1041,8 +1084,7 @@ public final class AdmissionQueue {
         (ofPeople / people.holdNanos(hold))
             + ((held - ofPeople) / yieldingHold.holdNanos(hold))
             + (Math.max(0, readySites == 0 ? 0 : free(yields)) / hold);
-    double mean = perNano == 0 ? hold : 1 / perNano;
-    return Math.max(mean, SHARE_OF_SILENCE * (now - lastMovedNanos));
+    return perNano == 0 ? hold : 1 / perNano;
   }
 
   /** How long a place is held, by whomever; 0 for unknown. */
@@ -1144,7 +1186,7 @@ public final class AdmissionQueue {
     double turn = Math.max((double) expected.waitNanos(), turn(entry, now)) - allowed;
     double least = Math.max(turn, config.retryAfterSeconds() * NANOS_PER_SECOND);
     // Who has a target can hardly wait once it is here, so its time is to be its own.
-    double apart = inHaste(demand) ? APART * interval(yields(demand), now) : 0;
+    double apart = inHaste(demand) ? APART * interval(yields(demand)) : 0;
     int seconds = promises(demand).free(least, apart, now);
     long at = now + seconds * (long) NANOS_PER_SECOND;
     return seconds > 0 && promises(demand).add(demand.asker(), demand.band(), entry.firstNanos, at)
@@ -1165,11 +1207,11 @@ public final class AdmissionQueue {
     toPeople.lapse(now);
     double ahead = before(entry) + 1 + toPeople.before(demand.band(), demand.asker());
     if (!yields(demand)) {
-      return inHaste(demand) ? 0 : ahead * interval(false, now);
+      return inHaste(demand) ? 0 : untilFree(ahead, false, now);
     }
     toYielding.lapse(now);
     double promised = toYielding.before(demand.band(), demand.asker());
-    double place = (ahead + promised) * interval(true, now);
+    double place = untilFree(ahead + promised, true, now);
     BandQueue band = band(entry);
     double position = band.before(entry) + 1 + promised;
     return Math.max(place, (double) yielding.waitNanos(position, !band.isEmpty(), now));
@@ -1202,7 +1244,7 @@ public final class AdmissionQueue {
       for (Band band : Band.values()) {
         waiting.put(band, bands[band.index()].size());
       }
-      double each = interval(true, nowNanos);
+      double each = untilFree(1, true, nowNanos);
       double drain = each == 0 ? 0 : NANOS_PER_SECOND / each;
       int places = busy + Math.max(0, free(true));
       return new Snapshot(

@@ -23,6 +23,9 @@ final class ReplicaOccupancy {
 
   private int yieldingUnanswered;
 
+  /** Of streams that went on here when another replica was lost or emptied. */
+  private int moved;
+
   ReplicaOccupancy(AdmissionConfig config) {
     this.all = new ReplicaLimits(config);
     this.people = new ReplicaLimits(config);
@@ -37,6 +40,7 @@ final class ReplicaOccupancy {
   void takes(Entry entry, boolean streams) {
     int places = entry.places();
     running += places;
+    moved += entry.moved() ? places : 0;
     unanswered += streams ? places : 0;
     if (entry.yields()) {
       yielding += places;
@@ -47,6 +51,7 @@ final class ReplicaOccupancy {
   /** One left. */
   void loses(Entry entry) {
     running -= entry.places();
+    moved -= entry.moved() ? entry.places() : 0;
     yielding -= entry.yields() ? entry.places() : 0;
   }
 
@@ -76,7 +81,7 @@ final class ReplicaOccupancy {
 
   /**
    * Requests that it takes beside those it has before they queue there; less than 0 where they
-   * queue already, since routing may know why.
+   * queue already, since routing may know why. Of what moved here it had no choice.
    *
    * @param yields of the lowest band
    */
@@ -84,7 +89,8 @@ final class ReplicaOccupancy {
     ReplicaLimits limits = limits(yields);
     int learned = limits.requests().limit() - held(yields);
     int first = limits.firstTokens().limit() - heldUnanswered(yields);
-    return Math.min(Math.min(most - running, learned), first);
+    int free = Math.min(Math.min(most - running, learned), first);
+    return free < 0 ? Math.min(0, free + moved) : free;
   }
 
   /** Requests that it takes, with a token or without. */

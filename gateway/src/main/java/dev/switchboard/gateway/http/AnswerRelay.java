@@ -36,6 +36,9 @@ final class AnswerRelay {
     /** The first bytes of a stream are about to go out. */
     void begins();
 
+    /** A stream goes on where another attempt had left it. */
+    void resumed(Attempt current);
+
     /** It was to go on with a stream, and answered with this status. */
     void declined(Attempt current, int status);
 
@@ -198,7 +201,7 @@ final class AnswerRelay {
 
     @Override
     public void resumed() {
-      migration.resumed(current);
+      owner.resumed(current);
     }
 
     @Override

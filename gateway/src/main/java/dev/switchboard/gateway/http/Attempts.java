@@ -432,6 +432,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       return;
     }
     migration.exclude(choice, null);
+    choice.goesOn(migration.replay().tokens());
     Decision decision = choice.decide(true);
     Attempt begun = enter(decision, false, flight.now());
     if (begun == null) {
@@ -525,6 +526,12 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     }
     place.firstToken();
     client.begin();
+  }
+
+  @Override
+  public void resumed(Attempt current) {
+    migration.resumed(current);
+    place.resumed();
   }
 
   @Override

@@ -47,6 +47,9 @@ final class ReplicaChoice {
   private RouteRequest wanted = RouteRequest.of("");
   private long turn;
 
+  /** Tokens of the answer that its client has: whoever goes on with it reads them like a prompt. */
+  private int answered;
+
   /** A routing policy threw. */
   private boolean broke;
 
@@ -142,6 +145,11 @@ final class ReplicaChoice {
   /** As the last decision was made for it. */
   RouteRequest wanted() {
     return wanted;
+  }
+
+  /** Its stream goes on elsewhere after so many tokens. */
+  void goesOn(int tokens) {
+    answered = tokens;
   }
 
   /** Whether a policy threw. */
@@ -268,8 +276,8 @@ final class ReplicaChoice {
             turn,
             slo,
             (now - flight.at(Mark.ACCEPTED)) / 1e6,
-            promptTokens,
-            outputTokens(),
+            promptTokens + answered,
+            Math.max(Math.min(1, outputTokens()), outputTokens() - answered),
             Map.of(),
             null);
     return gateway.affinity().enrich(plain, affinity);

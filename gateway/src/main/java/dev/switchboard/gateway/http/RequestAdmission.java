@@ -233,6 +233,13 @@ final class RequestAdmission implements Admission.Waiter {
     }
   }
 
+  /** Its stream goes on at another replica. */
+  void resumed() {
+    if (pass != null) {
+      pass.resumed(call.nowNanos());
+    }
+  }
+
   /** The whole answer came at once. */
   void wholeAnswer(int tokens) {
     if (pass != null) {

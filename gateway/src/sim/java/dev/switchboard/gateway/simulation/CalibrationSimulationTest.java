@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.simulation.SimulatedGateway.Kept;
+import dev.switchboard.gateway.slo.Slo;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -125,6 +126,34 @@ class CalibrationSimulationTest {
     Calibration.ofTokens(kept)
         .holds(LEAST_BELOW_PER_TOKEN, MEDIAN_ERROR_PER_TOKEN, "tokens of " + where);
     return kept;
+  }
+
+  /** Whoever goes on with a stream reads what its client has like a prompt. */
+  @Test
+  void streamsThatMoveArePredictedByAllThatIsReadAgain() {
+    Scenario scenario = new Scenario(1, "slo", 1, 1);
+    for (int i = 0; i < 16; i++) {
+      Request request = longAnswer(i);
+      scenario.at(30, () -> scenario.gateway().arrive(request));
+    }
+    scenario.at(34, scenario.replicas().get(0)::kill);
+    scenario.run(new ClosedLoop(scenario.random().split(), 6, 30, Slo.NONE));
+
+    double[] ratios =
+        scenario.gateway().kept().stream()
+            .filter(one -> one.second() >= 34)
+            .mapToDouble(one -> one.ttftMs() / one.predicted().ttftMs())
+            .sorted()
+            .toArray();
+    assertTrue(ratios.length >= 6, () -> ratios.length + " moved");
+    double median = ratios[ratios.length / 2];
+    assertTrue(median > 0.5 && median < 2, () -> "they took " + median + " times as long");
+  }
+
+  private static Request longAnswer(int number) {
+    Request.Seen seen = new Request.Seen(20, 0, 1000);
+    return new Request(
+        1_000_000 + number, Request.nanos(30), "t", Slo.NONE, 20, 1000, true, 0, 0, seen);
   }
 
   private static double mostError(Scenarios scenario) {

@@ -5,8 +5,9 @@ import java.util.SplittableRandom;
 import java.util.function.DoubleToIntFunction;
 
 /**
- * Clients each of which sends a request, waits for its end and sends the next one, up to a second
- * of the run. Answers have 20 to 120 tokens, and the gateway is told how many.
+ * Clients each of which sends a request, waits for its end and sends the next one, a second later
+ * where it was not served, up to a second of the run. Answers have 20 to 120 tokens, and the
+ * gateway is told how many.
  */
 final class ClosedLoop {
   private static final int LEAST_PROMPT = 20;
@@ -40,7 +41,9 @@ final class ClosedLoop {
   }
 
   void begin(VirtualTime time, SimulatedGateway gateway) {
-    gateway.onOver(ended -> time.after(0, () -> again(time, gateway)));
+    gateway.onOver(
+        (ended, end) ->
+            time.afterMs(end == Ledger.End.SERVED ? 0 : LOOK_MS, () -> again(time, gateway)));
     time.after(Request.FIRST_NANOS - time.nowNanos(), () -> join(time, gateway));
   }
 

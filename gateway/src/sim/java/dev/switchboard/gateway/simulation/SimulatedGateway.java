@@ -38,6 +38,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -72,7 +73,7 @@ final class SimulatedGateway {
   private long retriesDenied;
   private final List<Change> changes = new ArrayList<>();
   private final List<Kept> kept = new ArrayList<>();
-  private Consumer<Request> over = request -> {};
+  private BiConsumer<Request, End> over = (request, end) -> {};
 
   SimulatedGateway(
       VirtualTime time,
@@ -228,7 +229,7 @@ final class SimulatedGateway {
   }
 
   /** Tells of every request that is over, however it ended. */
-  void onOver(Consumer<Request> told) {
+  void onOver(BiConsumer<Request, End> told) {
     over = told;
   }
 
@@ -366,8 +367,8 @@ final class SimulatedGateway {
               turn,
               slo(),
               (now - request.atNanos()) / 1e6,
-              request.seen().promptTokens(),
-              outputTokens(),
+              request.seen().promptTokens() + entry.tokens(),
+              Math.max(1, outputTokens() - entry.tokens()),
               Map.of(),
               null),
           key);
@@ -508,7 +509,7 @@ final class SimulatedGateway {
         held.close(end == End.SERVED ? request.promptTokens() + entry.tokens() : -1, now);
       }
       watcher.over(end, refusal, now);
-      over.accept(request);
+      over.accept(request, end);
     }
   }
 
@@ -587,15 +588,22 @@ final class SimulatedGateway {
     private void streamed(boolean first, long now) {
       if (first) {
         course.resumed();
-        if (!goesOn && course.pass != null) {
-          course.pass.firstToken(now);
-        }
+        tellAdmission(now);
       }
       course.entry.token(now);
       course.watcher.token(replica.id(), now);
       replica.heard(now);
       if (learned != null) {
         learned.content(now);
+      }
+    }
+
+    private void tellAdmission(long now) {
+      Admission.Pass pass = course.pass;
+      if (pass != null && goesOn) {
+        pass.resumed(now);
+      } else if (pass != null) {
+        pass.firstToken(now);
       }
     }
 

@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.simulation.Scenarios.Result;
 import dev.switchboard.gateway.slo.Slo;
+import java.util.List;
 import java.util.LongSummaryStatistics;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -54,6 +56,37 @@ class SimulationTest {
               double after = result.ledger().goodShare(690, 720);
               atLeast(0.98, after, seed, "goodput half a minute after the burst");
             });
+  }
+
+  /**
+   * Two of four workers die, whose streams move, and at the same time as many clients as there were
+   * come from a gateway that died too. All of them are served within fifteen seconds.
+   */
+  @Test
+  void whoComesFromALostGatewayWhileStreamsMoveIsServed() {
+    Slo patient = new Slo("standard", 20_000, 0, 0, 0);
+    seeds(SEEDS / 40)
+        .forEach(
+            seed -> {
+              Scenario scenario = new Scenario(seed, SLO, 0.25, 0.25, 0.25, 0.25);
+              scenario.at(60, scenario.replicas().get(0)::kill);
+              scenario.at(60, scenario.replicas().get(2)::kill);
+              Ledger ledger =
+                  scenario.run(
+                      new ClosedLoop(
+                          scenario.random().split(),
+                          second -> second < 60 ? 60 : 120,
+                          90,
+                          patient));
+              assertEquals(List.of(), refusals(ledger).toList(), () -> "refused, seed " + seed);
+            });
+  }
+
+  /** When each that was refused had come, and why it was. */
+  private static Stream<String> refusals(Ledger ledger) {
+    return ledger.entries().stream()
+        .filter(entry -> entry.refusal() != null)
+        .map(entry -> Request.second(entry.request().atNanos()) + " s: " + entry.refusal());
   }
 
   @Test

@@ -400,6 +400,25 @@ class AdmissionQueueTest {
     assertEquals(Reason.TTFT, reason("late"));
   }
 
+  /** Streams that began together end together: the silence before says nothing of what follows. */
+  @Test
+  void aSilenceDelaysAllThatWaitOnceAndNotEachOfThem() {
+    queue = queue(100, 1 << 20, 10);
+    offer("first", plain(Band.NORMAL), 0);
+    finishOne(20_000 * MS);
+    for (int i = 0; i < 10 + 9; i++) {
+      offer("w", plain(Band.HIGH), 20_000 * MS);
+    }
+    long now = 35_000 * MS;
+
+    offer("tight", demand("t", Band.NORMAL, now + 22_000 * MS, NEVER, 100), now);
+    Verdict loose = offer("loose", demand("t", Band.NORMAL, now + 24_000 * MS, NEVER, 100), now);
+
+    // A third of the silence of 15 s, then nine times a tenth of 20 s.
+    assertEquals(22_950, refusal("tight").waitP50Ms());
+    assertInstanceOf(Verdict.Waiting.class, loose);
+  }
+
   @Test
   void withoutAReadyReplicaEverybodyPasses() {
     offer("first", plain(Band.NORMAL), 0);
@@ -539,6 +558,79 @@ class AdmissionQueueTest {
     queue.firstToken(running.getFirst(), 50 * MS);
 
     assertEquals(List.of("next"), dispatched);
+  }
+
+  @Test
+  void aStreamThatMovedWaitsForNoFirstTokenOnceItGoesOn() {
+    queue = queue(100, 10_000, 0);
+    queue.replica("other", true, 0);
+    for (int i = 0; i < 12; i++) {
+      offer("stream " + i, plain(Band.NORMAL), 0);
+      queue.routed(running.getLast(), "r", true, 0);
+      queue.firstToken(running.getLast(), 50 * MS);
+    }
+    queue.replica("r", false, 100 * MS);
+    running.forEach(entry -> queue.routed(entry, "other", true, 200 * MS));
+    offer("next", plain(Band.NORMAL), 200 * MS);
+    assertEquals(List.of(), dispatched);
+
+    List.copyOf(running).forEach(entry -> queue.resumed(entry, 300 * MS));
+
+    assertEquals(List.of("next"), dispatched);
+  }
+
+  @Test
+  void howLongStreamsTookToGoOnTeachesNothingOfFirstTokens() {
+    queue = queue(100, 10_000, 0);
+    queue.replica("other", true, 0);
+    for (int i = 0; i < 8; i++) {
+      offer("quick", plain(Band.NORMAL), 0);
+      queue.routed(running.getLast(), "other", true, 0);
+      queue.firstToken(running.getLast(), 50 * MS);
+      finishOne(60 * MS);
+    }
+    for (int i = 0; i < 8; i++) {
+      offer("stream", plain(Band.NORMAL), 100 * MS);
+      queue.routed(running.getLast(), "r", true, 100 * MS);
+      queue.firstToken(running.getLast(), 150 * MS);
+    }
+    queue.replica("r", false, 200 * MS);
+    running.forEach(entry -> queue.routed(entry, "other", true, 200 * MS));
+
+    List.copyOf(running).forEach(entry -> queue.resumed(entry, 9000 * MS));
+
+    for (int i = 0; i < 8; i++) {
+      assertInstanceOf(Verdict.Running.class, offer("next", plain(Band.NORMAL), 9000 * MS));
+      queue.routed(running.getLast(), "other", true, 9000 * MS);
+    }
+  }
+
+  @Test
+  void whatMovedToAReplicaTakesNoPlaceOfTheOthers() {
+    queue = queue(100, 10_000, 0);
+    queue.replica("other", true, 0);
+    for (int i = 0; i < 24; i++) {
+      offer("stream", plain(Band.NORMAL), 0);
+      queue.routed(running.getLast(), i < 12 ? "r" : "other", true, 0);
+      queue.firstToken(running.getLast(), 50 * MS);
+    }
+    queue.replica("r", false, 100 * MS);
+    List.copyOf(running.subList(0, 12))
+        .forEach(
+            entry -> {
+              queue.routed(entry, "other", true, 200 * MS);
+              queue.resumed(entry, 300 * MS);
+            });
+    // 24 where 16 are taken.
+    assertInstanceOf(Verdict.Waiting.class, offer("first", plain(Band.NORMAL), 400 * MS));
+
+    queue.replica("r", true, 500 * MS);
+
+    assertEquals(List.of("first"), dispatched);
+    for (int i = 0; i < 7; i++) {
+      assertInstanceOf(Verdict.Running.class, offer("next", plain(Band.NORMAL), 600 * MS));
+      queue.routed(running.getLast(), "r", true, 600 * MS);
+    }
   }
 
   @Test
