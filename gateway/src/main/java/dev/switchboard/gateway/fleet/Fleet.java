@@ -181,8 +181,8 @@ public final class Fleet implements AutoCloseable {
     try {
       drains.tick();
       restarts.tick();
-      reserve.tick(clock.epochNanos() / 1_000_000);
       synchronized (this) {
+        reserve.tick(clock.epochNanos() / 1_000_000);
         removedReplicas.tick();
         restarts.replaceNext();
       }

@@ -133,7 +133,7 @@ final class FleetReconciler {
         Replica found = same == null ? null : same.poll();
         if (wanted.orders() instanceof DiscoveredServer.Leave leave) {
           if (found != null) {
-            leaves(found, leave);
+            ends(found, leave);
           }
         } else if (found == null) {
           number = number < 0 ? fleet.replicaReconciler().nextServer() : number;
@@ -195,6 +195,14 @@ final class FleetReconciler {
       fleet.removedReplicas().begin(replica);
       removed.add(replica.id());
     }
+  }
+
+  /** Somebody ends its pod, which may be replaced already. */
+  private void ends(Replica replica, DiscoveredServer.Leave leave) {
+    if (!replica.leaving()) {
+      fleet.reserve().ends(replica);
+    }
+    leaves(replica, leave);
   }
 
   private void leaves(Replica replica, DiscoveredServer.Leave leave) {

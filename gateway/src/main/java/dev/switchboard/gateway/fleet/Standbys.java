@@ -6,8 +6,8 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many replicas of a model take requests, where others stand by. Takes no lock: at worst, for
- * two that look at once, one more than wanted is ready.
+ * How many replicas of a model take requests, where others stand by. Holds no lock while it
+ * decides: at worst, for two that look at once, one more than wanted is ready.
  *
  * <p>Of local workers as many as are configured, and more while the load needs them. Any of them
  * may stand by: who comes back from a restart does.
@@ -15,14 +15,12 @@ import org.jspecify.annotations.Nullable;
  * <p>Pods keep their parts, since every gateway must find the same ones free. A pod that stands by
  * takes requests while fewer others are ready than were at once of late, and at least where no
  * other is. It stands by again when it was one too many for a while. How many pods there should be
- * no gateway knows: what shrank on purpose is forgotten after some minutes.
+ * no gateway knows ({@link ReadyLevel}): what shrank on purpose is forgotten after some minutes,
+ * and what a rolling update replaced at once.
  */
 final class Standbys {
   /** Who was promoted takes requests for at least so long. */
   static final long LEAST_MS = 60_000;
-
-  /** Others that were ready are missed for so long: as long as a large model takes to load. */
-  static final long MISSED_MS = 900_000;
 
   /** Others that were found may take so long to be proven. */
   static final long START_MS = 3000;
@@ -32,8 +30,8 @@ final class Standbys {
   /** Beyond what is configured, for the load, by model. */
   private final Map<String, More> more = new ConcurrentHashMap<>();
 
-  /** Where pods stand by, the most others that were ready at once. */
-  private final Map<String, Most> most = new ConcurrentHashMap<>();
+  /** Where pods stand by, how many others should be ready. */
+  private final Map<String, ReadyLevel> levels = new ConcurrentHashMap<>();
 
   /** Where pods stand by, since when more are ready than wanted. */
   private final Map<String, Long> surplusMs = new ConcurrentHashMap<>();
@@ -42,13 +40,6 @@ final class Standbys {
 
   private record More(int workers, long sinceMs) {
     static final More NONE = new More(0, 0);
-  }
-
-  /**
-   * @param seenMs when so many were ready last
-   */
-  private record Most(int others, long seenMs) {
-    static final Most NONE = new Most(0, 0);
   }
 
   Standbys(Fleet fleet) {
@@ -75,8 +66,13 @@ final class Standbys {
       return configured + more.getOrDefault(model, More.NONE).workers();
     }
     return fleet.roster().spared().contains(model)
-        ? Math.max(othersStart(model) ? 0 : 1, most.getOrDefault(model, Most.NONE).others())
+        ? Math.max(othersStart(model) ? 0 : 1, others(model))
         : null;
+  }
+
+  private int others(String model) {
+    ReadyLevel level = levels.get(model);
+    return level == null ? 0 : level.level();
   }
 
   /** At a gateway's start all of them are proven, and none of them is missed for a moment. */
@@ -179,11 +175,19 @@ final class Standbys {
 
   // ------------------------------------------------------------------ pods that stand by
 
-  /** Sees who is ready beside pods that stand by. */
+  /** A pod will end; before it takes no more requests, and not while {@link #tick} looks. */
+  void ends(Replica replica) {
+    ReadyLevel level = levels.get(replica.model());
+    if (level != null && !replica.spare() && replica.state() == ReplicaState.READY) {
+      level.ends(nowMs);
+    }
+  }
+
+  /** Sees who is ready beside pods that stand by; under the fleet's lock. */
   void tick(long epochMs) {
     nowMs = epochMs;
     Roster now = fleet.roster();
-    most.keySet().retainAll(now.spared());
+    levels.keySet().retainAll(now.spared());
     surplusMs.keySet().retainAll(now.spared());
     for (String model : now.spared()) {
       if (configured(model) == null) {
@@ -193,11 +197,9 @@ final class Standbys {
   }
 
   private void see(String model) {
-    int others = count(model, replica -> !replica.spare());
-    Most before = most.getOrDefault(model, Most.NONE);
-    if (others >= before.others() || nowMs - before.seenMs() >= MISSED_MS) {
-      most.put(model, new Most(others, nowMs));
-    }
+    levels
+        .computeIfAbsent(model, first -> new ReadyLevel(nowMs))
+        .see(count(model, replica -> !replica.spare()), nowMs);
     Integer wanted = wanted(model);
     int surplus = wanted == null ? 0 : ready(model) - wanted;
     if (surplus <= 0) {

@@ -41,6 +41,10 @@ class StandbyPodsTest {
     }
   }
 
+  private static DiscoveredServer ends(String name) {
+    return FleetByHand.pod(name, false, new DiscoveredServer.Leave("pod " + name + " ends", 0));
+  }
+
   private void eject(String id) {
     hand.replica(id).tryTransition(ReplicaState.READY, ReplicaState.EJECTED, "refused");
   }
@@ -52,7 +56,7 @@ class StandbyPodsTest {
 
   @Test
   void itTakesNoRequestsWhileTheOthersDo() {
-    hand.pass(10 * Standbys.MISSED_MS);
+    hand.pass(10 * ReadyLevel.MISSED_MS);
 
     assertEquals("u0:READY u1:READY u2:STANDBY", hand.ids());
   }
@@ -104,7 +108,7 @@ class StandbyPodsTest {
   @Test
   void whatShrankOnPurposeIsMissedForAWhileOnly() {
     take(serves("b"), SPARE);
-    hand.pass(Standbys.MISSED_MS);
+    hand.pass(ReadyLevel.MISSED_MS);
     hand.pass(A_TICK);
     assertEquals("u1:READY u2:READY", hand.ids());
 
@@ -113,6 +117,75 @@ class StandbyPodsTest {
     hand.ready("u2");
 
     assertEquals("u1:READY u2:STANDBY", hand.ids());
+  }
+
+  /** With {@code maxSurge: 1}: a new pod is ready, then an old one ends. */
+  @Test
+  void anUpdateThatHasOneMoreForAWhilePromotesNobody() {
+    hand.pass(Standbys.START_MS);
+    take(serves("a"), serves("b"), SPARE, serves("c"));
+    hand.ready("u3");
+    hand.pass(A_TICK);
+    take(ends("a"), serves("b"), SPARE, serves("c"));
+    hand.pass(A_TICK);
+    take(serves("b"), SPARE, serves("c"), serves("d"));
+    hand.ready("u4");
+    hand.pass(A_TICK);
+    take(ends("b"), SPARE, serves("c"), serves("d"));
+    hand.pass(A_TICK);
+    take(SPARE, serves("c"), serves("d"));
+    for (int i = 0; i < 4; i++) {
+      hand.pass(A_TICK);
+    }
+
+    assertEquals("u2:STANDBY u3:READY u4:READY", hand.ids());
+
+    eject("u3");
+    assertEquals("u2:READY u3:EJECTED u4:READY", hand.ids());
+  }
+
+  /** With {@code maxUnavailable: 1}: an old pod ends, then a new one is ready. */
+  @Test
+  void whoServedDuringAnUpdateStandsByAgainAMinuteAfterIt() {
+    hand.pass(Standbys.START_MS);
+    take(ends("a"), serves("b"), SPARE, serves("c"));
+    hand.pass(A_TICK);
+    assertEquals(ReplicaState.READY, hand.replica("u2").state());
+
+    take(serves("b"), SPARE, serves("c"));
+    hand.ready("u3");
+    hand.pass(A_TICK);
+    hand.pass(Standbys.LEAST_MS);
+    hand.pass(A_TICK);
+    hand.ready("u2");
+
+    assertEquals("u1:READY u2:STANDBY u3:READY", hand.ids());
+  }
+
+  /** A node is drained: the next pod is ready when it has loaded. */
+  @Test
+  void aPodThatEndsBeforeAnotherIsReadyIsMissed() {
+    hand.pass(Standbys.START_MS);
+    take(serves("a"), serves("b"), SPARE, serves("c"));
+    hand.ready("u3");
+    hand.pass(A_TICK);
+    hand.pass(ReadyLevel.SURGE_MS);
+    take(ends("a"), serves("b"), SPARE, serves("c"));
+    hand.pass(A_TICK);
+
+    assertEquals(ReplicaState.READY, hand.replica("u2").state());
+  }
+
+  @Test
+  void aPodThatIsLostSoonAfterAnotherCameIsMissed() {
+    hand.pass(Standbys.START_MS);
+    take(serves("a"), serves("b"), SPARE, serves("c"));
+    hand.ready("u3");
+    hand.pass(A_TICK);
+
+    eject("u0");
+
+    assertEquals("u0:EJECTED u1:READY u2:READY u3:READY", hand.ids());
   }
 
   @Test
@@ -126,8 +199,8 @@ class StandbyPodsTest {
   @Test
   void itServesAloneWhereNoOtherIsFound() {
     take(SPARE);
-    hand.pass(Standbys.MISSED_MS);
-    hand.pass(Standbys.MISSED_MS);
+    hand.pass(ReadyLevel.MISSED_MS);
+    hand.pass(ReadyLevel.MISSED_MS);
 
     assertEquals("u2:READY", hand.ids());
   }
