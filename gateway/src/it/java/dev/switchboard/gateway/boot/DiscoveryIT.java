@@ -66,9 +66,14 @@ class DiscoveryIT {
   }
 
   private void gateway(String models) throws Exception {
+    gateway(models, "");
+  }
+
+  private void gateway(String models, String more) throws Exception {
     started =
         InProcessGateway.started(
-            """
+            more
+                + """
             discovery:
               kubernetes:
                 api-server: "%s"
@@ -79,7 +84,7 @@ class DiscoveryIT {
                 models:
                   - %s
             """
-                .formatted(kubernetes.url(), models));
+                    .formatted(kubernetes.url(), models));
   }
 
   private static final String SERVICE =
@@ -87,7 +92,11 @@ class DiscoveryIT {
 
   /** A slice of its own for each: they differ in the port. */
   private void put(String pod, FakeUpstream at, String state) {
-    ObjectNode slice = slice("slice-" + pod, "workers", at.url().getPort());
+    put("workers", pod, at, state);
+  }
+
+  private void put(String service, String pod, FakeUpstream at, String state) {
+    ObjectNode slice = slice("slice-" + pod, service, at.url().getPort());
     kubernetes.put(SLICES, endpoint(slice, pod, "127.0.0.1", state));
   }
 
@@ -169,6 +178,32 @@ class DiscoveryIT {
     assertEquals(503, status());
   }
 
+  @Test
+  void anUpdateThatStartsAPodBeforeItEndsAnotherWakesNoneThatStandsBy() throws Exception {
+    gateway(SERVICE + "\n      - " + SERVICE.replace("workers", "standbys, standby: true"));
+    try (FakeUpstream spare = upstream("spare")) {
+      put("p1", one, "ready");
+      awaitState("p1", ReplicaState.READY);
+      put("standbys", "s1", spare, "ready");
+      awaitState("s1", ReplicaState.STANDBY);
+      long sinceMs = Objects.requireNonNull(replica("s1")).sinceMs();
+      // Until then those that were there before may still be found.
+      await(() -> System.currentTimeMillis() - sinceMs > 3500);
+
+      put("p2", two, "ready");
+      awaitState("p2", ReplicaState.READY);
+      put("p1", one, "draining");
+      awaitGone("p1");
+
+      assertEquals(ReplicaState.STANDBY, Objects.requireNonNull(replica("s1")).state());
+      assertEquals(sinceMs, Objects.requireNonNull(replica("s1")).sinceMs());
+
+      put("p2", two, "ended");
+      awaitState("s1", ReplicaState.READY);
+      assertEquals(200, status());
+    }
+  }
+
   private void mark(String key, String value) {
     kubernetes.put(PODS, annotated(pod("p1", "127.0.0.1", Map.of()), key, value));
   }
@@ -196,6 +231,33 @@ class DiscoveryIT {
             > 0);
     kubernetes.away(false);
     awaitGone("p1");
+  }
+
+  /** Whoever follows the number would take away what this gateway has not found yet. */
+  @Test
+  void howManyReplicasAreDesiredIsToldOnceTheyAreFound() throws Exception {
+    kubernetes.away(true);
+    put("p1", one, "ready");
+    put("p2", two, "ready");
+    gateway(SERVICE, "autoscaling: {models: [{model: m, max: 9}]}\n");
+    await(() -> watch().path("failures").path("unreachable").asInt() >= 1);
+    HttpResponse<String> before = scaling();
+
+    kubernetes.away(false);
+    await(() -> scaling().statusCode() == 200);
+
+    assertEquals(503, before.statusCode(), before::body);
+    assertTrue(before.body().contains("no_replica_ready"), before::body);
+    assertEquals(2, InProcessGateway.JSON.readTree(scaling().body()).path("desired").asInt());
+    assertEquals(404, gateway().get(gateway().admin("/admin/v1/autoscaling/x")).statusCode());
+  }
+
+  private HttpResponse<String> scaling() {
+    try {
+      return gateway().get(gateway().admin("/admin/v1/autoscaling/m"));
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   private JsonNode watch() {

@@ -29,7 +29,11 @@ final class AutoscalingRoutes {
     String model = JsonInput.path(context, "model");
     Autoscaling.Answer answer = autoscaling.of(model);
     if (answer == null) {
-      throw new ApiException(ApiError.modelNotFound(model));
+      throw new ApiException(
+          autoscaling.has(model)
+              ? ApiError.unavailable(
+                  "Which replicas of '" + model + "' there are is not known yet.")
+              : ApiError.modelNotFound(model));
     }
     AdminServer.answer(context, json(model, answer));
   }

@@ -61,6 +61,9 @@ public final class Autoscaling {
     /** Every model that is to be served, be there a replica or not. */
     Set<String> models();
 
+    /** Whether it was looked once what replicas of a model others have started. */
+    boolean searched(String model);
+
     /**
      * Says how requests wait for the first replica of a model.
      *
@@ -82,7 +85,8 @@ public final class Autoscaling {
       ScaleRule.Decided decided, Bounds bounds, ScaleSignals signals, int gateways, long atMs) {}
 
   private static final class Model {
-    final ScaleRule rule = new ScaleRule();
+    ScaleRule rule = new ScaleRule();
+    boolean known;
     final OfferedTokens offered = new OfferedTokens();
     double placesEach = Double.NaN;
     boolean saidAtMax;
@@ -142,7 +146,15 @@ public final class Autoscaling {
     return (int) replicas.stream().filter(each -> each.state() == state).count();
   }
 
-  /** What was decided last of a model; null of one that was not looked at yet. */
+  /** Whether a model is to be served, or is. */
+  public boolean has(String model) {
+    return models.containsKey(model);
+  }
+
+  /**
+   * What was decided last of a model; null of one that is none, and as long as its replicas are not
+   * known: whoever follows the number would else take away those that a gateway has not found yet.
+   */
   public @Nullable Answer of(String model) {
     Model known = models.get(model);
     if (known == null) {
@@ -174,6 +186,7 @@ public final class Autoscaling {
     Map<String, ModelLoad> gateways = loads.others(name);
     gateways.put("", own == null ? load(replicas, queue) : own);
     synchronized (model) {
+      boolean known = know(name, model, replicas);
       ScaleSignals signals = signals(model, replicas, queue, gateways, now);
       Bounds bounds = config.bounds(name);
       long nowMs = now / 1_000_000;
@@ -184,8 +197,17 @@ public final class Autoscaling {
         sources.needed(
             name, Math.max(decided.desired(), bounds.clamp(decided.need().replicas())), signals);
       }
-      model.answer = new Answer(decided, bounds, signals, gateways.size(), nowMs);
+      model.answer = known ? new Answer(decided, bounds, signals, gateways.size(), nowMs) : null;
     }
+  }
+
+  /** What is desired first is what there is, so the rule begins anew when that is known. */
+  private boolean know(String name, Model model, List<Replica> replicas) {
+    if (!model.known && (!replicas.isEmpty() || sources.searched(name))) {
+      model.known = true;
+      model.rule = new ScaleRule();
+    }
+    return model.known;
   }
 
   private static FirstReplica first(AutoscalingConfig config, double startMs) {

@@ -150,6 +150,9 @@ final class Gateway {
   private final long startNanos;
   private final GatewayFacts.Identity identity;
 
+  /** Whether it is known what Kubernetes runs. */
+  private volatile boolean found;
+
   private Gateway(
       GatewayConfig config,
       StateFolder state,
@@ -241,8 +244,9 @@ final class Gateway {
     reconfiguration.onDiscovery(discovery::want);
   }
 
-  private void discovered(List<DiscoveredServer> found) {
-    reconfiguration.discovered(found);
+  private void discovered(List<DiscoveredServer> servers) {
+    reconfiguration.discovered(servers);
+    found = true;
     searched();
   }
 
@@ -278,6 +282,11 @@ final class Gateway {
           @Override
           public Set<String> models() {
             return fleet.models();
+          }
+
+          @Override
+          public boolean searched(String model) {
+            return found || !config.discovery().kubernetes().names().contains(model);
           }
 
           @Override
