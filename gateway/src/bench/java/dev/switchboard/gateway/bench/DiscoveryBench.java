@@ -42,7 +42,7 @@ import picocli.CommandLine.Option;
       "scripted API server: watching, reading, and putting in force. Each change comes as its"
           + " whole",
       "slice of a hundred endpoints: every second one replaces a pod, the others turn readiness.",
-      "Ends with 1 above 2 % of a core."
+      "Ends with 1 above 2 %% of a core."
     })
 public final class DiscoveryBench implements Callable<Integer> {
   private static final double MOST_RATIO = 0.02;

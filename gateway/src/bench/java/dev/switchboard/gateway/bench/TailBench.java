@@ -39,8 +39,8 @@ import picocli.CommandLine.Option;
       "cost a gateway at 500 requests a second, and on 8 connections that ask as fast as",
       "they are answered. Short turns with and without in pairs; the median of the",
       "differences is shown, and between which it lies in 95 of 100 runs. Ends with 1 where",
-      "at 500 a second it takes more than 2 % of the gateway's core or makes the p99 later",
-      "by more than 5 % and 50 us, or where the machine is too noisy to tell."
+      "at 500 a second it takes more than 2 %% of the gateway's core or makes the p99 later",
+      "by more than 5 %% and 50 us, or where the machine is too noisy to tell."
     })
 public final class TailBench implements Callable<Integer> {
   private static final String BASE = "/admin/v1/requests";
