@@ -28,10 +28,11 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = {
       "Starts the Deployments of the gateway and the worker from rendered manifests under podman",
-      "and keeps streams open. Replaces every worker, kills one and then half of them, scales",
-      "them to one and back, and replaces every gateway. Ends with 1 where a stream breaks, a",
-      "request fails or a pod outlives its grace. It makes a bridge and network namespaces:",
-      ".ci/rollout-test runs it where nobody else has any."
+      "and keeps streams open. Replaces every worker, kills one and then half of them, a gateway,",
+      "and half of the workers with a gateway, scales workers to one and back, and replaces every",
+      "gateway. Ends with 1 where a stream breaks that no killed gateway relayed, a request fails",
+      "or a pod outlives its grace. It makes a bridge and network namespaces: .ci/rollout-test",
+      "runs it where nobody else has any."
     })
 public final class RolloutBench implements Callable<Integer> {
   private static final int API_PORT = 6443;

@@ -31,6 +31,7 @@ final class RolloutPod {
   private volatile boolean ready;
   private volatile boolean terminating;
   private volatile boolean expectedDeath;
+  private volatile int killed;
   private volatile boolean gone;
   private final AtomicInteger starts = new AtomicInteger();
   private volatile double endedSeconds;
@@ -145,6 +146,7 @@ final class RolloutPod {
   /** Kills its container as a machine does that runs out of memory. */
   void kill() throws IOException {
     expectedDeath = true;
+    killed = starts.get();
     RolloutNode.signal(name, "KILL");
   }
 
@@ -211,6 +213,11 @@ final class RolloutPod {
   /** How often its container was started. */
   int starts() {
     return starts.get();
+  }
+
+  /** Whether the process of such a start was killed. */
+  boolean killed(int start) {
+    return killed == start;
   }
 
   /** From its deletion to its end. */

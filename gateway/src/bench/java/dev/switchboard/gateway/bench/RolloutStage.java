@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** What is done to the pods while streams run, one after the other, and what was seen meanwhile. */
 final class RolloutStage {
@@ -60,6 +61,7 @@ final class RolloutStage {
             "fewest at once",
             "refused",
             "broken",
+            "lost with their gateway",
             "with other words",
             "moved",
             "longest pause, s",
@@ -74,6 +76,7 @@ final class RolloutStage {
           Integer.toString(streams.leastOpen()),
           Integer.toString(streams.refused()),
           Integer.toString(streams.broken()),
+          Integer.toString(streams.lost()),
           Integer.toString(streams.different()),
           moved < 0 ? "" : String.format(Locale.ROOT, "%.0f", moved),
           shown(streams.longestGapMs() / 1000),
@@ -126,6 +129,10 @@ final class RolloutStage {
     phase("every worker is replaced", plan, true, () -> ended(workers.roll()));
     phase("a worker is killed", plan, true, () -> kill(workers.pods().subList(0, 1)));
     phase("every second worker, a zone, is killed", plan, true, () -> kill(zone()));
+    RolloutPod first = gateways.pods().getFirst();
+    phase("a gateway is killed", plan, false, first, () -> kill(List.of(first)));
+    RolloutPod last = gateways.pods().getLast();
+    phase("a zone with its gateway is killed", plan, true, last, () -> kill(zoneWith(last)));
     phase("workers are scaled to one", plan, true, () -> ended(workers.keep(1)));
     phase("and back", plan, false, this::scaleBack);
     phase("every gateway is replaced", plan.shorter(), false, () -> ended(gateways.roll()));
@@ -181,10 +188,24 @@ final class RolloutStage {
 
   private void phase(String what, RolloutStreams.Plan plan, boolean moves, Act act)
       throws IOException {
+    phase(what, plan, moves, null, act);
+  }
+
+  /**
+   * Does one thing under streams.
+   *
+   * @param moves whether streams have to move for it
+   * @param doomed the gateway that is killed by it; null for none
+   */
+  private void phase(
+      String what, RolloutStreams.Plan plan, boolean moves, @Nullable RolloutPod doomed, Act act)
+      throws IOException {
     long begun = System.nanoTime();
     List<RolloutPod> asked = gateways.pods();
-    MetricsText before = MetricsText.together(scrape(asked));
-    RolloutStreams streams = RolloutStreams.start(cluster, plan);
+    // The process after one that is killed counts from 0.
+    MetricsText before =
+        MetricsText.together(scrape(asked.stream().filter(each -> each != doomed).toList()));
+    RolloutStreams streams = RolloutStreams.start(cluster, plan, doomed);
     for (MetricsText each : scrape(asked)) {
       System.out.println("  requests of a gateway at each worker " + each.by(IN_FLIGHT, "replica"));
     }
@@ -207,6 +228,12 @@ final class RolloutStage {
     }
     if (moves && moved <= 0) {
       faults.add("no stream had to move, so nothing was shown");
+    }
+    if (doomed != null) {
+      System.out.println("  connections made anew: " + streams.reconnected());
+      if (streams.lost() == 0) {
+        faults.add("no stream was lost with its gateway, so nothing was shown");
+      }
     }
     faults.addAll(fresh(RolloutPod::complaints));
     fresh(RolloutPod::notes).forEach(note -> System.out.println("  " + note));
@@ -244,6 +271,12 @@ final class RolloutStage {
   private List<RolloutPod> zone() {
     List<RolloutPod> all = workers.pods();
     return IntStream.range(0, all.size()).filter(i -> i % 2 == 1).mapToObj(all::get).toList();
+  }
+
+  private List<RolloutPod> zoneWith(RolloutPod gateway) {
+    List<RolloutPod> all = new ArrayList<>(zone());
+    all.add(gateway);
+    return all;
   }
 
   private String scaleBack() throws IOException {

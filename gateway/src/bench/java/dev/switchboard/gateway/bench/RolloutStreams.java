@@ -1,16 +1,23 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Clients that each read one stream after the other, every one on a connection of its own to where
- * the Service leads. Nothing is tried again. A stream that says something else than the first with
- * its question did is different.
+ * the Service leads. Who is refused asks the same again when it was told to, and has been refused
+ * all the same. A stream that says something else than the first with its question did is
+ * different.
+ *
+ * <p>Where a gateway is killed meanwhile, the streams through it are lost, and their clients ask
+ * the same again at once. What its process counted is lost as well, so what clients had of it is in
+ * a ledger of its own.
  */
 final class RolloutStreams implements AutoCloseable {
   private static final int QUESTIONS = 16;
@@ -45,9 +52,27 @@ final class RolloutStreams implements AutoCloseable {
     }
   }
 
+  /**
+   * A gateway that is killed while they run.
+   *
+   * @param start of its process that ends so
+   */
+  private record Doomed(RolloutPod pod, int start) {
+    /** Whether a connection to there, made now, is to that process. */
+    boolean has(InetSocketAddress where) {
+      return where.getHostString().equals(pod.address()) && pod.starts() == start;
+    }
+
+    boolean killed() {
+      return pod.killed(start);
+    }
+  }
+
   private final RolloutCluster cluster;
   private final ClientLedger ledger = new ClientLedger();
+  private final ClientLedger ledgerOfDoomed = new ClientLedger();
   private final Plan plan;
+  private final @Nullable Doomed doomed;
   private final AtomicReferenceArray<AnswerLog> current;
   private final List<Thread> threads = new ArrayList<>();
   private final Thread sampler;
@@ -56,21 +81,33 @@ final class RolloutStreams implements AutoCloseable {
   private int refused;
   private int broken;
   private int different;
+  private int lost;
+  private int reconnected;
   private double longestGapMs;
   private double longestMs;
   private int leastOpen = Integer.MAX_VALUE;
   private volatile boolean over;
 
-  private RolloutStreams(RolloutCluster cluster, Plan plan) {
+  private RolloutStreams(RolloutCluster cluster, Plan plan, @Nullable RolloutPod doomed) {
     this.cluster = cluster;
     this.plan = plan;
+    this.doomed = doomed == null ? null : new Doomed(doomed, doomed.starts());
     this.current = new AtomicReferenceArray<>(plan.clients());
     this.sampler = Thread.ofVirtual().unstarted(this::sample);
   }
 
   /** Starts the clients, and returns when each has a stream that says something, or one failed. */
   static RolloutStreams start(RolloutCluster cluster, Plan plan) {
-    RolloutStreams streams = new RolloutStreams(cluster, plan);
+    return start(cluster, plan, null);
+  }
+
+  /**
+   * The same.
+   *
+   * @param doomed the gateway that is killed meanwhile; null for none
+   */
+  static RolloutStreams start(RolloutCluster cluster, Plan plan, @Nullable RolloutPod doomed) {
+    RolloutStreams streams = new RolloutStreams(cluster, plan, doomed);
     for (int i = 0; i < plan.clients(); i++) {
       int number = i;
       streams.threads.add(Thread.ofVirtual().start(() -> streams.client(number)));
@@ -86,33 +123,85 @@ final class RolloutStreams implements AutoCloseable {
 
   private void client(int number) {
     Target.pause((long) number * APART_MS);
-    for (int i = number; !over; i++) {
-      int question = i % QUESTIONS;
-      try (ChaosClient connection = new ChaosClient(cluster.route(), ledger, PATIENCE_MS)) {
+    for (int i = number; !over; ) {
+      i += asks(number, i % QUESTIONS) ? 1 : 0;
+    }
+  }
+
+  /** Whether it goes on to the next question; else it comes back with this one. */
+  private boolean asks(int number, int question) {
+    InetSocketAddress where = null;
+    try {
+      where = cluster.route();
+      boolean ends = doomed != null && doomed.has(where);
+      try (ChaosClient connection =
+          new ChaosClient(where, ends ? ledgerOfDoomed : ledger, PATIENCE_MS)) {
         AnswerLog answer =
             connection.send(
                 ChaosClient.Question.of(plan.model(), true, plan.tokensOf(question), question, "")
                     .with(plan.headers()));
         current.set(number, answer);
         connection.read(answer);
-        took(question, answer);
-      } catch (IOException e) {
-        refused("cannot connect: " + e.getMessage());
-        Target.pause(SAMPLE_MS);
+        return took(question, answer, ends);
       }
+    } catch (IOException e) {
+      notConnected(where, e);
+      Target.pause(SAMPLE_MS);
+      return false;
     }
   }
 
-  private synchronized void took(int question, AnswerLog answer) {
-    if (!answer.good()) {
-      if (answer.ended() && answer.status() != GOOD_STATUS) {
-        refused(answer.complaint());
-      } else {
-        broken++;
-        complain(answer.complaint());
-      }
-      return;
+  /** For about a second connections are still sent to where a gateway was killed. */
+  private synchronized void notConnected(@Nullable InetSocketAddress where, IOException why) {
+    if (where != null && doomed != null && doomed.has(where) && doomed.killed()) {
+      reconnected++;
+    } else {
+      refuses("cannot connect: " + why.getMessage());
     }
+  }
+
+  /**
+   * Counts an answer.
+   *
+   * @param ends whether it came from the gateway that is killed
+   */
+  private boolean took(int question, AnswerLog answer, boolean ends) {
+    if (answer.good()) {
+      serves(question, answer);
+      return true;
+    }
+    if (ends && doomed != null && doomed.killed() && !answer.ended()) {
+      loses();
+      return false;
+    }
+    if (answer.ended() && answer.status() != GOOD_STATUS) {
+      refuses(answer.complaint());
+      await(answer.header("Retry-After"));
+      return false;
+    }
+    breaks(answer.complaint());
+    return true;
+  }
+
+  /** Until it may come again; the end of all is not waited for. */
+  private void await(String retryAfter) {
+    int seconds = retryAfter.isEmpty() ? 0 : Integer.parseInt(retryAfter);
+    long until = System.nanoTime() + Math.max(SAMPLE_MS, seconds * 1000L) * 1_000_000;
+    while (!over && System.nanoTime() < until) {
+      Target.pause(SAMPLE_MS);
+    }
+  }
+
+  private synchronized void loses() {
+    lost++;
+  }
+
+  private synchronized void breaks(String what) {
+    broken++;
+    complain(what);
+  }
+
+  private synchronized void serves(int question, AnswerLog answer) {
     served++;
     longestGapMs = Math.max(longestGapMs, answer.longestGapMs());
     longestMs = Math.max(longestMs, (System.nanoTime() - answer.begunNanos()) / 1e6);
@@ -136,7 +225,7 @@ final class RolloutStreams implements AutoCloseable {
     return said.substring(0, Math.max(0, said.lastIndexOf('\n', said.lastIndexOf('\n') - 1)));
   }
 
-  private synchronized void refused(String what) {
+  private synchronized void refuses(String what) {
     refused++;
     complain(what);
   }
@@ -176,6 +265,16 @@ final class RolloutStreams implements AutoCloseable {
   /** Answered with an error, or no gateway took the connection. */
   synchronized int refused() {
     return refused;
+  }
+
+  /** Broken by the end of the gateway that was killed. */
+  synchronized int lost() {
+    return lost;
+  }
+
+  /** Connections that went to where that gateway was, and were made anew. */
+  synchronized int reconnected() {
+    return reconnected;
   }
 
   /** Ended before their end. */
