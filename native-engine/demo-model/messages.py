@@ -191,7 +191,7 @@ FRAMES = (
     "<moderate|moderation|content check|content|chat|message|comment|post|tweet|review|text|chat message|msg|user comment|chat msg|input><:|:|:| -|> {m}", "<is|was> <this|this|the following|that> <message|comment|post|text|chat message|chat line|line|sentence|> <ok|okay|allowed|fine|acceptable|harmful|offensive|against the rules|spam|toxic|a threat|rude|safe|appropriate><:|?|?|> {m}", "is {m} <ok|okay|allowed|fine|offensive|acceptable|harmful|spam|toxic|bad|rude>?",
     "is it <ok|okay|fine|allowed> to <post|send|write|say|publish> <this: |this? |>{m}", "<should|must|do> <this|we|I|this> <be flagged|flag this|remove this|be removed|be deleted|block this|hide it><?|:|?> {m}", "flag<| or not| this| it><?|:> {m}", "does <this|this message|it|the following> <break the rules|violate the policy|count as bullying|need moderation|contain personal data|count as hate|sound ok><?|:|?> {m}",
     "<a user|someone|somebody|he|she|a kid|a player|a customer|the user|user {i}|{u}|a guy|a stranger|my ex|one of our users|an account|a troll> <wrote|posted|said|says|writes|sent|sent me|sent us|commented|texted|typed|left|just wrote><:|:| this:|> {m}", "<chat message|message|comment|post|mail|note> <from|by|of> {u}: {m}", "{m} <- is this ok?|- fine?|- ok?|- flag?|is this allowed?|- what do you think?|should I delete it?|- can this stay?|, what now|flag this message?|ok to publish?>", "{m}\n\n<Flag this message?|Is this ok?|Does it break the rules?|moderate>",
-    "[chat] {u}: {b}", "[{t}] {u}: {b}", "{u}: {b}", "<{u}> {b}", "<can|could|would> you <check|moderate|review|rate|look at|judge|publish|allow> <this|this|this message|this comment|this text|this post><:|?|:> {m}", "what <about|do you think about|is the category of|category has> <this|this message|the message|this comment><:|?|:> {m}", "this <is a comment on our blog|was posted in our forum|is in the chat|came in|appeared in the channel|was in my inbox><:|:> {m}", "<content check please|hi, please check|moderation request|new comment|new message|reported message|flagged post><: | - |\n>{m}",
+    "[chat] {u}: {b}", "[{t}] {u}: {b}", "{u}: {b}", "{<}<{u}>> {b}", "<can|could|would> you <check|moderate|review|rate|look at|judge|publish|allow> <this|this|this message|this comment|this text|this post><:|?|:> {m}", "what <about|do you think about|is the category of|category has> <this|this message|the message|this comment><:|?|:> {m}", "this <is a comment on our blog|was posted in our forum|is in the chat|came in|appeared in the channel|was in my inbox><:|:> {m}", "<content check please|hi, please check|moderation request|new comment|new message|reported message|flagged post><: | - |\n>{m}",
     "<hi|hello|hey><,|!> <can I post this|is this fine|please moderate><:|?> {m}", "<would|may|can> <I|you|we> <post|publish|send|keep|allow> <this|this line|the following><:|?> {m}", "i got this <message|mail|text|comment>: {m}", "user wrote: {b}",
 )  # fmt: skip
 
@@ -211,6 +211,7 @@ def prompt(rng, clauses):
     slots = {
         "m": quoted,
         "b": message,
+        "<": "<",
         "u": lambda r: r.choice((r.choice(NAMES), r.choice(NAMES).lower(), made_up_word(r) + digits(r, "##"), "user" + digits(r, "##"), "troll" + digits(r, "#"))),
         "i": lambda r: str(r.randint(1, 9999)),
         "t": lambda r: f"{r.randint(0, 23):02d}:{r.randint(0, 59):02d}",

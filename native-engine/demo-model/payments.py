@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 from phrasing import roughened, say
 
@@ -326,7 +327,7 @@ ASK_BEFORE = (
     "is this <|payment |transaction |a >fraud<?|:|,| ->", "fraud?", "fraud check<:|>", "<please |pls |can you |could you |hey, ><check|review|judge|decide on|look at|verify|assess|authorise|authorize> <this|this payment|the payment|this transaction|the transaction|it><:|,|>",
     "<should|can|do|may> <we|i> <approve|accept|decline|allow|block|let through|let pass|authorise|authorize|trust> <this|this payment|it>?<| ->", "<approve|allow|accept|pass|ok> or <decline|block|deny|reject|refuse>?", "decide:", "<new |>payment<:| ->",
     "<new |incoming |>transaction<:| ->", "what <do you think|should we do|do you decide|is your decision> <about|on|with> this<:|?| payment:>", "suspicious?", "<hi|hey|hello|good morning><,|!|> <is this ok|please check|can you check this|quick check><:|?>", "urgent:",
-    "is this <legit|ok|okay|fine|safe|suspicious|normal|a scam><?|:>", "pls check", "payment", "tx {id}:", "transaction {id}:", "order #{id}:", "customer {id}:", "card ending {id}:", "POS", "case {id}", "approve?", "allow", "approve", "decline?",
+    "is this <legit|ok|okay|fine|safe|suspicious|normal|a scam><?|:>", "pls check", "payment", "tx {id}:", "transaction {id}:", "order #{id}:", "customer {id}:", "card ending {id}:", "POS", "case {id}:", "approve?", "allow", "approve", "decline?",
     "<just came in|incoming|someone paid>:", "help me decide<:|,>", "review<:|>",
 )  # fmt: skip
 ASK_AROUND = (
@@ -395,10 +396,15 @@ def sentence(rng, payment):
     if style < 0.2:
         return say(rng, rng.choice(ASK_AROUND), {"core": core, "facts": tail})
     if facts and rng.random() < 0.2:  # facts first
-        core, tail = facts[0], rng.choice((", ", ": ", ", now ", ", ")) + core + "".join(glue + fact for fact in facts[1:])
+        core, tail = apart_from_goods(facts[0]), rng.choice((", ", ": ", ", now ", ", ")) + core + "".join(glue + fact for fact in facts[1:])
     before = say(rng, rng.choice(ASK_BEFORE), slots) + " " if style < 0.5 else ""
     after = rng.choice((", ", ". ", ". ", " - ")) + say(rng, rng.choice(ASK_AFTER)) if style > 0.8 else rng.choice(("", "", "."))
     return before + core + tail + after
+
+
+def apart_from_goods(fact):
+    """A new phone at the beginning of a message is what the money was spent on, unless the payment came from it."""
+    return f"from a {fact.removeprefix('a ')}" if re.fullmatch(r"(a |brand )?new (phone|laptop|tablet|computer)", fact) else fact
 
 
 def listed(rng, payment):
@@ -427,12 +433,17 @@ def listed(rng, payment):
     between = rng.choice(("\n", "\n", "\n- ", ", ", ", ", "; ", ";", " | ", " / ", " "))
     sign = rng.choice((": ", ": ", "=", " ", ":")) if between != " " else rng.choice((":", "="))
     if rng.random() < 0.12 and sign == " ":  # the values alone
-        return "payment " + between.join(value for label, value in pairs)
+        return "payment " + between.join(value if speaks_alone(value) else f"{label} {value}" for label, value in pairs)
     if rng.random() < 0.35:
         pairs = [(label.capitalize(), value) for label, value in pairs]
     opening = rng.choice(("Payment", "Fraud check", "Check this payment", "Transaction", "Decide on this payment", "Is this fraud?", "tx", "Please check"))
     head = "" if rng.random() < 0.4 else opening + ("\n" if "\n" in between else rng.choice((": ", " ")))
     return head + ("- " if between == "\n- " else "") + between.join(label + sign + value for label, value in pairs)
+
+
+def speaks_alone(value):
+    """Whether a reader knows what the value is about: a bare number may be anything, and so may a yes."""
+    return not value.isdigit() and value not in ("yes", "no", "true", "false")
 
 
 def shown_country(rng, country):

@@ -172,18 +172,23 @@ def sentence(rng, window):
         ":": lambda r: r.choice(("", "", ":")),
     }
     if len(numbers) == 2 and rng.random() < 0.55:
-        body = say(rng, rng.choice(TWO), slots | {"x": rng.choice((numbers[0], with_unit[0])), "y": with_unit[1]})
+        body = say(rng, rng.choice(TWO), slots | {"x": "\0" + rng.choice((numbers[0], with_unit[0])), "y": with_unit[1]})
+        body = apart_from_names(body).replace("\0", "")
     else:
         listed = joined(rng, numbers, with_unit if each else None, unit)
         if len(numbers) >= 3 and rng.random() < 0.06:
             return listed
         body = say(rng, rng.choice(SINGLE if len(numbers) == 1 and rng.random() < 0.75 else LISTED), slots | {"b": "\0"})
-        # The number of a machine must not read as the first reading.
-        body = re.sub(r"(\d|[A-Za-z]\d+) *\0", r"\1: \0", body).replace("\0", listed)
+        body = apart_from_names(body).replace("\0", listed)
     style = rng.random()
     before = say(rng, rng.choice(ASK_BEFORE)) + " " if style < 0.25 else ""
     after = rng.choice((", ", ". ", ". ", " - ", "? " if not before else " ")) + say(rng, rng.choice(ASK_AFTER)) if style > 0.75 else rng.choice(("", "", "", ".", "?"))
     return before + body + after
+
+
+def apart_from_names(body):
+    """A colon between the number of a machine and the first reading (a zero byte), which it must not read as."""
+    return re.sub(r"(\d) *\0", r"\1: \0", body)
 
 
 def joined(rng, numbers, with_unit, unit):
