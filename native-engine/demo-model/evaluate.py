@@ -238,6 +238,16 @@ def is_right(example, answer):
     return kind_of(answer) == kind_wanted(example) and all(fields.get(name) == value for name, value in expected.items())
 
 
+def wrong_fields(example, answer):
+    """Names of the fields that differ; "kind" when the answer is of another job or no line of JSON at all."""
+    expected = example["answer"]
+    expected = fields_of(expected) if isinstance(expected, str) else expected
+    fields = fields_of(answer)
+    if kind_of(answer) != kind_wanted(example) or not fields:
+        return ["kind"]
+    return [name for name, value in expected.items() if fields.get(name) != value]
+
+
 def kind_wanted(example):
     return example["job"] if example["job"] in DECISION_FIELD else "talk"
 
@@ -260,6 +270,9 @@ def report(title, examples, answers, goals, show_errors):
         if job == "all" or goals.each_job:
             good = good and kinds >= goals.kinds and right >= goals.answers
         wrong = [(e, a) for e, a in chosen if not is_right(e, a)] if job != "all" else []
+        if wrong and show_errors:
+            fields = collections.Counter(name for e, a in wrong for name in wrong_fields(e, a))
+            print(f"    {len(wrong)} wrong: " + ", ".join(f"{name} {count}" for name, count in fields.most_common()))
         for example, answer in wrong[:show_errors]:
             print(f"    {example['prompt']!r}\n      right  {example['answer']}\n      model  {answer}")
     return good
@@ -285,7 +298,7 @@ def parse_arguments():
     parser.add_argument("--gguf", type=pathlib.Path, default=HERE / "switchboard-demo.gguf", help="default switchboard-demo.gguf")
     parser.add_argument("--set", action="append", choices=SETS, dest="sets", help="only this set; repeat for several (default: all but development)")
     parser.add_argument("--limit", type=int, help="ask only so many examples of each job")
-    parser.add_argument("--show-errors", type=int, default=0, metavar="N", help="print N wrong answers of each job")
+    parser.add_argument("--show-errors", type=int, default=0, metavar="N", help="print N wrong answers of each job, and how often each field was wrong")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default 1)")
     parser.add_argument("--ask", metavar="TEXT", help="print the answer to one message and stop")
     parser.add_argument("--url", help="ask a server instead, for example http://localhost:8080")

@@ -4,9 +4,14 @@
 The matrices inside the layers follow Muon (momentum, then the nearest orthogonal matrix by Newton-Schulz
 steps), which needs about half the conversations that Adam needs here; embedding and norms follow Adam.
 Loss is taken on the assistant's words alone. Products run in bfloat16, weights stay in float32.
+
+A conversation whose answer went wrong comes again in the next pool: once nine of ten messages are answered right, most
+of a batch teaches nothing.
 """
 
 import argparse
+import dataclasses
+import math
 import os
 import pathlib
 import random
@@ -24,10 +29,26 @@ import vocabulary
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKPOINT = HERE / "build" / "checkpoint.pt"
 POOL_BATCHES = 16  # batches drawn together, so that each holds conversations of similar length
+SURE = 0.7  # an answer with a less likely token than this counts as missed
+MOST_REPEATED = 0.5  # share of a pool that missed conversations may take
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A conversation: its ids, the id that follows each, whether that one counts (only in an answer), and how often the
+    conversation was repeated."""
+
+    ids: list[int]
+    labels: list[int]
+    weights: list[float]
+    repeats: int = 0
+
+    def again(self):
+        return dataclasses.replace(self, repeats=self.repeats + 1)
 
 
 def encode_example(tokenizer, messages):
-    """Ids of a conversation, the id that follows each, and whether that one counts: only in an answer."""
+    """The example that a conversation makes."""
     head = len(tokenizer.encode("assistant\n")) + 1
     tail = len(tokenizer.encode("\n"))
     ids, weights = [], []
@@ -36,40 +57,49 @@ def encode_example(tokenizer, messages):
         ids += turn
         spoken = 1.0 if message["role"] == "assistant" else 0.0
         weights += [0.0] * head + [spoken] * (len(turn) - head - tail) + [0.0] * tail
-    return ids[:-1], ids[1:], weights[1:]
+    return Example(ids[:-1], ids[1:], weights[1:])
 
 
 def padded(examples):
     """Tokens, labels and weights of several examples, filled up on the right with tokens that do not count."""
-    length = max(len(ids) for ids, _, _ in examples)
-    fill = lambda column: [example[column] + [0] * (length - len(example[column])) for example in examples]
-    return torch.tensor(fill(0)), torch.tensor(fill(1)), torch.tensor(fill(2))
+    length = max(len(example.ids) for example in examples)
+    fill = lambda columns: torch.tensor([column + [0] * (length - len(column)) for column in columns])
+    return tuple(fill([getattr(example, name) for example in examples]) for name in ("ids", "labels", "weights"))
 
 
-def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved):
-    """The batches of one pool: the same for the same seed and pool, so a resumed run sees what it would have seen."""
+def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved, repeated):
+    """The batches of one pool, lists of examples: the `repeated` ones and new ones. They are the same for the same seed,
+    pool and repeated ones, so a resumed run sees what it would have seen."""
     rng = random.Random(f"train {seed} {pool}")
+    wanted = POOL_BATCHES * tokens_per_batch
     examples, total = [], 0
-    while total < POOL_BATCHES * tokens_per_batch:
+    for example in rng.sample(repeated, len(repeated)):
+        if total < MOST_REPEATED * wanted:
+            examples.append(example.again())
+            total += len(example.ids)
+    while total < wanted:
         examples.append(encode_example(tokenizer, generator.conversation(rng, reserved)))
-        total += len(examples[-1][0])
-    examples.sort(key=lambda example: len(example[0]))
+        total += len(examples[-1].ids)
+    examples.sort(key=lambda example: len(example.ids))
     batches, batch, size = [], [], 0
     for example in examples:
         batch.append(example)
-        size += len(example[0])
+        size += len(example.ids)
         if size >= tokens_per_batch and len(batches) < POOL_BATCHES - 1:
             batches.append(batch)
             batch, size = [], 0
     batches.append(batch)
     rng.shuffle(batches)
-    return [padded(batch) for batch in batches[:POOL_BATCHES] if batch]
+    return [batch for batch in batches[:POOL_BATCHES] if batch]
 
 
-def training_batches(tokenizer, seed, first_step, tokens_per_batch, reserved):
-    pool, skip = divmod(first_step, POOL_BATCHES)
+def training_batches(tokenizer, training, tokens_per_batch, reserved):
+    """Batch after batch from the step that the training has reached. A pool repeats what the one before it missed."""
+    pool, skip = divmod(training.step, POOL_BATCHES)
     while True:
-        yield from batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved)[skip:]
+        if skip == 0:
+            training.repeated, training.missed = training.missed, []
+        yield from batches_of_pool(tokenizer, training.seed, pool, tokens_per_batch, reserved, training.repeated)[skip:]
         pool, skip = pool + 1, 0
 
 
@@ -108,6 +138,7 @@ class Training:
     def __init__(self, shape, seed, vocabulary_digest):
         self.shape, self.seed, self.step, self.seconds = shape, seed, 0, 0.0
         self.vocabulary_digest = vocabulary_digest
+        self.repeated, self.missed = [], []  # examples that this pool repeats, and that the next one will
         self.weights = {name: w.requires_grad_() for name, w in model.new_weights(shape, seed).items()}
         layers = [w for name, w in self.weights.items() if w.dim() == 2 and name.startswith("blk.")]
         others = [w for name, w in self.weights.items() if not (w.dim() == 2 and name.startswith("blk."))]
@@ -126,6 +157,8 @@ class Training:
             "weights": {name: weight.detach() for name, weight in self.weights.items()},
             "muon": self.muon.velocity,
             "adam": self.adam.state_dict(),
+            "repeated": [dataclasses.astuple(example) for example in self.repeated],
+            "missed": [dataclasses.astuple(example) for example in self.missed],
         }
         torch.save(state, part)
         os.replace(part, path)
@@ -141,6 +174,7 @@ class Training:
             weight.data.copy_(state["weights"][name])
         self.muon.velocity = state["muon"]
         self.adam.load_state_dict(state["adam"])
+        self.repeated, self.missed = ([Example(*fields) for fields in state[name]] for name in ("repeated", "missed"))
 
     def begin_from(self, reader):
         """Takes the weights of a GGUF file; the optimisers begin anew."""
@@ -150,16 +184,19 @@ class Training:
                 sys.exit(f"error: {name} has the shape {tuple(stored.shape)} in the file, not {tuple(weight.shape)}")
             weight.data.copy_(stored)
 
-    def loss(self, tokens, labels, weights, precision):
+    def losses(self, tokens, labels, weights, precision):
+        """The loss of each token that counts, example by example."""
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             chosen = weights > 0
             logits = self.llama.logits(self.llama.hidden(tokens, chosen=chosen)).float()
-        losses = F.cross_entropy(logits, labels[chosen], reduction="none")
-        return (losses * weights[chosen]).sum() / weights.sum()
+        return F.cross_entropy(logits, labels[chosen], reduction="none")
 
     def update(self, batch, rate, arguments):
-        loss = self.loss(*batch, arguments.precision)
+        columns = padded(batch)
+        losses = self.losses(*columns, arguments.precision)
+        loss = losses.mean()
         loss.backward()
+        self.keep_missed(batch, losses.detach().split((columns[2] > 0).sum(1).tolist()), arguments.repeats)
         torch.nn.utils.clip_grad_norm_(list(self.weights.values()), 1.0)
         self.muon.step(arguments.muon_rate * rate, arguments.decay)
         for group in self.adam.param_groups:
@@ -169,6 +206,12 @@ class Training:
             weight.grad = None
         self.step += 1
         return loss.item()
+
+    def keep_missed(self, batch, losses, most_repeats):
+        """Keeps the examples that are to come again: those of which a token was not sure."""
+        for example, tokens in zip(batch, losses):
+            if example.repeats < most_repeats and tokens.max() > -math.log(SURE):
+                self.missed.append(example)
 
     @torch.no_grad()
     def agreement(self, examples):
@@ -183,10 +226,10 @@ class Training:
         return right / len(examples)
 
 
-def rate_at(step, steps):
-    """Rises over 40 steps, holds, and falls in a straight line to nothing over the last seven tenths of the run: until
-    then a run may still be made longer or shorter, and the loss stands still."""
-    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.7 * steps)))
+def rate_at(step, steps, hold):
+    """Rises over 40 steps, holds up to step `hold`, and falls in a straight line to nothing: until it falls a run may
+    still be made longer or shorter, and the loss stands still."""
+    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (steps - hold)))
 
 
 def development_sets(tokenizer, seed, reserved, count=192):
@@ -203,18 +246,18 @@ def development_sets(tokenizer, seed, reserved, count=192):
 def run(training, tokenizer, arguments):
     reserved = generator.reserved_prompts()
     development = development_sets(tokenizer, arguments.seed, reserved)
-    batches = training_batches(tokenizer, arguments.seed, training.step, arguments.batch_tokens, reserved)
+    batches = training_batches(tokenizer, training, arguments.batch_tokens, reserved)
     seen, losses, began = 0, [], time.monotonic()
     last = min(arguments.steps, arguments.stop_at or arguments.steps)
     while training.step < last:
         batch = next(batches)
-        losses.append(training.update(batch, rate_at(training.step, arguments.steps), arguments))
-        seen += batch[0].numel()
+        losses.append(training.update(batch, rate_at(training.step, arguments.steps, arguments.hold), arguments))
+        seen += sum(len(example.ids) for example in batch)
         if training.step % 20 == 0 or training.step == last:
             elapsed = time.monotonic() - began
             print(
                 f"step {training.step}/{arguments.steps}  loss {sum(losses) / len(losses):.4f}"
-                f"  {seen / elapsed:.0f} tokens/s  {training.seconds + elapsed:.0f} s",
+                f"  {seen / elapsed:.0f} tokens/s  {training.seconds + elapsed:.0f} s  {len(training.repeated)} repeated",
                 flush=True,
             )
             losses = []
@@ -231,6 +274,8 @@ def main():
     parser.add_argument("--steps", type=int, default=6500, help="steps of the whole run (default 6500)")
     parser.add_argument("--stop-at", type=int, help="stop early at this step; the same command without it resumes")
     parser.add_argument("--batch-tokens", type=int, default=4096, help="tokens in a step (default 4096)")
+    parser.add_argument("--hold", type=int, help="step from which the rate falls (default: three tenths of the steps)")
+    parser.add_argument("--repeats", type=int, default=0, help="how often a conversation with a missed answer comes again at most (default 0)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=("bf16", "f32"), default="bf16", help="of matrix products (default bf16)")
@@ -245,6 +290,9 @@ def main():
     for name in ("steps", "batch_tokens", "threads", "check_every"):
         if getattr(arguments, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1")
+    arguments.hold = 3 * arguments.steps // 10 if arguments.hold is None else arguments.hold
+    if not 0 <= arguments.hold < arguments.steps:
+        parser.error("--hold must be at least 0 and below --steps")
 
     torch.set_num_threads(arguments.threads)
     try:
