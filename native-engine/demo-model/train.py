@@ -5,8 +5,8 @@ The matrices inside the layers follow Muon (momentum, then the nearest orthogona
 steps), which needs about half the conversations that Adam needs here; embedding and norms follow Adam.
 Loss is taken on the assistant's words alone. Products run in bfloat16, weights stay in float32.
 
-A conversation whose answer went wrong comes again in the next pool: once nine of ten messages are answered right, most
-of a batch teaches nothing.
+With --repeats a conversation of whose answer a token was not sure comes again in the next pool: once most messages are
+answered right, most of a batch teaches nothing.
 """
 
 import argparse
