@@ -359,10 +359,8 @@ class AdminIT {
       upstream.script(
           (request, body) ->
               FakeUpstream.events(request).write(FakeUpstream.role() + FakeUpstream.content("x")));
-      try (InputStream _ =
-              gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true)).body();
-          InputStream _ =
-              gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true)).body()) {
+      try (InputStream _ = gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true)).body();
+          InputStream _ = gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true)).body()) {
         JsonNode told = gateway.adminJson("/admin/v1/gateway");
 
         assertEquals("0123abc", told.path("commit").asText());

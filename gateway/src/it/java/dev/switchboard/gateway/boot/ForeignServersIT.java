@@ -1,7 +1,6 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -129,16 +128,16 @@ class ForeignServersIT extends TwoUpstreams {
     double behind = predictedTtftMs();
     String deadline = Integer.toString((int) (behind / 2));
     HttpResponse<String> refused = within(deadline);
-    for (FakeUpstream upstream : List.of(first, second)) {
-      upstream.metrics(ForeignPages.of(engine, 0, 0, 0));
-      report(upstream, told -> told.path("waiting").asInt() == 0);
-    }
+    HttpResponse<String> patient = within("60000");
 
     assertTrue(behind > 4 * free, () -> free + " and then " + behind);
     assertEquals(504, refused.statusCode(), refused::body);
     assertEquals("deadline_unreachable", reason(refused));
-    // A busy machine may take longer than that, but nobody says so beforehand.
-    assertNotEquals("deadline_unreachable", reason(within(deadline)));
+    assertEquals(200, patient.statusCode(), patient::body);
+    for (FakeUpstream upstream : List.of(first, second)) {
+      upstream.metrics(ForeignPages.of(engine, 0, 0, 0));
+      report(upstream, told -> told.path("waiting").asInt() == 0);
+    }
     assertTrue(predictedTtftMs() < behind / 2);
   }
 
@@ -148,8 +147,7 @@ class ForeignServersIT extends TwoUpstreams {
 
   private HttpResponse<String> within(String deadlineMs) throws Exception {
     return gateway()
-        .post(
-            InProcessGateway.CHAT, InProcessGateway.chat(false), "X-SLO-Deadline-Ms", deadlineMs);
+        .post(InProcessGateway.CHAT, InProcessGateway.chat(false), "X-SLO-Deadline-Ms", deadlineMs);
   }
 
   /** Of a request that would be sent now, at the replica where it would go. */

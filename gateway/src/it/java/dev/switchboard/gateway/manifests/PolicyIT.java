@@ -23,6 +23,7 @@ class PolicyIT {
   private static final Set<String> BY_DEVICE_PLUGIN = Set.of("gpu", "multi-gateway", "standby");
   private static final Set<String> BY_CLAIM = Set.of("other");
   private static final String GPU = "nvidia.com/gpu";
+
   /** Of the file that models/qwen3-0.6b downloads. */
   private static final long QWEN_BYTES = 640_000_000;
 
@@ -92,7 +93,8 @@ class PolicyIT {
         limit += bytes(container.at("/resources/limits/ephemeral-storage").asText("0Mi"));
       }
       // What it writes beside them are its logs.
-      assertTrue(limit == 0 || limit >= volumes + bytes("32Mi"), pods + ": " + limit + " " + volumes);
+      assertTrue(
+          limit == 0 || limit >= volumes + bytes("32Mi"), pods + ": " + limit + " " + volumes);
     }
   }
 
@@ -101,7 +103,8 @@ class PolicyIT {
   void whoDownloadsAModelHasADiskForIt(String overlay) {
     for (Pods pods : Rendered.of(overlay).pods()) {
       boolean downloads =
-          pods.containers().stream().anyMatch(each -> each.path("command").toString().contains("fetch-model"));
+          pods.containers().stream()
+              .anyMatch(each -> each.path("command").toString().contains("fetch-model"));
       JsonNode models =
           pods.spec()
               .path("volumes")
@@ -125,7 +128,7 @@ class PolicyIT {
     Matcher number = Pattern.compile("([0-9]+)([KMG]i)").matcher(quantity);
     assertTrue(number.matches(), quantity);
     int power = "KMG".indexOf(number.group(2).charAt(0)) + 1;
-    return Long.parseLong(number.group(1)) << 10 * power;
+    return Long.parseLong(number.group(1)) << (10 * power);
   }
 
   @ParameterizedTest

@@ -190,9 +190,14 @@ public final class Rendered {
       more =
           line.startsWith("- ")
               ? more.replace(models, models + "      " + line + "\n")
-              : more + line + "\n";
+              : without(more, line.substring(0, line.indexOf(':'))) + line + "\n";
     }
     return more;
+  }
+
+  /** A file without one of its keys: a component may have another value for it. */
+  private static String without(String file, String key) {
+    return file.replaceAll("(?m)^" + Pattern.quote(key) + ":.*\\R(?: .*\\R)*", "");
   }
 
   private static String kustomize(Path folder) throws IOException, InterruptedException {

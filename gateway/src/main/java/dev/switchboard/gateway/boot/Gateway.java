@@ -320,12 +320,7 @@ final class Gateway {
 
   private Heartbeat heartbeat() {
     return new Heartbeat(
-        vertx,
-        store,
-        config.shared(),
-        this::facts,
-        loads,
-        () -> clock.epochNanos() / 1_000_000);
+        vertx, store, config.shared(), this::facts, loads, () -> clock.epochNanos() / 1_000_000);
   }
 
   private void keep(long id, long atMs, EventType type, String data) {
@@ -375,9 +370,7 @@ final class Gateway {
         room.inAll(),
         adminServer.connections(),
         new GatewayFacts.StoreFacts(config.store().kind(), store.trouble()),
-        valkey.isEmpty()
-            ? null
-            : new GatewayFacts.ValkeyFacts(place(valkey), heartbeat.reached()));
+        valkey.isEmpty() ? null : new GatewayFacts.ValkeyFacts(place(valkey), heartbeat.reached()));
   }
 
   /** Of a URL nothing that is a secret. */

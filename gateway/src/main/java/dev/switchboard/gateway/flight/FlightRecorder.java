@@ -240,8 +240,8 @@ public final class FlightRecorder {
   }
 
   /**
-   * Looks for records, outside of the lock but for a copy of what there is. Not on an event loop: it
-   * rests again and again, so that one which shares its core gets its turn.
+   * Looks for records, outside of the lock but for a copy of what there is. Not on an event loop:
+   * it rests again and again, so that one which shares its core gets its turn.
    */
   public Found find(FlightQuery query) {
     List<byte[]> wanted = new ArrayList<>();

@@ -30,7 +30,9 @@ public final class FlightTail {
     }
   }
 
-  /** Somebody watches from now on, or nobody any more: what was before is none of the next one's. */
+  /**
+   * Somebody watches from now on, or nobody any more: what was before is none of the next one's.
+   */
   public void watched(boolean now) {
     watched = false;
     queue.clear();

@@ -116,7 +116,9 @@ class AlternativeTest {
         told::text);
   }
 
-  /** Of those that could be chosen the one of the best score; one that could not only where none is. */
+  /**
+   * Of those that could be chosen the one of the best score; one that could not only where none is.
+   */
   @Test
   void theNextBestIsTheBestOfTheOthersThatCouldBeChosen() {
     Explanation told =
@@ -133,7 +135,8 @@ class AlternativeTest {
 
   @Test
   void oneThatWasLeftOutIsToldWithItsReason() {
-    Explanation told = at("w0", candidate("w0", 100, 1, 0.5, 0), leftOut("w1", 1, "state DRAINING"));
+    Explanation told =
+        at("w0", candidate("w0", 100, 1, 0.5, 0), leftOut("w1", 1, "state DRAINING"));
 
     assertEquals("state DRAINING", told.alternative().rejected());
     assertEquals(-1, told.alternative().fewerTokens());
