@@ -10,8 +10,7 @@
 //   5. top-p: of those, in falling order, the fewest whose probability reaches p
 //   6. min-p: of those, the ones at least min_p times as likely as the likeliest
 //   7. the draw: u = uniform(seed, position) picks along the cumulative probability of what is
-//   left,
-//      in falling order after top-k or top-p, else by id
+//      left, in falling order after top-k or top-p, else by id
 //
 // The arithmetic is plain, in a fixed order or of integers, and compiled without instruction-set
 // flags: the same logits give the same token on every machine, and on a device (cuda/sampling.cuh).
