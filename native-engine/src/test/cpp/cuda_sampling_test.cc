@@ -239,7 +239,7 @@ TEST(CudaSamplingTest, WhatTheKeptKeysDoNotDecideIsLeftToTheProcessor) {
     cases.push_back({logits, parameters_of({1, 0, top_p}), 5});
   }
   std::vector<std::int32_t> wanted = expected(cases);
-  for (const std::size_t i : {3, 4, 7}) wanted[i] = model::kUndecided;
+  for (const std::size_t i : {3UL, 4UL, 7UL}) wanted[i] = model::kUndecided;
 
   EXPECT_EQ(sampled(cases), wanted);
 }
