@@ -10,6 +10,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.FlightTail;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.Rest;
 import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.RunningRequest;
 import dev.switchboard.gateway.http.RunningRequests;
@@ -28,7 +29,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.StringJoiner;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -62,8 +62,6 @@ final class RequestRoutes {
 
   /** Of a list, that are written in one go. */
   private static final int AT_ONCE = 10;
-
-  private static final long PAUSE_NANOS = 100_000;
 
   /** Others that are looked at to explain one. */
   private static final int MOST_BESIDE = 200;
@@ -150,9 +148,7 @@ final class RequestRoutes {
     int since = 0;
     for (FlightTail.Ended each : found.requests()) {
       requests.add(lines.of(each.record(), each.waitedFor()).toString());
-      if (++since % AT_ONCE == 0) {
-        LockSupport.parkNanos(PAUSE_NANOS);
-      }
+      Rest.after(++since, AT_ONCE);
     }
     String next = found.next() == 0 ? "" : ",\"next\":\"" + found.next() + "\"";
     return requests + next + (found.whole() ? "}" : ",\"store_missing\":true}");

@@ -7,7 +7,6 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +48,6 @@ public final class FlightRecorder {
 
   private static final int LOOKS_AT_ONCE = 500;
   private static final int UNPACKED_AT_ONCE = 10;
-  private static final long REST_NANOS = 100_000;
 
   private volatile Limits limits;
   private final Function<byte[], FlightRecord> unpack;
@@ -249,7 +247,7 @@ public final class FlightRecorder {
     long next = 0;
     int looked = 0;
     for (Entry entry : newestFirst()) {
-      restAfter(++looked, LOOKS_AT_ONCE);
+      Rest.after(++looked, LOOKS_AT_ONCE);
       if (entry.number < query.before() && query.wants(entry.facts)) {
         if (wanted.size() == query.limit()) {
           next = last;
@@ -262,15 +260,9 @@ public final class FlightRecorder {
     List<FlightRecord> records = new ArrayList<>();
     for (byte[] packed : wanted) {
       records.add(unpack.apply(packed));
-      restAfter(records.size(), UNPACKED_AT_ONCE);
+      Rest.after(records.size(), UNPACKED_AT_ONCE);
     }
     return new Found(records, next);
-  }
-
-  private static void restAfter(int done, int atOnce) {
-    if (done % atOnce == 0) {
-      LockSupport.parkNanos(REST_NANOS);
-    }
   }
 
   /** What is in the kept ring has been in the recent one, and is older than all that is there. */
