@@ -34,8 +34,7 @@ final class EndpointReader extends StdDeserializer<SliceEndpoint> {
     String zone = null;
     requireObject(in, context);
     for (String field = in.nextFieldName(); field != null; field = in.nextFieldName()) {
-      JsonToken value = in.nextToken();
-      if (value == JsonToken.VALUE_NULL) {
+      if (in.nextToken() == JsonToken.VALUE_NULL) {
         continue;
       }
       switch (field) {
@@ -76,7 +75,9 @@ final class EndpointReader extends StdDeserializer<SliceEndpoint> {
     Boolean terminating = null;
     requireObject(in, context);
     for (String field = in.nextFieldName(); field != null; field = in.nextFieldName()) {
-      in.nextToken();
+      if (in.nextToken() == JsonToken.VALUE_NULL) {
+        continue;
+      }
       switch (field) {
         case "ready" -> ready = flag(in, context);
         case "serving" -> serving = flag(in, context);
@@ -95,12 +96,14 @@ final class EndpointReader extends StdDeserializer<SliceEndpoint> {
     String uid = null;
     requireObject(in, context);
     for (String field = in.nextFieldName(); field != null; field = in.nextFieldName()) {
-      in.nextToken();
+      if (in.nextToken() == JsonToken.VALUE_NULL) {
+        continue;
+      }
       switch (field) {
-        case "kind" -> kind = textOrNull(in, context);
-        case "namespace" -> namespace = textOrNull(in, context);
-        case "name" -> name = textOrNull(in, context);
-        case "uid" -> uid = textOrNull(in, context);
+        case "kind" -> kind = text(in, context);
+        case "namespace" -> namespace = text(in, context);
+        case "name" -> name = text(in, context);
+        case "uid" -> uid = text(in, context);
         default -> in.skipChildren();
       }
     }
@@ -112,14 +115,8 @@ final class EndpointReader extends StdDeserializer<SliceEndpoint> {
     return switch (in.currentToken()) {
       case VALUE_TRUE -> Boolean.TRUE;
       case VALUE_FALSE -> Boolean.FALSE;
-      case VALUE_NULL -> null;
       default -> (Boolean) context.handleUnexpectedToken(Boolean.class, in);
     };
-  }
-
-  private static @Nullable String textOrNull(JsonParser in, DeserializationContext context)
-      throws IOException {
-    return in.currentToken() == JsonToken.VALUE_NULL ? null : text(in, context);
   }
 
   private static String text(JsonParser in, DeserializationContext context) throws IOException {
