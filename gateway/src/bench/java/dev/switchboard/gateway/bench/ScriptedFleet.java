@@ -109,7 +109,8 @@ public final class ScriptedFleet {
         List.of(),
         0.625,
         32,
-        List.of());
+        List.of(),
+        "");
   }
 
   private static final FleetListener SILENT =

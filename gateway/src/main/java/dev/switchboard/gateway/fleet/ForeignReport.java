@@ -257,6 +257,7 @@ final class ForeignReport {
         List.of(),
         share,
         blockTokens,
-        List.of());
+        List.of(),
+        "");
   }
 }

@@ -71,65 +71,8 @@ public record ReplicaReport(
           List.of(),
           Double.NaN,
           0,
-          List.of());
-
-  /** Of one that does not say what its answers depend on. */
-  public ReplicaReport(
-      long atNanos,
-      int running,
-      int waiting,
-      long waitingTokens,
-      int kvBlocksFree,
-      int kvBlocksCached,
-      int kvBlocksUsed,
-      long kvEvictions,
-      long prefixLookupTokens,
-      long prefixHitTokens,
-      long promptTokens,
-      long generatedTokens,
-      long preemptions,
-      long steps,
-      long weightBytes,
-      long kvBytes,
-      long scratchBytes,
-      int stages,
-      int ranks,
-      double loadMs,
-      @Nullable Long attemptsDigest,
-      List<RankReport> rankReports,
-      List<Spread> spreads,
-      double kvUsedRatio,
-      int kvBlockTokens,
-      List<DeviceReport> devices) {
-    this(
-        atNanos,
-        running,
-        waiting,
-        waitingTokens,
-        kvBlocksFree,
-        kvBlocksCached,
-        kvBlocksUsed,
-        kvEvictions,
-        prefixLookupTokens,
-        prefixHitTokens,
-        promptTokens,
-        generatedTokens,
-        preemptions,
-        steps,
-        weightBytes,
-        kvBytes,
-        scratchBytes,
-        stages,
-        ranks,
-        loadMs,
-        attemptsDigest,
-        rankReports,
-        spreads,
-        kvUsedRatio,
-        kvBlockTokens,
-        devices,
-        "");
-  }
+          List.of(),
+          "");
 
   public ReplicaReport {
     rankReports = List.copyOf(rankReports);

@@ -272,6 +272,7 @@ final class SimulatedFleet {
         List.of(),
         Double.NaN,
         0,
-        List.of());
+        List.of(),
+        "");
   }
 }

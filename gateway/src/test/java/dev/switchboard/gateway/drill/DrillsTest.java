@@ -183,7 +183,8 @@ class DrillsTest {
         List.of(),
         Double.NaN,
         0,
-        List.of());
+        List.of(),
+        "");
   }
 
   private static RankReport rank(int rank, boolean named) {

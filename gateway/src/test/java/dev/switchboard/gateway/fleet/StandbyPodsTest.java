@@ -54,6 +54,13 @@ class StandbyPodsTest {
     hand.ready(id);
   }
 
+  private void itIsOneTooManyForAMinute() {
+    hand.pass(A_TICK);
+    hand.pass(Standbys.LEAST_MS);
+    hand.pass(A_TICK);
+    hand.ready("u2");
+  }
+
   @Test
   void itTakesNoRequestsWhileTheOthersDo() {
     hand.pass(10 * ReadyLevel.MISSED_MS);
@@ -97,10 +104,7 @@ class StandbyPodsTest {
 
     take(serves("b"), serves("c"), SPARE);
     hand.ready("u3");
-    hand.pass(A_TICK);
-    hand.pass(Standbys.LEAST_MS);
-    hand.pass(A_TICK);
-    hand.ready("u2");
+    itIsOneTooManyForAMinute();
 
     assertEquals("u1:READY u2:STANDBY u3:READY", hand.ids());
   }
@@ -154,10 +158,7 @@ class StandbyPodsTest {
 
     take(serves("b"), SPARE, serves("c"));
     hand.ready("u3");
-    hand.pass(A_TICK);
-    hand.pass(Standbys.LEAST_MS);
-    hand.pass(A_TICK);
-    hand.ready("u2");
+    itIsOneTooManyForAMinute();
 
     assertEquals("u1:READY u2:STANDBY u3:READY", hand.ids());
   }

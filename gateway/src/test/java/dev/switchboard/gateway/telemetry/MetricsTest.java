@@ -398,7 +398,8 @@ class MetricsTest {
         bare.spreads(),
         bare.kvUsedRatio(),
         bare.kvBlockTokens(),
-        List.of(devices));
+        List.of(devices),
+        "");
   }
 
   @Test
@@ -512,7 +513,8 @@ class MetricsTest {
         List.of(new Spread(1, Collective.Kind.ATTENTION, 2.5, counts(steps))),
         0.25,
         32,
-        List.of());
+        List.of(),
+        "");
   }
 
   private void finish(FlightRecord record) {
