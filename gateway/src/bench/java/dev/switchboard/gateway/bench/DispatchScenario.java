@@ -46,7 +46,7 @@ public record DispatchScenario(
   private static final String OVERLOADED = "batch=48";
 
   /** By its label. */
-  static DispatchScenario of(String label) {
+  public static DispatchScenario of(String label) {
     return all().stream()
         .filter(scenario -> scenario.label.equals(label))
         .findFirst()

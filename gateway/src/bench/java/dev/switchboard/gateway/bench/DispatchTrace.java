@@ -121,13 +121,13 @@ public final class DispatchTrace {
   }
 
   /** With how often its gateway ejected an engine. */
-  DispatchTrace ejected(double times) {
+  public DispatchTrace ejected(double times) {
     ejections = times;
     return this;
   }
 
   /** How often an engine was ejected; not a number where no gateway was there to count it. */
-  double ejections() {
+  public double ejections() {
     return ejections;
   }
 

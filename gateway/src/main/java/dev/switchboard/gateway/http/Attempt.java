@@ -544,7 +544,7 @@ final class Attempt implements ServedRequest {
     }
   }
 
-  /** Null where the answer has none, or another attempt had it. */
+  /** Null where the answer has none, another attempt had it, or it says nothing of the replica. */
   private Circuit.@Nullable FirstToken firstToken() {
     if (move != null || !flight.stream() || flight.at(Mark.FIRST_TOKEN) == 0) {
       return null;
@@ -553,8 +553,17 @@ final class Attempt implements ServedRequest {
   }
 
   private Circuit.@Nullable FirstToken firstToken(long atNanos) {
-    return job == null
+    return job == null || waitedForRoom(job)
         ? null
         : new Circuit.FirstToken((atNanos - startNanos) / 1e6, job.usualTtftMs());
+  }
+
+  /**
+   * How many an engine runs at once nobody tells: who comes beyond that waits until one has ended.
+   * So the first tokens of the fullest say nothing of how well it is while it makes the others as
+   * quickly as its peers.
+   */
+  private boolean waitedForRoom(Workload.Job job) {
+    return decision.choseTheFullest() && job.keptPace();
   }
 }

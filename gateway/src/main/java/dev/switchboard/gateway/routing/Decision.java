@@ -94,6 +94,21 @@ public record Decision(
     return null;
   }
 
+  /** Whether the chosen replica had more requests than any other that could have taken this one. */
+  public boolean choseTheFullest() {
+    Candidate winner = winner();
+    boolean others = false;
+    for (Candidate candidate : candidates) {
+      if (candidate.rejected() == null && !candidate.replica().equals(chosen)) {
+        others = true;
+        if (winner == null || candidate.view().requests() >= winner.view().requests()) {
+          return false;
+        }
+      }
+    }
+    return others;
+  }
+
   /** Whether some replica was left out only because it has as much as it takes. */
   public boolean full() {
     for (Candidate candidate : candidates) {

@@ -39,6 +39,9 @@ public final class Workload {
 
   private static final double TRUST_GAIN = 0.1;
 
+  /** A token may take so many times what is usual before it is slow. */
+  private static final double MOST_SLOWER = 1.5;
+
   /** What was given up at its deadline is taken to need so many times what it had. */
   private static final double LATE_RATIO = 1.25;
 
@@ -383,6 +386,19 @@ public final class Workload {
     /** What replicas of its model usually take to its first token under the load it met. */
     public double usualTtftMs() {
       return usualTtftMs;
+    }
+
+    /**
+     * Whether its tokens came about as quickly as those of its model's replicas usually do under
+     * the load that it met; no where there are none.
+     */
+    public boolean keptPace() {
+      synchronized (Workload.this) {
+        Rates usual = predictor.usual();
+        double usualMs = usual.tpotMs(load.running() + 1, usual.mixTokens());
+        double streamMs = (lastNanos - firstNanos) / 1e6 - pausedMs;
+        return outputTokens > 0 && streamMs <= MOST_SLOWER * usualMs * outputTokens;
+      }
     }
 
     /**

@@ -9,6 +9,7 @@ import dev.switchboard.gateway.bench.DispatchScenario;
 import dev.switchboard.gateway.bench.DispatchSimulator;
 import dev.switchboard.gateway.bench.DispatchTrace;
 import dev.switchboard.gateway.bench.StepDelays;
+import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.slo.Slo;
 import java.util.List;
@@ -63,7 +64,13 @@ public final class DispatchSimulation implements DispatchSimulator {
         }
       }
       time.run();
-      return trace.finish(scenario.lastSecond());
+      return trace.finish(scenario.lastSecond()).ejected(ejections());
+    }
+
+    private int ejections() {
+      return gateway.changes().stream()
+          .mapToInt(change -> change.to() == ReplicaState.EJECTED ? 1 : 0)
+          .sum();
     }
 
     private void at(double second, Runnable action) {

@@ -3,6 +3,9 @@ package dev.switchboard.gateway.simulation;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.bench.DispatchScenario;
+import dev.switchboard.gateway.bench.DispatchTrace;
+import dev.switchboard.gateway.bench.StepDelays;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.slo.Slo;
 import java.util.Arrays;
@@ -92,6 +95,19 @@ class DispatchSimulationTest {
               assertTrue(seen.least() >= 0.2, () -> seen + ", seed " + seed);
               assertTrue(seen.tokenMs <= 1.02 * even.tokenMs, () -> seen + " for " + even);
             });
+  }
+
+  /**
+   * Batches fill one to the last of its places, beyond which first tokens take six times as long.
+   */
+  @Test
+  void anEngineThatIsFullIsNotTakenForASlowOne() {
+    DispatchScenario overload = DispatchScenario.of("three-classes");
+    for (int seed = 1; seed <= 3 * SEEDS; seed++) {
+      DispatchTrace trace =
+          new DispatchSimulation().simulate(overload, SLO, seed, 0, StepDelays.NONE);
+      assertEquals(0, trace.ejections(), "ejections, seed " + seed);
+    }
   }
 
   /** From a tenth of the load to one and a half times, and back, six times. */

@@ -397,7 +397,7 @@ final class SimulatedGateway {
         return false;
       }
       Attempt attempt = new Attempt(this, simulated.replica(winner.replica()));
-      return attempt.enter(winner);
+      return attempt.enter(decision, winner);
     }
 
     private boolean committed() {
@@ -523,6 +523,7 @@ final class SimulatedGateway {
     private final long startNanos = time.nowNanos();
     private Replica.@Nullable Ticket ticket;
     private Workload.@Nullable Job learned;
+    private boolean fullest;
     private SimulatedReplica.@Nullable Job job;
     private long sentNanos;
     private long firstNanos;
@@ -538,7 +539,8 @@ final class SimulatedGateway {
     }
 
     /** Goes there, unless the replica takes no requests any more. */
-    boolean enter(Decision.Candidate winner) {
+    boolean enter(Decision decision, Decision.Candidate winner) {
+      fullest = decision.choseTheFullest();
       ticket = replica.open(this, startNanos);
       if (ticket == null) {
         return false;
@@ -681,7 +683,7 @@ final class SimulatedGateway {
     }
 
     private Circuit.@Nullable FirstToken firstToken() {
-      return learned == null
+      return learned == null || (fullest && learned.keptPace())
           ? null
           : new Circuit.FirstToken((firstNanos - startNanos) / 1e6, learned.usualTtftMs());
     }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.routing;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.routing.Decision.Candidate;
@@ -36,6 +37,25 @@ class WorkloadTest {
     assertEquals(0, running.waitingTokens());
     assertEquals(1, running.running());
     assertEquals(0, over.running());
+  }
+
+  @Test
+  void anAnswerKeepsPaceWhoseTokensComeAsUsual() {
+    double usualMs = Rates.UNKNOWN.tpotMs(1, 0);
+
+    assertTrue(tokensEvery(1.4 * usualMs).keptPace());
+    assertFalse(tokensEvery(1.6 * usualMs).keptPace());
+    assertFalse(begin(RouteRequest.of("m").withTokens(400, 10), 0).keptPace());
+  }
+
+  /** Fewer than teach what is usual. */
+  private Workload.Job tokensEvery(double millis) {
+    Workload.Job job = begin(RouteRequest.of("m").withTokens(400, 10), 0);
+    for (int i = 0; i < 4; i++) {
+      job.content(50 * MS + (long) (i * millis * MS));
+    }
+    job.ended();
+    return job;
   }
 
   /** A worker of ours goes by priority, a foreign server by arrival. */
