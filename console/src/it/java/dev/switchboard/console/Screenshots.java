@@ -214,7 +214,7 @@ final class Screenshots {
     views.add(new View("fleet", "/", _ -> {}));
     views.add(new View("past", "/", Screenshots::aMinuteAgo));
     views.add(new View("replica", "/replicas/gw/w0", _ -> {}));
-    views.add(new View("drain", "/replicas/gw/w0", v -> v.button("Drain").click()));
+    views.add(new View("drain", "/replicas/gw/w1", v -> v.button("Drain").click()));
     views.add(new View("requests", "/requests", _ -> {}));
     views.add(new View("tail", "/requests?tail=1", _ -> {}));
     views.add(new View("request", "/requests/gw/" + late.getFirst(), _ -> {}));
@@ -309,9 +309,9 @@ final class Screenshots {
     Chromium.drawn(page);
     view.before().accept(visitor);
     page.waitForTimeout(2500);
-    boolean fails = page.locator(".sb-failure:visible").count() > 0;
-    if (fails && !view.equals(LOST)) {
-      throw new IllegalStateException(view.name() + " at " + width + " shows a failure");
+    List<String> failures = page.locator(".sb-failure:visible").allInnerTexts();
+    if (!failures.isEmpty() && !view.equals(LOST)) {
+      throw new IllegalStateException(view.name() + " at " + width + " shows " + failures);
     }
     take(view.name(), width, scheme);
   }

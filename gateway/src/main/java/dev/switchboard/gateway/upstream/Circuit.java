@@ -27,8 +27,8 @@ public final class Circuit {
   private static final double FARTHER = 2;
   private static final double LEAST_USUAL_MS = 0.01;
 
-  /** A pause of a machine makes that of a mean below a millisecond, and hurts nobody's target. */
-  private static final double LEAST_LATER_MS = 20;
+  /** A machine with other work makes 30 ms of a mean of 3, and nobody minds so much. */
+  private static final double LEAST_LATER_MS = 50;
 
   /**
    * When a circuit opens, and for how long.
@@ -38,7 +38,7 @@ public final class Circuit {
    * @param minRequests in the window before a share or a latency says anything
    * @param windowMs that window
    * @param latencyFactor a mean time to the first token so many times what its load explains, by
-   *     the median of the other replicas, and 20 ms above that, opens it too; 0 turns that off
+   *     the median of the other replicas, and 50 ms above that, opens it too; 0 turns that off
    * @param openMs first backoff; doubles up to {@code openMaxMs}
    */
   public record Config(

@@ -217,7 +217,7 @@ class CircuitTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"20.4, false", "20.6, true"})
+  @CsvSource({"50.4, false", "50.6, true"})
   void aPauseThatNobodyMindsMakesNoReplicaSlow(double own, boolean slow) {
     FirstToken peer = new FirstToken(0.5, 1);
 
