@@ -158,25 +158,25 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void columns() {
-    tree.addColumn(name()).setHeader("Name").setFlexGrow(2).setWidth("150px");
-    tree.addColumn(Cells.badge(this::state)).setHeader("State").setFlexGrow(2).setWidth("150px");
+    tree.addColumn(name()).setHeader("Name").setFlexGrow(3).setWidth("182px");
+    tree.addColumn(Cells.badge(this::state)).setHeader("State").setFlexGrow(2).setWidth("140px");
     number("In flight", row -> Format.number(row.inFlight()), "66px");
     number("Running", row -> Format.number(row.running()), "66px");
     number("Waiting", row -> Format.number(row.waiting()), "66px");
     tree.addColumn(Cells.meter(node -> row(node).kv(), FleetView::kvTone))
         .setHeader("KV used")
-        .setWidth("92px")
+        .setWidth("84px")
         .setFlexGrow(1);
     tree.addColumn(Cells.badge(node -> headroom(row(node).headroom())))
         .setHeader("SLO headroom")
-        .setWidth("116px")
+        .setWidth("112px")
         .setFlexGrow(1);
-    number("Prefix hits", row -> Format.percent(row.prefixHit()), "80px");
+    number("Prefix hits", row -> Format.percent(row.prefixHit()), "76px");
     number("Weight", row -> Format.number(row.weight()), "62px");
     number("Ranks", FleetRow::ranks, "56px");
     tree.addColumn(Cells.spark(node -> Spark.thin(row(node).tokens(), SPARK_POINTS)))
         .setHeader("Tokens/s")
-        .setWidth("80px")
+        .setWidth("74px")
         .setFlexGrow(1);
   }
 
