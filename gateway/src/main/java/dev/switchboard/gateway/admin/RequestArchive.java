@@ -94,7 +94,7 @@ record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
 
   /** The last request of an id. */
   Future<Optional<Ended>> find(String id) {
-    FlightRecord record = recorder.find(id);
+    FlightRecord record = recorder.look(id);
     if (record != null) {
       return Future.succeededFuture(Optional.of(new Ended(record, recorder.waitedFor(record))));
     }

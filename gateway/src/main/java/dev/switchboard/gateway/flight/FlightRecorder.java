@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * The recent requests, in bounded memory: by count and by bytes.
  *
  * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
- * failed, missed what was wanted of it, was moved, slow or asked to tell: that moves on to the kept
- * ring, so an incident outlives the good traffic that follows it. Each ring has its own bytes and
+ * failed, missed what was wanted of it, was moved, slow, asked to tell or looked at: that moves on to
+ * the kept ring, so an incident outlives the good traffic that follows it. Each ring has its own bytes and
  * evicts its oldest. A request that still runs is known by its id only. Records lie there as bytes,
  * see {@link FlightCodec}, and are packed and unpacked outside of the lock, which every request
  * takes. Safe on any thread.
@@ -180,6 +180,27 @@ public final class FlightRecorder {
     evict();
     keepInStore(entry);
     return true;
+  }
+
+  /**
+   * Finds a record for somebody who looks at it, and keeps it as one of interest: who reads about a
+   * request shall not lose it to those that end meanwhile.
+   */
+  public @Nullable FlightRecord look(String id) {
+    Entry entry;
+    boolean first;
+    synchronized (this) {
+      entry = byId.get(id);
+      if (entry == null) {
+        return null;
+      }
+      first = !entry.interesting;
+      entry.interesting = true;
+    }
+    if (first) {
+      keepInStore(entry);
+    }
+    return unpack.apply(entry.packed);
   }
 
   private synchronized byte @Nullable [] packed(String id) {
@@ -368,9 +389,8 @@ public final class FlightRecorder {
     /** Of the objects around its bytes. */
     private static final long OVERHEAD = 512;
 
-    private final boolean interesting;
-
     // Read without the lock as well.
+    private volatile boolean interesting;
     private volatile FlightFacts facts;
     private volatile byte[] packed;
 

@@ -73,6 +73,26 @@ class FlightRecorderTest {
     assertEquals(1, recorder.reach().ofInterest());
   }
 
+  @Test
+  void oneThatSomebodyLooksAtStaysAndIsToldToTheStoreOnce() {
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 20, 1000));
+    List<StoredFlight> stored = new ArrayList<>();
+    recorder.keepIn(stored::add);
+    recorder.add(stream("good", null));
+    recorder.add(stream("read", null));
+
+    assertNotNull(recorder.look("read"));
+    assertNotNull(recorder.look("read"));
+    for (int i = 0; i < 5; i++) {
+      recorder.add(record("later" + i, Outcome.OK, 1));
+    }
+
+    assertNull(recorder.look("good"));
+    assertNotNull(recorder.look("read"));
+    assertEquals(1, stored.size());
+  }
+
   /** A stream of two tokens, of which the first may take 100 ms and the other one 10. */
   private FlightRecord stream(String id, @Nullable Interest why) {
     long ms = 1_000_000;
