@@ -275,7 +275,7 @@ final class Screenshots {
     visitor
         .page()
         .getByRole(AriaRole.TEXTBOX, new Page.GetByRoleOptions().setName("Prompt").setExact(true))
-        .fill("How do I put an item back?");
+        .fill("Payment of 840 EUR at a shop in Brazil, 7 payments in the last hour, new device");
     visitor.button("Send").click();
     visitor.page().getByText("Open the request").waitFor();
   }

@@ -179,7 +179,11 @@ public final class ModelsView extends GatewayView {
         .addComponentColumn(s -> Parts.text("sb-cell-name", s.name()))
         .setHeader("Name")
         .setFlexGrow(1);
-    splits.addComponentColumn(ModelsView::targets).setHeader("Goes to").setFlexGrow(2);
+    splits
+        .addComponentColumn(ModelsView::targets)
+        .setHeader("Goes to")
+        .setWidth("190px")
+        .setFlexGrow(2);
     splits
         .addColumn(s -> s.fallbacks().isEmpty() ? Format.NONE : String.join(", ", s.fallbacks()))
         .setHeader("Fallbacks")

@@ -292,13 +292,14 @@ public final class SloView extends GatewayView {
         .addComponentColumn(
             w -> Parts.link(Paths.request(gateway().name(), w.id()), Format.shortId(w.id())))
         .setHeader("Request")
+        .setWidth("90px")
         .setFlexGrow(1);
-    worst.addColumn(w -> time(w.accepted())).setHeader("UTC").setFlexGrow(1);
-    worst.addColumn(WorstRow::serviceClass).setHeader("Class").setFlexGrow(1);
-    worst.addColumn(WorstRow::model).setHeader("Model").setFlexGrow(1);
-    worst.addComponentColumn(this::replica).setHeader("Replica").setFlexGrow(1);
-    worst.addComponentColumn(SloView::lateness).setHeader("Late by").setFlexGrow(1);
-    worst.addColumn(SloView::took).setHeader("What was late").setFlexGrow(2);
+    worst.addColumn(w -> time(w.accepted())).setHeader("UTC").setWidth("120px").setFlexGrow(1);
+    worst.addColumn(WorstRow::serviceClass).setHeader("Class").setWidth("90px").setFlexGrow(1);
+    worst.addColumn(WorstRow::model).setHeader("Model").setWidth("140px").setFlexGrow(1);
+    worst.addComponentColumn(this::replica).setHeader("Replica").setWidth("70px").setFlexGrow(1);
+    worst.addComponentColumn(SloView::lateness).setHeader("Late by").setWidth("100px").setFlexGrow(1);
+    worst.addColumn(SloView::took).setHeader("What was late").setWidth("200px").setFlexGrow(2);
     worst
         .addColumn(w -> w.waitedFor().isEmpty() ? Format.NONE : w.waitedFor())
         .setHeader("Waited for rank")
