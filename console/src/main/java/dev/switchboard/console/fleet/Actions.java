@@ -27,6 +27,12 @@ public final class Actions {
     return only + done(route);
   }
 
+  /** Whether only the effects were asked for, so that nothing changed. */
+  static boolean isDryRun(String action) {
+    Matcher route = ROUTE.matcher(action);
+    return route.matches() && route.group(4) != null;
+  }
+
   private static String done(Matcher route) {
     String thing = thing(route.group(2));
     String rest = route.group(3) == null ? "" : route.group(3);

@@ -158,8 +158,8 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void columns() {
-    tree.addColumn(name()).setHeader("Name").setFlexGrow(3).setWidth("182px");
-    tree.addColumn(Cells.badge(this::state)).setHeader("State").setFlexGrow(2).setWidth("140px");
+    tree.addColumn(name()).setHeader("Name").setFlexGrow(3).setWidth("172px");
+    tree.addColumn(Cells.badge(this::state)).setHeader("State").setFlexGrow(2).setWidth("150px");
     number("In flight", row -> Format.number(row.inFlight()), "66px");
     number("Running", row -> Format.number(row.running()), "66px");
     number("Waiting", row -> Format.number(row.waiting()), "66px");

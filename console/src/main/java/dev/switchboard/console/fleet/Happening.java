@@ -119,13 +119,17 @@ public record Happening(
     return at(event, r, number(d, "broken") > 0 ? Tone.BAD : Tone.GOOD, "drain", sentence);
   }
 
-  private static Happening audit(Event event, JsonNode d) {
+  private static @Nullable Happening audit(Event event, JsonNode d) {
     int status = number(d, "status");
+    String action = d.path("action").asString("");
+    if (Actions.isDryRun(action)) {
+      return null;
+    }
     String target = d.path("target").asString("");
     String sentence =
         d.path("on_behalf_of").asString(d.path("actor").asString("somebody"))
             + ": "
-            + Actions.words(d.path("action").asString(""))
+            + Actions.words(action)
             + (target.isEmpty() ? "" : " " + target);
     return status >= 400
         ? at(event, target, Tone.WARN, "person", sentence + ", answered " + status)

@@ -298,7 +298,11 @@ public final class SloView extends GatewayView {
     worst.addColumn(WorstRow::serviceClass).setHeader("Class").setWidth("90px").setFlexGrow(1);
     worst.addColumn(WorstRow::model).setHeader("Model").setWidth("140px").setFlexGrow(1);
     worst.addComponentColumn(this::replica).setHeader("Replica").setWidth("70px").setFlexGrow(1);
-    worst.addComponentColumn(SloView::lateness).setHeader("Late by").setWidth("100px").setFlexGrow(1);
+    worst
+        .addComponentColumn(SloView::lateness)
+        .setHeader("Late by")
+        .setWidth("100px")
+        .setFlexGrow(1);
     worst.addColumn(SloView::took).setHeader("What was late").setWidth("200px").setFlexGrow(2);
     worst
         .addColumn(w -> w.waitedFor().isEmpty() ? Format.NONE : w.waitedFor())

@@ -8,6 +8,7 @@ import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.treegrid.TreeGrid;
 import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.Event;
 import dev.switchboard.console.live.Gateways;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Ring;
@@ -23,10 +24,13 @@ import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 class FleetViewTest extends ConsoleViewTest {
   @BeforeEach
@@ -145,6 +149,21 @@ class FleetViewTest extends ConsoleViewTest {
     navigate(FleetView.class);
 
     assertTrue(text().contains("every rank answered"));
+  }
+
+  @Test
+  void aDryRunIsNoChange() {
+    assertTrue(audited("POST /admin/v1/replicas/:id/drain?plan=true").isEmpty());
+    assertTrue(audited("PUT /admin/v1/slo-classes/:name?preview=true").isEmpty());
+    assertEquals(
+        "alice: drain replica w0",
+        audited("POST /admin/v1/replicas/:id/drain").orElseThrow().text());
+  }
+
+  private static Optional<Happening> audited(String action) {
+    ObjectNode data = JsonNodeFactory.instance.objectNode();
+    data.put("actor", "alice").put("action", action).put("target", "w0").put("status", 200);
+    return Happening.of(new Event("gw", "audit", Instant.EPOCH, data));
   }
 
   @Test

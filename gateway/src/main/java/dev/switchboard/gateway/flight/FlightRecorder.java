@@ -15,11 +15,11 @@ import org.jspecify.annotations.Nullable;
  * The recent requests, in bounded memory: by count and by bytes.
  *
  * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
- * failed, missed what was wanted of it, was moved, slow, asked to tell or looked at: that moves on to
- * the kept ring, so an incident outlives the good traffic that follows it. Each ring has its own bytes and
- * evicts its oldest. A request that still runs is known by its id only. Records lie there as bytes,
- * see {@link FlightCodec}, and are packed and unpacked outside of the lock, which every request
- * takes. Safe on any thread.
+ * failed, missed what was wanted of it, was moved, slow, asked to tell or looked at: that moves on
+ * to the kept ring, so an incident outlives the good traffic that follows it. Each ring has its own
+ * bytes and evicts its oldest. A request that still runs is known by its id only. Records lie there
+ * as bytes, see {@link FlightCodec}, and are packed and unpacked outside of the lock, which every
+ * request takes. Safe on any thread.
  */
 public final class FlightRecorder {
 
