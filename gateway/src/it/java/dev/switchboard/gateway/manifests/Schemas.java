@@ -23,11 +23,7 @@ import org.jspecify.annotations.Nullable;
  * refuses what it does not know; here it is an error, but where a schema leaves a thing open.
  */
 final class Schemas {
-  private static final Path FOLDER =
-      Path.of(
-          System.getProperty(
-              "switchboard.golden.k8s",
-              Rendered.HOME.resolve("../shared/golden/k8s").normalize().toString()));
+  private static final Path BESIDE = Rendered.HOME.resolve("../shared/golden").normalize();
   private static final String REF = "#/$defs/";
   private static final String META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -35,8 +31,10 @@ final class Schemas {
   private final ObjectNode components;
   private final Map<String, ObjectNode> roots = new HashMap<>();
   private final Map<String, JsonSchema> compiled = new HashMap<>();
+  private final ObjectNode customResources;
 
   private Schemas(ObjectNode kubernetes, ObjectNode customResources) {
+    this.customResources = customResources.deepCopy();
     components = (ObjectNode) kubernetes.at("/components/schemas");
     for (var each : components.properties()) {
       for (JsonNode name : each.getValue().path("x-kubernetes-group-version-kind")) {
@@ -59,18 +57,35 @@ final class Schemas {
     return JSON.createObjectNode().put("$ref", REF + name);
   }
 
-  /** Null where they do not lie there. */
+  /** Those that are there; null where there are none to be held to. */
   static @Nullable Schemas read() {
-    if (!Files.isDirectory(FOLDER)) {
+    return read(System.getProperty("switchboard.golden.k8s"), BESIDE);
+  }
+
+  /**
+   * A folder that is named must have them, and so must one beside the checkout: only without either
+   * there is nothing to be held to.
+   */
+  static @Nullable Schemas read(@Nullable String named, Path beside) {
+    if (named == null && !Files.isDirectory(beside)) {
       return null;
     }
+    Path folder = named == null ? beside.resolve("k8s") : Path.of(named);
     try {
       return new Schemas(
-          (ObjectNode) JSON.readTree(FOLDER.resolve("kubernetes.json").toFile()),
-          (ObjectNode) JSON.readTree(FOLDER.resolve("custom_resources.json").toFile()));
+          (ObjectNode) JSON.readTree(folder.resolve("kubernetes.json").toFile()),
+          (ObjectNode) JSON.readTree(folder.resolve("custom_resources.json").toFile()));
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw new UncheckedIOException("no schemas in " + folder, e);
     }
+  }
+
+  /** Rules in CEL of a custom resource, wherever in it they stand. */
+  List<String> rules(String resource) {
+    return customResources.path(resource).findValues("x-kubernetes-validations").stream()
+        .flatMap(JsonNode::valueStream)
+        .map(rule -> rule.path("rule").asText())
+        .toList();
   }
 
   /** What has named properties has no others. */
