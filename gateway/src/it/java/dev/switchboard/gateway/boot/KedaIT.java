@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.manifests.Rendered;
 import dev.switchboard.gateway.tls.TestCertificate;
@@ -13,6 +14,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +29,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The ScaledObjects under {@code k8s/} before a gateway, asked as KEDA asks. */
 class KedaIT {
@@ -114,6 +118,65 @@ class KedaIT {
       assertEquals(new KedaScaler.Reading(2, true, 2), keda.read());
       assertEquals(new KedaScaler.Reading(2, true, 2), keda.read());
       assertEquals(1, keda.connections(), "a connection is kept");
+    }
+  }
+
+  /** An autoscaler that stopped elsewhere would follow another number than the gateway says. */
+  @ParameterizedTest
+  @ValueSource(strings = {"multi-gateway", "zero", "other"})
+  void autoscalersStopWhereTheGatewaysFloorAndCeilingAre(String overlay) throws Exception {
+    Rendered rendered = Rendered.of(overlay);
+    JsonNode file = new YAMLMapper().readTree(rendered.configuration());
+    ObjectNode own = InProcessGateway.JSON.createObjectNode();
+    own.set("autoscaling", file.path("autoscaling"));
+    first.models(MODEL);
+    own.putArray("upstreams")
+        .addObject()
+        .put("url", first.url().toString())
+        .putArray("models")
+        .add(MODEL);
+    boolean keda = !rendered.all("ScaledObject").isEmpty();
+    JsonNode spec =
+        rendered
+            .one(keda ? "ScaledObject" : "HorizontalPodAutoscaler", "qwen3-0-6b-worker")
+            .json()
+            .path("spec");
+
+    try (InProcessGateway gateway = InProcessGateway.of(own.toString())) {
+      JsonNode told = gateway.adminJson("/admin/v1/autoscaling/" + MODEL);
+
+      assertEquals(told.path("min"), spec.path(keda ? "minReplicaCount" : "minReplicas"));
+      assertEquals(told.path("max"), spec.path(keda ? "maxReplicaCount" : "maxReplicas"));
+    }
+  }
+
+  /** As the ServiceMonitor has Prometheus read it, from which the adapter has the HPA's number. */
+  @Test
+  void prometheusReadsTheSeriesOfTheAutoscalerWithTheMonitorsKey() throws Exception {
+    JsonNode endpoint =
+        Rendered.of("multi-gateway")
+            .one("ServiceMonitor", "switchboard-gateway")
+            .json()
+            .at("/spec/endpoints/0");
+    JsonNode metric =
+        Rendered.of("other")
+            .one("HorizontalPodAutoscaler", "qwen3-0-6b-worker")
+            .json()
+            .at("/spec/metrics/0/external/metric");
+    String model = metric.at("/selector/matchLabels/model").asText();
+    String series = metric.path("name").asText() + "{model=\"" + model + "\"} ";
+    JsonNode authorization = endpoint.path("authorization");
+    String scheme = authorization.path("type").asText() + " ";
+    String key = scheme + authorization.at("/credentials/key").asText();
+    try (InProcessGateway gateway = gateway(MODEL, "min: 2, max: 16", first, second)) {
+      URI page = gateway.admin(endpoint.path("path").asText());
+
+      HttpResponse<String> read = gateway.get(page, "Authorization", key);
+
+      assertEquals(200, read.statusCode(), read::body);
+      assertTrue(read.body().lines().anyMatch(line -> line.startsWith(series + "2")), series);
+      assertEquals(401, gateway.get(page).statusCode());
+      assertEquals(403, gateway.get(page, "Authorization", scheme + "app").statusCode());
     }
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.discovery.ModelSource;
 import dev.switchboard.gateway.manifests.Rendered;
 import dev.switchboard.gateway.manifests.Rendered.Pods;
@@ -160,23 +161,34 @@ class KubernetesConfigIT {
       JsonNode spec = scaled.json().path("spec");
       String url = spec.at("/triggers/0/metadata/url").asText();
       String model = url.substring(url.lastIndexOf('/') + 1);
-      var bounds =
-          autoscaling.models().stream()
-              .filter(each -> each.model().equals(model))
-              .findFirst()
-              .orElseThrow();
 
-      assertEquals(bounds.min(), spec.path("minReplicaCount").asInt());
-      assertEquals(bounds.max(), spec.path("maxReplicaCount").asInt());
+      assertTrue(autoscaling.names(model), "bounds of its own for " + model);
+      assertEquals(autoscaling.bounds(model), bounds(spec, "minReplicaCount", "maxReplicaCount"));
+    }
+    for (Thing scaler : rendered.all("HorizontalPodAutoscaler")) {
+      JsonNode spec = scaler.json().path("spec");
+      String model = spec.at("/metrics/0/external/metric/selector/matchLabels/model").asText();
+
+      assertTrue(autoscaling.names(model), "bounds of its own for " + model);
+      assertEquals(autoscaling.bounds(model), bounds(spec, "minReplicas", "maxReplicas"));
     }
   }
 
-  /** KEDA asks one of the gateways; only by what they share it knows what the others hold. */
+  private static AutoscalingConfig.Bounds bounds(JsonNode spec, String min, String max) {
+    return new AutoscalingConfig.Bounds(spec.path(min).asInt(-1), spec.path(max).asInt(-1));
+  }
+
+  /**
+   * KEDA asks one of the gateways, and the adapter takes the highest; only by what they share each
+   * knows what the others hold.
+   */
   @ParameterizedTest
   @MethodSource(ALL)
   void gatewaysThatAreAskedHowManyWorkersShareWhatTheyHaveToDo(String overlay) throws Exception {
     Rendered rendered = Rendered.of(overlay);
-    boolean asked = !rendered.all("ScaledObject").isEmpty();
+    boolean asked =
+        !rendered.all("ScaledObject").isEmpty()
+            || !rendered.all("HorizontalPodAutoscaler").isEmpty();
 
     assertTrue(!asked || !config(rendered).shared().url().isEmpty(), overlay);
   }

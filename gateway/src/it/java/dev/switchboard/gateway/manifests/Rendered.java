@@ -50,6 +50,7 @@ public final class Rendered {
               "keys",
               "gpu-dra",
               "model-volume-claim",
+              "shared-store",
               "hpa",
               "ingress",
               "inference-pool",
