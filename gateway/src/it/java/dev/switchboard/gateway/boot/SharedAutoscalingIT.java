@@ -1,0 +1,168 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.shared.ValkeyServer;
+import dev.switchboard.gateway.store.PostgresServer;
+import io.vertx.core.http.HttpServerRequest;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Two gateways before the same two servers, each with half of the requests: by what they share both
+ * desire what all of them need, and the same.
+ */
+class SharedAutoscalingIT {
+  private static final String PATH = "/admin/v1/autoscaling/m";
+
+  /** Of the two servers, which both gateways know. */
+  private static final int PLACES = 16;
+
+  /** Alone two replicas would do for it, and four are needed for both halves. */
+  private static final int HALF = 10;
+
+  private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+  private final List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+  private FakeUpstream first;
+  private FakeUpstream second;
+
+  @BeforeEach
+  void start() throws Exception {
+    first = new FakeUpstream();
+    second = new FakeUpstream();
+    first.script((request, body) -> held.add(request));
+    second.script((request, body) -> held.add(request));
+  }
+
+  @AfterEach
+  void stop() {
+    first.close();
+    second.close();
+  }
+
+  @Test
+  void overAValkeyBothDesireWhatAllNeed() throws Exception {
+    try (ValkeyServer valkey = new ValkeyServer()) {
+      assertBothDesireTheSum("shared: {url: \"" + valkey.url() + "\"}\n");
+    }
+  }
+
+  @Test
+  void overAPostgresBothDesireWhatAllNeed() throws Exception {
+    try (PostgresServer postgres = new PostgresServer()) {
+      assertBothDesireTheSum("store: {url: \"" + postgres.url() + "\", poll-ms: 100}\n");
+    }
+  }
+
+  private void assertBothDesireTheSum(String shared) throws Exception {
+    try (InProcessGateway one = gateway(shared);
+        InProcessGateway other = gateway(shared)) {
+      told(one, each -> each.path("gateways").asInt() == 2);
+      told(other, each -> each.path("gateways").asInt() == 2);
+      ask(one);
+      JsonNode half = told(one, each -> each.path("desired").asInt() == 2 && running(each) == HALF);
+      told(other, each -> running(each) == HALF);
+      ask(other);
+
+      for (InProcessGateway each : List.of(one, other)) {
+        JsonNode told =
+            told(each, now -> running(now) == 2 * HALF && now.path("desired").asInt() == 4);
+        assertEquals(4, told.at("/needed/headroom").asInt(), told::toString);
+        assertEquals(PLACES, told.at("/signals/places").asInt(), "each knows all places");
+        assertEquals(2, told.path("current").asInt(), "a server is counted once");
+        assertEquals(
+            told.path("desired").asDouble(),
+            each.metric("switchboard_desired_replicas{model=\"m\"}"));
+      }
+      assertEquals(2, half.path("gateways").asInt());
+
+      answerAll();
+      for (InProcessGateway each : List.of(one, other)) {
+        told(each, now -> running(now) == 0 && now.path("desired").asInt() == 1);
+      }
+    }
+  }
+
+  /**
+   * One that is gone has nothing to do any more, and the other is not told what it had for ever.
+   */
+  @Test
+  void whatAGatewayHadThatIsGoneCountsNoLonger() throws Exception {
+    try (ValkeyServer valkey = new ValkeyServer();
+        InProcessGateway one = gateway("shared: {url: \"" + valkey.url() + "\"}\n")) {
+      try (InProcessGateway other = gateway("shared: {url: \"" + valkey.url() + "\"}\n")) {
+        ask(other);
+        told(one, each -> running(each) == HALF);
+        answerAll();
+      }
+
+      JsonNode alone = told(one, each -> each.path("gateways").asInt() == 1);
+
+      assertEquals(0, running(alone));
+    }
+  }
+
+  private InProcessGateway gateway(String shared) throws Exception {
+    return InProcessGateway.before(
+        shared
+            + """
+            admission: {replica-concurrency: 8}
+            autoscaling: {up-seconds: 1, down-seconds: 2, models: [{model: m, max: 9}]}
+            """,
+        first,
+        second);
+  }
+
+  private static int running(JsonNode told) {
+    return told.at("/signals/running").asInt() + told.at("/signals/waiting").asInt();
+  }
+
+  private static JsonNode told(InProcessGateway gateway, Predicate<JsonNode> as) throws Exception {
+    List<JsonNode> last = new ArrayList<>();
+    InProcessGateway.await(
+        60,
+        () -> {
+          try {
+            last.add(gateway.adminJson(PATH));
+            return as.test(last.getLast());
+          } catch (Exception broken) {
+            throw new AssertionError(broken);
+          }
+        });
+    return last.getLast();
+  }
+
+  private void ask(InProcessGateway gateway) {
+    for (int i = 0; i < HALF; i++) {
+      HttpRequest request =
+          HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+              .header("Content-Type", "application/json")
+              .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
+              .build();
+      answers.add(gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofString()));
+    }
+  }
+
+  private void answerAll() throws Exception {
+    InProcessGateway.await(
+        () -> {
+          for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {
+            each.response().end("{\"choices\":[]}");
+          }
+          return answers.stream().allMatch(CompletableFuture::isDone);
+        });
+    for (CompletableFuture<HttpResponse<String>> each : answers) {
+      assertEquals(200, each.join().statusCode());
+    }
+  }
+}
