@@ -25,7 +25,7 @@ public final class HealthChecks {
   private static final long LATE_NANOS = 200_000_000;
 
   /** A cause that changes from try to try is told this often. */
-  private static final long TELL_AGAIN_NANOS = 10_000_000_000L;
+  static final long TELL_AGAIN_NANOS = 10_000_000_000L;
 
   /** What a replica can be asked. */
   public enum Question {
@@ -254,7 +254,7 @@ public final class HealthChecks {
       if (failure == Failure.CERTAIN || question == Question.CANARY) {
         replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
       } else if (replica.state() == ReplicaState.READY) {
-        fleet.outlierEjection().ejectOneOfHalf(replica, why);
+        fleet.outlierEjection().ejectOneOfHalf(replica, why, lastNanos);
       }
       replica.tryTransition(ReplicaState.STANDBY, ReplicaState.EJECTED, why);
       if (saysNothing(replica, watch)) {

@@ -3,7 +3,9 @@ package dev.switchboard.gateway.fleet;
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.upstream.Circuit;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +20,9 @@ public final class OutlierEjection {
   private static final Logger LOG = LoggerFactory.getLogger(OutlierEjection.class);
 
   private final Fleet fleet;
+
+  /** When the log said of whom that it stays; under the fleet's lock. */
+  private final Map<String, Long> denied = new HashMap<>();
 
   OutlierEjection(Fleet fleet) {
     this.fleet = fleet;
@@ -102,7 +107,7 @@ public final class OutlierEjection {
 
   private void eject(Replica replica, String why, long nowNanos) {
     synchronized (fleet) {
-      if (ejectOneOfHalf(replica, why)) {
+      if (ejectOneOfHalf(replica, why, nowNanos)) {
         replica.circuit().open(nowNanos, jitter(replica.id(), nowNanos));
       }
     }
@@ -112,14 +117,14 @@ public final class OutlierEjection {
    * Takes one that is ready out; never so that more than half of a model's replicas do not serve,
    * for whatever reason: then it is not they who are to blame, or those that are left are needed.
    */
-  boolean ejectOneOfHalf(Replica replica, String why) {
+  boolean ejectOneOfHalf(Replica replica, String why, long nowNanos) {
     synchronized (fleet) {
-      return mayBeEjected(replica)
+      return mayBeEjected(replica, nowNanos)
           && replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
     }
   }
 
-  private boolean mayBeEjected(Replica replica) {
+  private boolean mayBeEjected(Replica replica, long nowNanos) {
     int all = 0;
     int out = 0;
     for (Replica other : fleet.roster().of(replica.model())) {
@@ -130,10 +135,18 @@ public final class OutlierEjection {
     }
     // One that probes and is denied goes on with one request at a time.
     if (out + 1 > all / 2) {
-      LOG.warn("ejection_denied replica={} out={} of={}", replica.id(), out, all);
+      if (isNews(replica, nowNanos)) {
+        LOG.warn("ejection_denied replica={} out={} of={}", replica.id(), out, all);
+      }
       return false;
     }
     return true;
+  }
+
+  /** Who stays though it fails is asked for with each request and probe that fails. */
+  private boolean isNews(Replica replica, long nowNanos) {
+    denied.values().removeIf(at -> nowNanos - at >= HealthChecks.TELL_AGAIN_NANOS);
+    return denied.putIfAbsent(replica.id(), nowNanos) == null;
   }
 
   /** Spreads what was ejected together; any number from 0 to 1 that differs will do. */

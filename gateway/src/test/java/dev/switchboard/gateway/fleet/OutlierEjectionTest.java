@@ -73,7 +73,7 @@ class OutlierEjectionTest {
     Replica ready = spare.ready("w0");
     Replica standby = spare.ready("w1");
 
-    boolean out = spare.fleet().outlierEjection().ejectOneOfHalf(ready, "a test");
+    boolean out = spare.fleet().outlierEjection().ejectOneOfHalf(ready, "a test", 0);
 
     assertEquals(true, out);
     assertEquals(ReplicaState.READY, standby.state());
