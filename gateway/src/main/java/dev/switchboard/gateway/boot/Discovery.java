@@ -4,6 +4,7 @@ import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.discovery.EndpointReconciler;
 import dev.switchboard.gateway.discovery.KubernetesConfig;
 import dev.switchboard.gateway.discovery.ModelSource;
+import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.UpstreamAccess;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -16,25 +17,29 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether replicas are looked for, as the configuration says now. Nothing of it is loaded before
- * that says so. Safe on any thread.
+ * Whether replicas are looked for, as the configuration says now. No class of the client is loaded
+ * before that says so: none is the type of what a lambda here takes or gives. Safe on any thread.
  */
 final class Discovery implements DiscoveryStatus.Source {
   private static final String PATH = "discovery.kubernetes.models";
 
   private final Vertx vertx;
-  private final KubernetesDiscovery.Taker taker;
+  private final Consumer<List<DiscoveredServer>> taker;
   private final Supplier<List<Replica>> replicas;
   private final NanoClock clock;
   private @Nullable KubernetesDiscovery running;
 
+  /**
+   * @param taker puts in force what is found; may block
+   */
   Discovery(
       Vertx vertx,
-      KubernetesDiscovery.Taker taker,
+      Consumer<List<DiscoveredServer>> taker,
       Supplier<List<Replica>> replicas,
       NanoClock clock) {
     this.vertx = vertx;
@@ -86,7 +91,7 @@ final class Discovery implements DiscoveryStatus.Source {
           new KubernetesDiscovery(
               vertx,
               wanted,
-              taker,
+              taker::accept,
               replicas,
               clock,
               () -> ThreadLocalRandom.current().nextDouble());

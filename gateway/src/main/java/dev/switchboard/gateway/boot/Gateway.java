@@ -241,7 +241,7 @@ final class Gateway {
   private void discover(Metrics metrics) {
     metrics.discovery(new DiscoveryGauges(discovery, () -> clock.epochNanos() / 1_000_000));
     vertx.setTimer(SEARCH_MS, late -> searched());
-    reconfiguration.onDiscovery(discovery::want);
+    reconfiguration.onDiscovery(discovery);
   }
 
   private void discovered(List<DiscoveredServer> servers) {

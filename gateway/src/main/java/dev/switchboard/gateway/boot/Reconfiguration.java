@@ -43,7 +43,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -104,7 +103,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private ConfigOrigins origins;
   private Snapshot stored = Snapshot.EMPTY;
   private List<DiscoveredServer> found = List.of();
-  private volatile Consumer<KubernetesDiscovery.@Nullable Wanted> finder = wanted -> {};
+  private volatile @Nullable Discovery discovery;
   private volatile GatewayContext context;
   private volatile TenantLimits limits = tenant -> TenantLimits.Limit.NONE;
 
@@ -144,9 +143,9 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   /** Told what is to be looked for, now and with each reload. */
-  void onDiscovery(Consumer<KubernetesDiscovery.@Nullable Wanted> to) {
-    finder = to;
-    to.accept(Discovery.wanted(config, Instant.now()));
+  void onDiscovery(Discovery to) {
+    discovery = to;
+    to.want(Discovery.wanted(config, Instant.now()));
   }
 
   /** Puts in force what was found; may wait for a reload that is under way. */
@@ -228,7 +227,10 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     changed = Stream.concat(changed.stream(), renewed(changed, fleet).stream()).toList();
     configured = named;
     FleetChange change = take(wanted, fleet, router, renewal);
-    finder.accept(search);
+    Discovery told = discovery;
+    if (told != null) {
+      told.want(search);
+    }
     reloaded("done", changed);
     LOG.info("config_reloaded changed={} fleet=\"{}\"", changed, change);
     return new Reloaded(changed, before, after, change);
