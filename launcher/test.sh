@@ -36,7 +36,7 @@ run_tests() {
     --long)
       without_options "test --long" "${@:2}"
       install_missing long
-      images gateway worker
+      images gateway console worker
       benchmarks gateway
       step "the Kubernetes base under podman, rolled out under 200 streams" rollout-test rollout_test
       cat "$logs/rollout-test.log"

@@ -1,17 +1,19 @@
 package dev.switchboard.gateway.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -112,6 +114,8 @@ public final class FakeKubernetes implements AutoCloseable {
                       each.getValue().equals(meta.path("labels").path(each.getKey()).asText(null)));
     }
   }
+
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Vertx vertx = Vertx.vertx();
   private final HttpServer server;
@@ -323,7 +327,10 @@ public final class FakeKubernetes implements AutoCloseable {
     return watches.size();
   }
 
-  /** How often it was asked for a kind: {@code list}, {@code watch} or {@code patch}. */
+  /**
+   * How often it was asked for a kind: {@code list}, {@code watch}, {@code patch} or {@code
+   * create}.
+   */
   public synchronized int asked(String kind) {
     return asked.getOrDefault(kind, 0);
   }
@@ -344,9 +351,11 @@ public final class FakeKubernetes implements AutoCloseable {
       return;
     }
     String kind =
-        request.method().equals(HttpMethod.PATCH)
-            ? "patch"
-            : request.getParam("watch") == null ? "list" : "watch";
+        switch (request.method().name()) {
+          case "PATCH" -> "patch";
+          case "POST" -> "create";
+          default -> request.getParam("watch") == null ? "list" : "watch";
+        };
     asked.merge(kind, 1, Integer::sum);
     used.add(Right.of(request));
     Consumer<HttpServerRequest> scripted = next.poll();
@@ -357,6 +366,8 @@ public final class FakeKubernetes implements AutoCloseable {
       end(request, 401, status(401, "Unauthorized"));
     } else if (kind.equals("patch")) {
       request.body().onSuccess(body -> patch(request, body));
+    } else if (kind.equals("create")) {
+      request.body().onSuccess(body -> create(request, body));
     } else if (kind.equals("watch")) {
       watch(request);
     } else {
@@ -452,6 +463,26 @@ public final class FakeKubernetes implements AutoCloseable {
 
   private static String pathOf(HttpServerRequest request) {
     return Objects.requireNonNullElse(request.path(), "");
+  }
+
+  /** What is there already stays as it is. */
+  private synchronized void create(HttpServerRequest request, Buffer body) {
+    ObjectNode object = object(body);
+    String collection = pathOf(request);
+    if (get(collection, object.at("/metadata/name").asText()) != null) {
+      end(request, 409, status(409, "it is there already"));
+      return;
+    }
+    put(collection, object);
+    end(request, 201, object);
+  }
+
+  private static ObjectNode object(Buffer body) {
+    try {
+      return (ObjectNode) JSON.readTree(body.getBytes());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Annotations only, which is what anybody sets here. */

@@ -1,7 +1,6 @@
 package dev.switchboard.gateway.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.switchboard.bench.MarkdownTable;
@@ -15,7 +14,9 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -27,8 +28,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Starts the Deployments of the gateway and the worker from rendered manifests under podman",
-      "and keeps streams open. Replaces every worker, kills one and then half of them, a gateway,",
+      "Runs the Job that makes keys and starts the Deployments of console, gateway and worker from",
+      "rendered manifests under podman, and keeps streams open. Replaces every worker, kills one and then half of them, a gateway,",
       "and half of the workers with a gateway, scales workers to one and back, and replaces every",
       "gateway. Ends with 1 where a stream breaks that no killed gateway relayed, a request fails",
       "or a pod outlives its grace. It makes a bridge and network namespaces: .ci/rollout-test",
@@ -37,6 +38,7 @@ import picocli.CommandLine.Option;
 public final class RolloutBench implements Callable<Integer> {
   private static final int API_PORT = 6443;
   private static final String KEYS = "switchboard-keys";
+  private static final int CONSOLE_SECONDS = 180;
 
   @Option(names = "--manifests", required = true, description = "As kubectl kustomize prints them.")
   private Path manifests = Path.of("");
@@ -50,7 +52,10 @@ public final class RolloutBench implements Callable<Integer> {
   @Option(names = "--key", required = true, description = "Of the certificate, PEM.")
   private Path key = Path.of("");
 
-  @Option(names = "--streams", defaultValue = "200", description = "At once.")
+  @Option(
+      names = "--streams",
+      defaultValue = "200",
+      description = "At once; 0 ends after keys and console.")
   private int streams;
 
   @Option(
@@ -74,13 +79,14 @@ public final class RolloutBench implements Callable<Integer> {
   private RolloutBench() {}
 
   public static void main(String[] arguments) {
+    // Probes of the console name the host that they ask.
+    System.setProperty("sun.net.http.allowRestrictedHeaders", "true");
     System.exit(new CommandLine(new RolloutBench()).execute(arguments));
   }
 
   @Override
   public Integer call() throws Exception {
     read();
-    Map<String, String> keys = keys();
     RolloutNode.connect();
     HttpServerOptions options =
         new HttpServerOptions()
@@ -94,10 +100,13 @@ public final class RolloutBench implements Callable<Integer> {
     RolloutTemplate gateway = RolloutTemplate.of(deployment("switchboard-gateway"));
     RolloutTemplate worker = RolloutTemplate.of(deployment("switchboard-worker")).scaled(workers);
     String token = KeySecret.fresh(new SecureRandom());
+    RolloutNode node = node(token);
     try (FakeKubernetes api = new FakeKubernetes(options);
         RolloutCluster cluster =
-            new RolloutCluster(api, node(token), namespace(), workerService(worker), gateway)) {
+            new RolloutCluster(api, node, namespace(), workerService(worker), gateway)) {
       api.token(token);
+      Map<String, String> keys = keys(node, api);
+      RolloutPod console = console(cluster);
       RolloutStage stage =
           new RolloutStage(
               cluster,
@@ -105,8 +114,10 @@ public final class RolloutBench implements Callable<Integer> {
               new RolloutDeployment(cluster, gateway),
               keys,
               worker.labels().getOrDefault("switchboard.dev/model", ""));
-      List<RolloutStage.Row> rows = stage.run(streams, streamSeconds);
-      return print(rows) ? 0 : 1;
+      List<RolloutStage.Row> rows = streams == 0 ? List.of() : stage.run(streams, streamSeconds);
+      console.delete();
+      console.complaints().forEach(what -> System.out.println("BROKEN " + what));
+      return print(rows) && console.complaints().isEmpty() ? 0 : 1;
     }
   }
 
@@ -152,16 +163,46 @@ public final class RolloutBench implements Callable<Integer> {
         .orElseThrow(() -> new IllegalArgumentException("no Service of " + worker.name()));
   }
 
-  /** As the Job of the component {@code keys} makes them. */
-  private Map<String, String> keys() {
-    Map<String, String> keys = new HashMap<>();
-    ObjectNode secret = JsonNodeFactory.instance.objectNode();
-    for (String name : List.of("fleet", "app", "viewer", "operator", "admin")) {
-      keys.put(name, KeySecret.fresh(new SecureRandom()));
-      secret.withObject("/data").put(name, keys.get(name));
+  /** By the Job of the component {@code keys}, which asks the API server for a Secret of them. */
+  private Map<String, String> keys(RolloutNode node, FakeKubernetes api) throws IOException {
+    String _ = node.network(KEYS);
+    node.start(KEYS, RolloutTemplate.of(object("Job/" + KEYS)));
+    int status = RolloutNode.status(KEYS);
+    node.keepLog(KEYS);
+    ObjectNode secret = api.get("/api/v1/namespaces/" + namespace() + "/secrets", KEYS);
+    if (status != 0 || secret == null) {
+      throw new IOException("the Job that makes keys ended with status " + status);
     }
+    secret.set("data", secret.path("stringData"));
     objects.put("Secret/" + KEYS, secret);
+    Map<String, String> keys = new HashMap<>();
+    secret.path("data").properties().forEach(e -> keys.put(e.getKey(), e.getValue().asText()));
+    System.out.println("  the Job made the keys " + new TreeSet<>(keys.keySet()));
     return keys;
+  }
+
+  /** It stays until the end; whether it ends by itself or is not alive is told like of any pod. */
+  private RolloutPod console(RolloutCluster cluster) throws IOException {
+    long begun = System.nanoTime();
+    RolloutPod console = cluster.create(RolloutTemplate.of(deployment("switchboard-console")));
+    while (!console.available()) {
+      double seconds = (System.nanoTime() - begun) / 1e9;
+      if (seconds > CONSOLE_SECONDS) {
+        throw new IOException("the console is not ready: " + console.complaints());
+      }
+      Target.pause(100);
+    }
+    System.out.printf(
+        Locale.ROOT, "  the console is ready after %.1f s%n", (System.nanoTime() - begun) / 1e9);
+    return console;
+  }
+
+  private JsonNode object(String name) {
+    JsonNode found = objects.get(name);
+    if (found == null) {
+      throw new IllegalArgumentException(name + " is not rendered");
+    }
+    return found;
   }
 
   private RolloutNode node(String token) throws IOException {

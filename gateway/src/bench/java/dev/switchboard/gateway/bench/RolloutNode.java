@@ -79,6 +79,13 @@ final class RolloutNode {
     command.add("--network=ns:/run/netns/" + pod);
     command.addAll(template.options());
     environment.forEach((name, value) -> command.add("--env=" + name + "=" + value));
+    template
+        .secrets()
+        .forEach(
+            (name, secret) -> {
+              JsonNode data = object("Secret/" + secret.name()).path("data");
+              command.add("--env=" + name + "=" + data.path(secret.key()).asText());
+            });
     int number = 0;
     for (RolloutTemplate.Mount mount : template.mounts()) {
       Path folder = Files.createDirectories(work.resolve(pod).resolve("volume-" + number++));
@@ -98,7 +105,7 @@ final class RolloutNode {
   }
 
   private void fill(Path folder, JsonNode volume, int group) throws IOException {
-    if (volume.has("emptyDir")) {
+    if (volume.has("emptyDir") || volume.has("persistentVolumeClaim")) {
       own(folder, ANYBODYS, group);
     } else if (volume.has("configMap")) {
       JsonNode data = object("ConfigMap/" + volume.at("/configMap/name").asText()).path("data");

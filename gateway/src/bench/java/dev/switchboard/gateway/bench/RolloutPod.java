@@ -135,6 +135,7 @@ final class RolloutPod {
       connection.setReadTimeout((int) probe.timeout().toMillis());
       connection.setInstanceFollowRedirects(false);
       connection.setRequestProperty("Connection", "close");
+      probe.headers().forEach(connection::setRequestProperty);
       int status = connection.getResponseCode();
       connection.disconnect();
       return status >= LEAST_GOOD_STATUS && status < FIRST_BAD_STATUS;

@@ -11,11 +11,12 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A Deployment with one container, as it was rendered. Every field of its pods is either read here
- * or named among those that say nothing to a single machine; another one is refused, so that
- * nothing of the manifests is left out in silence.
+ * A Deployment or a Job with one container, as it was rendered. Every field of its pods is either
+ * read here or named among those that say nothing to a single machine; another one is refused, so
+ * that nothing of the manifests is left out in silence.
  *
  * @param fileGroup whose group the files of volumes have
+ * @param secrets variables of the environment whose values are those of Secrets, by their names
  */
 record RolloutTemplate(
     String name,
@@ -34,49 +35,66 @@ record RolloutTemplate(
     Probe startup,
     Probe liveness,
     Probe readiness,
-    List<Mount> mounts) {
+    List<Mount> mounts,
+    Map<String, Secret> secrets) {
   /** Of a core, in a control group. */
   private static final int SHARES = 1024;
 
   /** A volume where the container has it, as the pod says it. */
   record Mount(String path, boolean readOnly, JsonNode volume) {}
 
+  /** A key of a Secret. */
+  record Secret(String name, String key) {}
+
   /** An {@code httpGet} of the kubelet. */
-  record Probe(String path, String port, Duration period, Duration timeout, int failures) {
+  record Probe(
+      String path,
+      String port,
+      Map<String, String> headers,
+      Duration period,
+      Duration timeout,
+      int failures) {
     private static Probe of(JsonNode probe) {
       only(probe, "httpGet", "periodSeconds", "timeoutSeconds", "failureThreshold");
       JsonNode get = probe.path("httpGet");
-      only(get, "path", "port");
+      only(get, "path", "port", "httpHeaders");
+      Map<String, String> headers = new HashMap<>();
+      get.path("httpHeaders")
+          .forEach(each -> headers.put(each.path("name").asText(), each.path("value").asText()));
       return new Probe(
           get.path("path").asText(),
           get.path("port").asText(),
+          headers,
           Duration.ofSeconds(probe.path("periodSeconds").asInt(10)),
           Duration.ofSeconds(probe.path("timeoutSeconds").asInt(1)),
           probe.path("failureThreshold").asInt(3));
     }
   }
 
-  /** Reads a Deployment. */
-  static RolloutTemplate of(JsonNode deployment) {
-    JsonNode spec = deployment.path("spec");
+  /** Reads a Deployment, or a Job, which has no probes. */
+  static RolloutTemplate of(JsonNode owner) {
+    JsonNode spec = owner.path("spec");
     JsonNode pod = spec.at("/template/spec");
     only(
         pod,
         "automountServiceAccountToken",
         "containers",
         "enableServiceLinks",
+        "restartPolicy",
         "securityContext",
         "serviceAccountName",
         "terminationGracePeriodSeconds",
         "topologySpreadConstraints",
         "volumes");
     if (pod.path("containers").size() != 1) {
-      throw new IllegalArgumentException("not one container: " + deployment.path("metadata"));
+      throw new IllegalArgumentException("not one container: " + owner.path("metadata"));
     }
     JsonNode container = pod.path("containers").path(0);
     only(
         container,
         "args",
+        "command",
+        "env",
         "image",
         "lifecycle",
         "livenessProbe",
@@ -88,15 +106,16 @@ record RolloutTemplate(
         "startupProbe",
         "volumeMounts");
     JsonNode rolling = spec.at("/strategy/rollingUpdate");
+    boolean rolls = !rolling.isMissingNode();
     return new RolloutTemplate(
-        deployment.at("/metadata/name").asText(),
+        owner.at("/metadata/name").asText(),
         texts(spec.at("/template/metadata/labels")),
         spec.path("replicas").asInt(),
-        number(rolling, "maxSurge"),
-        number(rolling, "maxUnavailable"),
+        rolls ? number(rolling, "maxSurge") : 0,
+        rolls ? number(rolling, "maxUnavailable") : 1,
         number(pod, "terminationGracePeriodSeconds"),
         preStopSeconds(container.path("lifecycle")),
-        number(pod.path("securityContext"), "fsGroup"),
+        fileGroup(pod.path("securityContext")),
         pod.path("automountServiceAccountToken").asBoolean(true),
         container.path("image").asText(),
         options(pod.path("securityContext"), container),
@@ -105,7 +124,25 @@ record RolloutTemplate(
         Probe.of(container.path("startupProbe")),
         Probe.of(container.path("livenessProbe")),
         Probe.of(container.path("readinessProbe")),
-        mounts(container.path("volumeMounts"), pod.path("volumes")));
+        mounts(container.path("volumeMounts"), pod.path("volumes")),
+        secrets(container.path("env")));
+  }
+
+  private static int fileGroup(JsonNode context) {
+    return number(context, context.has("fsGroup") ? "fsGroup" : "runAsGroup");
+  }
+
+  private static Map<String, Secret> secrets(JsonNode variables) {
+    Map<String, Secret> found = new HashMap<>();
+    for (JsonNode each : variables) {
+      only(each, "name", "valueFrom");
+      only(each.path("valueFrom"), "secretKeyRef");
+      JsonNode reference = each.at("/valueFrom/secretKeyRef");
+      found.put(
+          each.path("name").asText(),
+          new Secret(reference.path("name").asText(), reference.path("key").asText()));
+    }
+    return found;
   }
 
   /** The same with another number of pods, which is what an autoscaler sets. */
@@ -127,7 +164,8 @@ record RolloutTemplate(
         startup,
         liveness,
         readiness,
-        mounts);
+        mounts,
+        secrets);
   }
 
   int port(String portName) {
@@ -162,7 +200,11 @@ record RolloutTemplate(
     is("true", pod.path("runAsNonRoot").asText());
     List<String> options = new ArrayList<>();
     options.add("--user=" + number(pod, "runAsUser") + ":" + number(pod, "runAsGroup"));
-    options.add("--group-add=" + number(pod, "fsGroup"));
+    options.add("--group-add=" + fileGroup(pod));
+    if (container.path("command").size() > 1) {
+      throw new IllegalArgumentException("a command of words: " + container.path("command"));
+    }
+    container.path("command").forEach(each -> options.add("--entrypoint=" + each.asText()));
     if (!own.path("allowPrivilegeEscalation").asBoolean(true)) {
       options.add("--security-opt=no-new-privileges");
     }
@@ -198,7 +240,7 @@ record RolloutTemplate(
     for (JsonNode mount : mounts) {
       only(mount, "mountPath", "name", "readOnly");
       for (JsonNode volume : volumes) {
-        only(volume, "name", "configMap", "secret", "emptyDir");
+        only(volume, "name", "configMap", "secret", "emptyDir", "persistentVolumeClaim");
         if (volume.path("name").equals(mount.path("name"))) {
           boolean readOnly = mount.path("readOnly").asBoolean(false);
           found.add(new Mount(mount.path("mountPath").asText(), readOnly, volume));

@@ -7,8 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.bench.RolloutTemplate.Secret;
 import dev.switchboard.gateway.manifests.Rendered;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -16,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What {@code ./switchboard test --long} reads of the rendered overlay. */
 class RolloutTemplateIT {
   private static final String WORKER = "switchboard-demo-worker";
+  private static final String CONSOLE = "switchboard-console";
 
   @Test
   void containersHaveTheRightsAndLimitsOfTheManifest() {
@@ -37,7 +40,7 @@ class RolloutTemplateIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {WORKER, "switchboard-gateway"})
+  @ValueSource(strings = {WORKER, "switchboard-gateway", CONSOLE})
   void timesOfTheEndAndProbesAreThoseOfTheManifest(String name) {
     JsonNode deployment = deployment(name);
     JsonNode pod = deployment.at("/spec/template/spec");
@@ -69,6 +72,32 @@ class RolloutTemplateIT {
     ((ObjectNode) deployment.at(at)).put("another", 1);
 
     assertThrows(IllegalArgumentException.class, () -> RolloutTemplate.of(deployment));
+  }
+
+  @Test
+  void theConsoleHasItsKeysItsVolumesAndTheNameThatItIsAskedBy() {
+    RolloutTemplate console = RolloutTemplate.of(deployment(CONSOLE));
+
+    assertEquals(
+        Map.of(
+            "SWITCHBOARD_CONSOLE_VIEWER_KEY", new Secret("switchboard-keys", "viewer"),
+            "SWITCHBOARD_CONSOLE_OPERATOR_KEY", new Secret("switchboard-keys", "operator"),
+            "SWITCHBOARD_CONSOLE_ADMIN_KEY", new Secret("switchboard-keys", "admin")),
+        console.secrets());
+    assertEquals(Map.of("Host", "localhost"), console.readiness().headers());
+    assertEquals(
+        List.of("/var/lib/switchboard", "/tmp"),
+        console.mounts().stream().map(RolloutTemplate.Mount::path).toList());
+  }
+
+  @Test
+  void theJobRunsAnotherProgramOfItsImageWithAnAccount() {
+    RolloutTemplate job =
+        RolloutTemplate.of(Rendered.of("cpu-dev").one("Job", "switchboard-keys").json());
+
+    assertTrue(job.options().contains("--entrypoint=new-keys"), job::toString);
+    assertTrue(job.knowsApiServer());
+    assertEquals(List.of("--secret=switchboard-keys"), job.arguments());
   }
 
   private static JsonNode deployment(String name) {

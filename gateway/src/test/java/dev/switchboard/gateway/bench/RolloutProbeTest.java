@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -14,7 +15,8 @@ class RolloutProbeTest {
   private final RolloutProbe probe = probe(Duration.ZERO);
 
   private static RolloutProbe probe(Duration period) {
-    return new RolloutProbe(new RolloutTemplate.Probe("/readyz", "http", period, TIMEOUT, 2));
+    return new RolloutProbe(
+        new RolloutTemplate.Probe("/readyz", "http", Map.of(), period, TIMEOUT, 2));
   }
 
   @Test
