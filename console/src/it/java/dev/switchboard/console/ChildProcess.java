@@ -44,6 +44,12 @@ final class ChildProcess implements AutoCloseable {
     throw new IOException("the process ended before it said " + event);
   }
 
+  /** Told to end, it ends, with this status. */
+  int end() throws IOException {
+    close();
+    return process.exitValue();
+  }
+
   @Override
   public void close() throws IOException {
     process.destroy();

@@ -76,6 +76,11 @@ final class ConsoleProcess implements AutoCloseable {
     return ready;
   }
 
+  /** Told to end, it ends, with this status. */
+  int end() throws IOException {
+    return process.end();
+  }
+
   @Override
   public void close() throws IOException {
     process.close();

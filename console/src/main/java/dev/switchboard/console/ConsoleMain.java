@@ -147,20 +147,19 @@ public final class ConsoleMain implements Callable<Integer> {
       error().println("switchboard-console: " + e.getMessage());
       return FAILED;
     }
-    CountDownLatch stopped = new CountDownLatch(1);
-    Runtime.getRuntime()
-        .addShutdownHook(
-            Thread.ofPlatform()
-                .unstarted(
-                    () -> {
-                      console.close();
-                      stopped.countDown();
-                    }));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> terminate(console), "terminate"));
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     out.println(console.readyLine());
     out.flush();
-    stopped.await();
+    new CountDownLatch(1).await();
     return 0;
+  }
+
+  /** The shutdown hook. A signal would end the process with its number, so the hook ends it. */
+  private static void terminate(Console console) {
+    console.close();
+    System.out.flush();
+    Runtime.getRuntime().halt(0);
   }
 
   private Settings settings() {
