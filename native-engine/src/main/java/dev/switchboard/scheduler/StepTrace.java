@@ -56,6 +56,11 @@ final class StepTrace {
   private final long[] values;
   private final long[] receiveEnd;
 
+  /** When it first waited for the others of its stage, and when they first waited for it. */
+  private final long[] waitStart;
+
+  private final long[] lateStart;
+
   /** What the step waited for in all stages: computing, collectives, moving data and sampling. */
   private final long[] critical = new long[CRITICAL];
 
@@ -85,6 +90,8 @@ final class StepTrace {
     this.ranks = ranks;
     values = new long[stages * ranks * FIELDS];
     receiveEnd = new long[stages * ranks];
+    waitStart = new long[stages * ranks];
+    lateStart = new long[stages * ranks];
   }
 
   /** Begins a step. */
@@ -99,6 +106,8 @@ final class StepTrace {
     gapOffCpuNanos = 0;
     Arrays.fill(values, 0);
     Arrays.fill(receiveEnd, 0);
+    Arrays.fill(waitStart, Long.MAX_VALUE);
+    Arrays.fill(lateStart, Long.MAX_VALUE);
   }
 
   void record(int stage, int rank, Kind kind, long start, long end, long busy, long bytes) {
@@ -117,13 +126,18 @@ final class StepTrace {
       values[base + END] = first ? end : Math.max(values[base + END], end);
       values[base + STEPS] = 1;
     }
+    if (kind == Kind.ALL_REDUCE_WAIT) {
+      waitStart[lane] = Math.min(waitStart[lane], start);
+    }
     values[base + field(kind)] += busy;
     values[base + BYTES] += bytes;
   }
 
   /** The others of its stage waited for a rank; that is no time of its own. */
-  void late(int stage, int rank, long nanos, long longestNanos, int piece) {
-    int base = (stage * ranks + rank) * FIELDS;
+  void late(int stage, int rank, long start, long nanos, long longestNanos, int piece) {
+    int lane = stage * ranks + rank;
+    int base = lane * FIELDS;
+    lateStart[lane] = Math.min(lateStart[lane], start);
     values[base + LATE] += nanos;
     keepLongest(values, base, longestNanos, piece);
   }
@@ -150,8 +164,10 @@ final class StepTrace {
   }
 
   /**
-   * Ends the step: its lanes are cut to its own time, so that a wait which began in an earlier
-   * step's shadow counts only as far as it delayed this one, and each stage's straggler is found.
+   * Ends the step: its lanes are cut to its own time, so that what began in an earlier step's
+   * shadow counts only as far as it delayed this one, and each stage's straggler is found. The step
+   * begins when its first rank does; another one that was sooner waits for that at the first
+   * collective.
    */
   void finish(StepResult result) {
     finish(result.submitNanos(), result.startNanos(), result.endNanos());
@@ -224,10 +240,34 @@ final class StepTrace {
     if (values[base + STEPS] == 0) {
       return;
     }
+    cutEarly(lane);
     values[base + START] = Math.clamp(values[base + START], startNanos, endNanos);
     values[base + END] = Math.clamp(values[base + END], values[base + START], endNanos);
     long mostWait = Math.max(0, receiveEnd[lane] - startNanos);
     values[base + RECEIVE] = Math.min(values[base + RECEIVE], mostWait);
+  }
+
+  /**
+   * Takes out what it did before the step began, and how long others waited for it then. Of what it
+   * did but wait only the length is known: what it lost for want of a core goes first, since it is
+   * by such losses that ranks begin far apart.
+   */
+  private void cutEarly(int lane) {
+    int base = lane * FIELDS;
+    long before = Math.max(0, startNanos - values[base + START]);
+    before -= take(base + ALL_REDUCE, Math.clamp(startNanos - waitStart[lane], 0, before));
+    before -= take(base + OFF_CPU, before);
+    take(base + COMPUTE, before);
+    long waitedFor = Math.max(0, startNanos - lateStart[lane]);
+    take(base + LATE, waitedFor);
+    take(base + LATE_OFF_CPU, waitedFor);
+    values[base + LONGEST_LATE] = Math.min(values[base + LONGEST_LATE], values[base + LATE]);
+  }
+
+  private long take(int place, long nanos) {
+    long taken = Math.min(values[place], nanos);
+    values[place] -= taken;
+    return taken;
   }
 
   /**

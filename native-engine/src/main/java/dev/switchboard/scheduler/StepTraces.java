@@ -49,7 +49,7 @@ final class StepTraces implements TimelineSink {
       return;
     }
     if (kind == Kind.LATE) {
-      trace.late(stage, rank, busyNanos, longestNanos, piece);
+      trace.late(stage, rank, startNanos, busyNanos, longestNanos, piece);
     } else {
       trace.record(stage, rank, kind, startNanos, endNanos, busyNanos, bytes);
     }

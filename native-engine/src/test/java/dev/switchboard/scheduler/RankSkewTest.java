@@ -202,7 +202,7 @@ class RankSkewTest {
       record(trace, 1, rank, Kind.ALL_REDUCE_WAIT, secondWaits[rank]);
     }
     for (int lane = 0; lane < late.length; lane++) {
-      trace.late(lane / RANKS, lane % RANKS, late[lane], late[lane], 0);
+      trace.late(lane / RANKS, lane % RANKS, start, late[lane], late[lane], 0);
     }
     for (int lane = 0; lane < offCpu.length; lane++) {
       trace.record(lane / RANKS, lane % RANKS, Kind.OFF_CPU, start, start, offCpu[lane], 0);

@@ -1,8 +1,10 @@
 package dev.switchboard.scheduler;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.executor.TimelineSink.Kind;
+import dev.switchboard.timeline.RequestTimeline.Lane;
 import org.junit.jupiter.api.Test;
 
 /** What a step waited for: it adds up to the time in which its stages were at work. */
@@ -83,6 +85,44 @@ class StepTraceTest {
     trace.finish(90, 100, 500_130);
 
     assertCritical(30, 0, 0, 0, 500_000);
+  }
+
+  /** Rank 0, by which the step begins, handed on the one before late: that is in that one. */
+  @Test
+  void whatARankDidBeforeTheStepBeganIsNotInIt() {
+    trace.reset(1, 1, 1);
+    record(0, 0, Kind.COMPUTE, 500_000, 500_020);
+    trace.late(0, 0, 110, 499_910, 499_900, 3);
+    trace.record(0, 0, Kind.LATE_OFF_CPU, 500_020, 500_020, 499_895, 0);
+    trace.record(0, 0, Kind.ALL_REDUCE_WAIT, 500_030, 500_040, 10, 0);
+    record(0, 1, Kind.COMPUTE, 100, 110);
+    record(0, 1, Kind.ALL_REDUCE_WAIT, 110, 500_020);
+    record(0, 1, Kind.COMPUTE, 500_020, 500_050);
+    trace.finish(90, 500_000, 500_050);
+
+    Lane first = StepTrace.lanes(trace.values(), 2, 0).getFirst();
+    Lane early = StepTrace.lanes(trace.values(), 2, 0).getLast();
+    assertEquals(20, first.lateNanos());
+    assertEquals(20, first.longestLateNanos());
+    assertEquals(500_000, early.startNanos());
+    assertEquals(30, early.computeNanos());
+    assertEquals(20, early.allReduceWaitNanos());
+    assertCritical(30, 15, 0, 0, 5);
+  }
+
+  @Test
+  void whatARankLostBeforeTheStepBeganIsNotInItEither() {
+    trace.reset(1, 1, 1);
+    record(0, 0, Kind.COMPUTE, 1000, 1020);
+    trace.record(0, 1, Kind.COMPUTE, 100, 1050, 50, 0);
+    trace.record(0, 1, Kind.OFF_CPU, 1050, 1050, 860, 0);
+    trace.record(0, 1, Kind.ALL_REDUCE_WAIT, 980, 1020, 40, 0);
+    trace.finish(90, 1000, 1050);
+
+    Lane early = StepTrace.lanes(trace.values(), 2, 0).getLast();
+    assertEquals(20, early.allReduceWaitNanos());
+    assertEquals(0, early.offCpuNanos());
+    assertEquals(30, early.computeNanos());
   }
 
   @Test
