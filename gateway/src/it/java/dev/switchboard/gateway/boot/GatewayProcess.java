@@ -421,18 +421,20 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   /** Opens a stream that goes on for a long time. */
-  HttpResponse<InputStream> stream(int maxTokens) throws Exception {
+  HttpResponse<InputStream> stream(int maxTokens, String... headers) throws Exception {
     String body =
         "{\"model\":\""
             + MODEL
             + "\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":"
             + maxTokens
             + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
-    return client.send(
+    HttpRequest.Builder request =
         HttpRequest.newBuilder(api("/v1/chat/completions"))
-            .POST(HttpRequest.BodyPublishers.ofString(body))
-            .build(),
-        HttpResponse.BodyHandlers.ofInputStream());
+            .POST(HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
   }
 
   /** Makes every step of a replica's engine take longer. */

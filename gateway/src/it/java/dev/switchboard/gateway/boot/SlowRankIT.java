@@ -76,6 +76,7 @@ class SlowRankIT {
         () -> !gateway.adminUnchecked("/admin/v1/replicas/w0").path("blame").isEmpty());
     JsonNode noticed = gateway.admin("/admin/v1/drills").at("/drills/0/noticed");
     assertTrue(noticed.path("requests").asInt() >= 1, noticed::toString);
+    assertTrue(noticed.path("missed").asInt() >= 1, noticed::toString);
     assertEquals(0, noticed.path("broken").asInt(-1), noticed::toString);
     JsonNode replica = gateway.admin("/admin/v1/replicas/w0");
     JsonNode blame = replica.path("blame").path(0);

@@ -1,0 +1,268 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.slo.SloCause;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What the history of service levels says that requests to a real worker missed theirs for. */
+class SloCausesIT {
+  /** Requests that the worker takes at once. */
+  private static final int PLACES = 4;
+
+  private static final int UNREAD_TOKENS = 1500;
+  private static final int STOPPED_MS = 1500;
+  private static final int MOST_TURNS = 10;
+
+  @TempDir private static @Nullable Path folder;
+  private static GatewayProcess gateway;
+
+  /** What is done to a request of the class {@code CLASS} that wants more than anybody can give. */
+  enum Harm {
+    QUEUE("ttft") {
+      @Override
+      void done(int turn) throws Exception {
+        List<CompletableFuture<?>> others = new ArrayList<>();
+        for (int i = 0; i < PLACES; i++) {
+          InputStream other = gateway.stream(1500).body();
+          assertTrue(other.read() >= 0);
+          others.add(CompletableFuture.runAsync(() -> read(other)));
+        }
+        harmed(gateway.stream(4, CLASS, sloClass()));
+        others.forEach(CompletableFuture::join);
+      }
+    },
+    PREFILL("ttft") {
+      @Override
+      void done(int turn) throws Exception {
+        prompt("Prompt " + turn + " of its own.", CLASS, sloClass());
+      }
+    },
+    NEIGHBOURS("tpot") {
+      @Override
+      void done(int turn) throws Exception {
+        List<CompletableFuture<?>> others = new ArrayList<>();
+        try (InputStream body = gateway.stream(150, CLASS, sloClass()).body()) {
+          assertTrue(body.read() >= 0);
+          for (int i = 1; i < PLACES; i++) {
+            String first = "Prompt " + i + " beside stream " + turn + ".";
+            others.add(CompletableFuture.runAsync(() -> prompt(first)));
+          }
+          body.readAllBytes();
+        }
+        others.forEach(CompletableFuture::join);
+      }
+    },
+    STRAGGLER("tpot") {
+      @Override
+      void done(int turn) throws Exception {
+        gateway.fault("w0", "{\"kind\":\"slow\",\"stage\":0,\"rank\":1,\"amount\":4000}");
+        try {
+          harmed(gateway.stream(60, CLASS, sloClass()));
+        } finally {
+          gateway.fault("w0", "{\"kind\":\"none\",\"stage\":0,\"rank\":1}");
+        }
+      }
+    },
+    MACHINE("tpot") {
+      @Override
+      void done(int turn) throws Exception {
+        long pid = gateway.pid("w0");
+        try (InputStream body = gateway.stream(600, CLASS, sloClass()).body()) {
+          assertTrue(body.read() >= 0);
+          GatewayProcess.signal("-STOP", pid);
+          TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+          GatewayProcess.signal("-CONT", pid);
+          body.readAllBytes();
+        }
+      }
+    },
+    CLIENT("tpot") {
+      @Override
+      void done(int turn) throws Exception {
+        long before = generated();
+        URI api = gateway.api("/v1/chat/completions");
+        try (Socket client = new Socket()) {
+          client.setReceiveBufferSize(4096);
+          client.connect(new InetSocketAddress(api.getHost(), api.getPort()));
+          client.getOutputStream().write(unread(api, sloClass()));
+          client.getOutputStream().flush();
+          InProcessGateway.await(() -> generated() >= before + UNREAD_TOKENS);
+          TimeUnit.MILLISECONDS.sleep(2 * STOPPED_MS);
+          client.getInputStream().readAllBytes();
+        }
+      }
+    },
+    MIGRATION("tpot") {
+      @Override
+      void done(int turn) throws Exception {
+        gateway.slow("w0", 10);
+        try (InputStream body = gateway.stream(100, CLASS, sloClass()).body()) {
+          assertTrue(body.read() >= 0);
+          gateway.kill("w0");
+          body.readAllBytes();
+        }
+        gateway.awaitState("w0", "READY");
+      }
+    };
+
+    static final String CLASS = "X-SLO-Class";
+
+    private final String objective;
+
+    Harm(String objective) {
+      this.objective = objective;
+    }
+
+    abstract void done(int turn) throws Exception;
+
+    String sloClass() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  @BeforeAll
+  static void start() throws Exception {
+    Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
+    GatewayProcess.writeConfig(
+        config,
+        """
+        workers:
+          local: 1
+          ranks: 2
+          threads: 1
+          unresponsive-ms: 30000
+          restart-first-ms: 0
+          crash-loop-exits: 50
+          arguments: [--allow-fault-injection]
+        admission: {replica-concurrency: PLACES}
+        """
+            .replace("PLACES", "" + PLACES));
+    gateway = GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady();
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+  }
+
+  /** Where other programs have the cores for longer it misses that for the machine: once more. */
+  @ParameterizedTest
+  @EnumSource
+  void aMissIsBlamedOnWhatWasDone(Harm harm) throws Exception {
+    String wanted = harm.objective.equals("ttft") ? "{\"ttft_ms\":1}" : "{\"tpot_ms\":0.001}";
+    gateway.adminSend("PUT", "/admin/v1/slo-classes/" + harm.sloClass(), wanted);
+    SloCause cause = SloCause.valueOf(harm.name());
+
+    Map<String, Integer> blamed = Map.of();
+    for (int turn = 1; turn <= MOST_TURNS && !blamed.containsKey(cause.label()); turn++) {
+      int all = turn;
+      harm.done(turn);
+      InProcessGateway.await(() -> sum(causes(harm)) == all);
+      blamed = causes(harm);
+    }
+
+    assertTrue(blamed.containsKey(cause.label()), blamed::toString);
+    Set<String> expected = new TreeSet<>(List.of(cause.label(), SloCause.MACHINE.label()));
+    assertTrue(expected.containsAll(blamed.keySet()), blamed::toString);
+  }
+
+  /** How often its class missed its objective, by what that was for. */
+  private static Map<String, Integer> causes(Harm harm) {
+    Map<String, Integer> causes = new TreeMap<>();
+    String path = "/admin/v1/slo?class=" + harm.sloClass();
+    for (JsonNode hour : gateway.adminUnchecked(path).path("hours")) {
+      JsonNode kept = hour.path("objectives").path(harm.objective);
+      assertEquals(0, kept.path("met").asInt(), kept::toString);
+      for (var cause : kept.path("causes").properties()) {
+        causes.merge(cause.getKey(), cause.getValue().asInt(), Integer::sum);
+      }
+    }
+    return causes;
+  }
+
+  private static int sum(Map<String, Integer> causes) {
+    return causes.values().stream().mapToInt(Integer::intValue).sum();
+  }
+
+  private static void harmed(HttpResponse<InputStream> answer) throws Exception {
+    assertEquals(200, answer.statusCode());
+    String events = new String(answer.body().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(events.contains("[DONE]"), events);
+  }
+
+  private static void read(InputStream body) {
+    try (body) {
+      body.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Sends one of a thousand words, which are in no cache unless one began so before. */
+  private static void prompt(String first, String... headers) {
+    String body =
+        "{\"model\":\"switchboard-demo\",\"stream\":true,\"max_tokens\":1,\"messages\":"
+            + "[{\"role\":\"user\",\"content\":\""
+            + (first + " It goes on and on.".repeat(200))
+            + "\"}]}";
+    try {
+      HttpResponse<String> answer =
+          gateway.post(gateway.api("/v1/chat/completions"), body, headers);
+      assertEquals(200, answer.statusCode(), answer.body());
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static byte[] unread(URI api, String sloClass) {
+    String body =
+        "{\"model\":\"switchboard-demo\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":"
+            + UNREAD_TOKENS
+            + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
+    String request =
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: "
+            + api.getAuthority()
+            + "\r\nX-SLO-Class: "
+            + sloClass
+            + "\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: "
+            + body.length()
+            + "\r\n\r\n"
+            + body;
+    return request.getBytes(StandardCharsets.US_ASCII);
+  }
+
+  private static long generated() {
+    try {
+      return gateway.workerState("w0").path("load").path("generated_tokens").asLong();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}
