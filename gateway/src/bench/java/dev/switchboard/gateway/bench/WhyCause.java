@@ -48,7 +48,7 @@ enum WhyCause {
       return stage.unread(800, 3000 + random.nextInt(1500));
     }
   },
-  /** Others have every place at the only replica. */
+  /** Others have every place at the only replica, and one more waits before it. */
   LONG_QUEUE(Culprit.LONG_QUEUE) {
     @Override
     String run(WhyStage stage, Random random) throws IOException {
@@ -57,7 +57,10 @@ enum WhyCause {
       for (int i = 0; i < others.length; i++) {
         others[i] = stage.stream(tokens, WhyStage.GREETING).begun();
       }
+      WhyStage.Answer before = stage.stream(10, WhyStage.GREETING);
+      stage.awaitQueued(before);
       String id = stage.stream(10, WhyStage.GREETING).rest();
+      before.rest();
       for (WhyStage.Answer other : others) {
         other.rest();
       }

@@ -28,6 +28,7 @@ final class WhyStage implements AutoCloseable {
   private static final int TIMEOUT_MS = 60_000;
 
   private final ChaosGateway gateway;
+  private final List<String> sent = new ArrayList<>();
 
   WhyStage(Path directory) throws IOException {
     Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
@@ -73,6 +74,7 @@ final class WhyStage implements AutoCloseable {
 
   private Answer send(Socket socket, int tokens, String prompt) throws IOException {
     String id = UUID.randomUUID().toString();
+    sent.add(id);
     String body =
         "{\"model\":\"chaos\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":"
             + tokens
@@ -84,6 +86,8 @@ final class WhyStage implements AutoCloseable {
             + gateway.address().getPort()
             + "\r\nX-Request-Id: "
             + id
+            // None is refused because it would be late.
+            + ("\r\nX-SLO-TTFT-Ms: " + TIMEOUT_MS)
             + "\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: "
             + body.length()
             + "\r\n\r\n";
@@ -114,6 +118,15 @@ final class WhyStage implements AutoCloseable {
       return line == null ? failed("it ended before it began") : this;
     }
 
+    /** Whether some of it came, be it that it ended. */
+    boolean isThere() {
+      try {
+        return reader.ready();
+      } catch (IOException e) {
+        return true;
+      }
+    }
+
     private Answer failed(String why) throws IOException {
       socket.close();
       throw new IOException(id + ": " + why);
@@ -129,6 +142,31 @@ final class WhyStage implements AutoCloseable {
       }
       socket.close();
       return done ? id : failed("it did not end well: " + last).id;
+    }
+  }
+
+  /** The ids of all that were sent, in their order. */
+  List<String> sent() {
+    return List.copyOf(sent);
+  }
+
+  /** Waits until the gateway has a request in its queue, or has had it there. */
+  void awaitQueued(Answer answer) throws IOException {
+    if (ChaosGateway.await(() -> answer.isThere() || queued(answer.id), TIMEOUT_MS / 1000) < 0) {
+      throw new IOException(answer.id + ": it did not come to the queue");
+    }
+  }
+
+  private boolean queued(String id) {
+    try {
+      return gateway
+          .admin("/admin/v1/requests?running=true")
+          .path("requests")
+          .valueStream()
+          .filter(each -> each.path("id").asText().equals(id))
+          .anyMatch(each -> each.path("phase").asText().equals("queued"));
+    } catch (IOException e) {
+      return false;
     }
   }
 

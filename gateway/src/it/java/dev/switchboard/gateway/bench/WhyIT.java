@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -8,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.explain.Culprit;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -50,6 +52,10 @@ class WhyIT {
         && told.path("culprit").asText().equals(Culprit.HOST_CONTENTION.label());
   }
 
+  private static List<String> ids(JsonNode array) {
+    return array.valueStream().map(JsonNode::asText).toList();
+  }
+
   /** Where other programs have the cores meanwhile that is what it waits for, and what it says. */
   @ParameterizedTest
   @EnumSource
@@ -61,11 +67,18 @@ class WhyIT {
     if (cause == WhyCause.SLOW_RANK) {
       assertEquals("0.1", told.path("rank").asText(), told::toString);
     }
+    List<String> sent = Objects.requireNonNull(started).sent();
+    int place = sent.indexOf(told.path("id").asText());
     if (cause == WhyCause.NEIGHBOURS_PREFILL) {
       assertTrue(told.path("neighbour_tokens").asInt() > 1000, told::toString);
+      List<String> neighbours = ids(told.path("neighbours"));
+      assertFalse(neighbours.isEmpty());
+      assertTrue(sent.subList(place + 1, sent.size()).containsAll(neighbours), told::toString);
     }
     if (cause == WhyCause.LONG_QUEUE) {
       assertEquals(WhyStage.PLACES, told.at("/queue/running").asInt(), told::toString);
+      assertEquals(1, told.at("/queue/admitted_before").asInt(), told::toString);
+      assertEquals(sent.subList(place - 1, place), ids(told.at("/queue/requests")), told::toString);
     }
   }
 }
