@@ -302,10 +302,10 @@ class ModelsIT {
 
   @Test
   void ofTwoOperatorsNeitherOverwritesWhatHeHasNotSeen() throws Exception {
-    sent(202, "POST", MODELS, "{\"file\":\"more/fourth.gguf\",\"name\":\"shared\"}");
-    assertEquals(
-        "already_exists",
-        refusal(409, "POST", MODELS, "{\"file\":\"more/fourth.gguf\",\"name\":\"shared\"}"));
+    String wanted = "{\"file\":\"more/fourth.gguf\",\"name\":\"shared\"}";
+    assertEquals(412, matching("*", "POST", MODELS, wanted));
+    assertEquals(202, matching("none", "POST", MODELS, wanted));
+    assertEquals("already_exists", refusal(409, "POST", MODELS, wanted));
     awaitReady("shared", 1);
     String version = model("shared").path("version").asText();
 
@@ -317,12 +317,19 @@ class ModelsIT {
 
     assertEquals(202, one.statusCode(), one.body());
     assertEquals(412, other.statusCode(), other.body());
-    assertEquals(1, model("shared").path("spec").path("standby").asInt());
     JsonNode entry = gateway.admin("/admin/v1/audit?limit=10").path("audit").path(1);
     assertEquals("PATCH /admin/v1/models/:id", entry.path("action").asText(), entry::toString);
     assertEquals(0, entry.path("before").path("standby").asInt(-1), entry::toString);
     assertEquals(1, entry.path("after").path("standby").asInt(), entry::toString);
+    assertEquals(412, matching(version, "PATCH", path, "{\"standby\":2}"));
+    assertEquals(412, matching(version, "POST", path + "/reset", ""));
+    assertEquals(1, model("shared").path("spec").path("standby").asInt());
     sent(202, "DELETE", path + "?confirm=true", "");
+  }
+
+  private static int matching(String version, String method, String path, String body)
+      throws Exception {
+    return gateway.admin(method, path, body, "If-Match", version).statusCode();
   }
 
   @Test
