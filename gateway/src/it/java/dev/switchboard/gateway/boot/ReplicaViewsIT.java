@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -22,6 +23,35 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the admin API tells of a real worker: its state, its steps, its log, and how it ended. */
 class ReplicaViewsIT {
+  private static final int PROMPT_WORDS = 900;
+
+  /** What a lane can be at; when one of them ends the next one begins. */
+  private static final List<String> PARTS =
+      List.of(
+          "compute_us",
+          "all_reduce_wait_us",
+          "receive_wait_us",
+          "send_us",
+          "sample_us",
+          "copy_us",
+          "off_cpu_us");
+
+  private static final List<String> LANE_FIELDS =
+      List.of(
+          "stage",
+          "rank",
+          "start_us",
+          "end_us",
+          "compute_us",
+          "all_reduce_wait_us",
+          "receive_wait_us",
+          "send_us",
+          "sample_us",
+          "copy_us",
+          "off_cpu_us",
+          "late_us",
+          "bytes");
+
   @TempDir private static @Nullable Path folder;
   private static FakeUpstream foreign;
   private static GatewayProcess gateway;
@@ -33,7 +63,7 @@ class ReplicaViewsIT {
     GatewayProcess.writeConfig(
         config,
         """
-        workers: {local: 1, ranks: 2, threads: 1}
+        workers: {local: 1, ranks: 2, threads: 1, arguments: [--allow-fault-injection]}
         upstreams: [{url: '%s', models: [foreign]}]
         """
             .formatted(foreign.url()));
@@ -85,6 +115,105 @@ class ReplicaViewsIT {
     assertAsDocumented("/admin/v1/replicas/{id}/steps", told);
   }
 
+  /** Two streams at once, one of them behind a prompt of some steps. */
+  @Test
+  void aStepTellsItsPromptsItsBatchAndAllOfTheTimeOfEachLane() throws Exception {
+    List<JsonNode> steps;
+    try (InputStream first = gateway.stream(2000).body()) {
+      assertTrue(first.read() >= 0);
+      HttpResponse<String> _ = gateway.post(gateway.api("/v1/chat/completions"), longPrompt());
+      steps = steps("?last=1000");
+    }
+    // Its client has left, and later steps are of others alone.
+    InProcessGateway.await(() -> nothingRuns());
+
+    long prompt = steps.stream().mapToLong(step -> step.path("prompt_tokens").asLong()).sum();
+    assertTrue(prompt >= PROMPT_WORDS, () -> "of the prompt " + prompt);
+    for (JsonNode step : steps) {
+      int tokens = step.path("tokens").asInt();
+      int ofPrompts = step.path("prompt_tokens").asInt();
+      int requests = step.path("requests").asInt();
+      // Each of them has a token in it, or some of its prompt.
+      assertTrue(tokens - ofPrompts <= requests && tokens >= requests, step::toString);
+      for (JsonNode lane : step.path("lanes")) {
+        assertAccounted(lane, step);
+      }
+    }
+    assertTrue(
+        steps.stream()
+            .anyMatch(
+                step ->
+                    step.path("requests").asInt() == 2
+                        && step.path("prompt_tokens").asInt() > 0
+                        && step.path("tokens").asInt() == step.path("prompt_tokens").asInt() + 1),
+        "a step with tokens of one and of the other's prompt");
+    assertTrue(
+        steps.stream()
+            .anyMatch(
+                step ->
+                    step.path("tokens").asInt() == 2 && step.path("prompt_tokens").asInt() == 0),
+        "a step with a token of both");
+  }
+
+  private static boolean nothingRuns() {
+    try {
+      return gateway.workerState("w0").path("in_flight").isEmpty();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** What a lane did and waited for is no longer than it ran, but for fractions of each part. */
+  private static void assertAccounted(JsonNode lane, JsonNode step) {
+    assertTrue(PARTS.stream().allMatch(part -> us(lane, part) >= 0), step::toString);
+    long parts = PARTS.stream().mapToLong(part -> us(lane, part)).sum();
+    long ran = us(lane, "end_us") - us(lane, "start_us");
+    assertTrue(us(lane, "start_us") >= 0 && parts <= 1.01 * ran + 100, () -> parts + " of " + step);
+  }
+
+  @Test
+  void aSlowRankIsInTheWaitOfTheOtherAndInItsOwnLateness() throws Exception {
+    gateway.fault("w0", "{\"kind\":\"slow\",\"stage\":0,\"rank\":1,\"amount\":8000}");
+    List<JsonNode> steps;
+    try {
+      gateway.stream(40).body().readAllBytes();
+      steps = steps("?last=30");
+    } finally {
+      gateway.fault("w0", "{\"kind\":\"none\",\"stage\":0,\"rank\":1}");
+    }
+
+    long waits = sum(steps, 0, "all_reduce_wait_us");
+    assertTrue(waits > 3 * sum(steps, 0, "compute_us"), steps::toString);
+    assertTrue(waits > 3 * sum(steps, 1, "all_reduce_wait_us"), steps::toString);
+    assertTrue(sum(steps, 1, "late_us") > 3 * sum(steps, 0, "late_us"), steps::toString);
+  }
+
+  private static long sum(List<JsonNode> steps, int rank, String field) {
+    return steps.stream()
+        .flatMap(step -> step.path("lanes").valueStream())
+        .filter(lane -> us(lane, "rank") == rank)
+        .mapToLong(lane -> us(lane, field))
+        .sum();
+  }
+
+  private static long us(JsonNode lane, String field) {
+    return lane.path(LANE_FIELDS.indexOf(field)).asLong(-1);
+  }
+
+  private static List<JsonNode> steps(String query) throws Exception {
+    JsonNode told = gateway.admin("/admin/v1/replicas/w0/steps" + query);
+    assertEquals(
+        LANE_FIELDS, told.path("lane_fields").valueStream().map(JsonNode::asText).toList());
+    return told.path("steps").valueStream().toList();
+  }
+
+  private static String longPrompt() {
+    return "{\"model\":\"switchboard-demo\",\"max_tokens\":20,\"ignore_eos\":true,"
+        + "\"messages\":[{\"role\":\"user\",\"content\":\""
+        + "steps and lanes ".repeat(PROMPT_WORDS / 3)
+        + "\"}]}";
+  }
+
   @Test
   void itsDevicesAreToldWithTheirDriver() throws Exception {
     JsonNode told = gateway.admin("/admin/v1/replicas/w0/devices");
@@ -100,17 +229,17 @@ class ReplicaViewsIT {
     Instant began = Instant.now();
     JsonNode before = gateway.admin("/admin/v1/replicas/w0");
     JsonNode lines = log();
+    long weightBytes = gateway.workerState("w0").at("/memory/weight_bytes").asLong();
 
     try (HttpClient client = HttpClient.newHttpClient();
         EventReader events =
             EventReader.of(client, gateway.adminUri("/admin/v1/events?types=replica_loading"))) {
       gateway.kill("w0");
-      JsonNode loading = events.await(each -> true).data();
+      JsonNode loading = events.await(ReplicaViewsIT::loadedAll).data();
       assertEquals("w0", loading.path("replica").asText(), loading::toString);
       assertEquals(GatewayProcess.MODEL, loading.path("model").asText(), loading::toString);
-      assertTrue(
-          loading.path("done_bytes").asLong(-1) <= loading.path("total_bytes").asLong(-2),
-          loading::toString);
+      assertTrue(loading.path("total_bytes").asLong() <= weightBytes, loading::toString);
+      assertEquals(List.of(), document().faults("ReplicaLoadingEvent", loading.toString()));
     }
     InProcessGateway.await(() -> restarts() == before.path("restarts").asInt() + 1);
     gateway.awaitState("w0", "READY");
@@ -125,14 +254,39 @@ class ReplicaViewsIT {
     assertTrue(log().path("lines").size() > lines.path("lines").size());
   }
 
+  /** Its first one comes before it knows how much that is. */
+  private static boolean loadedAll(EventReader.Event event) {
+    long done = event.data().path("done_bytes").asLong(-1);
+    return done > 0 && done == event.data().path("total_bytes").asLong();
+  }
+
   private static JsonNode log() throws Exception {
-    return gateway.admin("/admin/v1/replicas/w0/log?lines=500");
+    return log(500);
+  }
+
+  private static JsonNode log(int lines) throws Exception {
+    return gateway.admin("/admin/v1/replicas/w0/log?lines=" + lines);
+  }
+
+  @Test
+  void asManyOfTheLastLinesOfItsLogAreToldAsAreAskedFor() throws Exception {
+    List<String> all = log().path("lines").valueStream().map(JsonNode::asText).toList();
+    List<String> last = log(3).path("lines").valueStream().map(JsonNode::asText).toList();
+
+    assertEquals(all.subList(all.size() - 3, all.size()), last);
+    assertTrue(
+        all.stream().anyMatch(line -> line.contains("Lifecycle phase from=warming to=ready")),
+        all::toString);
   }
 
   private static void assertAsDocumented(String path, JsonNode answer) throws Exception {
-    ApiDocument document = ApiDocument.of(gateway.admin("/openapi.json").toString());
+    ApiDocument document = document();
     assertEquals(
         List.of(), document.faults(document.operation("GET", path), 200, answer.toString()));
+  }
+
+  private static ApiDocument document() throws Exception {
+    return ApiDocument.of(gateway.admin("/openapi.json").toString());
   }
 
   private static int restarts() {
