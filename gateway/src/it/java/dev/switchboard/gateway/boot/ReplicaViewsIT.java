@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -64,10 +66,13 @@ class ReplicaViewsIT {
         config,
         """
         workers: {local: 1, ranks: 2, threads: 1, arguments: [--allow-fault-injection]}
-        upstreams: [{url: '%s', models: [foreign]}]
+        upstreams: [{url: '%s', models: [foreign], api-key-env: FOREIGN_KEY}]
         """
             .formatted(foreign.url()));
-    gateway = GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady();
+    gateway =
+        GatewayProcess.startWith(
+                Map.of("FOREIGN_KEY", "sk-of-foreign"), "--config", config.toString())
+            .awaitReady();
   }
 
   @AfterAll
@@ -277,6 +282,24 @@ class ReplicaViewsIT {
     assertTrue(
         all.stream().anyMatch(line -> line.contains("Lifecycle phase from=warming to=ready")),
         all::toString);
+  }
+
+  @Test
+  void ofEachKeyOfTheConfigurationItIsToldWhereItsValueIsFrom() throws Exception {
+    gateway.adminSend("PUT", "/admin/v1/slo-classes/mine", "{\"ttft_ms\":900}");
+
+    JsonNode origins = gateway.admin("/admin/v1/config").path("origins");
+    JsonNode port = origins.path("http.port");
+    assertEquals("flag", port.path("origin").asText(), port::toString);
+    assertEquals("--port", port.path("flag").asText(), port::toString);
+    assertEquals("file", origins.at("/workers.ranks/origin").asText());
+    assertEquals(1, origins.at("/workers.ranks/line").asInt());
+    assertEquals("default", origins.at("/flight.slow-ms/origin").asText());
+    JsonNode key = origins.path("upstreams[0].api-key");
+    assertEquals("environment", key.path("origin").asText(), key::toString);
+    assertEquals("FOREIGN_KEY", key.path("variable").asText(), key::toString);
+    assertEquals("store", origins.at("/slo.classes[mine]/origin").asText(), origins::toString);
+    assertFalse(gateway.admin("/admin/v1/config").toString().contains("sk-of-foreign"));
   }
 
   private static void assertAsDocumented(String path, JsonNode answer) throws Exception {
