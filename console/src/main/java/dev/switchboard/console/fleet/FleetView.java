@@ -158,11 +158,11 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void columns() {
-    tree.addColumn(name()).setHeader("Name").setFlexGrow(3).setWidth("172px");
+    tree.addColumn(name()).setHeader("Name").setFlexGrow(3).setWidth("184px");
     tree.addColumn(Cells.badge(this::state)).setHeader("State").setFlexGrow(2).setWidth("150px");
-    number("In flight", row -> Format.number(row.inFlight()), "66px");
-    number("Running", row -> Format.number(row.running()), "66px");
-    number("Waiting", row -> Format.number(row.waiting()), "66px");
+    number("In flight", row -> Format.number(row.inFlight()), "64px");
+    number("Running", row -> Format.number(row.running()), "64px");
+    number("Waiting", row -> Format.number(row.waiting()), "64px");
     tree.addColumn(Cells.meter(node -> row(node).kv(), FleetView::kvTone))
         .setHeader("KV used")
         .setWidth("84px")
@@ -172,11 +172,11 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
         .setWidth("112px")
         .setFlexGrow(1);
     number("Prefix hits", row -> Format.percent(row.prefixHit()), "76px");
-    number("Weight", row -> Format.number(row.weight()), "62px");
-    number("Ranks", FleetRow::ranks, "56px");
+    number("Weight", row -> Format.number(row.weight()), "60px");
+    number("Ranks", FleetRow::ranks, "54px");
     tree.addColumn(Cells.spark(node -> Spark.thin(row(node).tokens(), SPARK_POINTS)))
         .setHeader("Tokens/s")
-        .setWidth("74px")
+        .setWidth("70px")
         .setFlexGrow(1);
   }
 

@@ -50,7 +50,7 @@ class SloCausesIT {
       void done(int turn) throws Exception {
         List<CompletableFuture<?>> others = new ArrayList<>();
         for (int i = 0; i < PLACES; i++) {
-          InputStream other = gateway.stream(1500).body();
+          InputStream other = gateway.stream(500).body();
           assertTrue(other.read() >= 0);
           others.add(CompletableFuture.runAsync(() -> read(other)));
         }
