@@ -466,6 +466,8 @@ final class Gateway {
     metrics.edges(told -> reconfiguration.context().edges().each(told));
     events.also(
         metrics::workerRestarted, metrics::workerStarted, this::announce, this::tellLoading);
+    // Workers load already, and may have said so before anybody listened.
+    fleet.replicas().forEach(told::loading);
   }
 
   private void tellLoading(String id) {
