@@ -4,8 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.time.Instant;
 import java.time.LocalDate;
+import java.time.LocalDateTime;
 import java.time.LocalTime;
+import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
@@ -37,6 +40,21 @@ class FormatFuzzTest {
   private static final String UNRESERVED = LETTERS + DIGITS + "-._~";
   private static final String DELIMITERS = "!$&'()*+,;=";
 
+  /** Minutes beside UTC of all zones in the last seconds of June and December. */
+  private static final List<Integer> LEAP_OFFSETS =
+      IntStream.rangeClosed(2 * 1972, 2 * 2026 + 1)
+          .mapToObj(half -> LocalDate.of(half / 2, 1, 1).plusMonths(half % 2 * 6L))
+          .map(day -> day.atStartOfDay().minusSeconds(1).toInstant(ZoneOffset.UTC))
+          .filter(instant -> instant.isAfter(Instant.parse("1972-06-01T00:00:00Z")))
+          .flatMap(
+              instant ->
+                  ZoneId.getAvailableZoneIds().stream()
+                      .map(zone -> ZoneId.of(zone).getRules().getOffset(instant)))
+          .map(offset -> offset.getTotalSeconds() / 60)
+          .distinct()
+          .sorted()
+          .toList();
+
   private static final Map<StringFormat, Function<Random, String>> VALID =
       new EnumMap<>(StringFormat.class);
 
@@ -47,7 +65,7 @@ class FormatFuzzTest {
     VALID.put(StringFormat.BYTE, FormatFuzzTest::base64);
     VALID.put(StringFormat.DATE, FormatFuzzTest::date);
     VALID.put(StringFormat.TIME, FormatFuzzTest::time);
-    VALID.put(StringFormat.DATE_TIME, random -> date(random) + "T" + time(random));
+    VALID.put(StringFormat.DATE_TIME, FormatFuzzTest::dateTime);
     VALID.put(StringFormat.DURATION, FormatFuzzTest::duration);
     VALID.put(StringFormat.UUID, FormatFuzzTest::uuid);
     VALID.put(StringFormat.EMAIL, FormatFuzzTest::email);
@@ -67,15 +85,18 @@ class FormatFuzzTest {
     INVALID.put(
         StringFormat.DATE,
         "2023-02-29|1900-02-29|2024-13-01|2024-00-10|2024-04-31|2024-1-01|24-01-01|2024-01-01T"
-            + "|0000-01-01|2024-02-30||2024-01-00|02024-01-01");
+            + "|2100-02-29|2024-02-30||2024-01-00|02024-01-01");
     INVALID.put(
         StringFormat.TIME,
         "24:00:00Z|12:60:00Z|12:00:60Z|12:00Z|12:00:00|12:00:00.Z|12:00:00+24:00|12:00:00+1:00"
-            + "|12:00:00Z+01:00|1:00:00Z|12:00:00z");
+            + "|12:00:00Z+01:00|1:00:00Z|23:59:61Z|22:59:60Z|23:58:60Z|23:59:60+01:00"
+            + "|22:59:60+01:00|23:59:60.Z|15:59:60+08:00|23:59:60-00:15|00:59:60z");
     INVALID.put(
         StringFormat.DATE_TIME,
         "2024-01-01|2024-01-01 12:00:00Z|2024-02-30T12:00:00Z|2024-01-01T12:00:00|"
-            + "2024-06-30T23:59:60Z|2016-12-31T23:59:61Z|2024-01-01T12:00:00+01");
+            + "2024-05-31T23:59:60Z|2016-12-31T23:59:61Z|2024-01-01T12:00:00+01|"
+            + "2016-12-31T00:59:60+01:00|2017-01-01T23:59:60Z|2017-01-01T15:59:60-08:00|"
+            + "2016-12-31T23:58:60Z|2016-12-30T23:59:60z|2024-01-01tT12:00:00Z");
     INVALID.put(StringFormat.DURATION, "P|PT|P1|1D|P1DT|P1H|PT1D|P1W1D|P1Y1D|PT1H1S|P-1D|P1.5D");
     INVALID.put(
         StringFormat.UUID,
@@ -83,10 +104,15 @@ class FormatFuzzTest {
             + "0123456789abcdef0123456789abcdef|{01234567-89ab-cdef-0123-456789abcdef}");
     INVALID.put(
         StringFormat.EMAIL,
-        "a|@b.co|a@|a@b|a..b@c.de|.a@b.co|a.@b.co|a@-b.co|a@b-.co|a@b..co|a b@c.de|a@b.co."
-            + "|"
+        "a|@b.co|a@|a@b,c|\"a@b.co|a\"b\"@c.de|\"a\"b@c.de|\"a\"\"@c.de|\"a\\\"@b.co|\"é\"@b.co"
+            + "|a@[1.2.3]|a@[256.1.1.1]|a@[::1]|a@[IPv6:1.2.3.4]|a@[IPv6:::1|a@[IPv6:1:2:3:4:5:6:7::]|a@[1.2.3.4].de|a@[x:y]|\"\"@|a..b@c.de|.a@b.co|a.@b.co|a@-b.co|a@b-.co|a@b..co|a"
+            + " b@c.de|a@b.co.|"
             + "a".repeat(65)
-            + "@b.co|a@b@c.de");
+            + "@b.co|\""
+            + "a".repeat(63)
+            + "\"@b.co|a@b@c.de|a\\@b@c.de|a@"
+            + "b.".repeat(126)
+            + "c");
     INVALID.put(
         StringFormat.HOSTNAME,
         "|-a|a-|a..b|.a|a.|a_b|a b|" + "a".repeat(64) + "|" + "a.".repeat(127) + "a|é.com");
@@ -98,11 +124,11 @@ class FormatFuzzTest {
             + "|1:2:3:4:5:6:7:1.2.3.4|::1/64|1.2.3.4|1:2:3:4::5:6:7:8:9");
     INVALID.put(
         StringFormat.URI,
-        "|a|//a.b|/a|http//a|1a:b|http://a b|http://[::1|http://[1]|http://a:b/|a:%4|a:%zz|a:b#c#d"
-            + "|http://é|a:<b>|a:\\\\");
+        "|a|:|//a.b|/a|http//a|1a:b|http://a"
+            + " b|http://[::1|http://[1]|http://a:b/|a:%4|a:%zz|a:b#c#d|http://é|a:<b>|a:\\\\");
     INVALID.put(StringFormat.URI_REFERENCE, "a b|%4|%zz|a#b#c|1a:b|http://[::1|<a>|é");
-    INVALID.put(StringFormat.IRI, "é|a b:c|a:%4|http://[é]|a:b#c#d|é:b");
-    INVALID.put(StringFormat.IRI_REFERENCE, "a b|%4|a#b#c|http://[é]|<a>");
+    INVALID.put(StringFormat.IRI, "é|a b:c|a:%4|http://[é]|a:b#c#d|é:b|a:\ue000|a:b#\ue000");
+    INVALID.put(StringFormat.IRI_REFERENCE, "a b|%4|a#b#c|http://[é]|<a>|\ue000");
     INVALID.put(StringFormat.JSON_POINTER, "a|/~|/~2|#/a|/a/~");
     INVALID.put(StringFormat.RELATIVE_JSON_POINTER, "|/a|01|1a|#|1#/a|-1/a|1/~2");
   }
@@ -174,15 +200,56 @@ class FormatFuzzTest {
   }
 
   private static String date(Random random) {
-    return LocalDate.of(1, 1, 1).plusDays(random.nextInt(3_652_059)).toString();
+    return LocalDate.of(0, 1, 1).plusDays(random.nextInt(3_652_425)).toString();
   }
 
   private static String time(Random random) {
-    LocalTime time = LocalTime.ofSecondOfDay(random.nextInt(86_400));
-    String fraction = random.nextBoolean() ? "" : "." + any(random, DIGITS, 1, 9);
-    int minutes = random.nextInt(2 * 1079) - 1079;
-    String offset = random.nextBoolean() ? "Z" : ZoneOffset.ofTotalSeconds(60 * minutes).toString();
-    return time.format(DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT)) + fraction + offset;
+    if (random.nextInt(4) == 0) {
+      return leapSecond(random, LocalDate.EPOCH).substring("1970-01-01T".length());
+    }
+    return ordinaryTime(random);
+  }
+
+  private static String dateTime(Random random) {
+    if (random.nextInt(4) > 0) {
+      return date(random) + any(random, "Tt", 1, 1) + ordinaryTime(random);
+    }
+    LocalDate december = LocalDate.of(random.nextInt(1, 9999), 12, 31);
+    return leapSecond(
+        random, random.nextBoolean() ? december : december.withDayOfMonth(30).withMonth(6));
+  }
+
+  private static String ordinaryTime(Random random) {
+    int minutes = random.nextInt(2 * 1440 - 1) - 1439;
+    String offset = random.nextBoolean() ? any(random, "Zz", 1, 1) : offset(random, minutes);
+    return clock(LocalTime.ofSecondOfDay(random.nextInt(86_400))) + fraction(random) + offset;
+  }
+
+  /** The last second of that day in UTC, as the clocks of some zone show it. */
+  private static String leapSecond(Random random, LocalDate day) {
+    int minutes = LEAP_OFFSETS.get(random.nextInt(LEAP_OFFSETS.size()));
+    LocalDateTime before = day.atTime(23, 59, 59).plusMinutes(minutes);
+    String offset = minutes == 0 && random.nextBoolean() ? "z" : offset(random, minutes);
+    return before.toLocalDate()
+        + any(random, "Tt", 1, 1)
+        + clock(before.toLocalTime()).replaceFirst("59$", "60")
+        + fraction(random)
+        + offset;
+  }
+
+  private static String clock(LocalTime time) {
+    return time.format(DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT));
+  }
+
+  private static String fraction(Random random) {
+    return random.nextBoolean() ? "" : "." + any(random, DIGITS, 1, 9);
+  }
+
+  private static String offset(Random random, int minutes) {
+    boolean isBehind = minutes < 0 || (minutes == 0 && random.nextBoolean());
+    int distance = Math.abs(minutes);
+    return String.format(
+        Locale.ROOT, "%s%02d:%02d", isBehind ? "-" : "+", distance / 60, distance % 60);
   }
 
   private static String duration(Random random) {
@@ -221,8 +288,45 @@ class FormatFuzzTest {
 
   private static String email(Random random) {
     String atoms = LETTERS + DIGITS + "!#$%&'*+-/=?^_`{|}~";
-    String local = any(random, atoms, 1, 20) + several(random, 2, r -> "." + any(r, atoms, 1, 20));
-    return local + "@" + host(random, 2);
+    String local =
+        random.nextInt(3) == 0
+            ? quoted(random)
+            : any(random, atoms, 1, 20) + several(random, 2, r -> "." + any(r, atoms, 1, 20));
+    String at =
+        switch (random.nextInt(6)) {
+          case 0 -> "[" + ipv4(random) + "]";
+          case 1 -> "[" + (random.nextBoolean() ? "IPv6:" : "ipv6:") + mailIpv6(random) + "]";
+          default -> host(random, 1);
+        };
+    return local + "@" + at;
+  }
+
+  private static String quoted(Random random) {
+    String plain =
+        IntStream.rangeClosed(' ', '~')
+            .filter(c -> c != '"' && c != '\\')
+            .mapToObj(Character::toString)
+            .collect(Collectors.joining());
+    return '"'
+        + several(
+            random,
+            10,
+            r ->
+                any(r, plain, 0, 3)
+                    + (r.nextInt(3) == 0 ? "\\" + any(r, plain + "\"\\", 1, 1) : ""))
+        + '"';
+  }
+
+  /** Its two colons stand for more than one group. */
+  private static String mailIpv6(Random random) {
+    while (true) {
+      String text = ipv6(random);
+      int groups = text.split(":+").length + (text.contains(".") ? 1 : 0);
+      groups -= text.startsWith(":") ? 1 : 0;
+      if (!text.contains("::") || groups <= 6) {
+        return text;
+      }
+    }
   }
 
   private static String ipv4(Random random) {
@@ -282,7 +386,8 @@ class FormatFuzzTest {
 
   private static String tail(Random random, String beyond) {
     String more = ":@/?" + beyond;
-    return (random.nextInt(3) == 0 ? "?" + characters(random, more, 0) : "")
+    String inQuery = beyond.isEmpty() ? more : more + "\ue000\udbff\udffd";
+    return (random.nextInt(3) == 0 ? "?" + characters(random, inQuery, 0) : "")
         + (random.nextInt(3) == 0 ? "#" + characters(random, more, 0) : "");
   }
 
@@ -301,7 +406,7 @@ class FormatFuzzTest {
     return any(random, LETTERS, 1, 1)
         + any(random, LETTERS + DIGITS + "+-.", 0, 6)
         + ":"
-        + path(random, ":@", beyond)
+        + (random.nextInt(9) == 0 ? "" : path(random, ":@", beyond))
         + tail(random, beyond);
   }
 

@@ -8,31 +8,35 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Formats of strings, each with the language of its specification. What that leaves without a bound
- * has one where readers have: a fraction of a second has 9 digits, years are 0001 to 9999, an
- * address of mail has 254 characters. Of what is valid but widely refused nothing is written: lower
- * case {@code t} and {@code z}, mail at a host without a dot or with a quoted name, and a URI of a
- * scheme alone.
+ * has one where readers have: a fraction of a second has 9 digits, an address of mail has 254
+ * characters. Leap seconds are at the end of any June and December, since nobody knows the coming
+ * ones, and beside UTC at offsets that zones have had since 1972: all others would make the
+ * automaton thirty times as large.
  *
  * <p>An expression is made deterministic and minimal once, when it is first wanted.
  */
 enum StringFormat {
   BYTE(-1, "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"),
   DATE(-1, Parts.DATE),
-  TIME(-1, "(?:" + Parts.CLOCK + Parts.OFFSET + "|23:59:60" + Parts.FRACTION + "Z)"),
+  TIME(-1, "(?:%s%s|%s|%s)".formatted(Parts.CLOCK, Parts.OFFSET, Parts.leap(-1), Parts.leap(1))),
   DATE_TIME(
       -1,
-      "(?:%s)T(?:%s)%s|(?:%s)T23:59:60%sZ"
-          .formatted(
-              Parts.DATE, Parts.CLOCK, Parts.OFFSET, Parts.LEAP_SECOND_DAYS, Parts.FRACTION)),
+      "(?:%s)[Tt]%s%s|[0-9]{4}-(?:06-30|12-31)[Tt](?:%s)|[0-9]{4}-(?:07|01)-01[Tt](?:%s)"
+          .formatted(Parts.DATE, Parts.CLOCK, Parts.OFFSET, Parts.leap(-1), Parts.leap(1))),
   DURATION(-1, "P(?:(?:%1$s)(?:T(?:%2$s))?|T(?:%2$s)|[0-9]+W)".formatted(Parts.DAYS, Parts.HOURS)),
   UUID(-1, "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
-  EMAIL(254, Parts.ATOMS + "@" + Parts.LABEL + "(?:\\." + Parts.LABEL + ")+", "[^@]{1,64}@[^@]+"),
-  HOSTNAME(253, Parts.LABEL + "(?:\\." + Parts.LABEL + ")*"),
+  EMAIL(
+      254,
+      "(?:%s|%s)@(?:%s|%s)".formatted(Parts.ATOMS, Parts.QUOTED, Parts.HOST, Parts.MAIL_LITERAL),
+      ".{1,64}@[^@]+"),
+  HOSTNAME(253, Parts.HOST),
   IPV4(-1, Parts.IPV4),
   IPV6(-1, Parts.IPV6),
   URI(-1, Parts.uri("")),
@@ -112,20 +116,25 @@ enum StringFormat {
 
   private static final class Parts {
     private static final String DATE =
-        "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)-"
-            + "(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+        "[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
             + "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
             + "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])"
-            + "|(?:0[48]|[2468][048]|[13579][26])00)-02-29";
-
-    /** All that there were up to 2026. */
-    private static final String LEAP_SECOND_DAYS =
-        "(?:1972|198[1235]|199[2347]|2012|2015)-06-30"
-            + "|(?:197[2-9]|1987|1989|199[058]|2005|2008|2016)-12-31";
+            + "|(?:[02468][048]|[13579][26])00)-02-29";
 
     private static final String FRACTION = "(?:\\.[0-9]{1,9})?";
     private static final String CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]" + FRACTION;
-    private static final String OFFSET = "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
+    private static final String OFFSET = "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
+
+    /** Minutes that some zone was beside UTC since there are leap seconds, from 1972 on. */
+    private static final List<Integer> LEAP_OFFSETS =
+        IntStream.concat(
+                IntStream.rangeClosed(-12, 14).map(hours -> 60 * hours),
+                IntStream.of(
+                    -640, -630, -570, -510, -270, -225, -210, -150, -90, 210, 270, 330, 345, 390,
+                    450, 510, 525, 570, 585, 630, 690, 750, 765, 825))
+            .boxed()
+            .toList();
+
     private static final String DAYS =
         "[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D";
     private static final String HOURS =
@@ -133,34 +142,65 @@ enum StringFormat {
 
     private static final String ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
     private static final String ATOMS = ATOM + "(?:\\." + ATOM + ")*";
+    private static final String QUOTED = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\"";
     private static final String LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+    private static final String HOST = LABEL + "(?:\\." + LABEL + ")*";
 
     private static final String OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
     private static final String IPV4 = OCTET + "(?:\\." + OCTET + "){3}";
     private static final String H16 = "[0-9A-Fa-f]{1,4}";
     private static final String LS32 = "(?:" + H16 + ":" + H16 + "|" + IPV4 + ")";
-    private static final String IPV6 = ipv6();
+    private static final String IPV6 = "(?:" + H16 + ":){6}" + LS32 + "|" + shortened(7);
+
+    /** Of RFC 5321, whose two colons stand for two groups at least. */
+    private static final String MAIL_LITERAL =
+        "\\[(?:%2$s|[Ii][Pp][Vv]6:(?:(?:%1$s:){6}%3$s|%4$s))\\]"
+            .formatted(H16, IPV4, LS32, shortened(6));
 
     private static final String POINTER = "(?:/(?:[^/~]|~[01])*)*";
 
-    /** Of RFC 3987, without what is private. */
+    /** Of RFC 3987, what may stand everywhere. */
     private static final String BEYOND_ASCII =
         "\\u00a0-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\uffef\\u{10000}-\\u{1fffd}\\u{20000}-\\u{2fffd}"
             + "\\u{30000}-\\u{3fffd}\\u{40000}-\\u{4fffd}\\u{50000}-\\u{5fffd}\\u{60000}-\\u{6fffd}"
             + "\\u{70000}-\\u{7fffd}\\u{80000}-\\u{8fffd}\\u{90000}-\\u{9fffd}\\u{a0000}-\\u{afffd}"
             + "\\u{b0000}-\\u{bfffd}\\u{c0000}-\\u{cfffd}\\u{d0000}-\\u{dfffd}\\u{e1000}-\\u{efffd}";
 
+    /** Of RFC 3987, what may stand in queries too. */
+    private static final String PRIVATE =
+        "\\ue000-\\uf8ff\\u{f0000}-\\u{ffffd}\\u{100000}-\\u{10fffd}";
+
     private Parts() {}
 
-    /** So many groups before the two colons and no more behind them than are left. */
-    private static String ipv6() {
-      StringBuilder all = new StringBuilder("(?:" + H16 + ":){6}" + LS32);
-      for (int behind = 5; behind >= 0; behind--) {
-        int before = 5 - behind;
-        all.append("|").append(groups(before)).append("::(?:").append(H16).append(":){");
-        all.append(behind).append("}").append(LS32);
+    /** The last second of a month in UTC, where it is the next day or still the same. */
+    private static String leap(int sign) {
+      String times =
+          LEAP_OFFSETS.stream()
+              .filter(offset -> Integer.signum(offset) == sign)
+              .map(offset -> leap(offset, Math.floorMod(offset - 1, 24 * 60)))
+              .collect(Collectors.joining("|"));
+      return sign > 0 ? times : times + "|23:59:60" + FRACTION + "(?:[Zz]|[+-]00:00)";
+    }
+
+    private static String leap(int offset, int local) {
+      return "%02d:%02d:60%s[%s]%02d:%02d"
+          .formatted(
+              local / 60,
+              local % 60,
+              FRACTION,
+              offset < 0 ? "-" : "+",
+              Math.abs(offset) / 60,
+              Math.abs(offset) % 60);
+    }
+
+    /** Two colons and at most so many groups: before, and behind no more than are left. */
+    private static String shortened(int most) {
+      StringBuilder all = new StringBuilder();
+      for (int behind = most - 2; behind >= 0; behind--) {
+        all.append(groups(most - 2 - behind)).append("::(?:").append(H16).append(":){");
+        all.append(behind).append("}").append(LS32).append("|");
       }
-      return all.append("|%s::%s|%s::".formatted(groups(6), H16, groups(7))).toString();
+      return all.append("%s::%s|%s::".formatted(groups(most - 1), H16, groups(most))).toString();
     }
 
     /** Nothing, or at most so many groups. */
@@ -179,12 +219,13 @@ enum StringFormat {
     }
 
     private static String tail(String beyond) {
-      return "(?:\\?%1$s*)?(?:#%1$s*)?".formatted(chars(":@/?" + beyond));
+      String inQuery = beyond.isEmpty() ? "" : beyond + PRIVATE;
+      return "(?:\\?%s*)?(?:#%s*)?".formatted(chars(":@/?" + inQuery), chars(":@/?" + beyond));
     }
 
     static String uri(String beyond) {
       String segment = chars(":@" + beyond);
-      return "[A-Za-z][A-Za-z0-9+.-]*:(?:%1$s|/(?:%2$s+(?:/%2$s*)*)?|%2$s+(?:/%2$s*)*)%3$s"
+      return "[A-Za-z][A-Za-z0-9+.-]*:(?:%1$s|/(?:%2$s+(?:/%2$s*)*)?|%2$s+(?:/%2$s*)*|)%3$s"
           .formatted(authority(beyond), segment, tail(beyond));
     }
 

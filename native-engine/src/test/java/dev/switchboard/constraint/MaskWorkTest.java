@@ -41,7 +41,7 @@ class MaskWorkTest {
       delimiter = '|',
       value = {
         "json_object | 22 | 2050",
-        "person | 430 | 16100",
+        "person | 435 | 16300",
         "{'type':'string'} | 5 | 1820",
         "{'type':'string','maxLength':500} | 332 | 31900",
         "([A-Za-z]+[ ,.]){1,200} | 4 | 920",
