@@ -35,6 +35,9 @@ final class JsonRules {
   /** Most digits behind it. */
   static final int FRACTION_DIGITS = 16;
 
+  /** Every number that is written is below ten to this power. */
+  static final int MAGNITUDE = INTEGER_DIGITS + 99;
+
   private static final int INDENTATION = 64;
 
   private static final CodePoints CONTROLS = CodePoints.range(0, 0x1f);

@@ -507,7 +507,7 @@ final class JsonSchemaReader {
   /** What the pattern matches, as one set. */
   StringSet patternSet(String pattern, String path) {
     RegexReader.Found found = found(pattern, path);
-    if (!found.not().isEmpty()) {
+    if (!found.not().isEmpty() || !found.isAll()) {
       throw new ConstraintException(path, "looks ahead, which is not supported here");
     }
     return found.strings();
@@ -618,8 +618,8 @@ final class JsonSchemaReader {
   /** The stricter of an including and an excluding bound; sign is 1 for the lower side. */
   private static @Nullable Bound bound(
       SchemaKeywords keywords, String including, String excluding, int sign) {
-    BigDecimal closed = keywords.number(including);
-    BigDecimal open = keywords.number(excluding);
+    BigDecimal closed = keywords.bound(including, sign);
+    BigDecimal open = keywords.bound(excluding, sign);
     if (closed == null) {
       return open == null ? null : new Bound(open, true);
     }

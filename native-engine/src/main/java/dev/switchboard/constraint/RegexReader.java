@@ -51,6 +51,8 @@ final class RegexReader {
 
   private static final List<Part> START = List.of(new Assertion(When.AT_START));
 
+  private static final Part NOTHING = new Parts(List.of());
+
   private static final Part END = new Assertion(When.AT_END);
 
   private final int[] pattern;
@@ -75,8 +77,9 @@ final class RegexReader {
    *
    * @param strings the pattern's, which also are what it looks ahead for at its start
    * @param not expressions that must not match
+   * @param isAll whether nothing that matches is left out
    */
-  record Found(StringSet strings, List<RegexNfa> not) {}
+  record Found(StringSet strings, List<RegexNfa> not, boolean isAll) {}
 
   /**
    * @param path where the expression stands, for complaints
@@ -100,12 +103,20 @@ final class RegexReader {
     List<RegexNfa> all = new ArrayList<>(List.of(write(loop, true, budget)));
     int least = counted == null ? 0 : counted.least;
     int most = counted == null ? -1 : counted.most;
+    boolean isAll = true;
     List<RegexNfa> not = new ArrayList<>();
     for (Ahead ahead : reader.ahead) {
       Part atStart = new Parts(List.of(new Assertion(When.AT_START), ahead.part));
+      Repeated length = ahead.forbidden ? null : lengthAhead(ahead.part);
+      if (length != null) {
+        least = Math.max(least, length.least);
+        most = most < 0 ? length.most : Math.min(most, length.most);
+        isAll &= ((Parts) ahead.part).parts.size() == 2;
+        atStart = whole(new Repeated(length.part, 0, -1));
+      }
       (ahead.forbidden ? not : all).add(write(atStart, true, budget));
     }
-    return new Found(new StringSet(List.copyOf(all), least, most), not);
+    return new Found(new StringSet(List.copyOf(all), least, most), not, isAll);
   }
 
   /** The repeat that is all of a pattern and repeats one character: a length; else null. */
@@ -119,6 +130,32 @@ final class RegexReader {
             && one instanceof One
             && Math.max(least, most) > 1;
     return counts ? (Repeated) ((Parts) part).parts.get(1) : null;
+  }
+
+  /**
+   * The repeat of one character that must be all of the text, with or without one more of them at
+   * its end: {@code .{1,253}\.?$}. The longest text, which needs that one, is not written.
+   */
+  private static @Nullable Repeated lengthAhead(Part part) {
+    boolean counts =
+        part instanceof Parts(List<Part> parts)
+            && (parts.size() == 2 || (parts.size() == 3 && isOneMore(parts)))
+            && parts.getLast().equals(END)
+            && parts.getFirst() instanceof Repeated(Part one, int least, int most)
+            && one instanceof One
+            && most > 1;
+    return counts ? (Repeated) ((Parts) part).parts.getFirst() : null;
+  }
+
+  /** Whether the second part may be absent and is among what the first one repeats. */
+  private static boolean isOneMore(List<Part> parts) {
+    return parts.get(0) instanceof Repeated(Part repeated, int _, int _)
+        && repeated instanceof One(CodePoints among)
+        && parts.get(1) instanceof Repeated(Part more, int least, int most)
+        && more instanceof One(CodePoints last)
+        && least == 0
+        && most == 1
+        && last.minus(among).isEmpty();
   }
 
   private static Part whole(Part part) {
@@ -168,6 +205,8 @@ final class RegexReader {
             before.add(
                 new Options(
                     options.stream().map(o -> resolve(joined(List.of(o), behind))).toList()));
+        case Repeated(Part once, int least, int most) when least == 0 && most == 1 ->
+            before.add(resolve(joined(List.of(new Options(List.of(once, NOTHING))), behind)));
         default -> throw wrong(LOOKS_AHEAD);
       }
       return new Parts(before);
@@ -347,7 +386,7 @@ final class RegexReader {
       case '$' -> new Assertion(When.AT_END);
       case '\\' -> new One(escape(false));
       case '*', '+', '?' -> throw wrong("repeats nothing at " + (at - 1));
-      case '{', '}', ']' -> throw wrong("has a " + (char) c + " that is not escaped");
+      case '{', '}' -> throw wrong("has a " + (char) c + " that is not escaped");
       default -> literal(c);
     };
   }

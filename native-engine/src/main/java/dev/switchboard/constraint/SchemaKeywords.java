@@ -272,6 +272,24 @@ final class SchemaKeywords {
     return found.isEmpty() ? null : found.getFirst();
   }
 
+  /**
+   * A bound; null where it is absent, or so far away that no number which is written reaches it, as
+   * that of doubles is.
+   *
+   * @param sign 1 for one from below
+   */
+  @Nullable BigDecimal bound(String name, int sign) {
+    JsonNode value = node.get(name);
+    if (value != null && value.isNumber()) {
+      BigDecimal number = value.decimalValue();
+      boolean isFar = (long) number.precision() - number.scale() > JsonRules.MAGNITUDE + 1;
+      if (isFar && number.signum() == -sign) {
+        return null;
+      }
+    }
+    return number(name);
+  }
+
   /** A number, or several that schemas which hold at once have; empty when absent. */
   List<BigDecimal> numbers(String name) {
     JsonNode value = node.get(name);
