@@ -111,7 +111,8 @@ schema_answers() {
   [[ " $*" == *" --answers-to"* ]] || set -- "$@" --answers-to "$answers"
   install_missing validators
   step "validators" validators-install validators_install "$validators"
-  bench_main native-engine bench.ConstraintBench "$@"
+  bench_main native-engine bench.ConstraintBench "$@" || status=$?
+  ((status < 2)) || return $status
   say
   /usr/bin/python3 "$home/launcher/validators/judge.py" "$answers" || status=$?
   NODE_PATH=$validators/node_modules node "$home/launcher/validators/judge.js" "$answers" || status=$?

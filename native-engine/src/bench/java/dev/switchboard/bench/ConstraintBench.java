@@ -52,7 +52,8 @@ import picocli.CommandLine.Spec;
       "random, the first ones of a constraint just compiled.",
       "Also measures what compiling costs, in milliseconds of a core.",
       "With --schemas, says instead which schemas of a folder are accepted, and has answers under",
-      "each judged by two validators: jsonschema of Python and Ajv."
+      "each judged by two validators: jsonschema of Python and Ajv. Ends with 1 where one calls an",
+      "answer invalid, or fewer schemas are accepted than --at-least wants."
     })
 final class ConstraintBench implements Callable<Integer> {
   static final String COLD = "--cold";
@@ -144,6 +145,13 @@ final class ConstraintBench implements Callable<Integer> {
       })
   private Path answersTo = Path.of("answers.jsonl");
 
+  @Option(
+      names = "--at-least",
+      paramLabel = "PERCENT",
+      defaultValue = "0",
+      description = "ends with 1 where a smaller share of the schemas is accepted (0)")
+  private double atLeast;
+
   @Option(names = COLD, hidden = true, description = "compiles this source only")
   private @Nullable String cold;
 
@@ -200,16 +208,25 @@ final class ConstraintBench implements Callable<Integer> {
     return 0;
   }
 
-  private int writeAnswers(Path folder, Tokens all) throws IOException {
+  private int writeAnswers(Path folder, Tokens vocabulary) throws IOException {
     if (!Files.isDirectory(folder)) {
       throw wrong("--schemas: '%s' is not a folder".formatted(folder));
     }
     if (perFolder < 0 || answers < 1) {
       throw wrong(answers < 1 ? "--answers must be at least 1" : "--per-folder must be at least 0");
     }
-    int written = new SchemaAnswers(all, out).write(folder, answersTo, perFolder, answers);
-    if (written == 0) {
+    if (!(atLeast >= 0 && atLeast <= 100)) {
+      throw wrong("--at-least must be from 0 to 100");
+    }
+    SchemaAnswers.Count all =
+        new SchemaAnswers(vocabulary, out).write(folder, answersTo, perFolder, answers);
+    if (all.answers == 0) {
       throw wrong("--schemas: no schema of '%s' is accepted".formatted(folder));
+    }
+    if (all.share() < atLeast) {
+      out.printf(
+          Locale.ROOT, "%n%.1f %% are accepted, %.1f %% were wanted%n", all.share(), atLeast);
+      return 1;
     }
     return 0;
   }

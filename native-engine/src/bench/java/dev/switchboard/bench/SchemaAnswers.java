@@ -46,21 +46,26 @@ final class SchemaAnswers {
     this.out = out;
   }
 
-  /** Of one folder's schemas. */
-  private static final class Count {
+  /** Of one folder's schemas, or of all. */
+  static final class Count {
     int schemas;
     int accepted;
     int answers;
     int unfinished;
+
+    /** Of a hundred schemas, how many are accepted. */
+    double share() {
+      return 100.0 * accepted / Math.max(1, schemas);
+    }
   }
 
   /**
    * @param file a line of JSON for each answer: {@code file}, {@code answer}
    * @param perFolder schemas of each folder, drawn at random; 0 for all
    * @param each answers of each schema
-   * @return the answers that were written
+   * @return the sums of all folders
    */
-  int write(Path folder, Path file, int perFolder, int each) throws IOException {
+  Count write(Path folder, Path file, int perFolder, int each) throws IOException {
     Map<String, Count> counts = new TreeMap<>();
     try (Writer answers = Files.newBufferedWriter(file)) {
       for (Path schema : schemas(folder, perFolder)) {
@@ -68,8 +73,7 @@ final class SchemaAnswers {
         judge(schema, each, counts.computeIfAbsent(name, _ -> new Count()), answers);
       }
     }
-    print(counts);
-    return counts.values().stream().mapToInt(count -> count.answers).sum();
+    return print(counts);
   }
 
   /** The same ones each time. */
@@ -124,7 +128,7 @@ final class SchemaAnswers {
     }
   }
 
-  private void print(Map<String, Count> counts) {
+  private Count print(Map<String, Count> counts) {
     List<List<String>> rows = new ArrayList<>();
     Count all = new Count();
     counts.forEach(
@@ -143,10 +147,11 @@ final class SchemaAnswers {
         .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
         .limit(COMPLAINTS_SHOWN)
         .forEach(each -> out.printf(Locale.ROOT, "%5d  %s%n", each.getValue(), each.getKey()));
+    return all;
   }
 
   private static List<String> row(String name, Count count) {
-    String share = "%.1f".formatted(100.0 * count.accepted / Math.max(1, count.schemas));
+    String share = String.format(Locale.ROOT, "%.1f", count.share());
     return List.of(
         name,
         Integer.toString(count.schemas),

@@ -28,6 +28,7 @@ class ConstraintBenchTest {
         "--tokens=0                            | --tokens must be at least 1",
         "--schemas=/no/such/folder             | --schemas: '/no/such/folder' is not a folder",
         "--schemas=EMPTY                       | --schemas: '",
+        "--schemas=. --at-least=101            | --at-least must be from 0 to 100",
         "--parts=speed                         | Invalid value for option '--parts'",
       })
   void aWrongOptionIsOneLineAndTheUsage(String argument, String complaint, @TempDir Path folder)
@@ -38,12 +39,34 @@ class ConstraintBenchTest {
     Path empty = Files.write(folder.resolve("empty.gguf"), nothing);
     String option = argument.replace("EMPTY", empty.toString());
 
-    int code = ConstraintBench.commandLine().setErr(new PrintWriter(errors)).execute(option);
+    int code =
+        ConstraintBench.commandLine()
+            .setErr(new PrintWriter(errors))
+            .execute(option.split(" ", -1));
 
     assertEquals(2, code);
     assertTrue(errors.toString().startsWith(complaint), errors::toString);
     assertTrue(errors.toString().contains("Usage: bench constraint"), errors::toString);
     assertFalse(errors.toString().contains("\tat "), errors::toString);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"50, 0", "66.6, 0", "66.7, 1", "100, 1"})
+  void fewerSchemasThanWantedAreAFailure(String atLeast, int expected, @TempDir Path folder)
+      throws IOException {
+    Files.writeString(folder.resolve("number.json"), "{\"type\":\"integer\",\"maximum\":9}");
+    Files.writeString(folder.resolve("word.json"), "{\"enum\":[\"a\",\"b\"]}");
+    Files.writeString(folder.resolve("wrong.json"), "{\"type\":\"nothing\"}");
+    List<String> arguments =
+        List.of(
+            "--schemas=" + folder,
+            "--answers-to=" + folder.resolve("answers.jsonl"),
+            "--at-least=" + atLeast);
+
+    int code = ConstraintBench.commandLine().execute(arguments.toArray(String[]::new));
+
+    assertEquals(expected, code);
+    assertTrue(Files.size(folder.resolve("answers.jsonl")) > 0);
   }
 
   @Test

@@ -50,7 +50,7 @@ class SchemaAnswersTest {
 
   @Test
   void everySchemaThatIsAcceptedHasItsAnswers() throws IOException {
-    int count = answers.write(folder, file, 0, 5);
+    int count = answers.write(folder, file, 0, 5).answers;
 
     List<JsonNode> lines = written();
     assertEquals(count, lines.size());
