@@ -370,7 +370,11 @@ public final class EngineLoop implements Engine {
     }
 
     private void failed(RuntimeException cause) {
-      LOG.warn("listener_failed request={}", sequence.request.requestId(), cause);
+      LOG.warn(
+          "listener_failed request={} trace={}",
+          sequence.request.requestId(),
+          listener.traceId(),
+          cause);
       sequence.requestCancel();
       cancel();
     }

@@ -15,6 +15,11 @@ public interface GenerationListener {
     return null;
   }
 
+  /** The trace that it belongs to, for lines of the log; null of none. */
+  default @Nullable String traceId() {
+    return null;
+  }
+
   /** One entry per prompt token from the second on; the first has none. */
   void promptLogprobs(TokenLogprobs[] logprobs);
 

@@ -99,6 +99,11 @@ final class Choice implements Handover.Source {
     }
 
     @Override
+    public @Nullable String traceId() {
+      return completion.traceId();
+    }
+
+    @Override
     public void promptLogprobs(TokenLogprobs[] logprobs) {
       promptScores = logprobs;
     }

@@ -81,6 +81,10 @@ final class Completion implements ActiveRequest, Handover.Sink {
     return exchange.requestId();
   }
 
+  @Nullable String traceId() {
+    return exchange.traceId();
+  }
+
   @Override
   public @Nullable AttemptId attempt() {
     return exchange.attempt();

@@ -155,6 +155,11 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
     }
 
     @Override
+    public @Nullable String traceId() {
+      return exchange.traceId();
+    }
+
+    @Override
     public void promptLogprobs(TokenLogprobs[] logprobs) {}
 
     @Override

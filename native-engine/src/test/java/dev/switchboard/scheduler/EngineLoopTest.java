@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.executor.LatencyModel;
@@ -25,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.slf4j.LoggerFactory;
 
 @Timeout(20)
 class EngineLoopTest {
@@ -158,12 +162,21 @@ class EngineLoopTest {
 
   @Test
   void aThrowingListenerLosesOnlyItsOwnRequest() {
+    Logger log = (Logger) LoggerFactory.getLogger(EngineLoop.class);
+    ListAppender<ILoggingEvent> lines = new ListAppender<>();
+    lines.start();
+    log.addAppender(lines);
     try (EngineLoop engine = engine(LatencyModel.instant())) {
       Waiter broken =
           new Waiter() {
             @Override
             public void token(TokenEvent token) {
               throw new IllegalStateException("broken listener");
+            }
+
+            @Override
+            public String traceId() {
+              return "4bf92f3577b34da6a3ce929d0e0e4736";
             }
           };
       Waiter healthy = new Waiter();
@@ -175,7 +188,13 @@ class EngineLoopTest {
       assertEquals(FinishReason.LENGTH, healthy.reason);
       assertEquals(FinishReason.CANCELLED, broken.reason);
       assertNull(engine.health().failure());
+    } finally {
+      log.detachAppender(lines);
     }
+
+    String line = lines.list.getFirst().getFormattedMessage();
+    assertTrue(line.startsWith("listener_failed request="), line);
+    assertTrue(line.endsWith(" trace=4bf92f3577b34da6a3ce929d0e0e4736"), line);
   }
 
   private static RequestTimeline.Phase assertPhase(RequestTimeline.@Nullable Phase phase) {
