@@ -71,6 +71,7 @@ class DocsTest {
         || Set.of(
                 "README.md",
                 "gateway/README.md",
+                "gateway/TESTS.md",
                 "native-engine/README.md",
                 "console/README.md",
                 "dashboards/README.md")
@@ -130,6 +131,24 @@ class DocsTest {
             .filter(page -> page.lines() > (page.name().equals("README.md") ? 150 : 200))
             .map(page -> page.name() + " has " + page.lines() + " lines")
             .toList());
+  }
+
+  @Test
+  void theListOfTestsFitsAScreenAndLacksNoIntegrationTest() throws IOException {
+    String list = Pages.read(HOME.resolve("gateway/TESTS.md"));
+
+    assertEquals(List.of(), list.lines().filter(line -> line.length() > 120).toList());
+    try (Stream<Path> files = Files.walk(HOME.resolve("gateway/src/it"))) {
+      assertEquals(
+          List.of(),
+          files
+              .map(file -> file.getFileName().toString())
+              .filter(name -> name.endsWith("IT.java"))
+              .map(name -> name.replace(".java", ""))
+              .filter(name -> !list.contains("`" + name + "`"))
+              .sorted()
+              .toList());
+    }
   }
 
   @Test
