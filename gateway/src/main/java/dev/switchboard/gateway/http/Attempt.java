@@ -139,9 +139,12 @@ final class Attempt implements ServedRequest {
     return replica.incarnation() == incarnation;
   }
 
-  /** What the replica's answers depended on when it began; empty where it does not say. */
+  /**
+   * What the replica's answers depend on: as it was when it began, or as the same process told
+   * since. A worker elsewhere serves before its first report is read. Empty where it does not say.
+   */
   String fingerprint() {
-    return fingerprint;
+    return fingerprint.isEmpty() && sameProcess() ? replica.fingerprint() : fingerprint;
   }
 
   /** Whether its replica may have seen the request. */
