@@ -158,11 +158,11 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   }
 
   private void columns() {
-    tree.addColumn(name()).setHeader("Name").setFlexGrow(3).setWidth("184px");
+    tree.addColumn(name()).setHeader("Name").setFlexGrow(3).setWidth("178px");
     tree.addColumn(Cells.badge(this::state)).setHeader("State").setFlexGrow(2).setWidth("150px");
-    number("In flight", row -> Format.number(row.inFlight()), "64px");
-    number("Running", row -> Format.number(row.running()), "64px");
-    number("Waiting", row -> Format.number(row.waiting()), "64px");
+    number("In flight", row -> Format.number(row.inFlight()), "66px");
+    number("Running", row -> Format.number(row.running()), "66px");
+    number("Waiting", row -> Format.number(row.waiting()), "66px");
     tree.addColumn(Cells.meter(node -> row(node).kv(), FleetView::kvTone))
         .setHeader("KV used")
         .setWidth("84px")

@@ -4,6 +4,8 @@ import com.vaadin.flow.component.UI;
 import com.vaadin.flow.server.communication.AtmospherePushConnection;
 import com.vaadin.flow.server.communication.PushConnection;
 import com.vaadin.flow.server.communication.PushConnectionFactory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Vaadin asks this for the connection by which a page is told of changes. */
 public final class PagePush implements PushConnectionFactory {
@@ -18,6 +20,8 @@ public final class PagePush implements PushConnectionFactory {
    * lock, waited that second.
    */
   static class Connection extends AtmospherePushConnection {
+    private static final Logger LOG = LoggerFactory.getLogger(PagePush.class);
+
     Connection(UI page) {
       super(page);
     }
@@ -32,9 +36,14 @@ public final class PagePush implements PushConnectionFactory {
       }
     }
 
-    private void end() {
-      if (isConnected()) {
-        super.disconnect();
+    void end() {
+      try {
+        if (isConnected()) {
+          super.disconnect();
+        }
+      } catch (RuntimeException e) {
+        // Atmosphere's, where the page closes its side at this moment: nothing is left to end.
+        LOG.debug("push_end_failed", e);
       }
     }
   }

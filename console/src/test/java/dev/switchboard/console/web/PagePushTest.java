@@ -1,5 +1,6 @@
 package dev.switchboard.console.web;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -21,6 +22,8 @@ import org.junit.jupiter.api.Test;
 class PagePushTest {
   /** It never completes: the page that was to read the message is gone. */
   private final CompletableFuture<Object> underWay = new CompletableFuture<>();
+
+  private boolean closedByPage;
 
   private final CountDownLatch waits = new CountDownLatch(1);
   private final CountDownLatch closed = new CountDownLatch(1);
@@ -44,6 +47,18 @@ class PagePushTest {
     assertEquals(1, closed.getCount());
     underWay.complete("");
     assertTrue(closed.await(10, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void aPageThatClosesItsSideMeanwhileIsNoFault() {
+    closedByPage = true;
+    underWay.complete("");
+    Sending push = new Sending(true);
+    push.connect(resource());
+
+    assertDoesNotThrow(push::end);
+
+    assertEquals(0, closed.getCount());
   }
 
   @Test
@@ -89,6 +104,9 @@ class PagePushTest {
               case "isResumed" -> false;
               case "close" -> {
                 closed.countDown();
+                if (closedByPage) {
+                  throw new NullPointerException("webSocket");
+                }
                 yield null;
               }
               default -> null;
