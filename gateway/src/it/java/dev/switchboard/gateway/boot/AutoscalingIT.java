@@ -6,15 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.fleet.ForeignEngine;
 import dev.switchboard.gateway.fleet.ForeignPages;
-import io.vertx.core.http.HttpServerRequest;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Queue;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -102,13 +94,8 @@ class AutoscalingIT {
   @Test
   void requestsThatRunAndWaitHereCountAsWell() throws Exception {
     both(0, 0, 0);
-    Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
-    first.script((request, body) -> held.add(request));
-    second.script((request, body) -> held.add(request));
-    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
-    for (int i = 0; i < 20; i++) {
-      answers.add(gateway.client().sendAsync(chat(), HttpResponse.BodyHandlers.ofString()));
-    }
+    HeldAnswers held = new HeldAnswers(first, second);
+    held.ask(gateway, 20);
 
     JsonNode told = told(each -> each.at("/signals/waiting").asInt() == 4);
     told(each -> each.path("desired").asInt() == 4);
@@ -117,23 +104,7 @@ class AutoscalingIT {
     assertEquals(16, told.at("/signals/places").asInt());
     assertEquals(1.25, told.at("/signals/busy_ratio").asDouble());
     assertEquals(4, told.at("/needed/headroom").asInt());
-    InProcessGateway.await(
-        () -> {
-          for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {
-            each.response().end("{\"choices\":[]}");
-          }
-          return answers.stream().allMatch(CompletableFuture::isDone);
-        });
-    for (CompletableFuture<HttpResponse<String>> each : answers) {
-      assertEquals(200, each.join().statusCode());
-    }
-  }
-
-  private static HttpRequest chat() {
-    return HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
-        .header("Content-Type", "application/json")
-        .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
-        .build();
+    held.answerAll();
   }
 
   @Test

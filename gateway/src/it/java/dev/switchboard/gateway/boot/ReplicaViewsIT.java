@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -39,20 +40,9 @@ class ReplicaViewsIT {
           "off_cpu_us");
 
   private static final List<String> LANE_FIELDS =
-      List.of(
-          "stage",
-          "rank",
-          "start_us",
-          "end_us",
-          "compute_us",
-          "all_reduce_wait_us",
-          "receive_wait_us",
-          "send_us",
-          "sample_us",
-          "copy_us",
-          "off_cpu_us",
-          "late_us",
-          "bytes");
+      Stream.of(List.of("stage", "rank", "start_us", "end_us"), PARTS, List.of("late_us", "bytes"))
+          .flatMap(List::stream)
+          .toList();
 
   @TempDir private static @Nullable Path folder;
   private static FakeUpstream foreign;

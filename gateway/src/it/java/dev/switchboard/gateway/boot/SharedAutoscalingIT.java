@@ -5,14 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.shared.ValkeyServer;
 import dev.switchboard.gateway.store.PostgresServer;
-import io.vertx.core.http.HttpServerRequest;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,17 +25,15 @@ class SharedAutoscalingIT {
   /** Alone two replicas would do for it, and four are needed for both halves. */
   private static final int HALF = 10;
 
-  private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
-  private final List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
   private FakeUpstream first;
   private FakeUpstream second;
+  private HeldAnswers held;
 
   @BeforeEach
   void start() throws Exception {
     first = new FakeUpstream();
     second = new FakeUpstream();
-    first.script((request, body) -> held.add(request));
-    second.script((request, body) -> held.add(request));
+    held = new HeldAnswers(first, second);
   }
 
   @AfterEach
@@ -69,10 +61,10 @@ class SharedAutoscalingIT {
         InProcessGateway other = gateway(shared)) {
       told(one, each -> each.path("gateways").asInt() == 2);
       told(other, each -> each.path("gateways").asInt() == 2);
-      ask(one);
+      held.ask(one, HALF);
       JsonNode half = told(one, each -> each.path("desired").asInt() == 2 && running(each) == HALF);
       told(other, each -> running(each) == HALF);
-      ask(other);
+      held.ask(other, HALF);
 
       for (InProcessGateway each : List.of(one, other)) {
         JsonNode told =
@@ -86,7 +78,7 @@ class SharedAutoscalingIT {
       }
       assertEquals(2, half.path("gateways").asInt());
 
-      answerAll();
+      held.answerAll();
       for (InProcessGateway each : List.of(one, other)) {
         told(each, now -> running(now) == 0 && now.path("desired").asInt() == 1);
       }
@@ -101,9 +93,9 @@ class SharedAutoscalingIT {
     try (ValkeyServer valkey = new ValkeyServer();
         InProcessGateway one = gateway("shared: {url: \"" + valkey.url() + "\"}\n")) {
       try (InProcessGateway other = gateway("shared: {url: \"" + valkey.url() + "\"}\n")) {
-        ask(other);
+        held.ask(other, HALF);
         told(one, each -> running(each) == HALF);
-        answerAll();
+        held.answerAll();
       }
 
       JsonNode alone = told(one, each -> each.path("gateways").asInt() == 1);
@@ -140,29 +132,5 @@ class SharedAutoscalingIT {
           }
         });
     return last.getLast();
-  }
-
-  private void ask(InProcessGateway gateway) {
-    for (int i = 0; i < HALF; i++) {
-      HttpRequest request =
-          HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
-              .header("Content-Type", "application/json")
-              .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
-              .build();
-      answers.add(gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofString()));
-    }
-  }
-
-  private void answerAll() throws Exception {
-    InProcessGateway.await(
-        () -> {
-          for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {
-            each.response().end("{\"choices\":[]}");
-          }
-          return answers.stream().allMatch(CompletableFuture::isDone);
-        });
-    for (CompletableFuture<HttpResponse<String>> each : answers) {
-      assertEquals(200, each.join().statusCode());
-    }
   }
 }

@@ -91,7 +91,7 @@ final class Discovery implements DiscoveryStatus.Source {
           new KubernetesDiscovery(
               vertx,
               wanted,
-              taker::accept,
+              taker,
               replicas,
               clock,
               () -> ThreadLocalRandom.current().nextDouble());

@@ -51,9 +51,6 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private static final long AGAIN_MS = 1000;
   private static final long PATCH_MS = 5000;
 
-  /** What is found is put in force there; may block. */
-  public interface Taker extends Consumer<List<DiscoveredServer>> {}
-
   /**
    * What is to be found.
    *
@@ -64,7 +61,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
 
   private final Vertx vertx;
   private final Context loop;
-  private final Taker taker;
+  private final Consumer<List<DiscoveredServer>> taker;
   private final Supplier<List<Replica>> replicas;
   private final NanoClock clock;
   private final DoubleSupplier chance;
@@ -91,13 +88,14 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private volatile DiscoveryStatus status = DiscoveryStatus.NONE;
 
   /**
+   * @param taker puts in force what is found; may block
    * @param replicas of the fleet now
    * @param chance 0 to 1
    */
   public KubernetesDiscovery(
       Vertx vertx,
       Wanted wanted,
-      Taker taker,
+      Consumer<List<DiscoveredServer>> taker,
       Supplier<List<Replica>> replicas,
       NanoClock clock,
       DoubleSupplier chance) {

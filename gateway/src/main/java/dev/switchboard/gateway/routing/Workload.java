@@ -396,8 +396,7 @@ public final class Workload {
       synchronized (Workload.this) {
         Rates usual = predictor.usual();
         double usualMs = usual.tpotMs(load.running() + 1, usual.mixTokens());
-        double streamMs = (lastNanos - firstNanos) / 1e6 - pausedMs;
-        return outputTokens > 0 && streamMs <= MOST_SLOWER * usualMs * outputTokens;
+        return outputTokens > 0 && streamMs() <= MOST_SLOWER * usualMs * outputTokens;
       }
     }
 
@@ -631,13 +630,17 @@ public final class Workload {
       synchronized (Workload.this) {
         if (!over) {
           boolean seen = streams && runs;
-          double streamMs = (lastNanos - firstNanos) / 1e6 - pausedMs;
           if (seen) {
             predictor.answered(outputTokens + 1);
           }
-          end(seen && outputTokens > 0 ? streamMs / outputTokens : Double.NaN);
+          end(seen && outputTokens > 0 ? streamMs() / outputTokens : Double.NaN);
         }
       }
+    }
+
+    /** From its first token to its last, but for what its client did not read. */
+    private double streamMs() {
+      return (lastNanos - firstNanos) / 1e6 - pausedMs;
     }
 
     private void end(double tpotMs) {

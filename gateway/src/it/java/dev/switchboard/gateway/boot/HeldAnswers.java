@@ -1,0 +1,50 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.vertx.core.http.HttpServerRequest;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/** Servers that answer no request before the test says so, and what waits for them. */
+final class HeldAnswers {
+  private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+  private final List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+
+  HeldAnswers(FakeUpstream... servers) {
+    for (FakeUpstream server : servers) {
+      server.script((request, body) -> held.add(request));
+    }
+  }
+
+  /** Sends so many requests, and waits for none. */
+  void ask(InProcessGateway gateway, int count) {
+    for (int i = 0; i < count; i++) {
+      HttpRequest request =
+          HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+              .header("Content-Type", "application/json")
+              .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
+              .build();
+      answers.add(gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofString()));
+    }
+  }
+
+  /** Answers them, those that come only now among them; none may fail. */
+  void answerAll() throws Exception {
+    InProcessGateway.await(
+        () -> {
+          for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {
+            each.response().end("{\"choices\":[]}");
+          }
+          return answers.stream().allMatch(CompletableFuture::isDone);
+        });
+    for (CompletableFuture<HttpResponse<String>> each : answers) {
+      assertEquals(200, each.join().statusCode());
+    }
+  }
+}
