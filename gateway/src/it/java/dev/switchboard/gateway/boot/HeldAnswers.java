@@ -22,12 +22,13 @@ final class HeldAnswers {
     }
   }
 
-  /** Sends so many requests, and waits for none. */
+  /** Sends so many requests that have time, and waits for none. */
   void ask(InProcessGateway gateway, int count) {
     for (int i = 0; i < count; i++) {
       HttpRequest request =
           HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
               .header("Content-Type", "application/json")
+              .header("X-SLO-TTFT-Ms", "60000")
               .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
               .build();
       answers.add(gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofString()));
@@ -44,7 +45,7 @@ final class HeldAnswers {
           return answers.stream().allMatch(CompletableFuture::isDone);
         });
     for (CompletableFuture<HttpResponse<String>> each : answers) {
-      assertEquals(200, each.join().statusCode());
+      assertEquals(200, each.join().statusCode(), () -> each.join().body());
     }
   }
 }
