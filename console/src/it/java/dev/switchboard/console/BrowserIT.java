@@ -137,6 +137,13 @@ class BrowserIT {
     }
   }
 
+  /** Where each component was made, which Vaadin keeps for its developers, is half of the heap. */
+  @Test
+  void nothingIsKeptForDevelopers() throws Exception {
+    assertTrue(system.console().kept("com.vaadin.flow.dom.Element") > 100);
+    assertTrue(system.console().kept("java.lang.Throwable") < 50);
+  }
+
   /** The frame and the view have one message together, and the tail of a load has no more. */
   @Test
   void thePageIsToldAtMostFourTimesASecond() {

@@ -1,6 +1,7 @@
 package dev.switchboard.console;
 
 import dev.switchboard.console.api.Role;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -44,9 +45,7 @@ final class ConsoleProcess implements AutoCloseable {
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-Xmx160m",
-                "-XX:TieredStopAtLevel=1",
+                "@" + Path.of(System.getProperty("switchboard.home"), "console/jvm.options"),
                 "-cp",
                 System.getProperty("java.class.path"),
                 ConsoleMain.class.getName()));
@@ -70,6 +69,24 @@ final class ConsoleProcess implements AutoCloseable {
 
   long pid() {
     return process.pid();
+  }
+
+  /** How many objects of a class it keeps. */
+  long kept(String type) throws IOException {
+    Process histogram =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
+                Long.toString(pid()),
+                "GC.class_histogram")
+            .start();
+    try (BufferedReader lines = histogram.inputReader()) {
+      return lines
+          .lines()
+          .map(line -> line.strip().split("\\s+"))
+          .filter(columns -> columns.length > 3 && columns[3].equals(type))
+          .mapToLong(columns -> Long.parseLong(columns[1]))
+          .sum();
+    }
   }
 
   JsonNode ready() {

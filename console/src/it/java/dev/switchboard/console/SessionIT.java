@@ -1,6 +1,7 @@
 package dev.switchboard.console;
 
 import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import com.microsoft.playwright.BrowserContext;
@@ -8,6 +9,10 @@ import com.microsoft.playwright.Page;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
 import com.microsoft.playwright.options.AriaRole;
 import com.microsoft.playwright.options.Cookie;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -21,6 +26,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("browser")
 class SessionIT {
   private static final int LIMIT_MS = 30_000;
+  private static final int STRANGERS = 150;
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   private static final Duration IDLE = Duration.ofSeconds(20);
 
@@ -45,6 +52,7 @@ class SessionIT {
 
   @AfterAll
   static void stop() {
+    HTTP.close();
     chromium.close();
     console.close();
   }
@@ -126,6 +134,36 @@ class SessionIT {
         page.keyboard().press("Shift");
       }
 
+      isSignedIn(page);
+    }
+  }
+
+  /** The session that is answered with: its own one while that lasts, else a new one. */
+  private static String sessionAnswered(String own) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create(console.url() + "/sign-in"))
+            .header("Cookie", "switchboard=" + own)
+            .build();
+    return HTTP.send(request, HttpResponse.BodyHandlers.discarding())
+        .headers()
+        .firstValue("Set-Cookie")
+        .map(cookie -> cookie.substring("switchboard=".length(), cookie.indexOf(';')))
+        .orElse(own);
+  }
+
+  @Test
+  void pagesThatAreAskedForWithoutEndEndOneAnotherAndNobodyWhoIsSignedIn() throws Exception {
+    try (BrowserContext own = visitor()) {
+      Page page = own.newPage();
+      Visitor.signIn(page);
+      String first = sessionAnswered("none");
+      String last = first;
+      for (int i = 0; i < STRANGERS; i++) {
+        last = sessionAnswered("none");
+      }
+
+      assertNotEquals(first, sessionAnswered(first));
+      assertEquals(last, sessionAnswered(last));
       isSignedIn(page);
     }
   }

@@ -3,6 +3,8 @@ package dev.switchboard.console.ui;
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.server.ServiceInitEvent;
 import com.vaadin.flow.server.VaadinServiceInitListener;
+import com.vaadin.flow.server.VaadinSession;
+import java.util.Comparator;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -16,6 +18,10 @@ public final class OpenPages implements VaadinServiceInitListener {
   private static final long serialVersionUID = 1;
   private static final Logger LOG = LoggerFactory.getLogger(OpenPages.class);
   private static final int PATIENCE_MS = 2000;
+
+  /** Of one session: a browser's tabs, and those that were closed without a word. */
+  private static final int MOST = 30;
+
   private static final Set<UI> OPEN = ConcurrentHashMap.newKeySet();
 
   /** Made by Vaadin. */
@@ -29,8 +35,18 @@ public final class OpenPages implements VaadinServiceInitListener {
             init -> {
               UI ui = init.getUI();
               OPEN.add(ui);
+              closeOldest(ui.getSession());
               ui.addDetachListener(_ -> OPEN.remove(ui));
             });
+  }
+
+  /** One session cannot hold more and more memory. */
+  private static void closeOldest(VaadinSession session) {
+    session.getUIs().stream()
+        .filter(ui -> !ui.isClosing())
+        .sorted(Comparator.comparingInt(UI::getUIId).reversed())
+        .skip(MOST)
+        .forEach(UI::close);
   }
 
   /** How many there are. */

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Who is signed in, in Vaadin's session of this thread. Role and existence are asked each time. */
 public final class Visit {
+  /** The attribute of a web server's session in which somebody signed in. */
+  public static final String SIGNED_IN = "switchboard.signed-in";
+
   private static final String PERSON = "switchboard.person";
   private static final String WANTED = "switchboard.wanted";
 
@@ -48,6 +51,7 @@ public final class Visit {
   public static void begin(Person person) {
     VaadinService.reinitializeSession(VaadinRequest.getCurrent());
     VaadinSession.getCurrent().setAttribute(PERSON, person.name());
+    VaadinSession.getCurrent().getSession().setAttribute(SIGNED_IN, true);
     use();
   }
 

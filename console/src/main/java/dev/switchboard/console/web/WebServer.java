@@ -1,6 +1,7 @@
 package dev.switchboard.console.web;
 
 import com.vaadin.flow.server.VaadinServlet;
+import dev.switchboard.console.ui.Visit;
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.SessionTrackingMode;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.atmosphere.cpr.ApplicationConfig;
 import org.eclipse.jetty.ee11.servlet.FilterHolder;
 import org.eclipse.jetty.ee11.servlet.ServletHolder;
 import org.eclipse.jetty.ee11.servlet.SessionHandler;
@@ -124,6 +126,7 @@ public final class WebServer implements AutoCloseable {
     // Else logback ends with the context, and the rest of the stop is not logged.
     context.setInitParameter("logbackDisableServletContainerInitializer", "true");
     cookies(context.getSessionHandler(), secure, idle);
+    context.getSessionHandler().addEventListener(new Strangers(Visit.SIGNED_IN));
     FilterHolder guard = new FilterHolder(new Guard(names));
     guard.setAsyncSupported(true);
     context.addFilter(guard, "/*", EnumSet.of(DispatcherType.REQUEST));
@@ -137,13 +140,17 @@ public final class WebServer implements AutoCloseable {
   }
 
   private static ServletHolder vaadin() {
+    // As the servlet's parameter it is not the application's: then Vaadin keeps for its developers
+    // where each component was made, half of the heap.
+    System.setProperty("vaadin.productionMode", "true");
     ServletHolder holder = new ServletHolder(VaadinServlet.class);
     holder.setAsyncSupported(true);
     holder.setInitOrder(1);
-    holder.setInitParameter("productionMode", "true");
     holder.setInitParameter("heartbeatInterval", "60");
     // Else a page that is only open would never be idle.
     holder.setInitParameter("closeIdleSessions", "true");
+    // As many as are held up by pages that do not read; the default keeps 200, busy or not.
+    holder.setInitParameter(ApplicationConfig.BROADCASTER_ASYNC_WRITE_THREADPOOL_MAXSIZE, "-1");
     return holder;
   }
 
