@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -34,6 +35,9 @@ final class RolloutNode {
   private final Map<String, String> account;
   private final Map<String, String> environment;
   private final AtomicInteger pods = new AtomicInteger();
+
+  /** Of each pod the bridge's end of its link. */
+  private final Map<String, String> links = new ConcurrentHashMap<>();
 
   /**
    * @param objects ConfigMaps and Secrets by kind and name, as {@code ConfigMap/NAME}
@@ -62,6 +66,7 @@ final class RolloutNode {
   /** Makes a namespace with an address of its own, and returns the address. */
   String network(String pod) throws IOException {
     int number = pods.getAndIncrement();
+    links.put(pod, "pod" + number);
     String address = NETWORK + (FIRST_POD + number);
     run("ip netns add " + pod);
     run("ip link add pod" + number + " type veth peer name eth0 netns " + pod);
@@ -70,6 +75,15 @@ final class RolloutNode {
     run("ip -n " + pod + " link set lo up");
     run("ip -n " + pod + " link set eth0 up");
     return address;
+  }
+
+  /** From now on nothing comes from a pod or to it, and nobody is told. */
+  void unplug(String pod) throws IOException {
+    run("ip link set " + links.get(pod) + " nomaster");
+  }
+
+  void plugIn(String pod) throws IOException {
+    run("ip link set " + links.get(pod) + " master " + BRIDGE);
   }
 
   /** Starts a pod's container. */

@@ -32,6 +32,7 @@ final class RolloutPod {
   private volatile boolean terminating;
   private volatile boolean expectedDeath;
   private volatile int killed;
+  private volatile boolean silent;
   private volatile boolean gone;
   private final AtomicInteger starts = new AtomicInteger();
   private volatile double endedSeconds;
@@ -90,6 +91,10 @@ final class RolloutPod {
     RolloutProbe readiness = new RolloutProbe(template.readiness());
     RolloutProbe liveness = new RolloutProbe(template.liveness());
     while (process.isAlive()) {
+      if (silent) {
+        Thread.sleep(LOOK_MS);
+        continue;
+      }
       readiness.look(this::answers);
       ready(readiness.passed());
       if (!terminating) {
@@ -149,6 +154,21 @@ final class RolloutPod {
     expectedDeath = true;
     killed = starts.get();
     RolloutNode.signal(name, "KILL");
+  }
+
+  /**
+   * Its node is cut off: nothing comes from it, and for a while the cluster says of it what it said
+   * last.
+   */
+  void silence() throws IOException {
+    silent = true;
+    node.unplug(name);
+  }
+
+  /** Its node is reached again. */
+  void reach() throws IOException {
+    node.plugIn(name);
+    silent = false;
   }
 
   /** Ends it, and returns when it is gone. */

@@ -32,6 +32,10 @@ final class RolloutStage {
   private static final int MOST_RATES = 5;
   private static final int BACK_SECONDS = 120;
   private static final int SETTLE_SECONDS = 10;
+  private static final int CUT_OFF_SECONDS = 30;
+
+  /** Of the streams that are wanted, so many are live when something is done to the pods. */
+  private static final double LIVE_SHARE = 0.9;
 
   /** Two cores are slow for so many; what is judged is that nothing breaks, not when it comes. */
   private static final String PATIENT = "X-SLO-TTFT-Ms: 300000\r\nX-SLO-TPOT-Ms: 10000\r\n";
@@ -129,6 +133,7 @@ final class RolloutStage {
     phase("every worker is replaced", plan, true, () -> ended(workers.roll()));
     phase("a worker is killed", plan, true, () -> kill(workers.pods().subList(0, 1)));
     phase("every second worker, a zone, is killed", plan, true, () -> kill(zone()));
+    phase("the node of every second worker is cut off", plan, true, () -> cutOff(zone()));
     RolloutPod first = gateways.pods().getFirst();
     phase("a gateway is killed", plan, false, first, () -> kill(List.of(first)));
     RolloutPod last = gateways.pods().getLast();
@@ -210,6 +215,10 @@ final class RolloutStage {
       System.out.println("  requests of a gateway at each worker " + each.by(IN_FLIGHT, "replica"));
     }
     List<String> faults = new ArrayList<>();
+    int live = streams.open();
+    if (live < LIVE_SHARE * plan.clients()) {
+      faults.add("only " + live + " streams were live when it began");
+    }
     String ended = "";
     try {
       ended = act.run();
@@ -302,6 +311,18 @@ final class RolloutStage {
         }
         Target.pause(100);
       }
+    }
+    return "";
+  }
+
+  /** For less than the 40 s after which a cluster says that a node is not ready. */
+  private static String cutOff(List<RolloutPod> victims) throws IOException {
+    for (RolloutPod victim : victims) {
+      victim.silence();
+    }
+    Target.pause(CUT_OFF_SECONDS * 1000);
+    for (RolloutPod victim : victims) {
+      victim.reach();
     }
     return "";
   }
