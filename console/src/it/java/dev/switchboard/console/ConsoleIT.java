@@ -3,6 +3,7 @@ package dev.switchboard.console;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.console.action.Change;
@@ -51,6 +52,8 @@ class ConsoleIT {
   /** Of the document of the admin API: a path, a method that changes something, its least role. */
   private static final Pattern OPERATION =
       Pattern.compile("  (/admin/\\S+):|    (get|post|put|patch|delete):|      x-role: (\\w+)");
+
+  private static final int STRANGERS = 150;
 
   @TempDir private static Path folder;
   private static RealGateway gateway;
@@ -105,6 +108,31 @@ class ConsoleIT {
     return HTTP.send(
         HttpRequest.newBuilder(URI.create(console.url() + path)).build(),
         HttpResponse.BodyHandlers.ofString());
+  }
+
+  /** The session that is answered with: its own one while that lasts, else a new one. */
+  private static String sessionAnswered(String own) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create(console.url() + "/sign-in"))
+            .header("Cookie", "switchboard=" + own)
+            .build();
+    return HTTP.send(request, HttpResponse.BodyHandlers.discarding())
+        .headers()
+        .firstValue("Set-Cookie")
+        .map(cookie -> cookie.substring("switchboard=".length(), cookie.indexOf(';')))
+        .orElse(own);
+  }
+
+  @Test
+  void pagesAskedForWithoutEndEndOneAnother() throws Exception {
+    String first = sessionAnswered("none");
+    String last = first;
+    for (int i = 0; i < STRANGERS; i++) {
+      assertEquals(last, sessionAnswered(last));
+      last = sessionAnswered("none");
+    }
+
+    assertNotEquals(first, sessionAnswered(first));
   }
 
   @Test
