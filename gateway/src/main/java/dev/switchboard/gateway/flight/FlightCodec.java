@@ -369,6 +369,7 @@ final class FlightCodec {
     to.list(waits.loop(), FlightCodec::interval);
     to.list(waits.unread(), FlightCodec::interval);
     to.moment(waits.lostNanos());
+    to.moment(waits.connectedNanos());
     to.number(waits.socketNanos());
     to.number(waits.tlsNanos());
   }
@@ -378,6 +379,7 @@ final class FlightCodec {
         from.list(FlightCodec::interval),
         from.list(FlightCodec::interval),
         from.list(FlightCodec::interval),
+        from.moment(),
         from.moment(),
         from.number(),
         from.number());

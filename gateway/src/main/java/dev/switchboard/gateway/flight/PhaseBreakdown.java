@@ -214,7 +214,38 @@ public final class PhaseBreakdown {
 
   /** Tells the story of a finished request. */
   public static PhaseBreakdown of(FlightRecord record) {
-    return new Teller(record).tell();
+    return new Teller(record, null).tell();
+  }
+
+  /** The moments of a finished request by the phase that they are charged to. */
+  public static Charges charges(FlightRecord record) {
+    Charges charges = new Charges();
+    new Teller(record, charges).tell();
+    return charges;
+  }
+
+  /**
+   * When a request was in the phases that the gateway itself saw begin and end; those of which a
+   * worker tells sums have no moments. Whoever tells of a time takes its moments, so that none is
+   * told twice.
+   */
+  public static final class Charges {
+    private final Map<Phase, List<Interval>> moments = new EnumMap<>(Phase.class);
+
+    private Charges() {}
+
+    private void add(Phase phase, List<Interval> times) {
+      if (!times.isEmpty()) {
+        moments.merge(phase, times, Intervals::union);
+      }
+    }
+
+    /** How much of a time is charged to a phase and was not taken yet. */
+    public long take(Phase phase, long startNanos, long endNanos) {
+      List<Interval> there = moments.getOrDefault(phase, List.of());
+      moments.put(phase, Intervals.minus(there, List.of(new Interval(startNanos, endNanos))));
+      return Intervals.covered(there, startNanos, endNanos);
+    }
   }
 
   /** Cuts the wall time at rising moments; each cut gives what passed since the last one. */
@@ -239,18 +270,28 @@ public final class PhaseBreakdown {
     private final List<Interval> unread;
     private final List<Interval> replicaWaits;
     private final List<Interval> stalls;
+
+    /** Hears of each moment; null where sums are enough. */
+    private final @Nullable Charges charges;
+
+    /** What is left of the time that is being cut, where moments are told. */
+    private List<Interval> window = List.of();
+
     private long cursor;
 
-    Teller(FlightRecord record) {
+    Teller(FlightRecord record, @Nullable Charges charges) {
       this.record = record;
+      this.charges = charges;
       this.cursor = record.at(Mark.ACCEPTED);
       this.end = record.at(Mark.ENDED);
       this.written = orElse(record.at(Mark.WRITTEN), end);
       Waits waits = record.waits();
       this.unread = Intervals.union(waits.unread(), List.of());
       this.late = Intervals.union(waits.loop(), unread);
-      this.replicaWaits = Intervals.minus(waits.replica(), late);
-      this.stalls = Intervals.minus(record.stalls(), late);
+      List<Interval> replica = Intervals.union(waits.replica(), List.of());
+      this.replicaWaits = Intervals.minus(replica, late);
+      List<Interval> stalled = Intervals.minus(Intervals.union(record.stalls(), List.of()), late);
+      this.stalls = Intervals.minus(stalled, replica);
     }
 
     PhaseBreakdown tell() {
@@ -440,6 +481,9 @@ public final class PhaseBreakdown {
         return;
       }
       long left = to - cursor;
+      if (charges != null) {
+        window = List.of(new Interval(cursor, to));
+      }
       if (turn != By.WORKER) {
         left -= take(Phase.GATEWAY_LATE, turn == By.GATEWAY ? late : unread, to);
       }
@@ -450,12 +494,20 @@ public final class PhaseBreakdown {
         left -= take(Phase.CLIENT_STALL, stalls, to);
       }
       add(phase, left);
+      if (charges != null) {
+        charges.add(phase, window);
+      }
       cursor = to;
     }
 
     private long take(Phase phase, List<Interval> times, long to) {
       long nanos = times.isEmpty() ? 0 : Intervals.covered(times, cursor, to);
       add(phase, nanos);
+      if (charges != null && nanos > 0) {
+        List<Interval> left = Intervals.minus(window, times);
+        charges.add(phase, Intervals.minus(window, left));
+        window = left;
+      }
       return nanos;
     }
 

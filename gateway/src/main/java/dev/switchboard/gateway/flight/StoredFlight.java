@@ -26,7 +26,7 @@ public record StoredFlight(
     List<String> waitedFor,
     byte[] packed) {
   /** Of the packed bytes. Those of another one cannot be unpacked. */
-  public static final int FORMAT = 1;
+  public static final int FORMAT = 2;
 
   public StoredFlight {
     replicas = List.copyOf(replicas);

@@ -11,8 +11,10 @@ import java.util.List;
  * @param unread something lay in a socket because the event loop did not read it, as the kernel
  *     tells: the request itself, or a part of its answer
  * @param lostNanos since when its stream had no replica, where none went on with it; 0 for others
- * @param socketNanos how long its connection, which it was the first on, waited to be accepted;
- *     this and the next are before the request's own time
+ * @param connectedNanos when its connection, which it was the first on, was accepted; 0 where
+ *     neither of the next two took time
+ * @param socketNanos how long that connection waited to be accepted; this and the next are before
+ *     the request's own time
  * @param tlsNanos how long the handshake of that connection took
  */
 public record Waits(
@@ -20,9 +22,10 @@ public record Waits(
     List<Interval> loop,
     List<Interval> unread,
     long lostNanos,
+    long connectedNanos,
     long socketNanos,
     long tlsNanos) {
-  public static final Waits NONE = new Waits(List.of(), List.of(), List.of(), 0, 0, 0);
+  public static final Waits NONE = new Waits(List.of(), List.of(), List.of(), 0, 0, 0, 0);
 
   public Waits {
     replica = List.copyOf(replica);

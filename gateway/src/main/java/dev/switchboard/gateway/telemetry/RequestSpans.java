@@ -65,7 +65,7 @@ final class RequestSpans {
     if (record.decision() != null) {
       route(record.decision());
     }
-    new WaitSpans(tracer, above, record).tell();
+    new WaitSpans(tracer, above, record, breakdown).tell();
   }
 
   private void admit(List<String> keptFor, boolean missed) {

@@ -156,6 +156,7 @@ public final class StepSpans {
     span.setAttribute("switchboard.members_left_out", Math.max(0, told.links.size() - MOST_LINKS));
     span.setAttribute("switchboard.wait_ms", (step.startNanos() - step.submitNanos()) / 1e6);
     slowest(span, step.lanes());
+    offCpu(span, step.lanes());
     span.end(Math.max(step.startNanos(), step.endNanos()), TimeUnit.NANOSECONDS);
   }
 
@@ -171,6 +172,24 @@ public final class StepSpans {
       span.setAttribute("switchboard.slowest_stage", slowest.stage());
       span.setAttribute("switchboard.slowest_rank", slowest.rank());
       span.setAttribute("switchboard.compute_ms", slowest.computeNanos() / 1e6);
+    }
+  }
+
+  /**
+   * The rank that had work and no core for longest. It is known as what is left of the rank's time
+   * without its processor time, in whatever moments, so it has no span of its own.
+   */
+  private static void offCpu(Span span, List<Lane> lanes) {
+    Lane most = null;
+    for (Lane lane : lanes) {
+      if (lane.offCpuNanos() > (most == null ? 0 : most.offCpuNanos())) {
+        most = lane;
+      }
+    }
+    if (most != null) {
+      span.setAttribute("switchboard.off_cpu_stage", most.stage());
+      span.setAttribute("switchboard.off_cpu_rank", most.rank());
+      span.setAttribute("switchboard.off_cpu_ms", most.offCpuNanos() / 1e6);
     }
   }
 

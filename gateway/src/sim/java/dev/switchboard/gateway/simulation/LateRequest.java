@@ -63,6 +63,8 @@ final class LateRequest {
   private long nextTick;
 
   /** When the event loop does not run; both 0 while it is not known. */
+  private long connected;
+
   private long frozenFrom;
 
   private long frozenUntil;
@@ -216,6 +218,7 @@ final class LateRequest {
   private long connect() {
     if (has(Cause.LATE_CONNECTION)) {
       loop(now + draws.accepting);
+      connected = now;
       loop(now + draws.handshake);
     }
     return now + 500 * MS / 1000;
@@ -230,7 +233,7 @@ final class LateRequest {
       flight.arrivedBefore(waited);
     }
     if (has(Cause.LATE_CONNECTION)) {
-      flight.connection(draws.accepting / KERNEL_TICK * KERNEL_TICK, draws.handshake);
+      flight.connection(connected, draws.accepting / KERNEL_TICK * KERNEL_TICK, draws.handshake);
     }
     flight.stream(true);
     flight.mark(Mark.RECEIVED);

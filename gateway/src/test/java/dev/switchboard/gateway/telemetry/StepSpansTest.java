@@ -2,7 +2,9 @@ package dev.switchboard.gateway.telemetry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.trace.SpanContext;
@@ -97,8 +99,28 @@ class StepSpansTest {
     assertLinked(1);
   }
 
-  /** The timeline of a request that was in one step with others. */
+  @Test
+  void aStepNamesTheRankThatHadNoCoreForLongest() {
+    bring(List.of(lane(0, 0, 2_000_000), lane(0, 1, 7_000_000), lane(1, 0, 5_000_000)), 1, 1);
+    steps.flush(3 * SECOND);
+
+    SpanData step = exported.getFirst();
+    assertEquals(0, number(step, "switchboard.off_cpu_stage"));
+    assertEquals(1, number(step, "switchboard.off_cpu_rank"));
+    assertEquals(7.0, step.getAttributes().get(AttributeKey.doubleKey("switchboard.off_cpu_ms")));
+  }
+
+  private static Lane lane(int stage, int rank, long offCpuNanos) {
+    return new Lane(
+        stage, rank, 100, 200, 0, 0, 0, 0, 0, 0, offCpuNanos, 1, 0, 0, 0, 0, Collective.of(0));
+  }
+
   private void bring(long number, long... members) {
+    bring(List.of(), number, members);
+  }
+
+  /** The timeline of a request that was in one step with others. */
+  private void bring(List<Lane> lanes, long number, long... members) {
     Step step =
         new Step(
             5,
@@ -110,7 +132,7 @@ class StepSpansTest {
             3,
             3,
             LongStream.of(members).boxed().toList(),
-            List.of());
+            lanes);
     RequestTimeline timeline =
         new RequestTimeline("brings it", 0, 0, 0, 0, 0, 0, 0, null, null, List.of(step));
     steps.add("w0", timeline, 0, span(number), 0);
