@@ -137,11 +137,12 @@ await_companions() {
   done
   ! beside console || await_console
 }
-stop_companion() { # stop_companion NAME
+companion_grace=3 # seconds: none has anything to lose that it does not keep as it goes
+stop_companion() { # stop_companion NAME: asks, waits, then insists
   local pid waited
   if pid=$(companion_pid "$1"); then
     kill -TERM "$pid" 2>/dev/null || true
-    for ((waited = 0; waited < 100; waited++)); do
+    for ((waited = 0; waited < companion_grace * 10; waited++)); do
       ! ended "$pid" || break
       sleep 0.1
     done
@@ -157,8 +158,11 @@ renew_console() {
   start_console
   await_console
 }
-stop_companions() {
-  local name
+stop_companions() { # all at the same time
+  local name pid
+  for name in prometheus zipkin console; do
+    ! pid=$(companion_pid "$name") || kill -TERM "$pid" 2>/dev/null || true
+  done
   for name in prometheus zipkin console; do stop_companion "$name"; done
   rm -f "$run/with" "$run/prometheus.key" "$run"/{prometheus,zipkin,console}.port
 }

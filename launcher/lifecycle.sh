@@ -74,7 +74,7 @@ start_grace=3
 interrupted() {
   settled
   say "Stopping; Ctrl-C again stops at once"
-  trap 'settled; kill -KILL "$gateway" 2>/dev/null; forget_gateway "$gateway"; stop_companions; exit 130' INT
+  trap 'settled; kill -KILL "$gateway" 2>/dev/null; forget_gateway "$gateway"; companion_grace=0; stop_companions; exit 130' INT
   stop_gateway "$gateway"
   stop_companions
   exit 130
@@ -99,21 +99,33 @@ announce() {
   first_question "$api" "$(field model "$ready_event")"
   say
 }
-# first_question API MODEL: a command that works as it stands. Where a key is needed, one line before it makes one; a certificate is named.
+# first_question API MODEL: a command that works as it stands, in any folder. Where a key is needed, one line before it makes one; a
+# certificate is named, and the API called what that is for.
 # shellcheck disable=SC2016 # the key is for the shell that runs it
 first_question() {
-  local options='' certificate url=$1 model=$2
+  local options='' certificate name host port url=$1 model=$2
   url=${url//:\/\/0.0.0.0:/:\/\/127.0.0.1:}
-  certificate=$(field certificate "$ready_event")
+  host=${url#*://} port=${url##*:}
+  host=${host%:*}
+  certificate=$(field certificate "$ready_event") name=$(field name "$ready_event")
   if [[ -n $certificate ]]; then
     options+=" --cacert $(printf %q "$certificate")"
-    url=${url//:\/\/127.0.0.1:/:\/\/localhost:}
+    [[ $name == "$host" || $name == localhost && $host == 127.0.0.1 ]] || options+=" --connect-to $name:$port:$host:$port"
+    url=${url%%://*}://$name:$port
   fi
   if [[ $ready_event == *'"keys":true'* ]]; then
-    say "  key=\$(./switchboard keys create --name first-\$RANDOM)"
+    say "  key=\$($(own_command) keys create --name first-\$RANDOM)"
     options+=' -H "Authorization: Bearer $key"'
   fi
   say "  curl -N$options $url/v1/chat/completions -d '{\"model\":\"$model\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'"
+}
+# This launcher for a shell in another folder, with the places and files that it was told.
+own_command() {
+  local name
+  for name in SWITCHBOARD_STATE SWITCHBOARD_DATA SWITCHBOARD_ADMIN_CA SWITCHBOARD_ADMIN_CERTIFICATE; do
+    [[ -z ${!name:-} ]] || printf '%s=%q ' "$name" "$(realpath -sm -- "${!name}")"
+  done
+  printf '%q/switchboard' "${installed:-$home}"
 }
 # In the foreground: the log, until Ctrl-C or the gateway's end.
 follow() {

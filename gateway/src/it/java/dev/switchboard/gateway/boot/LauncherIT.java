@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.tls.TestCertificate;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -14,10 +15,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,7 +36,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class LauncherIT {
   private static final String JAVAC = "#!/bin/sh\necho javac 25.0.1\n";
 
-  /** One that takes over is never ready while the file is there. */
+  /**
+   * One that takes over is never ready while the file is there. What it tells in the place of
+   * {@code ready}, the status that it ends with, and who hears no SIGTERM are files too.
+   */
   private static final String GATEWAY =
       """
       #!/bin/bash
@@ -45,6 +51,7 @@ class LauncherIT {
         [[ ! -e HANG.console ]] || exit 1
         echo '{"event":"ready","url":"http://c:3","first_run_token":"t","first_run_url":"http://c:3/in?token=t"}'
         trap 'exit 0' TERM
+        [[ ! -e HANG.deaf ]] || trap '' TERM
         while :; do sleep 0.02; done
       fi
       cache=
@@ -55,13 +62,17 @@ class LauncherIT {
         trap '' TERM
         while :; do sleep 0.02; done
       fi
+      [[ ! -e HANG.deaf ]] || trap '' TERM
       serves=true
       [[ ! -e HANG.dead ]] || serves=false
-      if [[ " $* " != *" --take-over "* || ! -e HANG ]]; then
+      if [[ -e HANG.event ]]; then
+        cat HANG.event
+      elif [[ " $* " != *" --take-over "* || ! -e HANG ]]; then
         echo '{"event":"not_serving","replica":"u0","model":"llama","message":"connection refused"}'
         echo '{"event":"ready","api":"http://127.0.0.1:1","admin":"http://127.0.0.1:2","model":"m","serves":'"$serves"'}'
       fi
-      while :; do sleep 0.02; done
+      while [[ ! -e HANG.status ]]; do sleep 0.02; done
+      exit $(<HANG.status)
       """;
 
   @TempDir Path folder;
@@ -102,7 +113,14 @@ class LauncherIT {
     return GATEWAY
         .replace("HANG", hang.toString())
         .replace("JAVA", Path.of(System.getProperty("java.home"), "bin", "java").toString())
-        .replace("CLASSES", System.getProperty("java.class.path"));
+        .replace("CLASSES", classPath());
+  }
+
+  /** As seen from any folder. */
+  private static String classPath() {
+    return Arrays.stream(System.getProperty("java.class.path").split(":"))
+        .map(each -> Path.of(each).toAbsolutePath().toString())
+        .collect(Collectors.joining(":"));
   }
 
   private static void script(Path file, String text) throws Exception {
@@ -188,6 +206,169 @@ class LauncherIT {
 
     assertTrue(output().contains("console  does not start; see"), output());
     assertEquals(List.of(current()), gateways());
+  }
+
+  /** Their meanings are in the launcher's reference. */
+  @ParameterizedTest
+  @ValueSource(strings = {"up -d", "up"})
+  void aGatewayThatCannotServeEndsTheLauncherWithItsOwnStatus(String command) throws Exception {
+    assertEquals(0, exit(launch("down")));
+    for (int status = 1; status <= 7; status++) {
+      aside(
+          "event",
+          "{\"event\":\"failed\",\"message\":\"why " + status + "\",\"status\":" + status + "}\n");
+      aside("status", "0");
+
+      assertEquals(status, exit(launch(command.split(" "))), output());
+      assertTrue(output().contains("not started: why " + status), output());
+      assertEquals(List.of(), gateways());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"3, out of memory", "134, native code crashed", "137, killed (signal 9)"})
+  void aGatewayThatEndsWithoutAWordEndsTheLauncherWithItsStatus(int status, String meaning)
+      throws Exception {
+    assertEquals(0, exit(launch("down")));
+    aside("event", "");
+    aside("status", Integer.toString(status));
+
+    assertEquals(status, exit(launch("up", "-d")));
+
+    assertTrue(output().contains("ended before it was ready: " + meaning), output());
+    assertEquals(List.of(), gateways());
+  }
+
+  @Test
+  void aGatewayThatServedAndEndsGivesItsStatusToUpInTheForeground() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Process up = launch("up");
+    awaitOutput("curl ");
+
+    aside("status", "5");
+
+    assertEquals(5, exit(up));
+    assertTrue(output().contains("the gateway ended with status 5"), output());
+    assertEquals(List.of(), companions());
+  }
+
+  @Test
+  void anInterruptEndsAllWithoutWaitingForAConsoleThatHangs() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Process up = launch("up");
+    awaitOutput("curl ");
+    String console = Files.readString(home.resolve(".switchboard/run/console.pid")).strip();
+    // One that is stopped hears nothing.
+    GatewayProcess.signal("-STOP", Long.parseLong(console));
+
+    GatewayProcess.signal("-INT", up.pid());
+
+    assertTrue(up.waitFor(9, TimeUnit.SECONDS), "it waits");
+    assertEquals(130, up.exitValue());
+    assertEquals(List.of(), gateways());
+    assertEquals(List.of(), companions());
+  }
+
+  @Test
+  void aSecondInterruptWaitsForNothing() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    aside("deaf", "");
+    Process up = launch("up");
+    awaitOutput("curl ");
+    GatewayProcess.signal("-INT", up.pid());
+    awaitOutput("Ctrl-C again stops at once");
+
+    GatewayProcess.signal("-INT", up.pid());
+
+    assertTrue(up.waitFor(9, TimeUnit.SECONDS), "it waits");
+    assertEquals(130, up.exitValue());
+    InProcessGateway.await(() -> gateways().isEmpty() && companions().isEmpty());
+  }
+
+  private void aside(String what, String text) throws Exception {
+    Files.writeString(folder.resolve("hang." + what), text);
+  }
+
+  private void awaitOutput(String part) throws Exception {
+    InProcessGateway.await(
+        () -> {
+          try {
+            return output().contains(part);
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
+  }
+
+  private List<String> companions() {
+    return ProcessHandle.allProcesses()
+        .map(each -> Long.toString(each.pid()))
+        .filter(pid -> commandLine(Long.parseLong(pid)).contains(home + "/data/console"))
+        .toList();
+  }
+
+  /**
+   * A gateway that serves tells the event; what it prints is run by a shell in another folder.
+   *
+   * @param host that the certificate is for; none for clear text
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "127.0.0.1, ''",
+    "0.0.0.0, ''",
+    "127.0.0.1, localhost",
+    "0.0.0.0, switchboard.example"
+  })
+  void theFirstQuestionWorksAsPrintedInAnyFolder(String bind, String host) throws Exception {
+    assertEquals(0, exit(launch("down")));
+    try (FakeUpstream upstream = new FakeUpstream()) {
+      upstream.script(
+          (request, body) ->
+              FakeUpstream.events(request)
+                  .end(FakeUpstream.content("served") + FakeUpstream.done()));
+      try (InProcessGateway gateway =
+          InProcessGateway.before("http: {bind: " + bind + tls(host) + "}", upstream)) {
+        InProcessGateway.await(() -> gateway.events().contains("\"event\":\"ready\""));
+        aside("event", gateway.events());
+        assertEquals(0, exit(launch("up", "-d")));
+        String question =
+            output()
+                .lines()
+                .filter(line -> line.startsWith("  key=") || line.startsWith("  curl "))
+                .collect(Collectors.joining("\n"));
+
+        assertEquals(bind.equals("0.0.0.0"), question.contains("keys create"), question);
+        assertTrue(run(question).contains("served"), question);
+      }
+    }
+  }
+
+  /** Its files are named as seen from the gateway's folder. */
+  private String tls(String host) throws Exception {
+    if (host.isEmpty()) {
+      return "";
+    }
+    TestCertificate root = TestCertificate.root("root", "EC");
+    TestCertificate own = root.issueFor(host);
+    Path crt = Files.writeString(folder.resolve("its own.crt"), own.pem() + root.pem());
+    Path key = Files.writeString(folder.resolve("its own.key"), own.keyPem());
+    Path here = Path.of("").toAbsolutePath();
+    return ", tls: {certificate-file: \"%s\", key-file: \"%s\"}"
+        .formatted(here.relativize(crt), here.relativize(key));
+  }
+
+  private String run(String commands) throws Exception {
+    Path elsewhere = Files.createDirectories(folder.resolve("quite/else/where"));
+    ProcessBuilder builder =
+        new ProcessBuilder("bash", "-euo", "pipefail", "-c", commands)
+            .directory(elsewhere.toFile())
+            .redirectErrorStream(true);
+    builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
+    Process shell = builder.start();
+    shell.getOutputStream().close();
+    String told = new String(shell.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, exit(shell), commands + told);
+    return told;
   }
 
   @Test

@@ -15,12 +15,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Real workers that die, real clients that leave, and a real gateway that is told to stop. */
 class WorkerFailureIT {
@@ -191,6 +194,44 @@ class WorkerFailureIT {
       assertEquals(6, failed.path("status").asInt());
       assertEquals(6, gateway.process().exitValue());
     }
+  }
+
+  /**
+   * The file is the demonstration model but for some bytes that follow a name in its head.
+   *
+   * @param after what ends so many bytes before them
+   * @param hex in the place of as many
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "general.architecture, 12, 6c6c616d78, llamx",
+    "blk.0.attn_q.weight, 20, 63000000, blk.0.attn_q.weight",
+  })
+  void aModelOfAnUnknownArchitectureOrTypeEndsTheGatewayWithTheReason(
+      String after, int distance, String hex, String named) throws Exception {
+    byte[] model =
+        Files.readAllBytes(
+            GatewayProcess.home().resolve("native-engine/demo-model/switchboard-demo.gguf"));
+    int at = end(model, after) + distance;
+    byte[] other = HexFormat.of().parseHex(hex);
+    System.arraycopy(other, 0, model, at, other.length);
+    Path file = Files.write(Path.of(String.valueOf(folder)).resolve("other.gguf"), model);
+    try (GatewayProcess gateway =
+        GatewayProcess.start(List.of(), "--model", file.toString(), "--workers", "1")) {
+
+      JsonNode failed = gateway.await(event -> event.path("event").asText().equals("failed"));
+
+      assertTrue(failed.path("message").asText().contains(named), failed::toString);
+      assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+      assertEquals(6, failed.path("status").asInt());
+      assertEquals(6, gateway.process().exitValue());
+    }
+  }
+
+  private static int end(byte[] model, String name) {
+    int at = new String(model, StandardCharsets.ISO_8859_1).indexOf(name);
+    assertTrue(at > 0, name);
+    return at + name.length();
   }
 
   private GatewayProcess slowGateway(String... arguments) throws Exception {

@@ -62,6 +62,7 @@ import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.telemetry.StepSpans;
 import dev.switchboard.gateway.telemetry.TelemetryWatch;
 import dev.switchboard.gateway.telemetry.TraceLevels;
+import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import dev.switchboard.openai.ApiException;
 import io.opentelemetry.api.GlobalOpenTelemetry;
@@ -784,6 +785,16 @@ final class Gateway {
     return (secure ? "https://" : "http://") + host + ":" + port;
   }
 
+  /** What a client here must call it, so that its certificate is right; empty without TLS. */
+  private String nameOnThisMachine() {
+    ServerTls own = tls.api();
+    if (own == null) {
+      return "";
+    }
+    String bind = config.http().bind();
+    return own.identity().nameFor(bind.equals("0.0.0.0") ? "127.0.0.1" : bind);
+  }
+
   /** Says that the gateway is ready, or that it never will be; once. */
   private void announce() {
     // A replica may be ready before there is an address to tell.
@@ -803,7 +814,9 @@ final class Gateway {
       members.put("serves", fleet.anyReady());
       members.put("keys", reconfiguration.context().keys().required());
       Path certificate = config.http().tls().certificateFile();
-      members.put("certificate", certificate == null ? "" : certificate.toString());
+      members.put(
+          "certificate", certificate == null ? "" : certificate.toAbsolutePath().toString());
+      members.put("name", nameOnThisMachine());
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);
       events.emit("ready", members);
     } else if (fleet.hopeless() && announced.compareAndSet(false, true)) {

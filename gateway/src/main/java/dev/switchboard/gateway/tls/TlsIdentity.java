@@ -6,8 +6,10 @@ import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.Signature;
+import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -22,6 +24,11 @@ import org.jspecify.annotations.Nullable;
  */
 public record TlsIdentity(
     List<X509Certificate> chain, PrivateKey key, List<X509Certificate> clientCas) {
+  /** Kinds of alternative names, as {@link X509Certificate} numbers them. */
+  private static final Integer DNS = 2;
+
+  private static final Integer ADDRESS = 7;
+
   private static final byte[] PROBE = "switchboard".getBytes(StandardCharsets.UTF_8);
 
   public TlsIdentity {
@@ -111,6 +118,33 @@ public record TlsIdentity(
   /** Until when all of the clients' authorities are valid; empty where there are none. */
   public Optional<Instant> clientCasValidUntil() {
     return PemFile.firstEnd(clientCas);
+  }
+
+  /**
+   * A name under which a client that reaches it at a host can be sure of it.
+   *
+   * @return the host itself where the certificate is for it, or for nothing that it says
+   */
+  public String nameFor(String host) {
+    List<String> names = names();
+    return names.isEmpty() || names.contains(host)
+        ? host
+        : names.getFirst().replaceFirst("^\\*(?=\\.)", "switchboard");
+  }
+
+  /** Hosts and addresses that its own certificate is for. */
+  private List<String> names() {
+    try {
+      Collection<List<?>> all = chain.getFirst().getSubjectAlternativeNames();
+      return all == null
+          ? List.of()
+          : all.stream()
+              .filter(name -> name.getFirst().equals(DNS) || name.getFirst().equals(ADDRESS))
+              .map(name -> String.valueOf(name.getLast()))
+              .toList();
+    } catch (CertificateParsingException nobodyReadsThem) {
+      return List.of();
+    }
   }
 
   /** Of its own certificate, as people compare it. */

@@ -27,25 +27,35 @@ import org.jspecify.annotations.Nullable;
 public record TestCertificate(X509Certificate certificate, KeyPair keys, String name) {
   private static final AtomicLong SERIAL = new AtomicLong(1);
   private static final String COMMON_NAME = "0603550403";
+  private static final byte[] HOST =
+      names(der(0x82, ascii("localhost")), der(0x87, hex("7f000001")));
   private static final String UNTIL = "491231235959Z";
   private static final char[] PASSWORD = "password".toCharArray();
 
   /** One that no other vouches for. */
   public static TestCertificate root(String name, String algorithm) throws Exception {
     KeyPair keys = pair(algorithm);
-    return new TestCertificate(signed(name, keys, name, keys, UNTIL), keys, name);
+    return new TestCertificate(signed(name, keys, name, keys, UNTIL, HOST), keys, name);
   }
 
   /** One that this one vouches for. */
   public TestCertificate issue(String issued, String algorithm) throws Exception {
     KeyPair pair = pair(algorithm);
-    return new TestCertificate(signed(issued, pair, name, keys, UNTIL), pair, issued);
+    return new TestCertificate(signed(issued, pair, name, keys, UNTIL, HOST), pair, issued);
+  }
+
+  /** One that it vouches for, for another host. */
+  public TestCertificate issueFor(String host) throws Exception {
+    KeyPair pair = pair("EC");
+    byte[] names = names(der(0x82, ascii(host)));
+    return new TestCertificate(signed(host, pair, name, keys, UNTIL, names), pair, host);
   }
 
   /** One that it vouched for until the year 2021. */
   public TestCertificate issueExpired(String issued) throws Exception {
     KeyPair pair = pair("EC");
-    return new TestCertificate(signed(issued, pair, name, keys, "210101000000Z"), pair, issued);
+    return new TestCertificate(
+        signed(issued, pair, name, keys, "210101000000Z", HOST), pair, issued);
   }
 
   private static KeyPair pair(String algorithm) throws GeneralSecurityException {
@@ -57,7 +67,7 @@ public record TestCertificate(X509Certificate certificate, KeyPair keys, String 
   }
 
   private static X509Certificate signed(
-      String subject, KeyPair keys, String issuer, KeyPair issuerKeys, String until)
+      String subject, KeyPair keys, String issuer, KeyPair issuerKeys, String until, byte[] names)
       throws Exception {
     String algorithm = issuerKeys.getPrivate().getAlgorithm();
     byte[] scheme =
@@ -76,7 +86,7 @@ public record TestCertificate(X509Certificate certificate, KeyPair keys, String 
             der(0x30, der(0x17, ascii("200101000000Z")), der(0x17, ascii(until))),
             name(subject),
             keys.getPublic().getEncoded(),
-            der(0xa3, der(0x30, host(), hex("300f0603551d130101ff040530030101ff"))));
+            der(0xa3, der(0x30, names, hex("300f0603551d130101ff040530030101ff"))));
     Signature signature =
         Signature.getInstance(
             switch (algorithm) {
@@ -93,9 +103,8 @@ public record TestCertificate(X509Certificate certificate, KeyPair keys, String 
   }
 
   /** The extension that names whom it is for. */
-  private static byte[] host() {
-    byte[] names = der(0x30, der(0x82, ascii("localhost")), der(0x87, hex("7f000001")));
-    return der(0x30, hex("0603551d11"), der(0x04, names));
+  private static byte[] names(byte[]... names) {
+    return der(0x30, hex("0603551d11"), der(0x04, der(0x30, names)));
   }
 
   private static byte[] name(String text) {

@@ -15,6 +15,8 @@ import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What is taken of certificates and keys, and how it is said that one cannot be. */
 class TlsIdentityTest {
@@ -82,6 +84,27 @@ class TlsIdentityTest {
 
     assertEquals(List.of(own.certificate(), root.certificate()), read.chain());
     assertFalse(read.toString().contains("key"), read::toString);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "here.example, here.example, here.example",
+    "here.example, 127.0.0.1, here.example",
+    "*.example, 127.0.0.1, switchboard.example",
+  })
+  void aClientIsToldANameThatTheCertificateIsFor(String its, String host, String name)
+      throws Exception {
+    TestCertificate own = TestCertificate.root("root", "EC").issueFor(its);
+
+    assertEquals(name, read(own.pem(), own.keyPem()).nameFor(host));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"localhost, localhost", "127.0.0.1, 127.0.0.1", "10.0.0.1, localhost"})
+  void whatItIsReachedAtIsTheFirstChoice(String host, String name) throws Exception {
+    TestCertificate own = TestCertificate.root("root", "EC");
+
+    assertEquals(name, read(own.pem(), own.keyPem()).nameFor(host));
   }
 
   @Test
