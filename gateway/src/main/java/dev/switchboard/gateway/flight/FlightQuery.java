@@ -46,6 +46,25 @@ public record FlightQuery(
         limit);
   }
 
+  /** All of a model that were accepted before a moment. */
+  static FlightQuery ofModel(String model, long untilNanos) {
+    return new FlightQuery(
+        model,
+        null,
+        null,
+        null,
+        0,
+        null,
+        0,
+        false,
+        null,
+        null,
+        Long.MIN_VALUE,
+        untilNanos,
+        Long.MAX_VALUE,
+        Integer.MAX_VALUE);
+  }
+
   /** The same, and no more than so many. */
   public FlightQuery limitedTo(int most) {
     return new FlightQuery(

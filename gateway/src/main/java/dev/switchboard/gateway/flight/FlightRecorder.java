@@ -1,10 +1,9 @@
 package dev.switchboard.gateway.flight;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Deque;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -46,14 +45,13 @@ public final class FlightRecorder {
     }
   }
 
-  private static final int LOOKS_AT_ONCE = 500;
   private static final int UNPACKED_AT_ONCE = 10;
 
   private volatile Limits limits;
   private final Function<byte[], FlightRecord> unpack;
-  private final Ring recent = new Ring();
-  private final Ring kept = new Ring();
-  private final Map<String, Entry> byId = new HashMap<>();
+  private final FlightRing recent = new FlightRing();
+  private final FlightRing kept = new FlightRing();
+  private final Map<String, FlightEntry> byId = new HashMap<>();
   private final Map<String, Running> running = new HashMap<>();
   private final FlightTail tail = new FlightTail();
   private volatile @Nullable Consumer<StoredFlight> store;
@@ -89,10 +87,10 @@ public final class FlightRecorder {
     store = keeps;
   }
 
-  private void keepInStore(Entry entry) {
+  private void keepInStore(FlightEntry entry) {
     Consumer<StoredFlight> keeps = store;
     if (keeps != null && entry.interesting) {
-      keeps.accept(StoredFlight.of(entry.facts, entry.packed));
+      keeps.accept(StoredFlight.of(entry.facts(), entry.packed()));
     }
   }
 
@@ -111,7 +109,7 @@ public final class FlightRecorder {
 
   /** Adds a record; a later request with the same id hides the earlier one. */
   public void add(FlightRecord record) {
-    Entry entry = new Entry(record, interesting(record), recent);
+    FlightEntry entry = new FlightEntry(record, interesting(record), recent);
     List<Runnable> told;
     synchronized (this) {
       keep(entry);
@@ -172,8 +170,8 @@ public final class FlightRecorder {
 
   /** Puts other bytes in the place of those that were read; whether they still were there. */
   private synchronized boolean become(String id, byte[] read, byte[] fuller) {
-    Entry entry = byId.get(id);
-    if (entry == null || !Arrays.equals(entry.packed, read)) {
+    FlightEntry entry = byId.get(id);
+    if (entry == null || !Arrays.equals(entry.packed(), read)) {
       return false;
     }
     entry.become(fuller);
@@ -187,7 +185,7 @@ public final class FlightRecorder {
    * request shall not lose it to those that end meanwhile.
    */
   public @Nullable FlightRecord look(String id) {
-    Entry entry;
+    FlightEntry entry;
     boolean first;
     synchronized (this) {
       entry = byId.get(id);
@@ -200,35 +198,35 @@ public final class FlightRecorder {
     if (first) {
       keepInStore(entry);
     }
-    return unpack.apply(entry.packed);
+    return unpack.apply(entry.packed());
   }
 
   private synchronized byte @Nullable [] packed(String id) {
-    Entry entry = byId.get(id);
-    return entry == null ? null : entry.packed;
+    FlightEntry entry = byId.get(id);
+    return entry == null ? null : entry.packed();
   }
 
-  private void keep(Entry entry) {
+  private void keep(FlightEntry entry) {
     entry.number = ++added;
     recent.add(entry);
-    byId.put(entry.facts.id(), entry);
+    byId.put(entry.facts().id(), entry);
     evict();
   }
 
   private void evict() {
     while (recent.holdsMoreThan(limits.maxRequests, limits.maxBytes)) {
-      Entry old = recent.removeOldest();
+      FlightEntry old = recent.removeOldest();
       if (old.interesting) {
         kept.add(old);
       } else {
-        byId.remove(old.facts.id(), old);
-        droppedNanos = old.facts.endedNanos();
+        byId.remove(old.facts().id(), old);
+        droppedNanos = old.facts().endedNanos();
       }
     }
     while (kept.holdsMoreThan(Integer.MAX_VALUE, limits.keptBytes)) {
-      Entry old = kept.removeOldest();
-      byId.remove(old.facts.id(), old);
-      keptDroppedNanos = old.facts.endedNanos();
+      FlightEntry old = kept.removeOldest();
+      byId.remove(old.facts().id(), old);
+      keptDroppedNanos = old.facts().endedNanos();
     }
   }
 
@@ -259,23 +257,24 @@ public final class FlightRecorder {
   }
 
   /**
-   * Looks for records, outside of the lock but for a copy of what there is. Not on an event loop:
+   * Looks for records, outside of the lock but for a note of what there is. Not on an event loop:
    * it rests again and again, so that one which shares its core gets its turn.
    */
   public Found find(FlightQuery query) {
+    FlightRing.View[] views = newestFirst();
     List<byte[]> wanted = new ArrayList<>();
     long last = 0;
     long next = 0;
-    int looked = 0;
-    for (Entry entry : newestFirst()) {
-      Rest.after(++looked, LOOKS_AT_ONCE);
-      if (entry.number < query.before() && query.wants(entry.facts)) {
+    for (FlightRing.View view : views) {
+      Iterator<FlightEntry> found = view.wanted(query);
+      while (next == 0 && found.hasNext()) {
+        FlightEntry entry = found.next();
         if (wanted.size() == query.limit()) {
           next = last;
-          break;
+        } else {
+          wanted.add(entry.packed());
+          last = entry.number;
         }
-        wanted.add(entry.packed);
-        last = entry.number;
       }
     }
     List<FlightRecord> records = new ArrayList<>();
@@ -287,17 +286,8 @@ public final class FlightRecorder {
   }
 
   /** What is in the kept ring has been in the recent one, and is older than all that is there. */
-  private List<Entry> newestFirst() {
-    Entry[] newer;
-    Entry[] older;
-    synchronized (this) {
-      newer = recent.copy();
-      older = kept.copy();
-    }
-    List<Entry> all = new ArrayList<>(newer.length + older.length);
-    all.addAll(Arrays.asList(older));
-    all.addAll(Arrays.asList(newer));
-    return all.reversed();
+  private synchronized FlightRing.View[] newestFirst() {
+    return new FlightRing.View[] {recent.view(), kept.view()};
   }
 
   /**
@@ -306,39 +296,42 @@ public final class FlightRecorder {
    * @param ranks as {@code stage.rank}
    */
   public synchronized void waited(FlightRecord record, List<String> ranks) {
-    Entry entry = byId.get(record.id());
-    if (entry != null && entry.facts.endedNanos() == record.at(Flight.Mark.ENDED)) {
-      entry.facts = entry.facts.waited(ranks);
+    FlightEntry entry = byId.get(record.id());
+    if (entry != null && entry.facts().endedNanos() == record.at(Flight.Mark.ENDED)) {
+      entry.become(entry.facts().waited(ranks));
       keepInStore(entry);
     }
   }
 
   /** Requests of its model that ran at the same time, the newest {@code most} of them. */
   public List<FlightRecord> beside(FlightRecord record, int most) {
-    return newestFirst().stream()
-        .filter(
-            entry ->
-                entry.facts.model().equals(record.model())
-                    && entry.facts.acceptedNanos() < record.at(Flight.Mark.ENDED)
-                    && entry.facts.endedNanos() > record.at(Flight.Mark.ACCEPTED)
-                    && !entry.facts.id().equals(record.id()))
-        .limit(most)
-        .map(entry -> unpack.apply(entry.packed))
-        .toList();
+    FlightQuery sameModel = FlightQuery.ofModel(record.model(), record.at(Flight.Mark.ENDED));
+    List<FlightRecord> beside = new ArrayList<>();
+    for (FlightRing.View view : newestFirst()) {
+      Iterator<FlightEntry> found = view.wanted(sameModel);
+      while (beside.size() < most && found.hasNext()) {
+        FlightEntry entry = found.next();
+        if (entry.facts().endedNanos() > record.at(Flight.Mark.ACCEPTED)
+            && !entry.facts().id().equals(record.id())) {
+          beside.add(unpack.apply(entry.packed()));
+        }
+      }
+    }
+    return List.copyOf(beside);
   }
 
   /** The ranks that it is known to have waited for, as {@code stage.rank}. */
   public synchronized List<String> waitedFor(FlightRecord record) {
-    Entry entry = byId.get(record.id());
-    return entry != null && entry.facts.endedNanos() == record.at(Flight.Mark.ENDED)
-        ? entry.facts.waitedFor()
+    FlightEntry entry = byId.get(record.id());
+    return entry != null && entry.facts().endedNanos() == record.at(Flight.Mark.ENDED)
+        ? entry.facts().waitedFor()
         : List.of();
   }
 
   /** Whether it is still here, so that whoever has it too need not tell it. */
   public synchronized boolean holds(StoredFlight flight) {
-    Entry entry = byId.get(flight.id());
-    return entry != null && entry.facts.endedNanos() == flight.endedNanos();
+    FlightEntry entry = byId.get(flight.id());
+    return entry != null && entry.facts().endedNanos() == flight.endedNanos();
   }
 
   /** Whether it took so long that it is of interest. */
@@ -365,14 +358,14 @@ public final class FlightRecorder {
   public synchronized Reach reach() {
     return new Reach(
         size(),
-        kept.entries.size(),
-        kept.bytes,
+        kept.size(),
+        kept.bytes(),
         Math.max(droppedNanos, keptDroppedNanos),
         keptDroppedNanos);
   }
 
   synchronized int size() {
-    return recent.entries.size() + kept.entries.size();
+    return recent.size() + kept.size();
   }
 
   /** Whether it outlives the good ones that follow it. */
@@ -382,63 +375,5 @@ public final class FlightRecorder {
         || record.moves() > 0
         || record.tellsSteps()
         || slow(record);
-  }
-
-  /** A record, in whose place a fuller one may come to stand. */
-  private static final class Entry {
-    /** Of the objects around its bytes. */
-    private static final long OVERHEAD = 512;
-
-    // Read without the lock as well.
-    private volatile boolean interesting;
-    private volatile FlightFacts facts;
-    private volatile byte[] packed;
-
-    private Ring ring;
-    private long number;
-
-    Entry(FlightRecord record, boolean interesting, Ring ring) {
-      this.facts = FlightFacts.of(record);
-      this.interesting = interesting;
-      this.packed = FlightCodec.pack(record);
-      this.ring = ring;
-    }
-
-    long weight() {
-      return OVERHEAD + packed.length;
-    }
-
-    void become(byte[] other) {
-      ring.bytes += other.length - packed.length;
-      packed = other;
-    }
-  }
-
-  private static final class Ring {
-    private final Deque<Entry> entries = new ArrayDeque<>();
-    private long bytes;
-
-    boolean holdsMoreThan(int mostEntries, long mostBytes) {
-      return entries.size() > mostEntries || (bytes > mostBytes && entries.size() > 1);
-    }
-
-    void add(Entry entry) {
-      entries.addLast(entry);
-      entry.ring = this;
-      bytes += entry.weight();
-    }
-
-    /**
-     * Without a look at any: tens of thousands may lie there, and every request waits meanwhile.
-     */
-    Entry[] copy() {
-      return entries.toArray(Entry[]::new);
-    }
-
-    Entry removeOldest() {
-      Entry entry = entries.removeFirst();
-      bytes -= entry.weight();
-      return entry;
-    }
   }
 }
