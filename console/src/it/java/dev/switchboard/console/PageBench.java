@@ -36,6 +36,10 @@ final class PageBench {
 
   private static final double UP_SECONDS_MOST = 12;
   private static final double RESIDENT_MB_MOST = 250;
+
+  /** All of the heap, which it takes before it collects, and what is not heap. */
+  private static final double RESIDENT_MB_MOST_WITH_SESSIONS = 280;
+
   private static final double SETTLE_MS = 5000;
   private static final double PAINT_MS_MOST = 1000;
   private static final double TASK_MS_MOST = 100;
@@ -205,7 +209,7 @@ final class PageBench {
       sayResident(
           "Console with " + SESSIONS + " sessions: resident",
           system.console().pid(),
-          RESIDENT_MB_MOST);
+          RESIDENT_MB_MOST_WITH_SESSIONS);
       others.forEach(page -> page.context().close());
       // Last, when the gateway's code is compiled and the other sessions are over.
       first.page().waitForTimeout(SETTLE_MS);
