@@ -72,9 +72,9 @@ final class RecordedRequest {
   enum Told {
     /** Nothing made it of interest. */
     NOTHING(0, TraceDetail.RANKS),
-    /** That it was there, and its attempt with queue, prefill and decode. */
-    REQUEST(8, TraceDetail.REQUEST),
-    RANKS(8 + RANK_SPANS, TraceDetail.RANKS);
+    /** That it was there, its waits, and its attempt with queue, prefill and decode. */
+    REQUEST(9, TraceDetail.REQUEST),
+    RANKS(9 + RANK_SPANS, TraceDetail.RANKS);
 
     private final int spans;
     private final TraceDetail ceiling;

@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Records in the order in which they came. What lists are filtered by lies beside them in columns,
- * texts by their hashes, so that a list which few of 50,000 pass does not touch the others: that
- * took ten times as long, of a core that serves requests too. All but what a {@link View} does is
- * under the recorder's lock.
+ * texts by their hashes, so that a list which few of 50,000 pass does not touch the others: to look
+ * at all takes twenty times as long, of a core that serves requests too. All but what a {@link
+ * View} does is under the recorder's lock.
  */
 final class FlightRing {
   private static final int CHUNK = 512;
