@@ -29,25 +29,16 @@ public record FlightQuery(
 
   /** The newest of all. */
   public static FlightQuery newest(int limit) {
-    return new FlightQuery(
-        null,
-        null,
-        null,
-        null,
-        0,
-        null,
-        0,
-        false,
-        null,
-        null,
-        0,
-        Long.MAX_VALUE,
-        Long.MAX_VALUE,
-        limit);
+    return of(null, 0, Long.MAX_VALUE, limit);
   }
 
   /** All of a model that were accepted before a moment. */
   static FlightQuery ofModel(String model, long untilNanos) {
+    return of(model, Long.MIN_VALUE, untilNanos, Integer.MAX_VALUE);
+  }
+
+  private static FlightQuery of(
+      @Nullable String model, long sinceNanos, long untilNanos, int limit) {
     return new FlightQuery(
         model,
         null,
@@ -59,10 +50,10 @@ public record FlightQuery(
         false,
         null,
         null,
-        Long.MIN_VALUE,
+        sinceNanos,
         untilNanos,
         Long.MAX_VALUE,
-        Integer.MAX_VALUE);
+        limit);
   }
 
   /** The same, and no more than so many. */
