@@ -7,6 +7,7 @@ import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
 import com.microsoft.playwright.options.ColorScheme;
 import com.microsoft.playwright.options.ReducedMotion;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,18 @@ final class Chromium implements AutoCloseable {
                 .setLocale("en-GB"));
     context.setDefaultTimeout(LIMIT_MS);
     return context;
+  }
+
+  /** Records the tasks of the page's threads until {@link #traced}. */
+  void trace(Page page) {
+    browser.startTracing(
+        page,
+        new Browser.StartTracingOptions()
+            .setCategories(List.of("disabled-by-default-devtools.timeline")));
+  }
+
+  TaskTrace traced() throws IOException {
+    return TaskTrace.of(browser.stopTracing());
   }
 
   /** Waits until a view is drawn, its numbers included. */
