@@ -65,7 +65,16 @@ final class RolloutStreams implements AutoCloseable {
   private record Doomed(RolloutPod pod, int start) {
     /** Whether a connection to there, made now, is to that process. */
     boolean has(InetSocketAddress where) {
-      return where.getHostString().equals(pod.address()) && pod.starts() == start;
+      return at(where) && pod.starts() == start;
+    }
+
+    private boolean at(InetSocketAddress where) {
+      return where.getHostString().equals(pod.address());
+    }
+
+    /** Whether nobody can listen there: it was killed, and the next one is not ready. */
+    boolean deaf(InetSocketAddress where) {
+      return at(where) && killed() && (pod.starts() == start || !pod.available());
     }
 
     boolean killed() {
@@ -157,9 +166,12 @@ final class RolloutStreams implements AutoCloseable {
     }
   }
 
-  /** For about a second connections are still sent to where a gateway was killed. */
+  /**
+   * For about a second connections are still sent to where a gateway was killed, and maybe to the
+   * next one that does not listen yet.
+   */
   private synchronized void notConnected(@Nullable InetSocketAddress where, IOException why) {
-    if (where != null && doomed != null && doomed.has(where) && doomed.killed()) {
+    if (where != null && doomed != null && doomed.deaf(where)) {
       reconnected++;
     } else {
       refuses("cannot connect: " + why.getMessage());
