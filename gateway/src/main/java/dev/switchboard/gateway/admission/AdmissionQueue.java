@@ -717,13 +717,14 @@ public final class AdmissionQueue {
   /**
    * Takes what a replica reports of itself.
    *
+   * @param running sequences in its batch
    * @param waiting sequences in its own queue
    */
-  public void reported(String replica, int waiting) {
+  public void reported(String replica, int running, int waiting) {
     synchronized (lock) {
       ReplicaOccupancy site = sites.get(replica);
       if (site != null) {
-        site.reported(waiting);
+        site.reported(running, waiting, !byExpiry.isEmpty());
       }
     }
   }

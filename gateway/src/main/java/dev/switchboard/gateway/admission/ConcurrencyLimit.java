@@ -20,6 +20,10 @@ package dev.switchboard.gateway.admission;
  * three quarters of a window were late: what a full batch has too much waits there for as long as
  * the limit is too high.
  *
+ * <p>Long streams bring a first token each half minute, and a window of those would take minutes.
+ * So each report of a replica that runs all that it was sent, while nobody waits there, adds a
+ * sixteenth as well, and at once what it runs.
+ *
  * <p>The shortest times rise by a thousandth each second, so that a replica that became slower for
  * good is believed in the end. Guarded by the queue's lock.
  */
@@ -134,10 +138,17 @@ final class ConcurrencyLimit {
    * Takes a replica's own word.
    *
    * @param waiting sequences that wait there
+   * @param running of our requests where all of them run and nobody waits, else 0
+   * @param atLimit whether the limit is what holds requests back
    */
-  void reported(int waiting) {
-    if (learned && waiting > Math.max(1, limit / 8)) {
+  void reported(int waiting, int running, boolean atLimit) {
+    if (!learned) {
+      return;
+    }
+    if (waiting > Math.max(1, limit / 8)) {
       close(true);
+    } else if (running > 0 && atLimit) {
+      limit = Math.clamp(Math.max(running, more()), LEAST, MOST);
     }
   }
 
@@ -148,13 +159,17 @@ final class ConcurrencyLimit {
     }
   }
 
+  private int more() {
+    return limit + Math.max(1, limit / 16);
+  }
+
   private void close(boolean congested) {
     if (congested) {
       int part = halves && 4 * late > 3 * samples ? 2 : 5;
       limit = Math.max(least, limit - Math.max(1, limit / part));
       doubling = false;
     } else if (pressed) {
-      limit = Math.min(MOST, doubling ? limit * 2 : limit + Math.max(1, limit / 16));
+      limit = Math.min(MOST, doubling ? limit * 2 : more());
     }
     samples = 0;
     late = 0;

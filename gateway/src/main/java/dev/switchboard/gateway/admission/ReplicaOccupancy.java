@@ -108,6 +108,13 @@ final class ReplicaOccupancy {
     return held(yields) >= ReplicaLimits.NEARLY * limits(yields).requests().limit();
   }
 
+  /** Whether it takes no more because of all that it has, and not of those without a token. */
+  private boolean holdsBack(boolean yields) {
+    ReplicaLimits limits = limits(yields);
+    int without = limits.firstTokens().limit() - heldUnanswered(yields);
+    return nearlyFull(yields) && limits.requests().limit() - held(yields) <= without;
+  }
+
   /**
    * A first token came.
    *
@@ -131,11 +138,18 @@ final class ReplicaOccupancy {
     }
   }
 
-  /** It reports so many that wait there. */
-  void reported(int waiting) {
-    all.requests().reported(waiting);
-    if (yielding == 0) {
-      people.requests().reported(waiting);
+  /**
+   * It reports what runs and what waits there.
+   *
+   * @param wanted whether others want a place
+   */
+  void reported(int runs, int waiting, boolean wanted) {
+    // A report is older than what was sent meanwhile.
+    boolean allRun = waiting == 0 && runs >= ReplicaLimits.NEARLY * running;
+    all.requests().reported(waiting, allRun ? running : 0, wanted && holdsBack(true));
+    if (yielding == 0 || allRun) {
+      int ofPeople = running - yielding;
+      people.requests().reported(waiting, allRun ? ofPeople : 0, wanted && holdsBack(false));
     }
   }
 

@@ -442,7 +442,7 @@ final class Gateway {
       @Override
       public void reported(Replica replica, ReplicaReport report) {
         metrics.replicaLoad(replica.id(), report);
-        admission.queue(replica.model()).reported(replica.id(), report.waiting());
+        admission.queue(replica.model()).reported(replica.id(), report.running(), report.waiting());
       }
 
       @Override

@@ -87,7 +87,8 @@ final class SimulatedGateway {
             time,
             engines,
             foreign,
-            (replica, report) -> queue().reported(replica.id(), report.waiting()));
+            (replica, report) ->
+                queue().reported(replica.id(), report.running(), report.waiting()));
     this.fleet = simulated.fleet();
     RoutingConfig routing =
         new RoutingConfig(

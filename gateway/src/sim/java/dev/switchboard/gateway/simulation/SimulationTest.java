@@ -82,6 +82,51 @@ class SimulationTest {
             });
   }
 
+  /**
+   * New replicas are given long streams: each tells of few first tokens, and nobody waits at it.
+   * Its batch is full soon all the same.
+   */
+  @Test
+  void longStreamsFillTheBatchesOfNewReplicas() {
+    Slo patient = new Slo("standard", 300_000, 10_000, 0, 0);
+    seeds(SEEDS / 40)
+        .forEach(
+            seed -> {
+              Scenario scenario = new Scenario(seed, SLO, 1, 1, 1, 1);
+              int seats = 4 * EngineSpeed.MEASURED.sequences();
+              for (int i = 0; i < 0.9 * seats; i++) {
+                int number = i;
+                double second = 0.05 * i;
+                Request.Seen seen = new Request.Seen(100, 0, 6000);
+                scenario.at(
+                    second,
+                    () ->
+                        scenario
+                            .gateway()
+                            .arrive(
+                                new Request(
+                                    number,
+                                    Request.nanos(second),
+                                    "t",
+                                    patient,
+                                    100,
+                                    6000,
+                                    true,
+                                    0,
+                                    0,
+                                    seen)));
+              }
+              int[] running = {0};
+              scenario.at(
+                  30,
+                  () ->
+                      running[0] =
+                          scenario.replicas().stream().mapToInt(SimulatedReplica::running).sum());
+              scenario.run(new ClosedLoop(scenario.random().split(), 0, 0, patient));
+              atLeast(0.85 * seats, running[0], seed, "running after 30 s");
+            });
+  }
+
   /** When each that was refused had come, and why it was. */
   private static Stream<String> refusals(Ledger ledger) {
     return ledger.entries().stream()

@@ -77,7 +77,7 @@ class AdmissionQueuePropertyTest {
       queue.firstToken(entry, now + random.nextInt(1_000_000));
     } else {
       queue.tick(now);
-      queue.reported("r0", random.nextInt(20));
+      queue.reported("r0", random.nextInt(40), random.nextInt(20) * random.nextInt(2));
     }
   }
 

@@ -10,9 +10,11 @@ import dev.switchboard.gateway.routing.LatencyTarget;
 import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 
@@ -23,6 +25,7 @@ class AdmissionQueueTest {
   private final Map<AdmissionQueue.Entry, String> names = new HashMap<>();
   private final List<String> dispatched = new ArrayList<>();
   private final List<AdmissionQueue.Entry> running = new ArrayList<>();
+  private final Set<AdmissionQueue.Entry> begun = new HashSet<>();
   private final Map<String, Refusal> refused = new HashMap<>();
   private final AdmissionQueue.Listener listener =
       new AdmissionQueue.Listener() {
@@ -827,5 +830,73 @@ class AdmissionQueueTest {
     rooms = 0;
 
     assertInstanceOf(Verdict.Running.class, offer("batch", plain(Band.SHEDDABLE), 0));
+  }
+
+  /** All of them are long streams, so first tokens tell nothing after the first ones. */
+  @Test
+  void aReplicaThatRunsAllItWasSentWhileNobodyWaitsThereGetsMore() {
+    queue = queue(100, 1_000_000, 0);
+    for (int i = 0; i < 60; i++) {
+      offer("s" + i, plain(Band.NORMAL), i);
+      streamsBegin(i);
+    }
+    assertEquals(16, running.size());
+
+    int reports = 0;
+    while (running.size() < 60 && reports < 100) {
+      queue.reported("r", running.size(), 0);
+      queue.tick(100 + reports);
+      streamsBegin(100 + reports++);
+    }
+    assertEquals(60, running.size(), "after " + reports + " reports");
+    assertTrue(reports <= 30, reports + " reports");
+  }
+
+  @Test
+  void oneThatDoesNotSayThatAllOfItRunsGetsNoMore() {
+    queue = queue(100, 1_000_000, 0);
+    for (int i = 0; i < 60; i++) {
+      offer("s" + i, plain(Band.NORMAL), i);
+      streamsBegin(i);
+    }
+    for (int i = 0; i < 100; i++) {
+      queue.reported("r", 0, 0);
+      queue.reported("r", running.size(), 1);
+      queue.tick(100 + i);
+      streamsBegin(100 + i);
+    }
+    assertEquals(16, running.size());
+  }
+
+  @Test
+  void noMoreAreTakenWhereThoseWithoutATokenHoldBack() {
+    queue = queue(100, 1_000_000, 0);
+    for (int i = 0; i < 15; i++) {
+      offer("s" + i, plain(Band.NORMAL), i);
+      if (i < 7) {
+        streamsBegin(i);
+      }
+    }
+    List<AdmissionQueue.Entry> without = List.copyOf(running.subList(7, 15));
+    without.forEach(entry -> queue.routed(entry, "r", true, 15));
+    offer("waits", plain(Band.NORMAL), 16);
+    offer("waits too", plain(Band.NORMAL), 17);
+    for (int i = 0; i < 10; i++) {
+      queue.reported("r", running.size(), 0);
+    }
+    without.forEach(entry -> queue.resumed(entry, 20));
+    queue.tick(21);
+
+    assertEquals(16, running.size());
+  }
+
+  /** Those that came to run since the last call are at the replica and have a token. */
+  private void streamsBegin(long now) {
+    for (AdmissionQueue.Entry entry : List.copyOf(running)) {
+      if (begun.add(entry)) {
+        queue.routed(entry, "r", true, now);
+        queue.resumed(entry, now);
+      }
+    }
   }
 }

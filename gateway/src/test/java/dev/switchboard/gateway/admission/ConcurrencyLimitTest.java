@@ -21,7 +21,8 @@ class ConcurrencyLimitTest {
     ConcurrencyLimit fixed = new ConcurrencyLimit(5, 50 * MS);
 
     firstTokens(fixed, 1000, 10_000 * MS, true);
-    fixed.reported(100);
+    fixed.reported(100, 0, true);
+    fixed.reported(0, 100, true);
     fixed.refused();
 
     assertEquals(5, fixed.limit());
@@ -55,12 +56,24 @@ class ConcurrencyLimitTest {
 
   @Test
   void whatAReplicaSaysOfItselfCounts() {
-    learned.reported(2);
+    learned.reported(2, 0, true);
     assertEquals(16, learned.limit());
-    learned.reported(3);
+    learned.reported(3, 0, true);
     assertEquals(13, learned.limit());
     learned.refused();
     assertEquals(11, learned.limit());
+  }
+
+  @Test
+  void whatRunsWhileNobodyWaitsThereIsTaken() {
+    learned.reported(0, 40, false);
+    assertEquals(16, learned.limit());
+    learned.reported(0, 40, true);
+    assertEquals(40, learned.limit());
+    learned.reported(0, 40, true);
+    assertEquals(42, learned.limit());
+    learned.reported(1, 0, true);
+    assertEquals(42, learned.limit());
   }
 
   @Test
