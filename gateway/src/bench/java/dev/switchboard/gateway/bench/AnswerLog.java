@@ -97,6 +97,7 @@ final class AnswerLog implements HttpReader.Sink {
     }
     if (chunk.path("usage").isObject()) {
       generated = chunk.at("/usage/completion_tokens").asInt();
+      entry.prompted(chunk.at("/usage/prompt_tokens").asInt(-1));
       text.append('\n').append(generated);
     }
   }
@@ -117,19 +118,21 @@ final class AnswerLog implements HttpReader.Sink {
     if (!events()) {
       String body = event.toString(StandardCharsets.UTF_8);
       text.append(body);
-      generated = generated(body);
+      whole(body);
     }
     ended = true;
     entry.generated(generated);
     entry.end();
   }
 
-  /** Of a whole answer, by its own account. */
-  private static int generated(String body) {
+  /** By its own account. */
+  private void whole(String body) {
     try {
-      return JSON.readTree(body).at("/usage/completion_tokens").asInt();
+      JsonNode usage = JSON.readTree(body).path("usage");
+      generated = usage.path("completion_tokens").asInt();
+      entry.prompted(usage.path("prompt_tokens").asInt(-1));
     } catch (JsonProcessingException e) {
-      return 0;
+      generated = 0;
     }
   }
 

@@ -21,6 +21,7 @@ public final class ClientLedger {
   private static final int MAX_FAULTS = 20;
   static final String REQUESTS = "switchboard_requests_total";
   static final String TOKENS = "switchboard_tokens_total";
+  static final String PROMPT = "direction=\"prompt\"";
   static final String COMPLETION = "direction=\"completion\"";
   static final String GAPS = "switchboard_itl_seconds_count";
   private static final String REFUSED = "switchboard_connections_refused_total";
@@ -38,6 +39,11 @@ public final class ClientLedger {
 
   /** Answers that do not say how many tokens they have. */
   private long untold;
+
+  private long prompted;
+
+  /** Answers whose prompt may have been charged, and that do not say how long it is. */
+  private long untoldPrompts;
 
   /** How a request ended for its client. */
   enum End {
@@ -119,6 +125,28 @@ public final class ClientLedger {
     if (untold == 0) {
       differ(found, "tokens", (double) generated, after.since(before, TOKENS, COMPLETION));
     }
+    if (untoldPrompts == 0) {
+      differ(found, "prompt tokens", (double) prompted, after.since(before, TOKENS, PROMPT));
+    }
+    return found;
+  }
+
+  /**
+   * Compares with what gateways recorded as used, those among them that have ended, when nothing is
+   * in flight and no client has left.
+   *
+   * @return every difference; empty when all is accounted for
+   */
+  public synchronized List<String> compare(UsageSum used) {
+    List<String> found = new ArrayList<>();
+    long answered = outcomes.values().stream().mapToLong(Long::longValue).sum();
+    differ(found, "requests used", (double) answered, (double) used.requests());
+    if (untold == 0) {
+      differ(found, "tokens used", (double) generated, (double) used.outputTokens());
+    }
+    if (untoldPrompts == 0) {
+      differ(found, "prompt tokens used", (double) prompted, (double) used.promptTokens());
+    }
     return found;
   }
 
@@ -185,6 +213,8 @@ public final class ClientLedger {
     tokens += entry.tokens;
     generated += Math.max(0, entry.generated);
     untold += outcome == Outcome.OK && entry.generated < 0 ? 1 : 0;
+    prompted += Math.max(0, entry.prompt);
+    untoldPrompts += outcome != Outcome.SHED && entry.prompt < 0 ? 1 : 0;
     gaps += Math.max(0, entry.tokens - 1);
   }
 
@@ -200,6 +230,7 @@ public final class ClientLedger {
     private int status;
     private int tokens;
     private int generated = -1;
+    private int prompt = -1;
     private boolean finished;
     private boolean done;
     private Outcome error = Outcome.OK;
@@ -242,6 +273,11 @@ public final class ClientLedger {
     /** What the answer's usage says of it; of a stream only where its client asked for that. */
     public void generated(int value) {
       generated = value;
+    }
+
+    /** What the same says of the prompt. */
+    public void prompted(int value) {
+      prompt = value;
     }
 
     /** {@code [DONE]}. */

@@ -28,7 +28,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Reconciliation {
   private static final int MOST_FOUND = 20;
-  private static final String PROMPT = "direction=\"prompt\"";
 
   private final List<String> found = new ArrayList<>();
   private final Map<String, RequestEnd> records = new LinkedHashMap<>();
@@ -137,7 +136,11 @@ final class Reconciliation {
       double counted = after.since(before, ClientLedger.REQUESTS, label);
       differ(found, label, outcomes.getOrDefault(outcome.label(), 0L), counted);
     }
-    differ(found, "prompt tokens", prompt, after.since(before, ClientLedger.TOKENS, PROMPT));
+    differ(
+        found,
+        "prompt tokens",
+        prompt,
+        after.since(before, ClientLedger.TOKENS, ClientLedger.PROMPT));
     differ(
         found,
         "completion tokens",

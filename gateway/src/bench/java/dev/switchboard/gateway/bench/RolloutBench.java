@@ -31,9 +31,10 @@ import picocli.CommandLine.Option;
       "Runs the Job that makes keys and starts the Deployments of console, gateway and worker from",
       "rendered manifests under podman, and keeps streams open. Replaces every worker, kills one and",
       "then half of them, cuts half of them off, kills a gateway, and half of the workers with a",
-      "gateway, scales workers to one and back, and replaces every gateway. Ends with 1 where a stream breaks that no killed gateway relayed, a request fails",
-      "or a pod outlives its grace. It makes a bridge and network namespaces: .ci/rollout-test",
-      "runs it where nobody else has any."
+      "gateway, scales workers to one and back, and replaces every gateway. Ends with 1 where a",
+      "stream breaks that no killed gateway relayed, a request fails, gateways recorded other use",
+      "than clients had, or a pod outlives its grace. It makes a bridge and network namespaces:",
+      ".ci/rollout-test runs it where nobody else has any."
     })
 public final class RolloutBench implements Callable<Integer> {
   private static final int API_PORT = 6443;

@@ -199,9 +199,9 @@ final class RolloutNode {
     return Integer.parseInt(run("podman wait " + pod).strip());
   }
 
-  /** Whether a container wrote this. */
-  static boolean said(String pod, String text) throws IOException {
-    return run("podman logs " + pod).contains(text);
+  /** What a container wrote to its standard output, in all its starts. */
+  static String printed(String pod) throws IOException {
+    return run("podman logs " + pod);
   }
 
   /** What a container wrote, to a file beside the volumes. */

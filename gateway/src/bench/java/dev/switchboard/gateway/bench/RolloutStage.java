@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** What is done to the pods while streams run, one after the other, and what was seen meanwhile. */
@@ -89,6 +90,9 @@ final class RolloutStage {
     }
   }
 
+  /** What gateways had counted when it began. */
+  private record Counted(MetricsText metrics, UsageSum used) {}
+
   /** What is done, returning what it says of pods that ended. */
   private interface Act {
     String run() throws IOException;
@@ -147,7 +151,7 @@ final class RolloutStage {
   /** A cluster that has run for a while is what is rolled, not one whose gateways still compile. */
   private void awaitWarm() throws IOException {
     for (RolloutPod pod : gateways.pods()) {
-      for (int i = 0; !RolloutNode.said(pod.name(), WARM); i++) {
+      for (int i = 0; !RolloutNode.printed(pod.name()).contains(WARM); i++) {
         if (i > WARM_MOST_SECONDS) {
           throw new IOException(pod.name() + " does not become warm");
         }
@@ -208,8 +212,8 @@ final class RolloutStage {
     long begun = System.nanoTime();
     List<RolloutPod> asked = gateways.pods();
     // The process after one that is killed counts from 0.
-    MetricsText before =
-        MetricsText.together(scrape(asked.stream().filter(each -> each != doomed).toList()));
+    List<RolloutPod> counting = asked.stream().filter(each -> each != doomed).toList();
+    Counted before = new Counted(MetricsText.together(scrape(counting)), used(counting));
     RolloutStreams streams = RolloutStreams.start(cluster, plan, doomed);
     int live = streams.open();
     for (MetricsText each : scrape(asked)) {
@@ -230,11 +234,7 @@ final class RolloutStage {
     if (streams.different() > 0) {
       faults.add(streams.different() + " streams say something else than undisturbed");
     }
-    double moved = -1;
-    if (asked.equals(gateways.pods())) {
-      moved = MetricsText.together(scrape(asked)).since(before, MIGRATIONS, RESUMED);
-      account(streams, asked, before, faults);
-    }
+    double moved = account(streams, asked, before, faults);
     if (moves && moved <= 0) {
       faults.add("no stream had to move, so nothing was shown");
     }
@@ -250,16 +250,53 @@ final class RolloutStage {
     say(what, begun);
   }
 
-  /** The gateways counted what their clients did: outcomes, tokens, gaps between them. */
-  private void account(
-      RolloutStreams streams, List<RolloutPod> asked, MetricsText before, List<String> faults)
-      throws IOException {
-    List<String> found = List.of();
-    for (int i = 0; i < SETTLE_SECONDS && (i == 0 || !found.isEmpty()); i++) {
-      Target.pause(i == 0 ? 0 : 1000);
-      found = streams.ledger().compare(before, MetricsText.together(scrape(asked)));
+  /**
+   * The gateways counted what their clients did: what was used, those among them that were replaced
+   * meanwhile, and where none was, outcomes, tokens and the gaps between them.
+   *
+   * @return streams that went on at another worker; −1 where nobody can be asked
+   */
+  private double account(
+      RolloutStreams streams, List<RolloutPod> asked, Counted before, List<String> faults) {
+    boolean there = asked.equals(gateways.pods());
+    double moved = -1;
+    List<String> found = new ArrayList<>();
+    try {
+      for (int i = 0; i < SETTLE_SECONDS && (i == 0 || !found.isEmpty()); i++) {
+        Target.pause(i == 0 ? 0 : 1000);
+        UsageSum used = used(union(asked, gateways.pods())).minus(before.used());
+        found = streams.ledger().compare(used);
+        if (there) {
+          MetricsText after = MetricsText.together(scrape(asked));
+          found.addAll(streams.ledger().compare(before.metrics(), after));
+          moved = after.since(before.metrics(), MIGRATIONS, RESUMED);
+        }
+        if (found.isEmpty()) {
+          System.out.println("  recorded as used, as clients have it: " + used);
+        }
+      }
+    } catch (IOException e) {
+      found.add(String.valueOf(e.getMessage()));
     }
     faults.addAll(found);
+    return moved;
+  }
+
+  private static List<RolloutPod> union(List<RolloutPod> some, List<RolloutPod> others) {
+    return Stream.concat(some.stream(), others.stream()).distinct().toList();
+  }
+
+  /** By the stores of those that run, which end with them, and by the last words of the others. */
+  private UsageSum used(List<RolloutPod> pods) throws IOException {
+    UsageSum sum = UsageSum.NONE;
+    for (RolloutPod pod : pods) {
+      sum =
+          sum.plus(
+              pod.gone()
+                  ? UsageSum.atEnd(RolloutNode.printed(pod.name()))
+                  : UsageSum.read(client, admin(pod), keys.getOrDefault("viewer", "")));
+    }
+    return sum;
   }
 
   /** What pods say that they had not said before. */
@@ -335,10 +372,13 @@ final class RolloutStage {
   private List<MetricsText> scrape(List<RolloutPod> pods) throws IOException {
     List<MetricsText> all = new ArrayList<>();
     for (RolloutPod pod : pods) {
-      URI admin = URI.create("http://" + pod.address() + ":" + pod.template().port("admin"));
-      all.add(MetricsText.scrape(client, admin, keys.getOrDefault("viewer", "")));
+      all.add(MetricsText.scrape(client, admin(pod), keys.getOrDefault("viewer", "")));
     }
     return all;
+  }
+
+  private static URI admin(RolloutPod pod) {
+    return URI.create("http://" + pod.address() + ":" + pod.template().port("admin"));
   }
 
   private static void say(String what, long begun) {

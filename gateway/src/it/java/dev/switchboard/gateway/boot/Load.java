@@ -13,24 +13,34 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /** Clients that ask one question after the other, every second one for a stream. */
 final class Load implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final GatewayProcess gateway;
+  private final String[] headers;
   private final List<Thread> clients = new ArrayList<>();
   private final AtomicInteger served = new AtomicInteger();
   private final ClientLedger ledger = new ClientLedger();
   private final Queue<String> failures = new ConcurrentLinkedQueue<>();
   private volatile boolean over;
 
-  private Load(GatewayProcess gateway) {
+  private Load(GatewayProcess gateway, String[] more) {
     this.gateway = gateway;
+    // No target for its first token: on a busy machine it would be refused, rightly.
+    this.headers =
+        Stream.concat(Stream.of("X-SLO-Class", "batch"), Stream.of(more)).toArray(String[]::new);
   }
 
-  static Load start(GatewayProcess gateway, int clients) {
-    Load load = new Load(gateway);
+  /**
+   * Starts the clients.
+   *
+   * @param more headers of their requests, names and values
+   */
+  static Load start(GatewayProcess gateway, int clients, String... more) {
+    Load load = new Load(gateway, more);
     for (int i = 0; i < clients; i++) {
       int number = i;
       load.clients.add(Thread.ofVirtual().start(() -> load.ask(number)));
@@ -62,7 +72,7 @@ final class Load implements AutoCloseable {
       throws JsonProcessingException {
     entry.status(answer.statusCode());
     if (!stream || answer.statusCode() != 200) {
-      entry.generated(JSON.readTree(answer.body()).at("/usage/completion_tokens").asInt());
+      used(entry, JSON.readTree(answer.body()).path("usage"));
       entry.end();
       return;
     }
@@ -88,8 +98,13 @@ final class Load implements AutoCloseable {
       entry.finishReason();
     }
     if (chunk.path("usage").isObject()) {
-      entry.generated(chunk.at("/usage/completion_tokens").asInt());
+      used(entry, chunk.path("usage"));
     }
+  }
+
+  private static void used(ClientLedger.Entry entry, JsonNode usage) {
+    entry.generated(usage.path("completion_tokens").asInt());
+    entry.prompted(usage.path("prompt_tokens").asInt(-1));
   }
 
   private static String body(boolean stream, int maxTokens) {
@@ -105,8 +120,7 @@ final class Load implements AutoCloseable {
   private HttpResponse<String> post(String body) throws Exception {
     for (int again = 0; ; again++) {
       try {
-        // No target for its first token: on a busy machine it would be refused, rightly.
-        return gateway.post(gateway.api("/v1/chat/completions"), body, "X-SLO-Class", "batch");
+        return gateway.post(gateway.api("/v1/chat/completions"), body, headers);
       } catch (ConnectException refused) {
         if (again == 20) {
           throw refused;

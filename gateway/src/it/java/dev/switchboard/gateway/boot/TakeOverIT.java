@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.bench.UsageSum;
+import dev.switchboard.gateway.store.PostgresServer;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
@@ -50,7 +52,7 @@ class TakeOverIT {
             sorted(next.admin("/admin/v1/keys"), "keys", "name"));
         assertEquals(0.5, next.admin("/admin/v1/replicas/w0").path("weight").asDouble());
         assertEquals(6, next.admin("/admin/v1/audit").path("audit").size());
-        assertEquals(load.served(), requests(next.admin("/admin/v1/usage")));
+        UsageSum _ = used(next, "", load);
         SloLedger levels = SloLedger.history(next.admin("/admin/v1/slo?buckets=true"));
         assertEquals(load.served(), levels.requests());
         assertEquals(load.served(), levels.answered());
@@ -69,8 +71,86 @@ class TakeOverIT {
     return list.path(member).valueStream().map(one -> one.path(field).asText()).sorted().toList();
   }
 
-  private static int requests(JsonNode usage) {
-    return usage.path("usage").valueStream().mapToInt(hour -> hour.path("requests").asInt()).sum();
+  /**
+   * As a Deployment of gateways on one PostgreSQL is rolled, twice. A store in memory would be lost
+   * with its gateway, so what each says at its end is held against the clients as well.
+   */
+  @Test
+  void whatTenantsUsedIsCountedOnceWhicheverGatewaysServedThem(@TempDir Path folder)
+      throws Exception {
+    try (PostgresServer database = new PostgresServer();
+        GatewayProcess first = start(folder, database, "0")) {
+      String shop = tenantKey(first, "shop");
+      String bank = tenantKey(first, "bank");
+      String port = Integer.toString(first.api("").getPort());
+      try (Load ofShop = Load.start(first, 4, "Authorization", "Bearer " + shop);
+          Load ofBank = Load.start(first, 2, "Authorization", "Bearer " + bank);
+          GatewayProcess second = start(folder, database, port, "--take-over")) {
+        awaitServed(20, ofShop, ofBank);
+        UsageSum ended = ended(first);
+        awaitServed(20, ofShop, ofBank);
+        try (GatewayProcess third = start(folder, database, port, "--take-over")) {
+          awaitServed(20, ofShop, ofBank);
+          ended = ended.plus(ended(second));
+          awaitServed(20, ofShop, ofBank);
+
+          ofShop.assertNothingFailed();
+          ofBank.assertNothingFailed();
+          UsageSum used =
+              used(third, "?tenant=shop", ofShop).plus(used(third, "?tenant=bank", ofBank));
+          UsageSum byAll = UsageSum.of(third.admin("/admin/v1/usage"));
+          UsageSum last = ended(third);
+
+          assertEquals(used, byAll, "nobody else used anything");
+          assertEquals(used, ended.plus(last));
+          assertTrue(ended.requests() > 0 && last.requests() > 0, () -> last + " of " + used);
+          System.out.println("two gateways replaced under load: clients and usage have " + used);
+        }
+      }
+    }
+  }
+
+  private static GatewayProcess start(
+      Path folder, PostgresServer database, String port, String... more) throws Exception {
+    Path config = folder.resolve("gateways.yaml");
+    Files.writeString(
+        config, "{store: {url: \"" + database.url() + "\"}, shutdown: {linger-ms: 1000}}");
+    List<String> arguments = new ArrayList<>(List.of("--workers", "1", "--port", port));
+    arguments.addAll(List.of("--config", config.toString()));
+    arguments.addAll(List.of(more));
+    return GatewayProcess.start(List.of(), arguments.toArray(String[]::new)).awaitReady();
+  }
+
+  private static String tenantKey(GatewayProcess gateway, String tenant) throws Exception {
+    String asked = "{\"name\":\"" + tenant + "\",\"tenant\":\"" + tenant + "\"}";
+    return gateway.adminPost("/admin/v1/keys", asked).path("key").asText();
+  }
+
+  private static void awaitServed(int more, Load... loads) throws Exception {
+    for (Load load : loads) {
+      load.awaitServed(load.served() + more);
+    }
+  }
+
+  /** Holds it against the clients; the last may be counted a moment after its answer was read. */
+  private static UsageSum used(GatewayProcess gateway, String query, Load load) throws Exception {
+    String path = "/admin/v1/usage" + query;
+    InProcessGateway.await(
+        () -> UsageSum.of(gateway.adminUnchecked(path)).requests() >= load.served());
+    UsageSum used = UsageSum.of(gateway.admin(path));
+    assertEquals(List.of(), load.ledger().compare(used));
+    return used;
+  }
+
+  /**
+   * Ends it, and gives what it says last, which one that is told by Java could not be heard say.
+   */
+  private static UsageSum ended(GatewayProcess gateway) throws Exception {
+    GatewayProcess.signal("-TERM", gateway.process().pid());
+    assertTrue(gateway.process().waitFor(60, TimeUnit.SECONDS));
+    assertEquals(0, gateway.process().exitValue());
+    JsonNode said = gateway.await(event -> event.path("event").asText().equals("stopped"));
+    return UsageSum.atEnd(said.toString());
   }
 
   @Test

@@ -865,7 +865,17 @@ final class Gateway {
     feed.close();
     await(vertx.close());
     store.close();
-    events.emit("stopped", Map.of());
+    events.emit("stopped", counted());
+  }
+
+  /** What a scrape after the last request would have found, which nobody can ask for any more. */
+  private Map<String, Object> counted() {
+    UsageMeter.Total total = usage.total();
+    Map<String, Object> members = new LinkedHashMap<>();
+    members.put("requests", total.requests());
+    members.put("prompt_tokens", total.promptTokens());
+    members.put("output_tokens", total.outputTokens());
+    return members;
   }
 
   /**

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.identity;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * Counts usage by tenant and hour until the store takes it. What {@link #drain} hands out is
@@ -13,6 +14,13 @@ public final class UsageMeter {
   private static final long HOUR_MS = 3_600_000;
 
   private record Cell(String tenant, long hourMs) {}
+
+  /**
+   * What was counted of all tenants.
+   *
+   * @param requests that ended, whatever way they ended
+   */
+  public record Total(long requests, long promptTokens, long outputTokens) {}
 
   /** Changed and read under the lock that the map has for its cell, until it is taken out. */
   private static final class Sums {
@@ -37,6 +45,9 @@ public final class UsageMeter {
 
   private final ConcurrentHashMap<Cell, Sums> cells = new ConcurrentHashMap<>();
   private final Quotas quotas = new Quotas();
+  private final LongAdder requests = new LongAdder();
+  private final LongAdder promptTokens = new LongAdder();
+  private final LongAdder outputTokens = new LongAdder();
 
   /** What tenants may use in all; it hears of everything that is counted here. */
   public Quotas quotas() {
@@ -61,6 +72,14 @@ public final class UsageMeter {
             new Cell(tenant, hour),
             (cell, sums) -> (sums == null ? new Sums() : sums).with(prompt, cached, output));
     quotas.spend(tenant, nowMs, (long) prompt + output);
+    requests.increment();
+    this.promptTokens.add(prompt);
+    this.outputTokens.add(output);
+  }
+
+  /** Everything since the start, drained or not; exact while nothing ends. */
+  public Total total() {
+    return new Total(requests.sum(), promptTokens.sum(), outputTokens.sum());
   }
 
   /** Takes out everything that was counted. */

@@ -150,6 +150,43 @@ class ClientLedgerTest {
     assertFalse(ledger.compare(NOTHING, tokens(8)).toString().contains("tokens"));
   }
 
+  @Test
+  void promptsAreCountedWhereEveryAnswerTellsThem() {
+    told(40, 3);
+    told(60, 4);
+    whole(429);
+
+    assertEquals(List.of(), ledger.compare(new UsageSum(3, 100, 7)));
+    assertEquals(
+        List.of(
+            "requests used: clients 3.0, gateway 2.0",
+            "tokens used: clients 7.0, gateway 6.0",
+            "prompt tokens used: clients 100.0, gateway 99.0"),
+        ledger.compare(new UsageSum(2, 99, 6)));
+    told(61, 0);
+    assertTrue(
+        ledger.compare(NOTHING, tokens(7)).contains("prompt tokens: clients 161.0, gateway 100.0"));
+    whole(200);
+    assertEquals(List.of(), ledger.compare(new UsageSum(5, 0, 0)));
+  }
+
+  private void told(int prompt, int generated) {
+    ClientLedger.Entry entry = ledger.begin(false);
+    entry.status(200);
+    entry.prompted(prompt);
+    entry.generated(generated);
+    entry.end();
+  }
+
+  /** What was charged for its prompt, its client cannot know. */
+  @Test
+  void anAnswerThatFailedMayHaveBeenChargedForItsPrompt() {
+    told(40, 3);
+    whole(504);
+
+    assertEquals(List.of(), ledger.compare(new UsageSum(2, 80, 3)));
+  }
+
   private static MetricsText tokens(int generated) {
     return new MetricsText(
         "switchboard_requests_total{outcome=\"ok\"} 2\n"

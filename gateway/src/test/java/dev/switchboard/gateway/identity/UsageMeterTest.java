@@ -30,6 +30,16 @@ class UsageMeterTest {
   }
 
   @Test
+  void theTotalIsOfAllTenantsAndHoursDrainedOrNot() {
+    meter.add("a", HOUR_MS, 10, 4, 3);
+    meter.drain();
+    meter.add("b", 2 * HOUR_MS, 5, 0, 1);
+    meter.add("b", 2 * HOUR_MS, -1, -1, -1);
+
+    assertEquals(new UsageMeter.Total(3, 15, 4), meter.total());
+  }
+
+  @Test
   void nothingIsLostOrCountedTwiceWhileItIsDrained() throws InterruptedException {
     int threads = 4;
     int each = 20_000;
