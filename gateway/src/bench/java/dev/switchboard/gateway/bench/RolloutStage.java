@@ -35,6 +35,9 @@ final class RolloutStage {
   private static final int SETTLE_SECONDS = 10;
   private static final int CUT_OFF_SECONDS = 30;
 
+  /** That a worker runs at once. */
+  private static final int SEQUENCES = 64;
+
   /** Of the streams that are wanted; below nine tenths only since some ended in this moment. */
   private static final double LIVE_AT_LEAST = 0.85;
 
@@ -214,14 +217,15 @@ final class RolloutStage {
     // The process after one that is killed counts from 0.
     List<RolloutPod> counting = asked.stream().filter(each -> each != doomed).toList();
     Counted before = new Counted(MetricsText.together(scrape(counting)), used(counting));
-    RolloutStreams streams = RolloutStreams.start(cluster, plan, doomed);
+    int most = Math.min(plan.clients(), SEQUENCES * workers.pods().size());
+    RolloutStreams streams = RolloutStreams.start(cluster, plan, most, doomed);
     int live = streams.open();
     for (MetricsText each : scrape(asked)) {
       System.out.println("  requests of a gateway at each worker " + each.by(IN_FLIGHT, "replica"));
     }
     List<String> faults = new ArrayList<>();
-    if (live < LIVE_AT_LEAST * plan.clients()) {
-      faults.add("only " + live + " streams were live when it began");
+    if (live < LIVE_AT_LEAST * most) {
+      faults.add("only " + live + " of " + most + " streams were live when it began");
     }
     String ended = "";
     try {

@@ -72,13 +72,13 @@ final class RolloutStreams implements AutoCloseable {
       return where.getHostString().equals(pod.address());
     }
 
-    /** Whether nobody can listen there: it was killed, and the next one is not ready. */
-    boolean deaf(InetSocketAddress where) {
-      return at(where) && killed() && (pod.starts() == start || !pod.available());
-    }
-
     boolean killed() {
       return pod.killed(start);
+    }
+
+    /** Whether nobody listens there since that end: the next process may run and not yet do so. */
+    boolean silent(InetSocketAddress where) {
+      return killed() && (has(where) || (at(where) && !pod.available()));
     }
   }
 
@@ -112,15 +112,17 @@ final class RolloutStreams implements AutoCloseable {
 
   /** Starts the clients, and returns when nearly all have a live stream, or one failed. */
   static RolloutStreams start(RolloutCluster cluster, Plan plan) {
-    return start(cluster, plan, null);
+    return start(cluster, plan, plan.clients(), null);
   }
 
   /**
    * The same.
    *
+   * @param live streams that there can be at once; the other clients wait
    * @param doomed the gateway that is killed meanwhile; null for none
    */
-  static RolloutStreams start(RolloutCluster cluster, Plan plan, @Nullable RolloutPod doomed) {
+  static RolloutStreams start(
+      RolloutCluster cluster, Plan plan, int live, @Nullable RolloutPod doomed) {
     RolloutStreams streams = new RolloutStreams(cluster, plan, doomed);
     for (int i = 0; i < plan.clients(); i++) {
       int number = i;
@@ -128,7 +130,7 @@ final class RolloutStreams implements AutoCloseable {
     }
     long deadline = System.nanoTime() + START_SECONDS * 1_000_000_000L;
     while (streams.failed() == 0
-        && streams.open() < LIVE_SHARE * plan.clients()
+        && streams.open() < LIVE_SHARE * live
         && System.nanoTime() < deadline) {
       Target.pause(SAMPLE_MS);
     }
@@ -166,12 +168,9 @@ final class RolloutStreams implements AutoCloseable {
     }
   }
 
-  /**
-   * For about a second connections are still sent to where a gateway was killed, and maybe to the
-   * next one that does not listen yet.
-   */
+  /** For about a second connections are still sent to where a gateway was killed. */
   private synchronized void notConnected(@Nullable InetSocketAddress where, IOException why) {
-    if (where != null && doomed != null && doomed.deaf(where)) {
+    if (where != null && doomed != null && doomed.silent(where)) {
       reconnected++;
     } else {
       refuses("cannot connect: " + why.getMessage());
