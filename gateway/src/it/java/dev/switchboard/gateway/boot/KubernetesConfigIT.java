@@ -29,6 +29,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class KubernetesConfigIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final Pattern MOUNTED = Pattern.compile("/run/switchboard/([a-z]+)/([a-z]+)");
+  private static final String NGINX = "nginx.ingress.kubernetes.io/";
+  private static final String NEXT = "proxy-next-upstream";
   private static final Map<String, Long> UNITS =
       Map.of("Mi", 1L << 20, "MiB", 1L << 20, "Gi", 1L << 30, "GiB", 1L << 30);
 
@@ -218,6 +220,44 @@ class KubernetesConfigIT {
         sources.stream().filter(ModelSource::standsBy).map(ModelSource::service).toList());
     assertEquals(
         Set.of("qwen3-0.6b"), sources.stream().map(ModelSource::model).collect(Collectors.toSet()));
+  }
+
+  /** A proxy that gives up first ends a request that the gateway would have answered. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void proxiesWaitAsLongAsAGatewayMaySayNothingAndPassOnAllThatItTakes(String overlay)
+      throws Exception {
+    Rendered rendered = Rendered.of(overlay);
+    GatewayConfig config = config(rendered);
+    long silenceMs =
+        (long) Math.max(config.admission().queueMs(), config.autoscaling().holdMs())
+            + config.deadlines().answerMs();
+    for (Thing ingress : rendered.all("Ingress")) {
+      JsonNode told = ingress.json().at("/metadata/annotations");
+      for (String wait : List.of("proxy-read-timeout", "proxy-send-timeout")) {
+        long waitsMs = 1000 * told.path(NGINX + wait).asLong();
+        assertTrue(waitsMs >= silenceMs, ingress + " " + wait + ", " + silenceMs + " ms");
+      }
+      if (leadsToGateways(ingress)) {
+        for (String off : List.of("proxy-buffering", "proxy-request-buffering", NEXT)) {
+          assertEquals("off", told.path(NGINX + off).asText(), ingress + " " + off);
+        }
+        long most = Long.parseLong(told.path(NGINX + "proxy-body-size").asText().replace("m", ""));
+        assertTrue(
+            (most << 20) >= config.http().maxBodyBytes(), ingress + " takes " + most + " MiB");
+      }
+    }
+    for (Thing route : rendered.all("HTTPRoute")) {
+      for (JsonNode rule : route.json().at("/spec/rules")) {
+        assertEquals("0s", rule.at("/timeouts/request").asText(), route::toString);
+        assertEquals("0s", rule.at("/timeouts/backendRequest").asText(), route::toString);
+      }
+    }
+  }
+
+  private static boolean leadsToGateways(Thing ingress) {
+    return ingress.json().findValues("service").stream()
+        .anyMatch(each -> each.path("name").asText().equals("switchboard-gateway"));
   }
 
   /** The file as the gateway reads it, with keys where it looks for them. */
