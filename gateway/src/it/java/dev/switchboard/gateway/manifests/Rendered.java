@@ -27,7 +27,7 @@ public final class Rendered {
   static final Path HOME =
       Path.of(System.getProperty("switchboard.home", "..")).toAbsolutePath().normalize();
   static final Path K8S = HOME.resolve("k8s");
-  private static final String NAME = "kustomization.yaml";
+  static final String NAME = "kustomization.yaml";
 
   /** Of an overlay that is made here. */
   private static final String MADE =
@@ -156,17 +156,24 @@ public final class Rendered {
   private static Rendered render(String name) {
     try {
       List<String> components = COMPONENTS.get(name);
-      return new Rendered(
-          kustomize(
-              components == null ? K8S.resolve("overlays").resolve(name) : made(name, components)));
+      if (components != null) {
+        make(folder(name), components);
+      }
+      return new Rendered(kustomize(folder(name)));
     } catch (IOException | InterruptedException e) {
       throw new AssertionError(e);
     }
   }
 
-  private static Path made(String name, List<String> components) throws IOException {
-    Path folder =
-        Files.createDirectories(HOME.resolve("gateway/target").resolve(name + "-overlay"));
+  /** Where what an overlay is made of stands, which {@link #of} writes where it is made here. */
+  static Path folder(String name) {
+    return COMPONENTS.containsKey(name)
+        ? HOME.resolve("gateway/target").resolve(name + "-overlay")
+        : K8S.resolve("overlays").resolve(name);
+  }
+
+  private static void make(Path folder, List<String> components) throws IOException {
+    Files.createDirectories(folder);
     Files.writeString(
         folder.resolve(NAME),
         MADE.replace("SCALED", components.contains("keda") ? ", scaling.yaml" : "")
@@ -180,7 +187,6 @@ public final class Rendered {
         K8S.resolve("overlays/multi-gateway/scaling.yaml"),
         folder.resolve("scaling.yaml"),
         StandardCopyOption.REPLACE_EXISTING);
-    return folder;
   }
 
   private static String told(String file, String component) {

@@ -11,11 +11,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.switchboard.gateway.manifests.Rendered.Thing;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,6 +61,39 @@ class SchemasIT {
         Rendered.of(overlay).things().stream()
             .flatMap(each -> schemas.undeclared(each).stream())
             .toList());
+  }
+
+  /** What no overlay has is held to nothing. */
+  @Test
+  void everyFolderOfTheManifestsIsInSomeOverlay() throws Exception {
+    Set<Path> reached = new TreeSet<>();
+    for (String name : Rendered.names().toList()) {
+      Rendered _ = Rendered.of(name);
+      reach(Rendered.folder(name), reached);
+    }
+    Set<Path> left = new TreeSet<>();
+    try (Stream<Path> files = Files.walk(Rendered.K8S)) {
+      files
+          .filter(file -> file.endsWith(Rendered.NAME))
+          .map(file -> Objects.requireNonNull(file.getParent()))
+          .filter(folder -> !reached.contains(folder))
+          .forEach(left::add);
+    }
+
+    assertEquals(Set.of(), left);
+    assertTrue(reached.size() >= 25, reached::toString);
+  }
+
+  private static void reach(Path folder, Set<Path> reached) throws IOException {
+    Path file = folder.resolve(Rendered.NAME);
+    if (Files.exists(file) && reached.add(folder)) {
+      JsonNode made = new YAMLMapper().readTree(file.toFile());
+      for (String list : List.of("resources", "components")) {
+        for (JsonNode each : made.path(list)) {
+          reach(folder.resolve(each.asText()).normalize(), reached);
+        }
+      }
+    }
   }
 
   @Test
