@@ -12,6 +12,7 @@ import static dev.switchboard.gateway.boot.InProcessGateway.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.bench.FakeKubernetes;
@@ -21,6 +22,7 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import java.net.http.HttpResponse;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -250,6 +252,36 @@ class DiscoveryIT {
     assertTrue(before.body().contains("no_replica_ready"), before::body);
     assertEquals(2, InProcessGateway.JSON.readTree(scaling().body()).path("desired").asInt());
     assertEquals(404, gateway().get(gateway().admin("/admin/v1/autoscaling/x")).statusCode());
+  }
+
+  /**
+   * From nothing: the request is held, a pod is desired for it, and the pod that comes serves it.
+   */
+  @Test
+  void theFirstPodOfAModelServesTheRequestThatWaitedForIt() throws Exception {
+    gateway(SERVICE, "autoscaling: {models: [{model: m, min: 0, max: 3}], hold-ms: 20000}\n");
+    await(() -> scaling().statusCode() == 200);
+    int before = desired();
+    FutureTask<Integer> waits = new FutureTask<>(this::status);
+    Thread.ofVirtual().start(waits);
+    await(() -> desired() == 1);
+    double held = gateway().metric("switchboard_held_requests{model=\"m\"}");
+
+    put("p1", one, "ready");
+    int answered = waits.get();
+
+    assertEquals(0, before);
+    assertEquals(1, held);
+    assertEquals(200, answered);
+    assertEquals(ReplicaState.READY, Objects.requireNonNull(replica("p1")).state());
+  }
+
+  private int desired() {
+    try {
+      return InProcessGateway.JSON.readTree(scaling().body()).path("desired").asInt(-1);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError(e);
+    }
   }
 
   private HttpResponse<String> scaling() {

@@ -562,6 +562,36 @@ class FakeWorkerIT {
     }
   }
 
+  /** Whatever is desired: it may be one at most here, so autoscaling asks for no second one. */
+  @Test
+  void theOneThatStandsByServesWherePeopleWaitAndEveryPlaceIsHeld() throws Exception {
+    HeldAnswers held = new HeldAnswers(server);
+    String yaml =
+        "workers: {state-poll-ms: 50}\nadmission: {replica-concurrency: 1}\n"
+            + "autoscaling: {models: [{model: m, min: 1, max: 1}]}";
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorkers(yaml, script(0), new ModelSpec(MODEL, "m", 1, 1))) {
+      InProcessGateway.await(() -> states(gateway).equals(Set.of("READY", "STANDBY")));
+      String promoted = standby(gateway);
+      held.ask(gateway, 1);
+      InProcessGateway.await(() -> held.count() == 1);
+      Set<String> beforeAnyWaits = states(gateway);
+
+      long askedMs = System.currentTimeMillis();
+      held.ask(gateway, 1);
+      InProcessGateway.await(() -> held.count() == 2);
+
+      Replica replica = Objects.requireNonNull(gateway.fleet().find(promoted));
+      System.out.println("promoted for who waits " + (replica.sinceMs() - askedMs) + " ms later");
+      assertEquals(Set.of("READY", "STANDBY"), beforeAnyWaits);
+      assertEquals(Set.of("READY"), states(gateway));
+      assertEquals("for the load", replica.reason());
+      assertEquals(1, replica.inFlight());
+      assertEquals(1, gateway.adminJson("/admin/v1/autoscaling/m").path("desired").asInt());
+      held.answerAll();
+    }
+  }
+
   private static String standby(InProcessGateway gateway) {
     return gateway.fleet().replicas().stream()
         .filter(replica -> replica.state() == ReplicaState.STANDBY)

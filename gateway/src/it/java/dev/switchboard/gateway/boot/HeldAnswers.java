@@ -11,14 +11,21 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
-/** Servers that answer no request before the test says so, and what waits for them. */
+/** Servers that answer no chat before the test says so, and what waits for them. */
 final class HeldAnswers {
   private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
   private final List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
 
   HeldAnswers(FakeUpstream... servers) {
     for (FakeUpstream server : servers) {
-      server.script((request, body) -> held.add(request));
+      server.script(
+          (request, body) -> {
+            if (InProcessGateway.CHAT.equals(request.path())) {
+              held.add(request);
+            } else {
+              request.response().end("{\"choices\":[]}");
+            }
+          });
     }
   }
 
@@ -33,6 +40,11 @@ final class HeldAnswers {
               .build();
       answers.add(gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofString()));
     }
+  }
+
+  /** Those that servers have. */
+  int count() {
+    return held.size();
   }
 
   /** Answers them, those that come only now among them; none may fail. */

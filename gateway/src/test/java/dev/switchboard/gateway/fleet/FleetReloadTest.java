@@ -366,6 +366,45 @@ class FleetReloadTest {
   }
 
   @Test
+  void asManyThatStandByAsAreLostTakeTheirPlaces() {
+    FleetByHand hand = workers(model("a.gguf", 2, 2));
+    String before = hand.ids();
+
+    hand.process("w0").exit(1);
+    String one = hand.ids();
+    hand.process("w1").exit(1);
+
+    assertEquals("w0:READY w1:READY w2:STANDBY w3:STANDBY", before);
+    assertTrue(one.endsWith("w1:READY w2:READY w3:STANDBY"), one);
+    assertTrue(hand.ids().endsWith("w2:READY w3:READY"), hand.ids());
+  }
+
+  @Test
+  void forTheLoadAsManyServeAsAreNeededAndStandByAgainAMinuteLater() {
+    FleetByHand hand = workers(model("a.gguf", 1, 2));
+    needed(hand, 1);
+    String one = hand.ids();
+    needed(hand, 5);
+    String all = hand.ids();
+    hand.pass(Standbys.LEAST_MS - 1);
+    needed(hand, -1);
+    String soon = hand.ids();
+    hand.pass(1);
+    needed(hand, -1);
+    hand.pass(A_TICK);
+    hand.fleet().replicas().forEach(replica -> hand.ready(replica.id()));
+
+    assertEquals("w0:READY w1:READY w2:STANDBY", one);
+    assertEquals("w0:READY w1:READY w2:READY", all);
+    assertEquals(all, soon);
+    assertEquals("w0:STANDBY w1:READY w2:READY", hand.ids());
+  }
+
+  private static void needed(FleetByHand hand, int more) {
+    hand.fleet().localModels().needed("m", more, hand.nowNanos() / 1_000_000);
+  }
+
+  @Test
   void howManyStandByChangesWithTheirNumber() {
     FleetByHand hand = workers(model("a.gguf", 1, 1));
     String before = hand.ids();

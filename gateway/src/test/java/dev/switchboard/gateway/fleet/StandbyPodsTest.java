@@ -77,6 +77,22 @@ class StandbyPodsTest {
   }
 
   @Test
+  void asManyAsAreLostAreReadyInTheSameStep() {
+    DiscoveredServer another = FleetByHand.pod("another", true, DiscoveredServer.SERVE);
+    take(serves("a"), serves("b"), SPARE, another);
+    hand.ready("u3");
+    String before = hand.ids();
+
+    eject("u0");
+    String one = hand.ids();
+    eject("u1");
+
+    assertEquals("u0:READY u1:READY u2:STANDBY u3:STANDBY", before);
+    assertEquals("u0:EJECTED u1:READY u2:READY u3:STANDBY", one);
+    assertEquals("u0:EJECTED u1:EJECTED u2:READY u3:READY", hand.ids());
+  }
+
+  @Test
   void itStandsByAgainWhenItWasOneTooManyForAMinute() {
     eject("u0");
     returns("u0");
