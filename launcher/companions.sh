@@ -49,7 +49,7 @@ fetch_zipkin() {
 # in and is collected.
 zipkin_spans=100000
 start_zipkin() {
-  STORAGE_TYPE=mem MEM_MAX_SPANS=$zipkin_spans companion zipkin "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Xmx640m \
+  STORAGE_TYPE=mem MEM_MAX_SPANS=$zipkin_spans companion zipkin "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Xmx656m \
     -XX:+ExitOnOutOfMemoryError --enable-native-access=ALL-UNNAMED \
     -jar "$zipkin_jar" --armeria.ports[0].port="$zipkin_port" --armeria.ports[0].ip=127.0.0.1 --armeria.ports[0].protocols[0]=http
 }
@@ -107,7 +107,8 @@ companion() { # companion NAME COMMAND...: in a session of its own, as the gatew
   setsid "${@:2}" </dev/null >>"$logs/$1.log" 2>&1 &
   say "$!" >"$run/$1.pid"
 }
-is_of_this() { [[ $1 == *"$home/"* || $1 == *"$data/"* ]]; } # is_of_this COMMAND_LINE
+# Its state folder is apart from both in a package, and is all that names a Prometheus.
+is_of_this() { [[ $1 == *"$home/"* || $1 == *"$data/"* || $1 == *"$state/"* ]]; } # is_of_this COMMAND_LINE
 # The process of this checkout's companion; a stale file may hold the number of another one by now.
 companion_pid() {
   local pid
@@ -137,32 +138,35 @@ await_companions() {
   done
   ! beside console || await_console
 }
-companion_grace=3 # seconds: none has anything to lose that it does not keep as it goes
-stop_companion() { # stop_companion NAME: asks, waits, then insists
-  local pid waited
-  if pid=$(companion_pid "$1"); then
-    kill -TERM "$pid" 2>/dev/null || true
-    for ((waited = 0; waited < companion_grace * 10; waited++)); do
-      ! ended "$pid" || break
-      sleep 0.1
-    done
-    kill -KILL "$pid" 2>/dev/null || true
-  fi
-  rm -f "$run/$1.pid"
+companion_grace=3 # seconds for all of them together: none has anything to lose that it does not keep as it goes
+end_companions() { # end_companions NAME...: asks all, waits for all at the same time, then insists
+  local name pid asked=() waited
+  for name; do
+    ! pid=$(companion_pid "$name") || asked+=("$pid")
+  done
+  for pid in ${asked[@]+"${asked[@]}"}; do kill -TERM "$pid" 2>/dev/null || true; done
+  for ((waited = 0; waited < companion_grace * 10; waited++)); do
+    ! all_ended ${asked[@]+"${asked[@]}"} || break
+    sleep 0.1
+  done
+  for pid in ${asked[@]+"${asked[@]}"}; do
+    ended "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  done
+  for name; do rm -f "$run/$name.pid"; done
+}
+all_ended() { # all_ended PID...
+  local pid
+  for pid; do ended "$pid" || return 1; done
 }
 # A console of another version's folder, which may go, makes way for this one's on the same port.
 renew_console() {
   local pid
   beside console && pid=$(companion_pid console) && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != *"$home/"* ]] || return 0
-  stop_companion console
+  end_companions console
   start_console
   await_console
 }
-stop_companions() { # all at the same time
-  local name pid
-  for name in prometheus zipkin console; do
-    ! pid=$(companion_pid "$name") || kill -TERM "$pid" 2>/dev/null || true
-  done
-  for name in prometheus zipkin console; do stop_companion "$name"; done
+stop_companions() {
+  end_companions prometheus zipkin console
   rm -f "$run/with" "$run/prometheus.key" "$run"/{prometheus,zipkin,console}.port
 }

@@ -100,8 +100,8 @@ announce() {
   say
 }
 # first_question API MODEL: a command that works as it stands, in any folder. Where a key is needed, one line before it makes one; a
-# certificate is named, and the API called what that is for.
-# shellcheck disable=SC2016 # the key is for the shell that runs it
+# certificate is named, and the API called what that is for. Only a client's own certificate, where one is asked for, must be put in.
+# shellcheck disable=SC2016 # the key and the files are for the shell that runs it
 first_question() {
   local options='' certificate name host port url=$1 model=$2
   url=${url//:\/\/0.0.0.0:/:\/\/127.0.0.1:}
@@ -112,6 +112,10 @@ first_question() {
     options+=" --cacert $(printf %q "$certificate")"
     [[ $name == "$host" || $name == localhost && $host == 127.0.0.1 ]] || options+=" --connect-to $name:$port:$host:$port"
     url=${url%%://*}://$name:$port
+  fi
+  if [[ $ready_event == *'"client_certificate":true'* ]]; then
+    say "  certificate=YOURS.crt private=YOURS.key  # http.tls.client-ca-file asks for a certificate of yours"
+    options+=' --cert "$certificate" --key "$private"'
   fi
   if [[ $ready_event == *'"keys":true'* ]]; then
     say "  key=\$($(own_command) keys create --name first-\$RANDOM)"

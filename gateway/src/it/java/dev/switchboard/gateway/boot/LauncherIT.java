@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,6 +48,13 @@ class LauncherIT {
       if [[ " $* " == *AdminMain* ]]; then
         while [[ $1 != *AdminMain ]]; do shift; done
         exec JAVA -XX:TieredStopAtLevel=1 -cp "CLASSES" "$@"
+      fi
+      if [[ " $* " == *zipkin-server* ]]; then
+        echo "$STORAGE_TYPE $MEM_MAX_SPANS $* " >HANG.zipkin
+        port=$*
+        port=${port#*.port=}
+        while [[ $1 != -jar ]]; do shift; done
+        exec JAVA -m jdk.httpserver -b 127.0.0.1 -p "${port%% *}" -d "${2%/*}"
       fi
       if [[ " $* " == *ConsoleMain* ]]; then
         [[ ! -e HANG.console ]] || exit 1
@@ -197,6 +206,53 @@ class LauncherIT {
     assertFalse(Files.exists(home.resolve(".switchboard/run/console.pid")));
   }
 
+  /**
+   * 3.4 KB of heap are what a span with a rank's attributes takes there, and what comes in and is
+   * collected needs as much again.
+   */
+  @Test
+  void zipkinKeepsNoMoreSpansThanItsHeapHolds() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    String parts = Files.readString(home.resolve("launcher/companions.sh"));
+    String version = found("(?m)^zipkin_version=(\\S+)$", parts);
+    Path library = Files.createDirectories(home.resolve(".switchboard/lib"));
+    Files.writeString(library.resolve("zipkin-server-" + version + "-exec.jar"), "fetched");
+
+    assertEquals(0, exit(launch("up", "-d", "--with", "zipkin")), output());
+
+    String java = Files.readString(folder.resolve("hang.zipkin"));
+    long heap = Long.parseLong(found(" -Xmx(\\d+)m ", java)) << 20;
+    long spans = Long.parseLong(found("^mem (\\d+) ", java));
+    assertTrue(spans > 0);
+    assertTrue(2 * 3_400 * spans <= heap, spans + " spans in " + heap);
+    assertTrue(java.contains("-XX:+ExitOnOutOfMemoryError"), java);
+  }
+
+  /** In a package the folders are apart; whose process it is not is never stopped. */
+  @ParameterizedTest
+  @CsvSource({
+    "prometheus --config.file=/state/run/prometheus.yml, 0",
+    "java -cp /home/lib/console.jar ConsoleMain, 0",
+    "java ConsoleMain --state /data/console, 0",
+    "prometheus --config.file=/etc/prometheus/prometheus.yml, 1",
+    "tail -f /statement/run/log, 1"
+  })
+  void aCompanionIsKnownByAnyFolderOfItsInstallation(String commandLine, int status)
+      throws Exception {
+    String question = "home=/home data=/data state=/state run=/run; . \"$0\"; is_of_this \"$1\"";
+    String parts = home.resolve("launcher/companions.sh").toString();
+
+    assertEquals(
+        status,
+        exit(new ProcessBuilder("bash", "-c", question, parts, commandLine).inheritIO().start()));
+  }
+
+  private static String found(String pattern, String text) {
+    Matcher matcher = Pattern.compile(pattern).matcher(text);
+    assertTrue(matcher.find(), text);
+    return matcher.group(1);
+  }
+
   @Test
   void aConsoleThatDoesNotStartStopsNothingElse() throws Exception {
     assertEquals(0, exit(launch("down")));
@@ -269,6 +325,45 @@ class LauncherIT {
     assertEquals(List.of(), companions());
   }
 
+  /** One after the other they would take the nine seconds that three of them have each. */
+  @Test
+  void anInterruptWaitsForAllThatHangAtTheSameTime() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Process up = launch("up");
+    awaitOutput("curl ");
+    List<Process> hung = new ArrayList<>();
+    for (String name : List.of("prometheus", "zipkin", "console")) {
+      Path file = home.resolve(".switchboard/run/" + name + ".pid");
+      if (Files.exists(file)) {
+        GatewayProcess.signal("-KILL", Long.parseLong(Files.readString(file).strip()));
+      }
+      hung.add(stopped(home.resolve(".switchboard/log/gateway.log")));
+      Files.writeString(file, hung.getLast().pid() + "\n");
+    }
+    long begun = System.nanoTime();
+
+    GatewayProcess.signal("-INT", up.pid());
+
+    assertEquals(130, exit(up));
+    long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begun);
+    for (Process each : hung) {
+      assertEquals(128 + 9, exit(each));
+    }
+    assertTrue(seconds < 9, seconds + " s");
+  }
+
+  /** It hears nothing, and its command line has the file. */
+  private static Process stopped(Path file) throws Exception {
+    Process process =
+        new ProcessBuilder("tail", "-f", file.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    InProcessGateway.await(() -> commandLine(process.pid()).startsWith("tail"));
+    GatewayProcess.signal("-STOP", process.pid());
+    return process;
+  }
+
   @Test
   void aSecondInterruptWaitsForNothing() throws Exception {
     assertEquals(0, exit(launch("down")));
@@ -311,15 +406,18 @@ class LauncherIT {
    * A gateway that serves tells the event; what it prints is run by a shell in another folder.
    *
    * @param host that the certificate is for; none for clear text
+   * @param clients whether it asks them for a certificate, which is all that must be put in
    */
   @ParameterizedTest
   @CsvSource({
-    "127.0.0.1, ''",
-    "0.0.0.0, ''",
-    "127.0.0.1, localhost",
-    "0.0.0.0, switchboard.example"
+    "127.0.0.1, '', false",
+    "0.0.0.0, '', false",
+    "127.0.0.1, localhost, false",
+    "0.0.0.0, switchboard.example, false",
+    "127.0.0.1, localhost, true"
   })
-  void theFirstQuestionWorksAsPrintedInAnyFolder(String bind, String host) throws Exception {
+  void theFirstQuestionWorksAsPrintedInAnyFolder(String bind, String host, boolean clients)
+      throws Exception {
     assertEquals(0, exit(launch("down")));
     try (FakeUpstream upstream = new FakeUpstream()) {
       upstream.script(
@@ -327,24 +425,26 @@ class LauncherIT {
               FakeUpstream.events(request)
                   .end(FakeUpstream.content("served") + FakeUpstream.done()));
       try (InProcessGateway gateway =
-          InProcessGateway.before("http: {bind: " + bind + tls(host) + "}", upstream)) {
+          InProcessGateway.before("http: {bind: " + bind + tls(host, clients) + "}", upstream)) {
         InProcessGateway.await(() -> gateway.events().contains("\"event\":\"ready\""));
         aside("event", gateway.events());
         assertEquals(0, exit(launch("up", "-d")));
         String question =
             output()
                 .lines()
-                .filter(line -> line.startsWith("  key=") || line.startsWith("  curl "))
+                .filter(line -> line.matches("  (key=|certificate=|curl ).*"))
                 .collect(Collectors.joining("\n"));
 
         assertEquals(bind.equals("0.0.0.0"), question.contains("keys create"), question);
-        assertTrue(run(question).contains("served"), question);
+        assertEquals(clients, question.contains("http.tls.client-ca-file asks"), question);
+        String files = folder + "/client";
+        assertTrue(run(question.replace("YOURS", files)).contains("served"), question);
       }
     }
   }
 
   /** Its files are named as seen from the gateway's folder. */
-  private String tls(String host) throws Exception {
+  private String tls(String host, boolean clients) throws Exception {
     if (host.isEmpty()) {
       return "";
     }
@@ -353,8 +453,17 @@ class LauncherIT {
     Path crt = Files.writeString(folder.resolve("its own.crt"), own.pem() + root.pem());
     Path key = Files.writeString(folder.resolve("its own.key"), own.keyPem());
     Path here = Path.of("").toAbsolutePath();
-    return ", tls: {certificate-file: \"%s\", key-file: \"%s\"}"
-        .formatted(here.relativize(crt), here.relativize(key));
+    return ", tls: {certificate-file: \"%s\", key-file: \"%s\"%s}"
+        .formatted(here.relativize(crt), here.relativize(key), clients ? clientCa() : "");
+  }
+
+  private String clientCa() throws Exception {
+    TestCertificate root = TestCertificate.root("clients", "EC");
+    TestCertificate client = root.issueFor("client");
+    Files.writeString(folder.resolve("client.crt"), client.pem());
+    Files.writeString(folder.resolve("client.key"), client.keyPem());
+    return ", client-ca-file: \"%s\""
+        .formatted(Files.writeString(folder.resolve("clients.crt"), root.pem()));
   }
 
   private String run(String commands) throws Exception {

@@ -817,6 +817,7 @@ final class Gateway {
       members.put(
           "certificate", certificate == null ? "" : certificate.toAbsolutePath().toString());
       members.put("name", nameOnThisMachine());
+      members.put("client_certificate", config.http().tls().clientCaFile() != null);
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);
       events.emit("ready", members);
     } else if (fleet.hopeless() && announced.compareAndSet(false, true)) {
