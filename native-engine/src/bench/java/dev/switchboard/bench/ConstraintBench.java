@@ -285,6 +285,9 @@ final class ConstraintBench implements Callable<Integer> {
     sources.put(
         "schema: maxLength 500",
         new ConstraintSource.JsonSchema("{\"type\":\"string\",\"maxLength\":500}"));
+    sources.put(
+        "schema: email",
+        new ConstraintSource.JsonSchema("{\"type\":\"string\",\"format\":\"email\"}"));
     sources.put("regex: words", new ConstraintSource.Regex("([A-Za-z]+[ ,.]){1,200}"));
     sources.put("grammar: arithmetic", new ConstraintSource.Grammar(ARITHMETIC));
     return sources;

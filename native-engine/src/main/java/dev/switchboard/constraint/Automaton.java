@@ -18,8 +18,14 @@ import org.jspecify.annotations.Nullable;
  * there; a state from which no end can be reached does not exist any more.
  */
 final class Automaton {
+  /**
+   * Lengths of text in symbols, of each of which is known which states it does not tell apart. Most
+   * tokens have no more than the first, and few more than the last.
+   */
+  static final int[] ALIKE = {4, 8, 16, 32};
+
   /** Longer tokens are rare. */
-  static final int ALIKE_SYMBOLS = 32;
+  static final int ALIKE_SYMBOLS = ALIKE[ALIKE.length - 1];
 
   static final int UNREACHABLE = Integer.MAX_VALUE / 2;
 
@@ -53,8 +59,8 @@ final class Automaton {
   final boolean[] endsOnly;
   final int[] height;
 
-  /** A state that no token of up to {@link #ALIKE_SYMBOLS} symbols tells from this one. */
-  final int[] alike;
+  /** By each of {@link #ALIKE}: a state that no text of so many symbols tells from this one. */
+  final int[][] alike;
 
   /** A state that no token tells from this one, however long; fewer are found. */
   final int[] alikeToAll;
@@ -155,7 +161,7 @@ final class Automaton {
    * they do not tell apart made one: where something is counted this one goes in circles.
    */
   Automaton withAlikeMerged() {
-    return new Automaton(this, alike, ALIKE_SYMBOLS);
+    return new Automaton(this, alike[alike.length - 1], ALIKE_SYMBOLS);
   }
 
   /** The same for all tokens. */
@@ -203,17 +209,26 @@ final class Automaton {
     if (value < count.low() || value > count.high()) {
       return -1;
     }
-    return count.ends() ? to : id(alike(value, count.bounds()), to);
+    return count.ends() ? to : id(alike(value, count.bounds(), window), to);
   }
 
   /** The id that is there in this automaton for one of the automaton that it was made of. */
   int standIn(int id) {
+    return standIn(id, standsFor, window);
+  }
+
+  /** One for all ids that no text of so many symbols as {@link #ALIKE} has there tells apart. */
+  int standIn(int id, int level) {
+    return standIn(id, alike[level], ALIKE[level]);
+  }
+
+  private int standIn(int id, int[] same, int symbols) {
     int state = stateOf(id);
-    return id < states ? standsFor[state] : id(alike(countOf(id), bounds[state]), standsFor[state]);
+    return id < states ? same[state] : id(alike(countOf(id), bounds[state], symbols), same[state]);
   }
 
   /** The least count that no text of the window tells from this one. */
-  private int alike(int count, int[] ofGraph) {
+  private static int alike(int count, int[] ofGraph, int window) {
     int at = Arrays.binarySearch(ofGraph, count);
     int next = at < 0 ? -at - 1 : at + 1;
     if (next < ofGraph.length && ofGraph[next] - (long) window <= count) {
@@ -264,6 +279,6 @@ final class Automaton {
   }
 
   int bytes() {
-    return 20 * (freeTo.length + readTo.length + callTo.length) + 24 * states;
+    return 20 * (freeTo.length + readTo.length + callTo.length) + 36 * states;
   }
 }

@@ -15,10 +15,13 @@ import dev.switchboard.constraint.Expression.Symbol;
 import dev.switchboard.tokenizer.IntList;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +46,7 @@ final class AutomatonBuilder {
   private final List<Count> counts = new ArrayList<>();
   private final Map<Integer, int[]> boundsFrom = new TreeMap<>();
   private final IntList distinct = new IntList();
-  private final IntList alike = new IntList();
+  private final IntList[] alike = new IntList[Automaton.ALIKE.length];
   private final IntList alikeToAll = new IntList();
   private int states;
   private int first;
@@ -54,6 +57,7 @@ final class AutomatonBuilder {
   AutomatonBuilder(CompileBudget budget, int longestToken) {
     this.budget = budget;
     this.longestToken = longestToken;
+    Arrays.setAll(alike, level -> new IntList());
   }
 
   /** Builds the rules and whatever they call; their states come before those added later. */
@@ -108,7 +112,9 @@ final class AutomatonBuilder {
 
   private int newState() {
     budget.edge();
-    alike.add(states);
+    for (IntList level : alike) {
+      level.add(states);
+    }
     alikeToAll.add(states);
     return states++;
   }
@@ -248,8 +254,10 @@ final class AutomatonBuilder {
    * @param left how often more at least one symbol is read
    */
   private void setAlike(int state, int same, int left) {
-    if (left > Automaton.ALIKE_SYMBOLS) {
-      alike.set(state, same);
+    for (int level = 0; level < alike.length; level++) {
+      if (left > Automaton.ALIKE[level]) {
+        alike[level].set(state, same);
+      }
     }
     if (left > longestToken) {
       alikeToAll.set(state, same);
@@ -285,11 +293,14 @@ final class AutomatonBuilder {
     for (int i = 0; i < graph.nodes(); i++) {
       newState();
     }
-    for (int i = 0; i < graph.nodes(); i++) {
-      alike.set(base + i, base + graph.alike()[i]);
+    for (int level = 0; level < alike.length; level++) {
+      for (int i = 0; i < graph.nodes(); i++) {
+        alike[level].set(base + i, base + graph.alike()[level][i]);
+      }
     }
     free(from, base);
     int[] bounds = null;
+    Readers readers = new Readers(graph);
     for (Edge edge : graph.edges()) {
       int at = base + edge.from();
       Expression label = edge.label();
@@ -299,6 +310,9 @@ final class AutomatonBuilder {
         int counted = label == null ? base + edge.to() : newState();
         free(at, count, counted);
         at = counted;
+        if (label != null) {
+          readers.add(counted, label, edge.to());
+        }
       } else if (label == null) {
         free(at, base + edge.to());
       }
@@ -313,6 +327,26 @@ final class AutomatonBuilder {
     for (int i = 0; i < graph.nodes(); i++) {
       if (graph.finals()[i]) {
         free(base + i, to);
+      }
+    }
+  }
+
+  /** States behind counts, which are alike where they read the same label towards alike nodes. */
+  private final class Readers {
+    private final Graph graph;
+    private final IdentityHashMap<Expression, Integer> labels = new IdentityHashMap<>();
+    private final List<Map<Long, Integer>> first =
+        Stream.<Map<Long, Integer>>generate(HashMap::new).limit(alike.length).toList();
+
+    Readers(Graph graph) {
+      this.graph = graph;
+    }
+
+    void add(int state, Expression label, int to) {
+      int number = labels.computeIfAbsent(label, each -> labels.size());
+      for (int level = 0; level < alike.length; level++) {
+        long key = (long) number << 32 | graph.alike()[level][to];
+        alike[level].set(state, first.get(level).computeIfAbsent(key, each -> state));
       }
     }
   }
@@ -358,8 +392,8 @@ final class AutomatonBuilder {
     return bounds;
   }
 
-  int[] alike() {
-    return alike.toArray();
+  int[][] alike() {
+    return Arrays.stream(alike).map(IntList::toArray).toArray(int[][]::new);
   }
 
   int[] alikeToAll() {

@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -45,11 +46,18 @@ sealed interface Expression {
    * What is read along any path from the first node to a final one.
    *
    * @param finals one per node
-   * @param alike per node one that nothing of {@link Automaton#ALIKE_SYMBOLS} symbols tells from it
+   * @param alike for each of {@link Automaton#ALIKE} and per node one that nothing of so many
+   *     symbols tells from it
    */
-  record Graph(int nodes, List<Edge> edges, boolean[] finals, int[] alike) implements Expression {
+  record Graph(int nodes, List<Edge> edges, boolean[] finals, int[][] alike) implements Expression {
     Graph(int nodes, List<Edge> edges, boolean[] finals) {
-      this(nodes, edges, finals, IntStream.range(0, nodes).toArray());
+      this(nodes, edges, finals, allDiffer(nodes));
+    }
+
+    private static int[][] allDiffer(int nodes) {
+      int[][] themselves = new int[Automaton.ALIKE.length][];
+      Arrays.fill(themselves, IntStream.range(0, nodes).toArray());
+      return themselves;
     }
   }
 

@@ -3,7 +3,9 @@ package dev.switchboard.constraint;
 import dev.switchboard.tokenizer.IntList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +15,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Whether a token fits mostly depends on the innermost rule's state alone; so that is found once
  * per state by a walk of the vocabulary, and the few tokens that leave the rule are walked again
  * with the stack. The walk takes plain text whole wherever all of it may follow; asking for each
- * token would take milliseconds.
+ * token would take milliseconds. Where a state was walked from that no short text tells from this
+ * one, as of the places of a name that may have so many characters, the short tokens are those of
+ * that one and only longer ones are walked.
  *
  * <p>All this runs an automaton whose counted repeats go in circles, for as long as no token of
  * {@link Automaton#ALIKE_SYMBOLS} symbols could use up what remains. So most counts of a repeat are
@@ -27,6 +31,12 @@ final class Masks {
   /** Steps for one configuration: tens of milliseconds. */
   private static final long MOST_WORK = 1_000_000;
 
+  /** Of those that are alike to the last one nothing is told apart here. */
+  private static final int LEVELS = Automaton.ALIKE.length - 1;
+
+  private static final int WALKED_BYTES = 64;
+  private static final int[] NOTHING = {};
+
   private final Automaton automaton;
   private final Configurations whole;
   private final Configurations inner;
@@ -36,6 +46,11 @@ final class Masks {
 
   /** Of states with a count, by id. */
   private final Map<Integer, StateMask> byCount = new HashMap<>();
+
+  /**
+   * By level of {@link Automaton#ALIKE}: one that was walked, of all that such texts take alike.
+   */
+  private final List<Map<Integer, StateMask>> walked;
 
   private final long[] found;
   private final Configuration[] path;
@@ -52,6 +67,7 @@ final class Masks {
     inner = new Configurations(merged, budgetBytes / 2);
     survival = new PlainSurvival(merged, inner);
     byState = new StateMask[automaton.states];
+    walked = Stream.<Map<Integer, StateMask>>generate(HashMap::new).limit(LEVELS).toList();
     found = new long[vocabulary.words()];
     path = new Configuration[vocabulary.longestToken() + 1];
   }
@@ -120,6 +136,7 @@ final class Masks {
       generation = inner.generation();
       Arrays.fill(byState, null);
       byCount.clear();
+      walked.forEach(Map::clear);
     }
   }
 
@@ -149,7 +166,7 @@ final class Masks {
     if (known == null) {
       known = id < automaton.sharedStates ? vocabulary.sharedMask(id) : null;
       if (known == null) {
-        known = inside(id);
+        known = insideLike(id);
         inner.charge(known.bytes());
       }
       if (counts) {
@@ -161,13 +178,30 @@ final class Masks {
     return known;
   }
 
+  /** Walks from a state for what is not known of one that is alike, and is it for others. */
+  private StateMask insideLike(int id) {
+    StateMask alike = null;
+    int level = LEVELS;
+    while (alike == null && level > 0) {
+      level--;
+      alike = walked.get(level).get(inner.automaton().standIn(id, level));
+    }
+    StateMask mask = new InsideWalk(alike, level).from(id);
+    for (int each = 0; each < LEVELS; each++) {
+      if (walked.get(each).putIfAbsent(inner.automaton().standIn(id, each), mask) == null) {
+        inner.charge(WALKED_BYTES);
+      }
+    }
+    return mask;
+  }
+
   /** Adds of the tokens that one state leaves open those that may follow. */
   private void walkUndecided(int[] undecided, Configuration configuration) {
     TokenTrie trie = vocabulary.trie();
     path[0] = configuration;
     int afterDead = 0;
     for (int entry : undecided) {
-      int node = entry < 0 ? ~entry : entry;
+      int node = nodeOf(entry);
       if (node < afterDead) {
         continue;
       }
@@ -179,6 +213,11 @@ final class Masks {
       path[trie.depth(node) + 1] = next;
       afterDead = next.isDead() ? trie.after(node) : afterDead;
     }
+  }
+
+  /** Of an entry of {@link StateMask#undecided}. */
+  private static int nodeOf(int entry) {
+    return entry < 0 ? ~entry : entry;
   }
 
   /**
@@ -204,7 +243,7 @@ final class Masks {
 
   /** Walks the whole vocabulary from a state without looking at who called its rule. */
   StateMask inside(int id) {
-    return new InsideWalk().from(id);
+    return new InsideWalk(null, 0).from(id);
   }
 
   private final class InsideWalk {
@@ -220,11 +259,34 @@ final class Masks {
 
     private int addEnd;
 
+    /** Of a state that tokens up to {@link #agreed} symbols do not tell from this one, if any. */
+    private final @Nullable StateMask alike;
+
+    private final int level;
+    private final int agreed;
+
+    /** What that one leaves open, and where in it this walk is. */
+    private final int[] leftOpen;
+
+    private int inOpen;
+
+    InsideWalk(@Nullable StateMask alike, int level) {
+      this.alike = alike;
+      this.level = level;
+      agreed = alike == null ? 0 : Automaton.ALIKE[level];
+      leftOpen = alike == null ? NOTHING : alike.undecided();
+    }
+
     StateMask from(int id) {
       Arrays.fill(found, 0);
       Arrays.fill(listed, -1);
       path[0] = inner.inside(id);
       reach = path[0].reach;
+      if (alike != null) {
+        alike.allowed().addTo(found);
+        trie.keepShort(found, level);
+        reach = Math.max(reach, alike.reach());
+      }
       for (int kind = 0; kind < PlainText.KINDS; kind++) {
         if (plain.longest(kind) > 0 && !takeKind(kind)) {
           walk(plain.begin(kind), plain.begin(kind + 1));
@@ -253,6 +315,11 @@ final class Masks {
       for (int node = begin; node < end; ) {
         int depth = trie.depth(node);
         endedAt = depth <= endedAt ? Integer.MAX_VALUE : endedAt;
+        if (trie.longest(node) <= agreed) {
+          leaveOpenAlike(node);
+          node = trie.after(node);
+          continue;
+        }
         Configuration next = inner.next(path[depth], trie.symbol(node));
         nodeAt[depth] = node;
         if (next.states.length == 0 && !next.returned) {
@@ -314,15 +381,32 @@ final class Masks {
       addEnd = end;
     }
 
+    /** Lists of a node and what is below it what the state that is alike leaves open. */
+    private void leaveOpenAlike(int top) {
+      while (inOpen < leftOpen.length && nodeOf(leftOpen[inOpen]) < top) {
+        inOpen++;
+      }
+      if (inOpen < leftOpen.length && nodeOf(leftOpen[inOpen]) < trie.after(top)) {
+        listWay(top);
+      }
+      for (; inOpen < leftOpen.length && nodeOf(leftOpen[inOpen]) < trie.after(top); inOpen++) {
+        undecided.add(leftOpen[inOpen]);
+      }
+    }
+
     /** Lists a node with everything below it, and the way to it where that is not listed. */
     private void leaveOpen(int top) {
+      listWay(top);
+      undecided.add(~top);
+    }
+
+    private void listWay(int top) {
       for (int depth = 0; depth < trie.depth(top); depth++) {
         if (listed[depth] != nodeAt[depth]) {
           undecided.add(nodeAt[depth]);
           listed[depth] = nodeAt[depth];
         }
       }
-      undecided.add(~top);
     }
   }
 }

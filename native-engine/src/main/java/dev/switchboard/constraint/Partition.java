@@ -28,6 +28,9 @@ final class Partition {
 
   private final IntList sizes = new IntList();
 
+  /** What the next round looks at. */
+  private int[] looked = {};
+
   /** What cannot be ended does not exist in the automaton, so it is taken out of the graph. */
   Partition(List<int[]> nexts, boolean[] finals, CompileBudget budget) {
     this.nexts = nexts;
@@ -41,7 +44,9 @@ final class Partition {
       signatures.add(null);
       sizes.add(0);
     }
+    looked = new int[block.length];
     for (int state = 0; state < block.length; state++) {
+      looked[state] = state;
       block[state] = finals[state] ? 1 : 0;
       sizes.set(block[state], sizes.get(block[state]) + 1);
     }
@@ -121,9 +126,8 @@ final class Partition {
     }
   }
 
+  /** So many rounds more. */
   void refine(int rounds) {
-    int[] looked = new int[block.length];
-    Arrays.setAll(looked, state -> state);
     for (int round = 0; round < rounds && looked.length > 0; round++) {
       looked = before(split(looked));
     }
@@ -200,6 +204,16 @@ final class Partition {
       }
     }
     return found.toArray();
+  }
+
+  /** For each of {@link Automaton#ALIKE} the first state that no such text tells from each. */
+  int[][] alike() {
+    int[][] found = new int[Automaton.ALIKE.length][];
+    for (int level = 0; level < found.length; level++) {
+      refine(Automaton.ALIKE[level] - (level == 0 ? 0 : Automaton.ALIKE[level - 1]));
+      found[level] = firstOfEach();
+    }
+    return found;
   }
 
   /** By state the first one in its block. */

@@ -123,7 +123,7 @@ final class StringMachine {
     boolean[] finals = finals();
     StringSet counting = length;
     if (counting == null) {
-      int[] alike = alike(nexts, finals);
+      int[][] alike = new Partition(nexts, finals, budget).alike();
       return new Graph(finals.length, edges(nexts, characters, null), finals, alike);
     }
     Partition partition = new Partition(nexts, finals, budget);
@@ -136,8 +136,7 @@ final class StringMachine {
       return build(characters);
     }
     partition.split(bounds::kind);
-    partition.refine(Automaton.ALIKE_SYMBOLS);
-    return counted(nexts, finals, characters, bounds, partition.firstOfEach());
+    return counted(nexts, finals, characters, bounds, partition.alike());
   }
 
   /** The expressions, which say nothing of lengths, as one with as few positions as can be. */
@@ -187,7 +186,7 @@ final class StringMachine {
       boolean[] finals,
       Function<CodePoints, Expression> characters,
       CountBounds bounds,
-      int[] alike) {
+      int[][] alike) {
     List<Edge> edges = edges(nexts, characters, bounds);
     int end = finals.length;
     for (int node = 0; node < end; node++) {
@@ -198,8 +197,11 @@ final class StringMachine {
     }
     boolean[] ends = new boolean[end + 1];
     ends[end] = bounds.begins();
-    int[] withEnd = Arrays.copyOf(alike, end + 1);
-    withEnd[end] = end;
+    int[][] withEnd = new int[alike.length][];
+    for (int level = 0; level < alike.length; level++) {
+      withEnd[level] = Arrays.copyOf(alike[level], end + 1);
+      withEnd[level][end] = end;
+    }
     return new Graph(end + 1, edges, ends, withEnd);
   }
 
@@ -260,16 +262,6 @@ final class StringMachine {
       all = all.union(atoms.get(atom));
     }
     return all;
-  }
-
-  /**
-   * The first state that so many characters do not tell from each. Where a length is counted, most
-   * states are alike.
-   */
-  private int[] alike(List<int[]> nexts, boolean[] finals) {
-    Partition partition = new Partition(nexts, finals, budget);
-    partition.refine(Automaton.ALIKE_SYMBOLS);
-    return partition.firstOfEach();
   }
 
   private int number(State state) {

@@ -19,6 +19,8 @@ final class TokenTrie {
   private final int[] tokens;
   private final int deepest;
   private long[][] blocks = {};
+  private byte[] longest = {};
+  private long[][] ofAtMost = {};
 
   private TokenTrie(char[] symbols, int[] depths, int[] tokenStart, int[] tokens) {
     this.symbols = symbols;
@@ -82,6 +84,42 @@ final class TokenTrie {
       addTo(kept[block], block * BLOCK, (block + 1) * BLOCK);
     }
     blocks = kept;
+  }
+
+  /**
+   * Keeps which tokens are of at most so many symbols each; no token has more than a byte holds.
+   */
+  void keepLengths(int words, int[] symbolsEach) {
+    byte[] below = new byte[symbols.length];
+    for (int node = symbols.length - 1; node >= 0; node--) {
+      int most = depths[node] + 1;
+      for (int child = node + 1; child < after[node]; child = after[child]) {
+        most = Math.max(most, below[child]);
+      }
+      below[node] = (byte) most;
+    }
+    longest = below;
+    ofAtMost = new long[symbolsEach.length][words];
+    for (int node = 0; node < symbols.length; node++) {
+      for (int level = 0; level < symbolsEach.length; level++) {
+        if (depths[node] < symbolsEach[level]) {
+          addTo(ofAtMost[level], tokenStart[node], tokenStart[node + 1]);
+        }
+      }
+    }
+  }
+
+  /** Symbols of the longest token that is the node's or below it. */
+  int longest(int node) {
+    return longest[node];
+  }
+
+  /** Takes all tokens out of a mask that have more symbols than the level's. */
+  void keepShort(long[] mask, int level) {
+    long[] kept = ofAtMost[level];
+    for (int word = 0; word < mask.length; word++) {
+      mask[word] &= kept[word];
+    }
   }
 
   /** Adds the tokens of a range of indices to a mask. */

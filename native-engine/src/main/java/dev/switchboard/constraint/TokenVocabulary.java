@@ -57,6 +57,7 @@ public final class TokenVocabulary {
     pool = symbols.toString().toCharArray();
     trie = buildTrie(1, Automaton.ALIKE_SYMBOLS);
     trie.keepBlocks(words);
+    trie.keepLengths(words, Automaton.ALIKE);
     plain = new PlainText(trie, words);
     separators = new Separators(pool, starts);
     longTrie = buildTrie(Automaton.ALIKE_SYMBOLS + 1, Integer.MAX_VALUE);

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JsonSchemaTest {
   private final Answers answers = new Answers(TestTokenizer.bytes());
@@ -349,6 +350,19 @@ class JsonSchemaTest {
                     "{\"title\":\"t\",\"x-a\":1,\"properties\":{\"a\":{\"form\":1,\"format\":\"color\"}}}"));
 
     assertEquals(List.of("properties.a.form", "properties.a.format"), constraint.ignored());
+  }
+
+  /** They are in the specification, and a client may send them: pydantic's Pattern is a regex. */
+  @ParameterizedTest
+  @ValueSource(strings = {"regex", "uri-template", "idn-email", "idn-hostname"})
+  void aFormatThatIsNotEnforcedIsAnAnnotationAndTold(String format) {
+    ConstraintSource source =
+        new ConstraintSource.JsonSchema(
+            "{\"type\":\"string\",\"maxLength\":4,\"format\":\"%s\"}".formatted(format));
+
+    assertEquals(List.of("format"), answers.compiler().compile(source).ignored());
+    assertTrue(answers.accepts(source, "\"(é{\""));
+    assertFalse(answers.accepts(source, "\"12345\""));
   }
 
   @Test
