@@ -51,7 +51,8 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
                                   const std::vector<std::int64_t>& begins = {0}) {
   const auto vocab = static_cast<std::int64_t>(cases.front().logits.size());
   std::vector<std::vector<float>> parts;
-  std::vector<LogitSlice> slices;
+  SlicedLogits logits;
+  logits.n_slices = static_cast<std::int32_t>(begins.size());
   for (std::size_t i = 0; i < begins.size(); ++i) {
     const std::int64_t end = i + 1 < begins.size() ? begins[i + 1] : vocab;
     std::vector<float> part;
@@ -59,7 +60,7 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
       part.insert(part.end(), each.logits.begin() + begins[i], each.logits.begin() + end);
     }
     parts.push_back(part);
-    slices.push_back({begins[i], end - begins[i], parts.back().data()});
+    logits.slices[i] = {begins[i], end - begins[i], parts.back().data()};
   }
   DeviceSampler sampler;
   Carver host, device;
@@ -84,7 +85,7 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
     return 0;
   };
   std::vector<std::int32_t> tokens(cases.size(), -7);
-  EXPECT_EQ(sampler.sample(plugin, {}, slices, choices, tokens), 0);
+  EXPECT_EQ(sampler.sample(plugin, {}, logits, {choices, tokens, {}, {}}), 0);
   return tokens;
 }
 

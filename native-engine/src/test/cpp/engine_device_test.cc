@@ -306,17 +306,21 @@ TEST_F(DeviceTest, SamplesAsTheProcessorDoes) {
     TestEngine processor(model, engine_config(layout.stages, layout.ranks, 2));
     TestEngine device(model, on_device(engine_config(layout.stages, layout.ranks, 2)));
     for (const sb_sampling& sampling : every_sampling()) {
-      const std::vector<int32_t> expected = processor.generate(0, prompt, 8, sampling);
+      std::vector<float> expected_logprobs;
+      const std::vector<int32_t> expected =
+          processor.generate(0, prompt, 8, sampling, &expected_logprobs);
 
       EXPECT_EQ(device.generate(0, prompt, 8, sampling), expected);
       std::vector<float> logprobs;
       EXPECT_EQ(device.generate(0, prompt, 8, sampling, &logprobs), expected);
+      EXPECT_EQ(logprobs, expected_logprobs);
     }
   }
 }
 
-// Of each kind of output one, in more than one chunk: sampled by the device and by the host, under
-// masks, scored, and two of one sequence of which the first counts for the second's penalties.
+// Of each kind of output one, in more than one chunk: sampled by the device and by the host, with
+// and without log-probabilities, under masks, scored, and two of one sequence of which the first
+// counts for the second's penalties.
 TEST_F(DeviceTest, OutputsOfEveryKindStandSideBySide) {
   TestModel model(spec_of(SB_ARCH_LLAMA));
   model.quantise_matrices();
@@ -326,23 +330,27 @@ TEST_F(DeviceTest, OutputsOfEveryKindStandSideBySide) {
        {engine_config(1, 2, 2), on_device(engine_config(1, 2, 2))}) {
     TestEngine engine(model, config);
     const std::vector<sb_sampling> samplings = every_sampling();
-    for (int32_t row = 0; row < 6; ++row) {
-      engine.begin(row, samplings.at(static_cast<size_t>(row) % samplings.size()));
+    for (int32_t row = 0; row < 7; ++row) {
+      engine.begin(row, samplings.at(static_cast<size_t>(row) % samplings.size()), {5, 9, 5}, 1);
     }
-    Piece scored{1, 0, tokens, tokens, 0};
-    Piece penalised{2, 0, {tokens[0], tokens[1]}, {SB_TARGET_SAMPLE, SB_TARGET_SAMPLE}, 0};
+    Piece scored{1, 0, tokens, tokens, 3};
+    Piece penalised{2, 0, {tokens[0], tokens[1]}, {SB_TARGET_SAMPLE, SB_TARGET_SAMPLE}, 2};
     Piece listed{3, 0, {tokens[2]}, {SB_TARGET_SAMPLE}, 4};
-    Piece masked{4, 0, {tokens[3]}, {SB_TARGET_SAMPLE}, 0, {2}};
+    Piece masked{4, 0, {tokens[3]}, {SB_TARGET_SAMPLE}, 20, {2}};
     Piece last{5, 0, {tokens[4]}, {SB_TARGET_SAMPLE}, 0};
-    penalised.logprobs = masked.logprobs = last.logprobs = false;
+    Piece plain{6, 0, {tokens[5]}, {SB_TARGET_SAMPLE}, 0};
+    plain.logprobs = false;
     allow(engine, 2, {3, 50, 77});
 
-    outputs.push_back(engine.run({scored, penalised, listed, masked, last}));
+    outputs.push_back(engine.run({scored, penalised, listed, masked, last, plain}));
   }
 
+  EXPECT_EQ(outputs[1].status, SB_OK);
   EXPECT_EQ(outputs[1].tokens, outputs[0].tokens);
   EXPECT_EQ(outputs[1].top_tokens, outputs[0].top_tokens);
-  EXPECT_EQ(outputs[1].logprobs.at(72), outputs[0].logprobs.at(72));
+  EXPECT_EQ(outputs[1].top_logprobs, outputs[0].top_logprobs);
+  EXPECT_TRUE(ops::testing::same_bits(outputs[1].logprobs, outputs[0].logprobs));
+  EXPECT_TRUE(std::isnan(outputs[1].logprobs.back()));
 }
 
 // The logits of a row are 388 bytes.
@@ -350,17 +358,22 @@ TEST_F(EmulatedDeviceTest, LogitsStayOnTheDeviceUnlessTheHostNeedsThem) {
   TestModel model(spec_of(SB_ARCH_LLAMA));
   model.quantise_matrices();
   TestEngine device(model, on_device(engine_config()));
-  const auto copied = [&](bool logprobs) {
-    device.begin(0, every_sampling().back());
+  const auto copied = [&](const Piece& piece, const sb_sampling& sampling) {
+    device.begin(0, sampling);
     settings().copied_out = 0;
-    Piece piece{0, 0, {1, 2, 3}, {SB_TARGET_SAMPLE}, 0};
-    piece.logprobs = logprobs;
     EXPECT_EQ(device.run({piece}).status, SB_OK);
     return settings().copied_out;
   };
+  const sb_sampling penalised = every_sampling().at(2);
+  Piece plain{0, 0, {1, 2, 3}, {SB_TARGET_SAMPLE}, 0};
+  Piece two = plain;
+  two.targets.push_back(SB_TARGET_SAMPLE);
+  plain.logprobs = two.logprobs = false;
 
-  EXPECT_EQ(copied(false), 4U);
-  EXPECT_EQ(copied(true), 388U);
+  EXPECT_EQ(copied(plain, penalised), 4U);
+  EXPECT_EQ(copied({0, 0, {1, 2, 3}, {SB_TARGET_SAMPLE}, 20}, penalised), 4U + 176);
+  EXPECT_EQ(copied({0, 0, {1, 2, 3}, {4, 5, 6}, 0}, penalised), 3U * 176);
+  EXPECT_EQ(copied(two, penalised), 2U * 388);
 }
 
 TEST_F(EmulatedDeviceTest, ARowThatTheDeviceCannotDecideIsTheHosts) {
@@ -381,6 +394,11 @@ TEST_F(EmulatedDeviceTest, ARowThatTheDeviceCannotDecideIsTheHosts) {
 
     EXPECT_EQ(device.generate(0, prompt, 3, sampling), processor.generate(0, prompt, 3, sampling));
     EXPECT_EQ(settings().copied_out, 3U * (4 + 4500 * 4));
+    std::vector<float> expected_logprobs;
+    std::vector<float> actual_logprobs;
+    EXPECT_EQ(device.generate(0, prompt, 3, sampling, &actual_logprobs),
+              processor.generate(0, prompt, 3, sampling, &expected_logprobs));
+    EXPECT_EQ(actual_logprobs, expected_logprobs);
   }
 }
 

@@ -273,6 +273,40 @@ TEST(TopTokens, AreSortedWithTiesByLowerId) {
   EXPECT_EQ(all[5], 4);
 }
 
+TEST(TopTokens, AreNumbersFirst) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> logits = {nan, 1, -kInfinity, nan, 2};
+  std::vector<std::int32_t> tokens(5);
+
+  EXPECT_EQ(top_tokens(logits, tokens), 5U);
+  EXPECT_EQ(tokens, (std::vector<std::int32_t>{4, 1, 0, 2, 3}));
+}
+
+TEST(Score, HasTheTokensLogitAndTheBestOnes) {
+  const std::vector<float> logits = {1, 5, 3, 5, -1};
+
+  const RowScore some = score(logits, 2, 3);
+  const RowScore all = score(logits, 2, kMaxTopLogprobs);
+
+  EXPECT_EQ(some.maximum, 5);
+  EXPECT_EQ(some.logit, 3);
+  EXPECT_NEAR(some.sum, 2 + std::exp(-2.0) + std::exp(-4.0) + std::exp(-6.0), 1e-6);
+  EXPECT_EQ(some.top_tokens[2], 2);
+  EXPECT_EQ(some.top_logits[2], 3);
+  EXPECT_EQ(some.top_tokens[3], -1);
+  EXPECT_EQ(all.top_tokens[4], 4);
+  EXPECT_EQ(all.top_tokens[5], -1);
+}
+
+TEST(Score, OfTwoZerosTheLargestHasNoSign) {
+  const RowScore first = score(std::vector<float>{-0.0F, 0.0F, -0.0F}, 0, 0);
+  const RowScore last = score(std::vector<float>{0.0F, -0.0F, -0.0F}, 0, 0);
+
+  EXPECT_FALSE(std::signbit(first.maximum));
+  EXPECT_FALSE(std::signbit(last.maximum));
+  EXPECT_EQ(first.sum, last.sum);
+}
+
 TEST(TokenCounts, TellPromptFromOutput) {
   std::vector<TokenCount> storage(10);
   TokenCounts counts(storage);

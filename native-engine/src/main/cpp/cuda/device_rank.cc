@@ -1,7 +1,6 @@
 #include "cuda/device_rank.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <set>
 
@@ -541,24 +540,25 @@ void DeviceRank::give_logits(const LogitSlice& slice, Range rows, float* logits)
                           static_cast<std::size_t>(rows.size())));
 }
 
-void DeviceRank::sample(std::span<const model::Choice> choices, std::span<const float* const> kept,
-                        std::span<std::int32_t> tokens, float* logits) {
-  if (health_ != Status::kOk || choices.empty()) return;
-  std::array<LogitSlice, kMaxRanks> all;
+void DeviceRank::sample(const model::RowWork& work, std::span<const float* const> kept,
+                        float* logits) {
+  if (health_ != Status::kOk) return;
+  SlicedLogits all;
+  all.n_slices = static_cast<std::int32_t>(kept.size());
   for (std::size_t rank = 0; rank < kept.size(); ++rank) {
     const Range columns =
         model::rank_shape(config_, limits_.ranks, static_cast<std::int32_t>(rank)).output_rows;
-    all[rank] = {columns.begin, columns.size(), kept[rank]};
+    all.slices[rank] = {columns.begin, columns.size(), kept[rank]};
   }
-  const auto slices = std::span<const LogitSlice>(all).first(kept.size());
-  check(sampler_.sample(*plugin_, stream_, slices, choices, tokens));
+  check(sampler_.sample(*plugin_, stream_, all, work));
   wait();
   bool decided = true;
-  for (std::size_t i = 0; i < choices.size() && health_ == Status::kOk; ++i) {
-    if (tokens[i] != model::kUndecided) continue;
+  for (std::size_t i = 0; i < work.choices.size() && health_ == Status::kOk; ++i) {
+    if (work.tokens[i] != model::kUndecided) continue;
     decided = false;
-    for (const LogitSlice& slice : slices) {
-      give_logits(slice, {choices[i].row, choices[i].row + 1}, logits);
+    const std::int64_t row = work.choices[i].row;
+    for (std::size_t rank = 0; rank < kept.size(); ++rank) {
+      give_logits(all.slices[rank], {row, row + 1}, logits);
     }
   }
   if (!decided) wait();

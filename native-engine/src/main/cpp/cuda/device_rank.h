@@ -1,6 +1,6 @@
 // A rank whose layers run on a device. The rank's first thread puts kernels into one stream; the
 // others wait, and help with what stays on the host: the tokens' embeddings, pooling, and sampling
-// where a device cannot read all logits or log-probabilities are wanted.
+// where a device cannot read all logits.
 //
 // Between ranks the host's meetings hold: a rank waits for its stream before it meets the others,
 // so a partial sum is complete when another rank reads it. It reads it in place where the devices
@@ -66,8 +66,8 @@ class DeviceRank final : public model::RankCompute {
     return place_.samples && (limits_.ranks == 1 || linked_);
   }
   [[nodiscard]] const float* kept_logits() const override { return logits_.data(); }
-  void sample(std::span<const model::Choice> choices, std::span<const float* const> kept,
-              std::span<std::int32_t> tokens, float* logits) override;
+  void sample(const model::RowWork& work, std::span<const float* const> kept,
+              float* logits) override;
   [[nodiscard]] Status health() const override { return health_; }
 
  private:

@@ -44,6 +44,12 @@ void DeviceSampler::lay_out(Carver& host, Carver& device, std::int32_t rows, std
   tops_ =
       device.take<std::uint64_t>(checked_mul(parts, static_cast<std::size_t>(sample_kept(vocab))));
   tokens_ = device.take<std::int32_t>(count);
+  host_score_rows_ = host.take<ScoreRow>(count);
+  score_rows_ = device.take<ScoreRow>(count);
+  maxima_ = device.take<float>(parts);
+  sums_ = device.take<double>(parts);
+  score_tops_ = device.take<std::uint64_t>(checked_mul(parts, std::size_t{kScoreKept}));
+  scores_ = device.take<model::RowScore>(count);
 }
 
 SampleRow DeviceSampler::row_of(const model::Choice& choice) {
@@ -60,10 +66,16 @@ SampleRow DeviceSampler::row_of(const model::Choice& choice) {
   return row;
 }
 
-std::int32_t DeviceSampler::sample(const Plugin& plugin, Stream stream,
-                                   std::span<const LogitSlice> slices,
-                                   std::span<const model::Choice> choices,
-                                   std::span<std::int32_t> tokens) {
+std::int32_t DeviceSampler::sample(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
+                                   const model::RowWork& work) {
+  std::int32_t error = work.choices.empty() ? 0 : choose(plugin, stream, logits, work);
+  if (error == 0 && !work.scored.empty()) error = score(plugin, stream, logits, work);
+  return error;
+}
+
+std::int32_t DeviceSampler::choose(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
+                                   const model::RowWork& work) {
+  const std::span<const model::Choice> choices = work.choices;
   used_seen_ = 0;
   used_bias_ = 0;
   used_masks_ = 0;
@@ -83,8 +95,7 @@ std::int32_t DeviceSampler::sample(const Plugin& plugin, Stream stream,
   copy(bias_.data(), host_bias_.data(), used_bias_ * sizeof(model::LogitBias));
   if (error != 0) return error;
   SampleArgs args;
-  args.n_slices = static_cast<std::int32_t>(slices.size());
-  std::copy(slices.begin(), slices.end(), args.slices);
+  args.logits = logits;
   args.vocab = vocab_;
   args.rows = static_cast<std::int64_t>(choices.size());
   args.row = rows_.data();
@@ -96,7 +107,30 @@ std::int32_t DeviceSampler::sample(const Plugin& plugin, Stream stream,
   args.tokens = tokens_.data();
   plugin.sample(stream, args);
   const std::size_t bytes = choices.size() * sizeof(std::int32_t);
-  return plugin.copy_out(stream, tokens.data(), bytes, tokens_.data(), bytes, bytes, 1);
+  return plugin.copy_out(stream, work.tokens.data(), bytes, tokens_.data(), bytes, bytes, 1);
+}
+
+std::int32_t DeviceSampler::score(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
+                                  const model::RowWork& work) {
+  const std::size_t count = work.scored.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const model::Scored& scored = work.scored[i];
+    host_score_rows_[i] = {scored.row, scored.token, scored.choice, scored.top};
+  }
+  const std::int32_t error =
+      plugin.copy_in(stream, score_rows_.data(), host_score_rows_.data(), count * sizeof(ScoreRow));
+  if (error != 0) return error;
+  ScoreArgs args;
+  args.logits = logits;
+  args.vocab = vocab_;
+  args.rows = static_cast<std::int64_t>(count);
+  args.row = score_rows_.data();
+  args.tokens = tokens_.data();
+  args.room = {maxima_.data(), sums_.data(), score_tops_.data()};
+  args.scores = scores_.data();
+  plugin.score(stream, args);
+  const std::size_t bytes = count * sizeof(model::RowScore);
+  return plugin.copy_out(stream, work.scores.data(), bytes, scores_.data(), bytes, bytes, 1);
 }
 
 }  // namespace sb::cuda

@@ -1,4 +1,5 @@
-// What a device needs to sample the rows of a step: their choices in its memory, and room to work.
+// What a device needs to sample the rows of a step and to score them: what is asked of them in its
+// memory, and room to work.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +15,24 @@ class DeviceSampler {
  public:
   void lay_out(Carver& host, Carver& device, std::int32_t rows, std::int32_t vocab);
 
-  // Puts into the stream what gives tokens[i] of choices[i] once the stream is waited for, which
-  // masks must outlive. Returns the runtime's first error.
-  [[nodiscard]] std::int32_t sample(const Plugin& plugin, Stream stream,
-                                    std::span<const LogitSlice> slices,
-                                    std::span<const model::Choice> choices,
-                                    std::span<std::int32_t> tokens);
+  // Puts into the stream what gives the work's tokens and scores once the stream is waited for,
+  // which masks must outlive. Returns the runtime's first error.
+  [[nodiscard]] std::int32_t sample(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
+                                    const model::RowWork& work);
 
  private:
   [[nodiscard]] SampleRow row_of(const model::Choice& choice);
+  [[nodiscard]] std::int32_t choose(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
+                                    const model::RowWork& work);
+  [[nodiscard]] std::int32_t score(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
+                                   const model::RowWork& work);
 
   std::int32_t vocab_ = 0;
   // The host's, as the device's below.
   std::span<SampleRow> host_rows_;
   std::span<model::TokenCount> host_seen_;
   std::span<model::LogitBias> host_bias_;
+  std::span<ScoreRow> host_score_rows_;
   std::size_t used_seen_ = 0;
   std::size_t used_bias_ = 0;
   std::int32_t used_masks_ = 0;
@@ -42,6 +46,12 @@ class DeviceSampler {
   std::span<PartMass> masses_;
   std::span<std::uint64_t> tops_;
   std::span<std::int32_t> tokens_;
+
+  std::span<ScoreRow> score_rows_;
+  std::span<float> maxima_;
+  std::span<double> sums_;
+  std::span<std::uint64_t> score_tops_;
+  std::span<model::RowScore> scores_;
 };
 
 }  // namespace sb::cuda

@@ -235,6 +235,11 @@ struct LogitSlice {
   std::int64_t columns = 0;
   const float* logits = nullptr;  // [row][columns]
 };
+// Those of all ranks.
+struct SlicedLogits {
+  std::int32_t n_slices = 0;  // of rising begin; the first begins at 0
+  LogitSlice slices[kMaxRanks];
+};
 
 // How one row is sampled. Entries of each list are by rising token; of seen each token is there
 // once, of bias more often too.
@@ -280,8 +285,7 @@ struct SampleRoom {
 };
 
 struct SampleArgs {
-  std::int32_t n_slices = 0;  // of rising begin; the first begins at 0
-  LogitSlice slices[kMaxRanks];
+  SlicedLogits logits;
   std::int64_t vocab = 0;
   std::int64_t rows = 0;
   const SampleRow* row = nullptr;
@@ -293,6 +297,36 @@ struct SampleArgs {
   std::int32_t* tokens = nullptr;  // [rows]: a token, model::kNotFinite or model::kUndecided
 };
 void sample(Stream stream, const SampleArgs& args);
+
+// ---- log-probabilities ----
+// As model::score() does, with the same bits.
+
+struct ScoreRow {
+  std::int64_t logits = 0;    // its row of the slices
+  std::int32_t token = 0;     // whose; negative: the one in ScoreArgs::tokens
+  std::int32_t token_at = 0;  // there
+  std::int32_t top = 0;       // of 0 to model::kMaxTopLogprobs tokens besides
+};
+
+// Of a part of the vocabulary so many tokens are kept: a power of two, and all that can be asked
+// for.
+inline constexpr std::int32_t kScoreKept = 32;
+struct ScoreRoom {
+  float* maxima = nullptr;        // [rows][parts]
+  double* sums = nullptr;         // [rows][parts]
+  std::uint64_t* tops = nullptr;  // [rows][parts][kScoreKept]
+};
+
+struct ScoreArgs {
+  SlicedLogits logits;
+  std::int64_t vocab = 0;
+  std::int64_t rows = 0;
+  const ScoreRow* row = nullptr;
+  const std::int32_t* tokens = nullptr;  // what sample() has given
+  ScoreRoom room;
+  model::RowScore* scores = nullptr;  // [rows]
+};
+void score(Stream stream, const ScoreArgs& args);
 
 // ---- time ----
 

@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 3;
+inline constexpr std::uint32_t kPluginVersion = 4;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.
@@ -126,6 +126,7 @@ struct Plugin {
   void (*gate)(Stream stream, const GateArgs& args);
   void (*end_block)(Stream stream, const EndBlockArgs& args);
   void (*sample)(Stream stream, const SampleArgs& args);
+  void (*score)(Stream stream, const ScoreArgs& args);
 };
 
 }  // namespace sb::cuda

@@ -13,24 +13,12 @@
 
 #include "cuda/device.h"
 #include "cuda/prepare.cuh"
+#include "cuda/vocabulary.cuh"
 
 namespace sb::cuda {
 
 inline constexpr int kSampleThreads = 256;
 inline constexpr int kDrawThreads = 512;
-
-// By the first thread: what all of the block have joined, in no order. "all" has room for each.
-template <class T>
-SB_DEVICE T joined(const T& mine, T* all) {
-  all[thread_id()] = mine;
-  for (int half = block_threads() / 2; half > 0; half /= 2) {
-    block_barrier();
-    if (thread_id() < half) all[thread_id()] = join(all[thread_id()], all[thread_id() + half]);
-  }
-  return all[thread_id()];
-}
-
-SB_DEVICE float minus_infinity() { return float_of_bits(0xff800000u); }
 
 // ---- logits after mask, penalties and bias ----
 
@@ -41,13 +29,6 @@ SB_DEVICE PartBest join(const PartBest& a, const PartBest& b) {
   PartBest best = a.token < 0 || (b.token >= 0 && ahead) ? b : a;
   best.given = a.given > b.given ? a.given : b.given;
   return best;
-}
-
-SB_DEVICE float given_logit(const SampleArgs& args, std::int64_t row, std::int64_t token) {
-  int index = args.n_slices - 1;
-  while (index > 0 && token < args.slices[index].begin) --index;
-  const LogitSlice& slice = args.slices[index];
-  return slice.logits[row * slice.columns + token - slice.begin];
 }
 
 SB_DEVICE bool allowed(const SampleArgs& args, const SampleRow& row, std::int64_t token) {
@@ -127,7 +108,7 @@ SB_KERNEL(kSampleThreads) adjust_part(SampleArgs args) {
   const Part part{begin, end, shared.logits};
   PartBest best = no_best();
   for (std::int64_t token = begin + thread_id(); token < end; token += kSampleThreads) {
-    const float logit = given_logit(args, row.logits, token);
+    const float logit = given_logit(args.logits, row.logits, token);
     if (logit > best.given) best.given = logit;
     part.logits[token - begin] = allowed(args, row, token) ? logit : minus_infinity();
   }
@@ -175,38 +156,12 @@ SB_DEVICE PartMass mass_of_row(const SampleArgs& args, std::int64_t at) {
   return mass;
 }
 
-// The likelier token has the larger key, of two as likely the one of the lower id; 0 is none.
+// The likelier token has the larger key.
 SB_DEVICE std::uint64_t key_of(float probability, std::int64_t token) {
-  if (probability == 0) return 0;
-  const std::uint32_t falling = ~static_cast<std::uint32_t>(token);
-  return std::uint64_t{bits_of_float(probability)} << 32 | falling;
-}
-SB_DEVICE std::int32_t token_of(std::uint64_t key) {
-  return static_cast<std::int32_t>(~static_cast<std::uint32_t>(key));
+  return probability == 0 ? 0 : key_of_rank(bits_of_float(probability), token);
 }
 SB_DEVICE std::uint64_t weight_of_key(std::uint64_t key) {
   return model::weight_of(float_of_bits(static_cast<std::uint32_t>(key >> 32)));
-}
-
-// Sorts n keys, a power of two, where "run" keys at a time fall and rise in turn already: Batcher's
-// bitonic merges. What the threads have written before is seen, and the result by all.
-SB_DEVICE void sort_falling(std::uint64_t* keys, int n, int run) {
-  for (int size = 2 * run; size <= n; size *= 2) {
-    for (int apart = size / 2; apart > 0; apart /= 2) {
-      block_barrier();
-      for (int i = thread_id(); i < n / 2; i += block_threads()) {
-        const int low = 2 * i - (i & (apart - 1));
-        const std::uint64_t a = keys[low];
-        const std::uint64_t b = keys[low + apart];
-        const bool falls = (low & size) == 0;
-        if (falls ? a < b : b < a) {
-          keys[low] = b;
-          keys[low + apart] = a;
-        }
-      }
-    }
-  }
-  block_barrier();
 }
 
 struct WeighShared {

@@ -1,4 +1,4 @@
-// Which outputs of a chunk a device samples, and of which the host needs the logits.
+// Which outputs of a chunk a device samples and scores, and of which the host needs the logits.
 //
 // Every rank's first thread works it out by itself, from what no thread changes before all of them
 // have met again.
@@ -18,6 +18,8 @@ namespace sb::engine {
 // How an output is sampled, but for its mask and its logits.
 [[nodiscard]] model::SamplingInput sampling_input(const Slot& slot, RowTable& rows,
                                                   std::int64_t output);
+// Whether log-probabilities of the output are wanted.
+[[nodiscard]] bool wants_score(const Slot& slot, std::int64_t output);
 
 class ChunkChoices {
  public:
@@ -28,6 +30,8 @@ class ChunkChoices {
 
   // Of the device, in rising order. What they are of is row + the chunk's begin.
   [[nodiscard]] std::span<model::Choice> choices() { return choices_; }
+  // Of these and of tokens that are given, those whose log-probabilities are wanted.
+  [[nodiscard]] std::span<const model::Scored> scored() const { return scored_; }
   // Of the host, counted from the chunk's first, in rising order.
   [[nodiscard]] std::span<const std::int32_t> rest() const { return rest_; }
 
@@ -36,6 +40,7 @@ class ChunkChoices {
                           const model::SamplingInput& input) const;
 
   std::vector<model::Choice> choices_;
+  std::vector<model::Scored> scored_;
   std::vector<std::int32_t> rest_;
   std::size_t seen_ = 0;  // entries of all choices
   std::size_t bias_ = 0;

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "model/partition.h"
+#include "model/sample_math.h"
 #include "ops/op.h"
 
 namespace sb::engine {
@@ -12,7 +13,7 @@ namespace sb::engine {
 inline constexpr std::int32_t kMaxStages = 16;
 inline constexpr std::int32_t kMaxRanks = 16;
 inline constexpr std::int32_t kMaxInFlight = 32;
-inline constexpr std::int32_t kMaxTopLogprobs = 20;
+inline constexpr std::int32_t kMaxTopLogprobs = model::kMaxTopLogprobs;
 inline constexpr std::int32_t kMaxLogitBias = 4096;
 // Logits of so many outputs are held at once: enough for a decode step of as many rows to read the
 // output layer once, few enough that scoring a long prompt does not hold prompt x vocabulary.

@@ -60,8 +60,15 @@ class Slot {
   [[nodiscard]] std::int32_t output_mask(std::int64_t output) const {
     return masks_[static_cast<std::size_t>(output)];
   }
-  [[nodiscard]] std::int32_t output_sequence(std::int64_t output) const {
-    return output_sequences_[static_cast<std::size_t>(output)];
+  // Whose output it is.
+  [[nodiscard]] const model::Sequence& owner_of(std::int64_t output) const {
+    const auto owner =
+        static_cast<std::size_t>(output_sequences_[static_cast<std::size_t>(output)]);
+    return sequences_[owner];
+  }
+  // A token to score, or model::kSample.
+  [[nodiscard]] std::int32_t target(std::int64_t output) const {
+    return targets_[static_cast<std::size_t>(output)];
   }
 
   // The failure of the lowest lane is kept, so that what is reported does not depend on timing.

@@ -95,6 +95,8 @@ Status Stage::bind(const model::Weights& weights, const model::RopeTables& rope)
   }
   device_samples_ = ranks_[0]->model->samples();
   chosen_.assign(static_cast<std::size_t>(max_logit_tokens_), model::kUndecided);
+  score_at_.assign(static_cast<std::size_t>(max_logit_tokens_), -1);
+  scores_.resize(device_samples_ ? static_cast<std::size_t>(max_logit_tokens_) : 0);
   return Status::kOk;
 }
 
@@ -372,8 +374,10 @@ bool Stage::meet_for_output(Worker& worker) {
 bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
   Rank& rank = *worker.rank;
   const std::span<model::Choice> choices = rank.choices.choices();
+  const std::span<const model::Scored> scored = rank.choices.scored();
   std::fill(chosen_.begin(), chosen_.end(), model::kUndecided);
-  if (choices.empty() || slot.failure().failed()) return true;
+  std::fill(score_at_.begin(), score_at_.end(), -1);
+  if ((choices.empty() && scored.empty()) || slot.failure().failed()) return true;
   for (model::Choice& choice : choices) {
     if (!await_mask(worker, slot, chunk.begin + choice.row, choice.input)) return false;
   }
@@ -382,9 +386,16 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
   std::array<std::int32_t, kMaxLogitTokens> tokens;
   const auto chosen = std::span(tokens).first(choices.size());
   std::fill(chosen.begin(), chosen.end(), model::kUndecided);
-  rank.model->sample(choices, std::span(kept).first(ranks_.size()), chosen, logits_.data());
+  rank.model->sample({choices, chosen, scored, std::span(scores_).first(scored.size())},
+                     std::span(kept).first(ranks_.size()), logits_.data());
   for (std::size_t i = 0; i < choices.size(); ++i) {
     chosen_[static_cast<std::size_t>(choices[i].row)] = chosen[i];
+  }
+  for (std::size_t i = 0; i < scored.size(); ++i) {
+    const std::int32_t choice = scored[i].choice;
+    // The host samples of a row that it has, and scores it as well.
+    if (choice >= 0 && chosen[static_cast<std::size_t>(choice)] == model::kUndecided) continue;
+    score_at_[static_cast<std::size_t>(scored[i].row)] = static_cast<std::int32_t>(i);
   }
   worker.clock.lap(Kind::kSample);
   report_health(worker, slot);
@@ -398,9 +409,8 @@ bool Stage::embeddings(Worker& worker, Slot& slot) {
   const auto size = static_cast<std::size_t>(shared_.model->embedding_size());
   const auto count = static_cast<std::size_t>(slot.batch().outputs());
   for (std::size_t i = worker.index; i < count; i += threads) {
-    const auto owner = static_cast<std::size_t>(slot.output_sequence(static_cast<std::int64_t>(i)));
-    worker.rank->model->pool(slot.batch().sequences[owner], slot.embeddings.data() + i * size,
-                             worker.team);
+    worker.rank->model->pool(slot.owner_of(static_cast<std::int64_t>(i)),
+                             slot.embeddings.data() + i * size, worker.team);
     slot.result_tokens[i] = model::kSample;
     slot.result_logprobs[i] = std::numeric_limits<float>::quiet_NaN();
   }
@@ -411,34 +421,37 @@ bool Stage::embeddings(Worker& worker, Slot& slot) {
 // Of the chunk's row of that number.
 bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row) {
   const auto at = static_cast<std::size_t>(index);
-  const auto owner = static_cast<std::size_t>(slot.output_sequence(index));
-  const model::Sequence& sequence = slot.batch().sequences[owner];
   if (!choose_token(worker, slot, index, row)) return false;
-  const bool finite = slot.result_tokens[at] != model::kNotFinite;
   slot.result_logprobs[at] = std::numeric_limits<float>::quiet_NaN();
   const auto top = slot.top_tokens.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
   const auto top_logprobs = slot.top_logprobs.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
   std::fill(top.begin(), top.end(), -1);
   std::fill(top_logprobs.begin(), top_logprobs.end(), -std::numeric_limits<float>::infinity());
-  const bool scored = slot.batch().targets[at] != model::kSample;
-  if (!finite || (!scored && !sequence.want_logprobs && sequence.top_logprobs == 0)) return true;
-  const std::span<const float> logits = logits_of(row);
-  const auto normaliser = model::Normaliser::of(logits);
-  const auto logprob = [&](std::int32_t id) {
-    return normaliser.log_probability(logits[static_cast<std::size_t>(id)]);
-  };
-  slot.result_logprobs[at] = logprob(slot.result_tokens[at]);
-  const auto wanted = top.first(static_cast<std::size_t>(sequence.top_logprobs));
-  const std::size_t found = model::top_tokens(logits, wanted);
-  for (std::size_t i = 0; i < found; ++i) top_logprobs[i] = logprob(top[i]);
+  const bool finite = slot.result_tokens[at] != model::kNotFinite;
+  if (finite && wants_score(slot, index)) score_output(slot, index, row);
   return true;
+}
+
+void Stage::score_output(Slot& slot, std::int64_t index, std::int64_t row) const {
+  const auto at = static_cast<std::size_t>(index);
+  const std::int32_t top = slot.owner_of(index).top_logprobs;
+  const std::int32_t score_at = score_at_[static_cast<std::size_t>(row)];
+  const model::RowScore score =
+      score_at >= 0 ? scores_[static_cast<std::size_t>(score_at)]
+                    : model::score(logits_of(row), slot.result_tokens[at], top);
+  const auto normaliser = model::Normaliser::of(score);
+  slot.result_logprobs[at] = normaliser.log_probability(score.logit);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(top) && score.top_tokens[i] >= 0; ++i) {
+    slot.top_tokens[at * kMaxTopLogprobs + i] = score.top_tokens[i];
+    slot.top_logprobs[at * kMaxTopLogprobs + i] = normaliser.log_probability(score.top_logits[i]);
+  }
 }
 
 // The output's token, once its mask is known where it has one; false when the engine is being
 // stopped.
 bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row) {
   std::int32_t& chosen = slot.result_tokens[static_cast<std::size_t>(index)];
-  chosen = slot.batch().targets[static_cast<std::size_t>(index)];
+  chosen = slot.target(index);
   if (chosen != model::kSample) return true;
   chosen = chosen_[static_cast<std::size_t>(row)];
   if (chosen == model::kUndecided) {
@@ -449,8 +462,7 @@ bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index, std::in
   }
   // Steps that were submitted before this is known go on with some token; nobody reads what it was.
   const std::int32_t known = std::max(chosen, 0);
-  const auto owner = static_cast<std::size_t>(slot.output_sequence(index));
-  const std::int32_t number = slot.batch().sequences[owner].row;
+  const std::int32_t number = slot.owner_of(index).row;
   Row& sampled = (*shared_.rows)[number];
   if (sampled.sampling.penalises()) sampled.counts.add(known);
   shared_.rows->last_sampled()[static_cast<std::size_t>(number)] = known;

@@ -150,6 +150,7 @@ class Stage {
   [[nodiscard]] bool meet_for_output(Worker& worker);
   [[nodiscard]] bool embeddings(Worker& worker, Slot& slot);
   [[nodiscard]] bool output(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row);
+  void score_output(Slot& slot, std::int64_t index, std::int64_t row) const;
   [[nodiscard]] bool choose_token(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row);
   [[nodiscard]] bool await_mask(Worker& worker, const Slot& slot, std::int64_t index,
                                 model::SamplingInput& input);
@@ -185,6 +186,9 @@ class Stage {
   bool device_samples_ = false;
   // Per row of the logits what the device has sampled, else kUndecided.
   std::vector<std::int32_t> chosen_;
+  // And where its score is among those that the device has worked out; -1: it has none.
+  std::vector<std::int32_t> score_at_;
+  std::vector<model::RowScore> scores_;
   std::vector<model::SamplerScratch> samplers_;  // per thread; last stage
   std::vector<std::thread> threads_;
 };

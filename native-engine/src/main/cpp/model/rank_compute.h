@@ -39,6 +39,24 @@ struct Choice {
 inline constexpr std::size_t kMaxChoiceSeen = std::size_t{1} << 16;
 inline constexpr std::size_t kMaxChoiceBias = std::size_t{1} << 14;
 
+// A row of them of which log-probabilities are wanted.
+struct Scored {
+  std::int64_t row = 0;
+  std::int32_t token = kSample;  // whose; kSample: that of a choice
+  std::int32_t choice = -1;      // its number
+  std::int32_t top = 0;          // and of so many of the likeliest
+};
+
+// What is asked for, and where it goes.
+struct RowWork {
+  std::span<const Choice> choices;
+  // Of each what sample() gives, or kUndecided.
+  std::span<std::int32_t> tokens;
+  std::span<const Scored> scored;
+  // Of each what score() gives; of no worth where its choice is undecided.
+  std::span<RowScore> scores;
+};
+
 class RankCompute {
  public:
   RankCompute() = default;
@@ -92,10 +110,9 @@ class RankCompute {
   // This rank's share of the logits, [row][output_rows].
   [[nodiscard]] virtual const float* kept_logits() const { return nullptr; }
   // By the first thread of the first rank, once all ranks' logits are complete; "kept" is of all in
-  // rank order. tokens[i] is what sample() gives of choices[i], or kUndecided: then logits has its
-  // row.
-  virtual void sample(std::span<const Choice> /*choices*/, std::span<const float* const> /*kept*/,
-                      std::span<std::int32_t> /*tokens*/, float* /*logits*/) {}
+  // rank order. Where a choice is undecided, logits has its row.
+  virtual void sample(const RowWork& /*work*/, std::span<const float* const> /*kept*/,
+                      float* /*logits*/) {}
 
   // Why nothing that the rank gives is worth anything; kOk as long as it is. Read by its first
   // thread before the ranks meet.

@@ -44,6 +44,28 @@ inline constexpr std::int32_t kNotFinite = -2;
 // Instead of a token: a device has kept too few of the likeliest to say which one it is.
 inline constexpr std::int32_t kUndecided = -3;
 
+inline constexpr std::int32_t kMaxTopLogprobs = 20;
+
+// What the log-probabilities of a row of logits are worked out from.
+struct RowScore {
+  double sum = 0;     // of e^(logit - maximum) over the vocabulary
+  float maximum = 0;  // NaN does not count
+  float logit = 0;    // of the token that was chosen
+  // The largest, best first, ties by lower id; -1 where there are no more.
+  std::int32_t top_tokens[kMaxTopLogprobs] = {};
+  float top_logits[kMaxTopLogprobs] = {};
+};
+
+// The order of a row's sum, which devices keep: of the logits of a run number i is added to float
+// i % kSumLanes, these are added up in double one after the other, so are the runs of a part, and
+// so are the parts.
+inline constexpr std::int32_t kSumLanes = 16;
+inline constexpr std::int32_t kSumRun = 256;
+inline constexpr std::int32_t kSumPart = 2048;
+
+// Of two zeros the largest of a row would be the one that comes first.
+SB_HOST_DEVICE inline float without_sign_of_zero(float x) { return x + 0.0F; }
+
 SB_HOST_DEVICE inline float penalised(float logit, const TokenCount& seen,
                                       const SamplingParameters& parameters) {
   const float repetition = parameters.repetition_penalty;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "model/philox.h"
@@ -12,7 +13,7 @@ namespace {
 using Candidate = SamplerScratch::Candidate;
 
 // Independent accumulators the compiler keeps in vector registers.
-constexpr std::size_t kLanes = 16;
+constexpr std::size_t kLanes = kSumLanes;
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 float maximum_of(std::span<const float> values) {
@@ -29,23 +30,46 @@ float maximum_of(std::span<const float> values) {
   return *std::max_element(lanes, lanes + kLanes);
 }
 
-// Sum of e^(value - maximum): in float over short runs, in double over the runs.
-double exponential_sum(std::span<const float> values, float maximum) {
-  constexpr std::size_t kRun = 256;
-  double total = 0;
-  for (std::size_t begin = 0; begin < values.size(); begin += kRun) {
-    const std::span<const float> run = values.subspan(begin, std::min(kRun, values.size() - begin));
-    float lanes[kLanes] = {};
-    std::size_t i = 0;
-    for (; i + kLanes <= run.size(); i += kLanes) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        lanes[lane] += exp_nonpositive(run[i + lane] - maximum);
-      }
+double sum_of_run(std::span<const float> run, float maximum) {
+  float lanes[kSumLanes] = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= run.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] += exp_nonpositive(run[i + lane] - maximum);
     }
-    for (; i < run.size(); ++i) lanes[0] += exp_nonpositive(run[i] - maximum);
-    for (const float lane : lanes) total += static_cast<double>(lane);
   }
-  return total;
+  for (std::size_t lane = 0; i < run.size(); ++i, ++lane) {
+    lanes[lane] += exp_nonpositive(run[i] - maximum);
+  }
+  double sum = 0;
+  for (const float lane : lanes) sum += static_cast<double>(lane);
+  return sum;
+}
+
+// "of" is the sum of each piece of that many values.
+template <class Sum>
+double sum_of_pieces(std::span<const float> values, std::size_t piece, Sum of) {
+  double sum = 0;
+  for (std::size_t begin = 0; begin < values.size(); begin += piece) {
+    sum += of(values.subspan(begin, std::min(piece, values.size() - begin)));
+  }
+  return sum;
+}
+
+// Sum of e^(value - maximum).
+double exponential_sum(std::span<const float> values, float maximum) {
+  return sum_of_pieces(values, kSumPart, [&](std::span<const float> part) {
+    return sum_of_pieces(part, kSumRun,
+                         [&](std::span<const float> run) { return sum_of_run(run, maximum); });
+  });
+}
+
+// Without its top.
+RowScore sums_of(std::span<const float> logits) {
+  RowScore score;
+  score.maximum = without_sign_of_zero(maximum_of(logits));
+  score.sum = exponential_sum(logits, score.maximum);
+  return score;
 }
 
 void penalise(const SamplingParameters& parameters, std::span<const TokenCount> seen,
@@ -186,20 +210,38 @@ std::int32_t sample(const SamplingInput& input, SamplerScratch& scratch) {
   return draw(kept, uniform(parameters.seed, input.position));
 }
 
-Normaliser Normaliser::of(std::span<const float> logits) {
-  const float maximum = maximum_of(logits);
-  return {maximum, static_cast<float>(std::log(exponential_sum(logits, maximum)))};
+RowScore score(std::span<const float> logits, std::int32_t token, std::int32_t top) {
+  RowScore score = sums_of(logits);
+  score.logit = logits[static_cast<std::size_t>(token)];
+  std::fill(std::begin(score.top_tokens), std::end(score.top_tokens), -1);
+  std::fill(std::begin(score.top_logits), std::end(score.top_logits), kMinusInfinity);
+  const std::span<std::int32_t> wanted =
+      std::span(score.top_tokens).first(static_cast<std::size_t>(top));
+  const std::size_t found = top_tokens(logits, wanted);
+  for (std::size_t i = 0; i < found; ++i) {
+    score.top_logits[i] = logits[static_cast<std::size_t>(wanted[i])];
+  }
+  return score;
 }
+
+Normaliser Normaliser::of(const RowScore& score) {
+  return {score.maximum, static_cast<float>(std::log(score.sum))};
+}
+
+Normaliser Normaliser::of(std::span<const float> logits) { return of(sums_of(logits)); }
 
 std::size_t top_tokens(std::span<const float> logits, std::span<std::int32_t> tokens) {
   std::size_t count = 0;
   if (tokens.empty()) return 0;
-  const auto value = [&](std::size_t i) { return logits[static_cast<std::size_t>(tokens[i])]; };
+  const auto rank = [&](std::size_t id) {
+    return std::isnan(logits[id]) ? kMinusInfinity : logits[id];
+  };
+  const auto rank_at = [&](std::size_t i) { return rank(static_cast<std::size_t>(tokens[i])); };
   for (std::size_t id = 0; id < logits.size(); ++id) {
     const bool full = count == tokens.size();
-    if (full && !(logits[id] > value(count - 1))) continue;
+    if (full && !(logits[id] > rank_at(count - 1))) continue;
     std::size_t at = full ? count - 1 : count++;
-    for (; at > 0 && logits[id] > value(at - 1); --at) tokens[at] = tokens[at - 1];
+    for (; at > 0 && rank(id) > rank_at(at - 1); --at) tokens[at] = tokens[at - 1];
     tokens[at] = static_cast<std::int32_t>(id);
   }
   return count;

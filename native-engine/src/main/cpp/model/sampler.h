@@ -55,17 +55,22 @@ class SamplerScratch {
 // The token, or kNotFinite.
 [[nodiscard]] std::int32_t sample(const SamplingInput& input, SamplerScratch& scratch);
 
+// Of the model's own logits, before mask, penalties and bias: of the token and of the "top"
+// likeliest.
+[[nodiscard]] RowScore score(std::span<const float> logits, std::int32_t token, std::int32_t top);
+
 // What turns a logit into a log-probability: logit - maximum - log_sum.
 struct Normaliser {
   float maximum = 0;
   float log_sum = 0;
 
+  [[nodiscard]] static Normaliser of(const RowScore& score);
   [[nodiscard]] static Normaliser of(std::span<const float> logits);
   [[nodiscard]] float log_probability(float logit) const { return logit - maximum - log_sum; }
 };
 
-// The tokens of the largest logits, best first, ties by lower id; as many as tokens has room for or
-// the vocabulary has. Returns how many.
+// The tokens of the largest logits, best first, ties by lower id, NaN as minus infinity; as many as
+// tokens has room for or the vocabulary has. Returns how many.
 std::size_t top_tokens(std::span<const float> logits, std::span<std::int32_t> tokens);
 
 }  // namespace sb::model

@@ -49,6 +49,7 @@ const sb::cuda::Plugin* sb_cuda_plugin() {
       gate,
       end_block,
       sample,
+      score,
   };
   return &table;
 }
