@@ -98,6 +98,31 @@ TEST(CudaNormTest, WithoutAWeightARowIsCopied) {
   expect_same_form(out, quantised(x, 2, 64));
 }
 
+TEST(CudaMeanTest, AddsTheRowsOfEachInTheReferencesOrder) {
+  const std::int64_t rows = 9;
+  const std::vector<std::int32_t> firsts = {4, 0, 3};
+  const std::vector<std::int32_t> counts = {5, 3, 1};
+  for (const std::int64_t dim : {1, 64, 300}) {
+    SCOPED_TRACE(dim);
+    const std::vector<float> x = random_floats(rows * dim, 17, 2.0f);
+    std::vector<float> expected;
+    for (std::size_t i = 0; i < firsts.size(); ++i) {
+      const float* row = x.data() + firsts[i] * dim;
+      std::vector<float> mean(row, row + dim);
+      for (std::int32_t next = 1; next < counts[i]; ++next) {
+        reference().add(mean.data(), row + next * dim, dim);
+      }
+      reference().scale(mean.data(), 1.0f / static_cast<float>(counts[i]), dim);
+      expected.insert(expected.end(), mean.begin(), mean.end());
+    }
+    std::vector<float> out = untouched(3 * dim);
+
+    mean_rows({}, {x.data(), firsts.data(), counts.data(), 3, dim, out.data()});
+
+    EXPECT_TRUE(same_bits(out, expected));
+  }
+}
+
 TEST(CudaGateTest, ActivationsHaveTheReferencesBitsAndPrepare) {
   for (const std::int64_t n : kSizes) {
     SCOPED_TRACE(n);

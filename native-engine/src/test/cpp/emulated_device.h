@@ -34,7 +34,8 @@ struct Settings {
   std::uint64_t pinned = 0;    // bytes of the host now
   std::uint64_t uploaded = 0;  // bytes, and of these from pinned memory
   std::uint64_t uploaded_pinned = 0;
-  std::uint64_t copied_out = 0;      // bytes of streams
+  std::uint64_t copied_in = 0;       // bytes of streams
+  std::uint64_t copied_out = 0;
   std::uint64_t watched_values = 0;  // different ones that were seen
   std::uint64_t watched_last = 0;
   std::int64_t waits = 0;

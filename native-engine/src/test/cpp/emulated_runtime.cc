@@ -139,6 +139,10 @@ std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::si
 
 std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t bytes) {
   if (tape_of(stream)->records) return emulated::kErrorRecording;
+  {
+    const std::lock_guard lock(mutex);
+    settings.copied_in += bytes;
+  }
   std::memcpy(to, from, bytes);
   return 0;
 }

@@ -147,17 +147,16 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryArchitectureOnADevice,
                                            spec_of(SB_ARCH_QWEN3), odd_qwen3(), gemma2(), gemma3(),
                                            phi3()));
 
-class EveryEncoderOnADevice : public DeviceTest, public ::testing::WithParamInterface<ModelSpec> {
- protected:
-  static std::vector<float> embed(const TestModel& model, const sb_engine_config& config) {
-    TestEngine engine(model, config);
-    for (int32_t row = 0; row < 2; ++row) engine.begin(row);
-    return engine
-        .run({{1, 0, some_tokens(model.spec(), 5, 3), {SB_TARGET_SAMPLE}, 0},
-              {0, 0, some_tokens(model.spec(), 14), {SB_TARGET_SAMPLE}, 0}})
-        .embeddings;
-  }
-};
+std::vector<float> embed(const TestModel& model, const sb_engine_config& config) {
+  TestEngine engine(model, config);
+  for (int32_t row = 0; row < 2; ++row) engine.begin(row);
+  return engine
+      .run({{1, 0, some_tokens(model.spec(), 5, 3), {SB_TARGET_SAMPLE}, 0},
+            {0, 0, some_tokens(model.spec(), 14), {SB_TARGET_SAMPLE}, 0}})
+      .embeddings;
+}
+
+class EveryEncoderOnADevice : public DeviceTest, public ::testing::WithParamInterface<ModelSpec> {};
 
 TEST_P(EveryEncoderOnADevice, GivesTheBitsOfTheProcessorInEveryLayout) {
   TestModel model(GetParam());
@@ -180,6 +179,8 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryEncoderOnADevice,
                          ::testing::Values(encoder(SB_ARCH_BERT, SB_POOL_CLS),
                                            encoder(SB_ARCH_BERT, SB_POOL_RANK),
                                            encoder(SB_ARCH_NOMIC_BERT, SB_POOL_MEAN),
+                                           encoder(SB_ARCH_QWEN3, SB_POOL_MEAN),
+                                           encoder(SB_ARCH_QWEN3, SB_POOL_CLS),
                                            encoder(SB_ARCH_QWEN3, SB_POOL_LAST)));
 
 ModelSpec wide_model() {
@@ -247,6 +248,41 @@ TEST_F(EmulatedDeviceTest, RanksThatCannotReadOneAnotherGiveTheSameBits) {
   const std::vector<int32_t> tokens = some_tokens(model.spec(), 11);
 
   EXPECT_EQ(device.score(0, tokens, 5), processor.score(0, tokens, 64));
+}
+
+TEST_F(EmulatedDeviceTest, EncodersOfRanksThatCannotReadOneAnotherGiveTheSameBits) {
+  settings().devices = 2;
+  settings().linked = false;
+  for (const sb_pooling pooling : {SB_POOL_MEAN, SB_POOL_RANK}) {
+    TestModel model(encoder(SB_ARCH_BERT, pooling));
+    model.quantise_matrices();
+
+    EXPECT_EQ(embed(model, on_device(engine_config(2, 2, 1))),
+              embed(model, engine_config(2, 2, 1)));
+  }
+}
+
+// A token's embedding is 256 bytes; the vectors of the texts are what comes back.
+TEST_F(EmulatedDeviceTest, EmbeddingsAreLookedUpAndPooledWhereTheLayersRun) {
+  TestModel generates(spec_of(SB_ARCH_LLAMA));
+  TestModel embeds(encoder(SB_ARCH_BERT, SB_POOL_MEAN));
+  ASSERT_EQ(embeds.spec().dim, 64);
+  {
+    TestEngine engine(generates, on_device(engine_config()));
+    engine.begin(0);
+    settings().copied_in = 0;
+
+    EXPECT_EQ(engine.run({{0, 0, some_tokens(generates.spec(), 5), {}, 0}}).status, SB_OK);
+
+    EXPECT_GT(settings().copied_in, 0U);
+    EXPECT_LT(settings().copied_in, 256U);
+  }
+  settings().copied_in = settings().copied_out = 0;
+
+  EXPECT_EQ(embed(embeds, on_device(engine_config())).size(), 2U * 64);
+
+  EXPECT_LT(settings().copied_in, 19U * 256 / 4);
+  EXPECT_EQ(settings().copied_out, 2U * 256);
 }
 
 TEST_F(DeviceTest, NeighboursAndChunksChangeNoBit) {
@@ -545,6 +581,26 @@ TEST_F(EmulatedDeviceTest, ThePlanTellsWhatTheFullestDeviceHoldsAndWhatItHas) {
   EXPECT_LT(together.device_bytes,
             together.weight_bytes + together.kv_bytes + together.scratch_bytes);
   EXPECT_EQ(settings().taken, 0U);
+}
+
+TEST_F(EmulatedDeviceTest, AllWeightsLieOnDevicesAndOnceUnlessTheyCannotReadOneAnother) {
+  ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+  spec.tied = true;
+  const TestModel model(spec);
+  const sb_model_config description = model.config();
+  const uint64_t table = uint64_t{112} * 64 * 4;  // of 97 rows, in groups of 16
+  settings().devices = 2;
+  const auto weights = [&](const sb_engine_config& config) {
+    return planned(description, config).weight_bytes;
+  };
+
+  // One rank shares the rows of its output layer, and two have half of them each.
+  EXPECT_EQ(weights(on_device(engine_config(1, 1, 1))), weights(engine_config(1, 1, 1)));
+  const uint64_t linked = weights(on_device(engine_config(1, 2, 1)));
+  // The last of two stages has the output layer, the first the embedding.
+  EXPECT_GE(weights(on_device(engine_config(2, 1, 1))), weights(engine_config(2, 1, 1)) + table);
+  settings().linked = false;
+  EXPECT_GE(weights(on_device(engine_config(1, 2, 1))), linked + 2 * table);
 }
 
 TEST_F(EmulatedDeviceTest, WeightsAreFetchedFromPinnedMemoryAndProgressIsToldMeanwhile) {

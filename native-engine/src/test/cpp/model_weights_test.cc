@@ -63,7 +63,9 @@ std::vector<ops::Matrix> matrices(const model::Weights& weights,
       if (part.output.rows > 0) all.push_back(part.output);
     }
   }
-  for (const model::EmbeddingSlice& slice : weights.embedding()) all.push_back(slice.matrix);
+  for (const model::EmbeddingSlice& slice : weights.rank(0, 0).embedding) {
+    all.push_back(slice.matrix);
+  }
   return all;
 }
 

@@ -42,15 +42,13 @@ Activation activation_for(model::Arch arch) {
 }  // namespace
 
 DeviceRank::DeviceRank(const model::Config& config, const model::RankShape& shape,
-                       const model::RankLimits& limits, const ops::Kernels& kernels,
-                       const DeviceRankPlace& place)
+                       const model::RankLimits& limits, const DeviceRankPlace& place)
     : config_(config),
       shape_(shape),
       limits_(limits),
       place_(place),
       plugin_(&place.devices->plugin()),
-      device_(place.devices->device_of(place.lane)),
-      ends_(config, limits.threads, kernels) {}
+      device_(place.devices->device_of(place.lane)) {}
 
 DeviceRank::~DeviceRank() {
   if (streams_) plugin_->end_stream(device_, stream_);
@@ -83,14 +81,13 @@ std::size_t DeviceRank::attend_room() const {
 void DeviceRank::lay_out(Carver& host, Carver& device) {
   const std::int64_t tokens = limits_.max_tokens;
   const std::size_t rows_of_x = product(tokens, config_.dim);
-  ends_.lay_out(host);
-  host_x_ = host.take<float>(rows_of_x);
   const std::int64_t sequences = std::min<std::int64_t>(place_.max_rows, tokens);
-  // Of a token: position, sequence, output, and its spans in layers of each window.
+  // Of a token: position, id, sequence, output, and its spans in layers of each window. Of a
+  // sequence: its first and last token, their number, its blocks.
   const std::set<std::int32_t> windows(config_.windows.begin(), config_.windows.end());
   const auto kinds = static_cast<std::int64_t>(windows.size()) + 1;
   const std::size_t numbers =
-      checked_add(product(tokens, 3 + 2 * kinds), product(sequences, table_blocks()));
+      checked_add(product(tokens, 4 + 2 * kinds), product(sequences, 3 + table_blocks()));
   host_inputs_ = host.take<std::int32_t>(numbers);
   device_inputs_ = device.take<std::int32_t>(numbers);
   x_ = device.take<float>(rows_of_x);
@@ -112,7 +109,10 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
     if (limits_.ranks > 1) host_partial_[which] = host.take<float>(rows_of_x);
   }
   if (limits_.ranks > 1) peers_ = device.take<float>(product(limits_.ranks, tokens * config_.dim));
-  if (!config_.embeds()) {
+  if (config_.embeds()) {
+    host_pooled_ = host.take<float>(product(sequences, config_.embedding_size()));
+    pooled_ = device.take<float>(product(sequences, config_.embedding_size()));
+  } else {
     logits_ = device.take<float>(product(limits_.max_logit_tokens, shape_.output_rows.size()));
   }
   if (place_.samples && place_.lane == place_.first_lane) {
@@ -120,11 +120,10 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
   }
 }
 
-Status DeviceRank::bind(const model::RankWeights& weights, const model::Weights& model,
-                        const model::KvPool& kv, const model::RopeTables& rope) {
+Status DeviceRank::bind(const model::RankWeights& weights, const model::KvPool& kv,
+                        const model::RopeTables& rope) {
   weights_ = &weights;
   kv_ = &kv;
-  ends_.bind(model);
   spans_.clear();
   for (const model::LayerWeights& layer : weights.layers) {
     const auto same = [&](const Spans& spans) { return spans.window == layer.window; };
@@ -186,6 +185,26 @@ const std::int32_t* DeviceRank::put(std::span<const std::int32_t> numbers) {
   return at;
 }
 
+template <class NumberOf>
+const std::int32_t* DeviceRank::put_each(std::size_t count, NumberOf number_of) {
+  SB_CHECK(inputs_used_ + count <= host_inputs_.size());
+  const std::int32_t* at = device_inputs_.data() + inputs_used_;
+  for (std::size_t i = 0; i < count; ++i) host_inputs_[inputs_used_++] = number_of(i);
+  return at;
+}
+
+void DeviceRank::put_sequences(const model::Batch& batch) {
+  const auto put_of_each = [&](const auto& number_of) {
+    return put_each(batch.sequences.size(),
+                    [&](std::size_t i) { return number_of(batch.sequences[i]); });
+  };
+  using model::Sequence;
+  inputs_.firsts = put_of_each([](const Sequence& each) { return each.first_token; });
+  inputs_.lasts =
+      put_of_each([](const Sequence& each) { return each.first_token + each.n_tokens - 1; });
+  inputs_.counts = put_of_each([](const Sequence& each) { return each.n_tokens; });
+}
+
 void DeviceRank::put_tables(const model::Batch& batch) {
   std::int32_t longest = 1;
   for (const model::Sequence& sequence : batch.sequences) {
@@ -234,14 +253,17 @@ void DeviceRank::begin(const model::Batch& batch, Team& team) {
   if (x_.data() != first_x_) std::swap(x_, other_x_);
   inputs_used_ = 0;
   const auto tokens = static_cast<std::size_t>(batch.size());
-  SB_CHECK(tokens <= host_inputs_.size());
-  inputs_.positions = device_inputs_.data();
-  for (std::size_t token = 0; token < tokens; ++token) {
-    host_inputs_[token] = batch.position(static_cast<std::int64_t>(token));
+  inputs_.positions = put_each(
+      tokens, [&](std::size_t token) { return batch.position(static_cast<std::int64_t>(token)); });
+  // Of another stage they are not known yet.
+  if (begins_model()) {
+    inputs_.ids = put_each(tokens, [&](std::size_t token) {
+      return batch.token_id(static_cast<std::int64_t>(token));
+    });
   }
-  inputs_used_ = tokens;
   inputs_.sequences = put(batch.sequence_of);
   inputs_.outputs = put(batch.output_tokens);
+  if (config_.embeds()) put_sequences(batch);
   for (Spans& spans : spans_) put_spans(batch, spans);
   put_tables(batch);
   check(plugin_->copy_in(stream_, device_inputs_.data(), host_inputs_.data(),
@@ -277,13 +299,29 @@ const DeviceRank::Spans& DeviceRank::spans_of(const model::LayerWeights& weights
 }
 
 void DeviceRank::embed(const model::Batch& batch, Team& team) {
-  const Range tokens = team.share(batch.size());
-  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
-    ends_.embed(batch, token, host_x_.data() + token * config_.dim, team);
+  if (!drives(team) || graphs_.knows()) return;
+  check(graphs_.start());
+  const model::EncoderWeights& encoder = weights_->encoder;
+  const std::int64_t tokens = batch.size();
+  EmbedArgs args;
+  for (const model::EmbeddingSlice& slice : weights_->embedding) {
+    args.table.slices[args.table.n_slices++] = {slice.row_begin, slice.matrix};
   }
-  if (!team.sync() || !drives(team)) return;
-  check(plugin_->copy_in(stream_, x_.data(), host_x_.data(),
-                         product(batch.size(), config_.dim) * sizeof(float)));
+  args.tokens = inputs_.ids;
+  args.rows = tokens;
+  args.dim = config_.dim;
+  args.factor = config_.embedding_scale;
+  args.x = x_.data();
+  plugin_->embed(stream_, args);
+  if (!config_.encoder()) return;
+  if (encoder.token_type != nullptr) {
+    plugin_->add_to_rows(stream_, encoder.token_type, tokens, config_.dim, x_.data());
+  }
+  if (encoder.positions.rows > 0) {
+    plugin_->add_rows_of(stream_, encoder.positions, inputs_.positions, tokens, config_.dim,
+                         x_.data());
+  }
+  normalise_rows(x_.data(), encoder.norm, encoder.norm_bias, tokens, x_.data());
 }
 
 void DeviceRank::take_hidden(std::span<const float> hidden, std::int64_t count, Team& team) {
@@ -313,6 +351,20 @@ void DeviceRank::normalise(const float* x, const float* weight, std::int64_t row
   args.out = normed_;
   args.form = plugin_->form_for(type);
   normed_form_ = args.form;
+  plugin_->normalise(stream_, args);
+}
+
+void DeviceRank::normalise_rows(const float* x, const float* weight, const float* bias,
+                                std::int64_t rows, float* out) {
+  NormArgs args;
+  args.x = x;
+  args.rows = rows;
+  args.n = config_.dim;
+  args.weight = weight;
+  args.bias = bias;
+  args.epsilon = config_.norm_epsilon;
+  args.out.k = config_.dim;
+  args.out.f32 = out;
   plugin_->normalise(stream_, args);
 }
 
@@ -395,7 +447,7 @@ void DeviceRank::attend(std::int32_t layer, const model::TokenSet& kept) {
 bool DeviceRank::attention(std::int32_t layer, const model::Batch& batch,
                            const model::TokenSet& kept, Team& team) {
   if (!drives(team) || graphs_.knows()) return true;
-  if (layer == 0) check(graphs_.start());
+  if (layer == 0 && !begins_model()) check(graphs_.start());
   const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const std::int64_t m = batch.size();
   normalise(x_.data(), weights.attn_norm, m, weights.q.type);
@@ -489,19 +541,65 @@ bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
 
 // ---- what a step gives ----
 
-bool DeviceRank::end_layers(std::int64_t tokens, Team& team) {
+bool DeviceRank::end_layers(const model::Batch& batch, Team& team) {
   if (drives(team)) {
-    end_launches();
-    const std::size_t bytes = product(tokens, config_.dim) * sizeof(float);
-    check(plugin_->copy_out(stream_, host_x_.data(), bytes, x_.data(), bytes, bytes, 1));
+    const auto count = static_cast<std::int64_t>(batch.sequences.size());
+    pool_sequences(count, batch.size());
+    const std::size_t bytes = product(count, config_.embedding_size()) * sizeof(float);
+    check(plugin_->copy_out(stream_, host_pooled_.data(), bytes, pooled_.data(), bytes, bytes, 1));
     wait();
   }
   return team.sync();
 }
 
-void DeviceRank::pool(const model::Sequence& sequence, float* out, const Team& team) {
-  ends_.pool(sequence, host_x_.data() + std::int64_t{sequence.first_token} * config_.dim, out,
-             team);
+void DeviceRank::pool_sequences(std::int64_t count, std::int64_t tokens) {
+  const float* norm = weights_->encoder.output_norm;
+  switch (config_.pooling) {
+    case model::Pooling::kNone:
+      return;
+    case model::Pooling::kMean:
+      normalise_rows(x_.data(), norm, nullptr, tokens, other_x_.data());
+      return plugin_->mean_rows(stream_, {other_x_.data(), inputs_.firsts, inputs_.counts, count,
+                                          config_.dim, pooled_.data()});
+    case model::Pooling::kCls:
+      return pool_tokens(inputs_.firsts, count);
+    case model::Pooling::kLast:
+      return pool_tokens(inputs_.lasts, count);
+    case model::Pooling::kRank:
+      return classify(count);
+  }
+}
+
+// A token of each sequence.
+void DeviceRank::pool_tokens(const std::int32_t* tokens, std::int64_t count) {
+  plugin_->gather_rows(stream_, x_.data(), tokens, count, config_.dim, other_x_.data());
+  normalise_rows(other_x_.data(), weights_->encoder.output_norm, nullptr, count, pooled_.data());
+}
+
+void DeviceRank::classify(std::int64_t count) {
+  const model::EncoderWeights& encoder = weights_->encoder;
+  Operand hidden = normed_;
+  plugin_->gather_rows(stream_, x_.data(), inputs_.firsts, count, config_.dim, hidden.f32);
+  if (encoder.dense.rows > 0) {
+    plugin_->prepare(stream_, hidden, count, plugin_->form_for(encoder.dense.type));
+    MatmulArgs args;
+    args.w = encoder.dense;
+    args.x = hidden;
+    args.rows = count;
+    args.bias = encoder.dense_bias;
+    args.y = other_x_.data();
+    args.ldy = encoder.dense.rows;
+    args.softcap = 1;  // tanh
+    plugin_->matmul(stream_, args);
+    hidden.f32 = other_x_.data();
+  }
+  plugin_->prepare(stream_, hidden, count, plugin_->form_for(encoder.classifier.type));
+  multiply(encoder.classifier, hidden, encoder.classifier_bias, count, pooled_.data());
+}
+
+void DeviceRank::pool(const model::Sequence& sequence, float* out, const Team& /*team*/) {
+  const std::int64_t size = config_.embedding_size();
+  std::copy_n(host_pooled_.data() + sequence.first_output * size, size, out);
 }
 
 bool DeviceRank::logits(Range rows, std::span<const std::int32_t> listed, float* logits,

@@ -1,13 +1,12 @@
-// A rank whose layers run on a device. The rank's first thread puts kernels into one stream; the
-// others wait, and help with what stays on the host: the tokens' embeddings, pooling, and sampling
-// where a device cannot read all logits.
+// A rank that computes on a device. Its first thread puts kernels into one stream; the others wait,
+// and help to sample where a device cannot read all logits.
 //
 // Between ranks the host's meetings hold: a rank waits for its stream before it meets the others,
 // so a partial sum is complete when another rank reads it. It reads it in place where the devices
 // can, else from a copy in the host's memory.
 //
-// A decode step's layers are launched once for its shape, and by one call from then on
-// (StepGraphs); with several ranks, which meet on the host within a layer, they are launched every
+// A decode step's embedding and layers are launched once for its shape, and by one call from then
+// on (StepGraphs); with several ranks, which meet on the host within a layer, they are launched every
 // time.
 //
 // After a device's error the rank computes nothing and keeps meeting the others; health() says why.
@@ -22,7 +21,6 @@
 #include "cuda/devices.h"
 #include "cuda/plugin.h"
 #include "cuda/step_graphs.h"
-#include "model/ends.h"
 #include "model/rank_compute.h"
 
 namespace sb::cuda {
@@ -37,15 +35,13 @@ struct DeviceRankPlace {
 
 class DeviceRank final : public model::RankCompute {
  public:
-  // The host's kernels are for what stays there.
   DeviceRank(const model::Config& config, const model::RankShape& shape,
-             const model::RankLimits& limits, const ops::Kernels& kernels,
-             const DeviceRankPlace& place);
+             const model::RankLimits& limits, const DeviceRankPlace& place);
   ~DeviceRank() override;
 
   void lay_out(Carver& host, Carver& device) override;
-  Status bind(const model::RankWeights& weights, const model::Weights& model,
-              const model::KvPool& kv, const model::RopeTables& rope) override;
+  Status bind(const model::RankWeights& weights, const model::KvPool& kv,
+              const model::RopeTables& rope) override;
 
   void begin(const model::Batch& batch, Team& team) override;
   void embed(const model::Batch& batch, Team& team) override;
@@ -58,7 +54,7 @@ class DeviceRank final : public model::RankCompute {
                                   std::span<const float* const> partials,
                                   const model::TokenSet& kept, Team& team) override;
   [[nodiscard]] const float* partial(model::Partial which) const override;
-  [[nodiscard]] bool end_layers(std::int64_t tokens, Team& team) override;
+  [[nodiscard]] bool end_layers(const model::Batch& batch, Team& team) override;
   void pool(const model::Sequence& sequence, float* out, const Team& team) override;
   [[nodiscard]] bool logits(Range rows, std::span<const std::int32_t> listed, float* logits,
                             Team& team) override;
@@ -74,8 +70,13 @@ class DeviceRank final : public model::RankCompute {
   // Where the numbers of a step lie, the same in the host's buffer and in the device's.
   struct Inputs {
     const std::int32_t* positions = nullptr;
+    const std::int32_t* ids = nullptr;  // of the first stage
     const std::int32_t* sequences = nullptr;
     const std::int32_t* outputs = nullptr;  // the tokens with outputs
+    // Per sequence of a model that embeds: its first token, its last one, how many it has.
+    const std::int32_t* firsts = nullptr;
+    const std::int32_t* lasts = nullptr;
+    const std::int32_t* counts = nullptr;
     const std::int32_t* block_tables = nullptr;
     std::int32_t max_blocks = 0;
   };
@@ -102,11 +103,18 @@ class DeviceRank final : public model::RankCompute {
   // What a decode step's launches depend on; empty for another step.
   [[nodiscard]] std::span<const std::int32_t> shape_of(const model::Batch& batch);
   void end_launches();
+  [[nodiscard]] bool begins_model() const { return !weights_->embedding.empty(); }
   [[nodiscard]] const std::int32_t* put(std::span<const std::int32_t> numbers);
+  // number_of(0) to number_of(count - 1).
+  template <class NumberOf>
+  [[nodiscard]] const std::int32_t* put_each(std::size_t count, NumberOf number_of);
+  void put_sequences(const model::Batch& batch);
   void put_spans(const model::Batch& batch, Spans& spans);
   void put_tables(const model::Batch& batch);
   [[nodiscard]] const Spans& spans_of(const model::LayerWeights& weights) const;
   void normalise(const float* x, const float* weight, std::int64_t rows, ops::WeightType type);
+  void normalise_rows(const float* x, const float* weight, const float* bias, std::int64_t rows,
+                      float* out);
   // y = W normed, with the operand in the form the matrix wants.
   void project(const ops::Matrix& w, const float* bias, std::int64_t rows, float* y);
   void multiply(const ops::Matrix& w, const Operand& x, const float* bias, std::int64_t rows,
@@ -114,6 +122,9 @@ class DeviceRank final : public model::RankCompute {
   void store(std::int32_t layer, std::int64_t tokens);
   void attend(std::int32_t layer, const model::TokenSet& kept);
   void finish_partial(model::Partial which, std::int64_t rows);
+  void pool_sequences(std::int64_t count, std::int64_t tokens);
+  void pool_tokens(const std::int32_t* tokens, std::int64_t count);
+  void classify(std::int64_t count);
   void give_logits(const LogitSlice& slice, Range rows, float* logits);
 
   model::Config config_;
@@ -122,7 +133,6 @@ class DeviceRank final : public model::RankCompute {
   DeviceRankPlace place_;
   const Plugin* plugin_;
   std::int32_t device_;
-  model::Ends ends_;
   bool linked_ = true;  // reads the other ranks' partial sums in place, and they this one's
   const model::RankWeights* weights_ = nullptr;
   const model::KvPool* kv_ = nullptr;
@@ -131,7 +141,7 @@ class DeviceRank final : public model::RankCompute {
   Status health_ = Status::kOk;
 
   // The host's.
-  std::span<float> host_x_;
+  std::span<float> host_pooled_;
   std::span<float> host_partial_[2];  // of ranks that are not linked
   std::span<std::int32_t> host_inputs_;
   std::size_t inputs_used_ = 0;
@@ -139,6 +149,7 @@ class DeviceRank final : public model::RankCompute {
   // The device's.
   std::span<float> x_, other_x_;  // the second is where kept rows are moved to
   std::span<float> q_, k_, v_, up_, logits_, parts_;
+  std::span<float> pooled_;  // [sequence][embedding_size]
   std::span<float> partial_[2];
   std::span<float> peers_;  // the others' partial sums, of ranks that are not linked
   std::span<float> angles_, window_angles_;

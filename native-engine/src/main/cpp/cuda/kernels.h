@@ -218,6 +218,17 @@ struct MeetArgs {
 void signal_rank(Stream stream, const MeetArgs& args);
 void await_ranks(Stream stream, const MeetArgs& args);
 
+// out[i] = the mean of x[firsts[i]] and the counts[i] - 1 rows behind it, added in their order.
+struct MeanArgs {
+  const float* x = nullptr;
+  const std::int32_t* firsts = nullptr;  // [rows]
+  const std::int32_t* counts = nullptr;  // [rows]; none is 0
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  float* out = nullptr;  // [rows][dim]
+};
+void mean_rows(Stream stream, const MeanArgs& args);
+
 // out[i] = x[indices[i]]
 void gather_rows(Stream stream, const float* x, const std::int32_t* indices, std::int64_t rows,
                  std::int64_t dim, float* out);

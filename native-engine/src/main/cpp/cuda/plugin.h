@@ -119,12 +119,19 @@ struct Plugin {
   std::int64_t (*attend_floats)(std::int64_t rows, std::int32_t q_heads, std::int32_t head_dim,
                                 std::int32_t max_parts);
   void (*prepare)(Stream stream, const Operand& x, std::int64_t rows, Form form);
+  void (*embed)(Stream stream, const EmbedArgs& args);
+  void (*add_rows_of)(Stream stream, const ops::Matrix& matrix, const std::int32_t* positions,
+                      std::int64_t rows, std::int64_t dim, float* x);
+  void (*add_to_rows)(Stream stream, const float* y, std::int64_t rows, std::int64_t dim, float* x);
   void (*normalise)(Stream stream, const NormArgs& args);
   void (*matmul)(Stream stream, const MatmulArgs& args);
   void (*store_heads)(Stream stream, const StoreArgs& args);
   void (*attend)(Stream stream, const AttendArgs& args);
   void (*gate)(Stream stream, const GateArgs& args);
   void (*end_block)(Stream stream, const EndBlockArgs& args);
+  void (*mean_rows)(Stream stream, const MeanArgs& args);
+  void (*gather_rows)(Stream stream, const float* x, const std::int32_t* indices, std::int64_t rows,
+                      std::int64_t dim, float* out);
   void (*sample)(Stream stream, const SampleArgs& args);
   void (*score)(Stream stream, const ScoreArgs& args);
 };

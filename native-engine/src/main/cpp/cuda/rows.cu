@@ -84,6 +84,12 @@ void await_ranks(Stream stream, const MeetArgs& args) {
   launch("await_round", stream, {.threads = kWarpThreads}, await_round, args);
 }
 
+void mean_rows(Stream stream, const MeanArgs& args) {
+  launch("add_up_rows", stream,
+         {.x = blocks_of(args.dim, kRowThreads), .y = args.rows, .threads = kRowThreads},
+         add_up_rows, args);
+}
+
 void gather_rows(Stream stream, const float* x, const std::int32_t* indices, std::int64_t rows,
                  std::int64_t dim, float* out) {
   launch("copy_rows", stream, {.x = rows, .threads = kRowThreads}, copy_rows, x, indices, dim, out);

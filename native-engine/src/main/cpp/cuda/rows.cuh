@@ -315,6 +315,17 @@ copy_rows(const float* x, const std::int32_t* indices, std::int64_t dim, float* 
   }
 }
 
+SB_KERNEL(kRowThreads) add_up_rows(MeanArgs args) {
+  const std::int64_t row = block_y();
+  const std::int64_t i = std::int64_t{block_x()} * kRowThreads + thread_id();
+  if (i >= args.dim) return;
+  const float* x = args.x + args.firsts[row] * args.dim + i;
+  const std::int32_t count = args.counts[row];
+  float sum = x[0];
+  for (std::int32_t next = 1; next < count; ++next) sum += x[next * args.dim];
+  args.out[row * args.dim + i] = sum * (1.0f / static_cast<float>(count));
+}
+
 SB_KERNEL(kWarpThreads) put_time(std::uint64_t* at) {
   if (thread_id() == 0) *at = device_clock();
 }

@@ -138,8 +138,7 @@ Status Engine::plan(std::span<const model::Tensor> tensors) {
     return within(s, "config");
   }
   weights_ = std::make_unique<model::Weights>(
-      model::Weights::plan(model_, *tensors_, config_.placement(),
-                           devices_ ? model::Weights::Home::kLanes : model::Weights::Home::kHost));
+      model::Weights::plan(model_, *tensors_, config_.placement(), weights_home()));
   Carver kv, scratch, lazy;
   std::vector<LaneCarvers> on_device = lanes();
   lay_out(kv, scratch, lazy, on_device);
@@ -160,6 +159,12 @@ Status Engine::plan(std::span<const model::Tensor> tensors) {
     return fail(Status::kOutOfMemory, "the planned memory overflows 64 bits");
   }
   return Status::kOk;
+}
+
+model::Weights::Home Engine::weights_home() const {
+  if (!devices_) return model::Weights::Home::kHost;
+  return devices_->linked(0, config_.ranks) ? model::Weights::Home::kLanes
+                                            : model::Weights::Home::kApartLanes;
 }
 
 void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy, std::span<LaneCarvers> lanes) {

@@ -89,6 +89,7 @@ class Engine {
   Engine(const model::Config& model, const Config& config, std::unique_ptr<cuda::Devices> devices);
 
   Status plan(std::span<const model::Tensor> tensors);
+  [[nodiscard]] model::Weights::Home weights_home() const;
   // Null without devices.
   [[nodiscard]] static Result<std::unique_ptr<cuda::Devices>> find_devices(const Config& config);
   void lay_out(Carver& kv, Carver& scratch, Carver& lazy, std::span<LaneCarvers> lanes);

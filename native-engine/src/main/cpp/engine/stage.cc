@@ -47,12 +47,12 @@ std::unique_ptr<model::RankCompute> Stage::make_rank(std::int32_t rank) const {
   const model::RankShape shape = model::rank_shape(*shared_.model, config.ranks, rank);
   const model::RankLimits limits{config.ranks, config.threads, config.max_step_tokens,
                                  max_logit_tokens_, config.kv_block_tokens};
-  const ops::Kernels& kernels = ops::kernels(config.isa);
   if (shared_.devices == nullptr) {
-    return std::make_unique<model::RankModel>(*shared_.model, shape, limits, kernels);
+    return std::make_unique<model::RankModel>(*shared_.model, shape, limits,
+                                              ops::kernels(config.isa));
   }
   return std::make_unique<cuda::DeviceRank>(
-      *shared_.model, shape, limits, kernels,
+      *shared_.model, shape, limits,
       cuda::DeviceRankPlace{shared_.devices, lane_of(0), lane_of(rank), config.max_rows,
                             is_last() && !shared_.model->embeds()});
 }
@@ -87,7 +87,7 @@ Status Stage::bind(const model::Weights& weights, const model::RopeTables& rope)
   for (std::int32_t i = 0; i < shared_.config->ranks; ++i) {
     Rank& rank = *ranks_[static_cast<std::size_t>(i)];
     const model::RankWeights& mine = weights.rank(index_, i);
-    if (Status s = rank.model->bind(mine, weights, rank.kv, rope); s != Status::kOk) return s;
+    if (Status s = rank.model->bind(mine, rank.kv, rope); s != Status::kOk) return s;
     for (const model::LayerWeights& layer : mine.layers) rank.layer_bytes += layer.matrix_bytes();
     rank.output_bytes = mine.output.bytes();
     rank.lane = shared_.timeline->lane(lane_of(i));
@@ -404,7 +404,7 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
 
 // A sequence has one output.
 bool Stage::embeddings(Worker& worker, Slot& slot) {
-  if (!worker.rank->model->end_layers(slot.batch().size(), worker.team)) return false;
+  if (!worker.rank->model->end_layers(slot.batch(), worker.team)) return false;
   const auto threads = static_cast<std::size_t>(shared_.config->ranks * shared_.config->threads);
   const auto size = static_cast<std::size_t>(shared_.model->embedding_size());
   const auto count = static_cast<std::size_t>(slot.batch().outputs());

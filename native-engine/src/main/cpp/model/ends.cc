@@ -16,9 +16,9 @@ void Ends::lay_out(Carver& carver) {
   sum_ = carver.take<ops::BlockSum>(checked_mul(rows, blocks));
 }
 
-void Ends::bind(const Weights& model) {
-  embedding_ = model.embedding();
-  encoder_ = &model.encoder();
+void Ends::bind(const RankWeights& weights) {
+  embedding_ = weights.embedding;
+  encoder_ = &weights.encoder;
 }
 
 void Ends::embed(const Batch& batch, std::int64_t token, float* x, const Team& team) {

@@ -1,5 +1,5 @@
 // What a token is made of before the first layer, and what a model that embeds makes of x after the
-// last one. Always on the host: it is little work, and the same bits wherever the layers run.
+// last one, on the processor.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class Ends {
       : config_(config), threads_(threads), kernels_(&kernels) {}
 
   void lay_out(Carver& carver);
-  void bind(const Weights& model);
+  void bind(const RankWeights& weights);
 
   // x = the token's embedding, dim floats.
   void embed(const Batch& batch, std::int64_t token, float* x, const Team& team);

@@ -67,8 +67,7 @@ class RankCompute {
   // Takes (or measures) scratch memory: the host's, and the device's where the rank has one.
   virtual void lay_out(Carver& host, Carver& device) = 0;
   // Must precede the first step.
-  virtual Status bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
-                      const RopeTables& rope) = 0;
+  virtual Status bind(const RankWeights& weights, const KvPool& kv, const RopeTables& rope) = 0;
 
   // Works out what all layers share: the tokens' rotary angles.
   virtual void begin(const Batch& batch, Team& team) = 0;
@@ -95,10 +94,10 @@ class RankCompute {
   // Where the other ranks read this rank's partial sum once they have met: [token][dim].
   [[nodiscard]] virtual const float* partial(Partial which) const = 0;
 
-  // After the last layer of a model that embeds: x's first rows are where pool() reads them.
-  [[nodiscard]] virtual bool end_layers(std::int64_t tokens, Team& team) = 0;
-  // The model's output for a sequence whose tokens of x are complete: embedding_size() floats. Any
-  // of the rank's threads calls it by itself.
+  // After the last layer of a model that embeds, before pool().
+  [[nodiscard]] virtual bool end_layers(const Batch& batch, Team& team) = 0;
+  // The model's output for a sequence of the batch: embedding_size() floats. Any of the rank's
+  // threads calls it by itself.
   virtual void pool(const Sequence& sequence, float* out, const Team& team) = 0;
   // logits[i][vocab] of x's rows, this rank's columns only. Who can sample() gives those listed,
   // counted from the first of the rows, in rising order; the others give all.

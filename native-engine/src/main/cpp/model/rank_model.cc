@@ -74,10 +74,9 @@ void RankModel::lay_out(Carver& carver, Carver& /*device*/) {
   lay_out_parts(carver);
 }
 
-Status RankModel::bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
-                       const RopeTables& rope) {
+Status RankModel::bind(const RankWeights& weights, const KvPool& kv, const RopeTables& rope) {
   weights_ = &weights;
-  ends_.bind(model);
+  ends_.bind(weights);
   kv_ = &kv;
   rope_ = {config_.rope_neox, config_.rope_dim, rope.all.data(), config_.rope_magnitude};
   window_rope_ = {config_.rope_neox, config_.rope_dim, rope.windows.data(), 1};

@@ -38,8 +38,7 @@ class RankModel final : public RankCompute {
         ends_(config, limits.threads, kernels) {}
 
   void lay_out(Carver& carver, Carver& device) override;
-  Status bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
-              const RopeTables& rope) override;
+  Status bind(const RankWeights& weights, const KvPool& kv, const RopeTables& rope) override;
 
   void begin(const Batch& batch, Team& team) override;
   void embed(const Batch& batch, Team& team) override;
@@ -55,7 +54,7 @@ class RankModel final : public RankCompute {
     return partial_[static_cast<std::size_t>(which)].data();
   }
   // Adding the last partial sums ended with a sync.
-  [[nodiscard]] bool end_layers(std::int64_t /*tokens*/, Team& /*team*/) override { return true; }
+  [[nodiscard]] bool end_layers(const Batch& /*batch*/, Team& /*team*/) override { return true; }
   void pool(const Sequence& sequence, float* out, const Team& team) override;
   [[nodiscard]] bool logits(Range rows, std::span<const std::int32_t> listed, float* logits,
                             Team& team) override;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "base/float16.h"
 
@@ -97,7 +98,6 @@ void Weights::lay_out(std::byte* host, const LaneMemory& memory) {
     lanes_.push_back({Carver(base), static_cast<std::int32_t>(lane)});
   }
   ranks_.assign(lanes, {});
-  embedding_.clear();
   pack_jobs_.clear();
   vector_jobs_.clear();
   for (std::int32_t stage = 0; stage < placement_.stages; ++stage) lay_out_stage(stage);
@@ -106,6 +106,7 @@ void Weights::lay_out(std::byte* host, const LaneMemory& memory) {
   } else {
     lay_out_output();
   }
+  lay_out_embedding();
   host_bytes_ = host_.carver.used();
   bytes_ = host_bytes_;
   lane_bytes_.clear();
@@ -133,7 +134,7 @@ void Weights::lay_out_stage(std::int32_t stage) {
     for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
       Place& place = place_of(stage * placement_.ranks + rank);
       // The host's ranks share them.
-      if (rank == 0 || home_ == Home::kLanes) vectors = lay_out_vectors(place, layer);
+      if (rank == 0 || home_ != Home::kHost) vectors = lay_out_vectors(place, layer);
       LayerWeights mine = vectors;
       lay_out_matrices(place, layer, rank_shape(config_, placement_.ranks, rank), mine);
       if (rank > 0) {
@@ -147,37 +148,69 @@ void Weights::lay_out_stage(std::int32_t stage) {
 
 void Weights::lay_out_output() {
   const float* norm = nullptr;
-  const Range all_cols{0, config_.dim};
-  // The host reads embeddings.
-  const bool shares = tensors_->tied_output() && home_ == Home::kHost;
   for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
     const Range rows = rank_shape(config_, placement_.ranks, rank).output_rows;
     const std::int32_t last = placement_.stages - 1;
-    const std::int32_t lane = last * placement_.ranks + rank;
-    Place& place = place_of(lane);
-    if (rank == 0 || home_ == Home::kLanes) norm = take_vector(place, Role::kOutputNorm, -1);
-    RankWeights& weights = ranks_[static_cast<std::size_t>(lane)];
+    Place& place = place_of(last * placement_.ranks + rank);
+    if (rank == 0 || home_ != Home::kHost) norm = take_vector(place, Role::kOutputNorm, -1);
+    RankWeights& weights = weights_of(last, rank);
     weights.output_norm = norm;
-    weights.output = take_matrix(place, tensors_->output(), rows, all_cols);
-    if (shares) embedding_.push_back({rows.begin, weights.output});
+    weights.output = take_matrix(place, tensors_->output(), rows, {0, config_.dim});
   }
-  if (shares) return;
-  const Tensor& embedding = tensors_->get(Role::kTokenEmbedding);
-  embedding_.push_back({0, take_matrix(host_, embedding, {0, config_.vocab}, all_cols)});
+}
+
+void Weights::lay_out_embedding() {
+  const Tensor& table = tensors_->get(Role::kTokenEmbedding);
+  const Range all_cols{0, config_.dim};
+  const bool host = home_ == Home::kHost;
+  const bool tied = !config_.embeds() && tensors_->tied_output() && home_ != Home::kApartLanes &&
+                    (host || placement_.stages == 1);
+  std::vector<EmbeddingSlice> slices;
+  for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
+    const Range rows = rank_shape(config_, placement_.ranks, rank).output_rows;
+    if (tied) {
+      slices.push_back({rows.begin, weights_of(placement_.stages - 1, rank).output});
+    } else if (home_ == Home::kLanes) {
+      slices.push_back({rows.begin, take_matrix(place_of(rank), table, rows, all_cols)});
+    } else if (rank == 0 || !host) {
+      slices.push_back({0, take_matrix(place_of(rank), table, {0, config_.vocab}, all_cols)});
+    }
+    if (home_ == Home::kApartLanes) weights_of(0, rank).embedding = std::exchange(slices, {});
+  }
+  if (home_ == Home::kApartLanes) return;
+  for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
+    weights_of(0, rank).embedding = slices;
+  }
 }
 
 void Weights::lay_out_encoder() {
-  embedding_.push_back({0, take_whole(host_, Role::kTokenEmbedding)});
-  encoder_.positions = take_whole(host_, Role::kPositionEmbedding);
-  encoder_.token_type = take_vector(host_, Role::kTokenTypes, -1);
-  encoder_.norm = take_vector(host_, Role::kEmbeddingNorm, -1);
-  encoder_.norm_bias = take_vector(host_, Role::kEmbeddingNormBias, -1);
-  encoder_.output_norm = take_vector(host_, Role::kOutputNorm, -1);
+  const std::int32_t last = placement_.stages - 1;
+  for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
+    // The host's ranks share them.
+    if (rank > 0 && home_ == Home::kHost) {
+      weights_of(0, rank).encoder = weights_of(0, 0).encoder;
+      weights_of(last, rank).encoder = weights_of(last, 0).encoder;
+      continue;
+    }
+    lay_out_start(place_of(rank), weights_of(0, rank).encoder);
+    lay_out_end(place_of(last * placement_.ranks + rank), weights_of(last, rank).encoder);
+  }
+}
+
+void Weights::lay_out_start(Place& place, EncoderWeights& weights) {
+  weights.positions = take_whole(place, Role::kPositionEmbedding);
+  weights.token_type = take_vector(place, Role::kTokenTypes, -1);
+  weights.norm = take_vector(place, Role::kEmbeddingNorm, -1);
+  weights.norm_bias = take_vector(place, Role::kEmbeddingNormBias, -1);
+}
+
+void Weights::lay_out_end(Place& place, EncoderWeights& weights) {
+  weights.output_norm = take_vector(place, Role::kOutputNorm, -1);
   if (config_.pooling != Pooling::kRank) return;
-  encoder_.dense = take_whole(host_, Role::kCls);
-  encoder_.dense_bias = take_vector(host_, Role::kClsBias, -1);
-  encoder_.classifier = take_whole(host_, Role::kClsOut);
-  encoder_.classifier_bias = take_vector(host_, Role::kClsOutBias, -1);
+  weights.dense = take_whole(place, Role::kCls);
+  weights.dense_bias = take_vector(place, Role::kClsBias, -1);
+  weights.classifier = take_whole(place, Role::kClsOut);
+  weights.classifier_bias = take_vector(place, Role::kClsOutBias, -1);
 }
 
 LayerWeights Weights::lay_out_vectors(Place& place, std::int32_t layer) {

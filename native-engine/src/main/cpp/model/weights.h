@@ -73,14 +73,7 @@ struct LayerWeights {
   }
 };
 
-struct RankWeights {
-  std::vector<LayerWeights> layers;    // of the stage
-  const float* output_norm = nullptr;  // last stage only
-  ops::Matrix output;                  // last stage only: rows output_rows of its shape
-};
-
-// The token embedding. With a tied output layer its rows are the ranks' output slices, so it costs
-// no memory of its own.
+// Some rows of the token embedding.
 struct EmbeddingSlice {
   std::int64_t row_begin = 0;
   ops::Matrix matrix;
@@ -100,6 +93,17 @@ struct EncoderWeights {
   const float* classifier_bias = nullptr;
 };
 
+struct RankWeights {
+  std::vector<LayerWeights> layers;  // of the stage
+  // First stage only: all rows, of rising row_begin. Those of an output layer that is tied to it
+  // where they lie within reach, so that it costs no memory of its own.
+  std::vector<EmbeddingSlice> embedding;
+  // What precedes the layers in the first stage only, what follows them in the last.
+  EncoderWeights encoder;
+  const float* output_norm = nullptr;  // last stage only
+  ops::Matrix output;                  // last stage only: rows output_rows of its shape
+};
+
 // Where the weights of lanes lie that have memory of their own, and how it is written: by any
 // thread, complete on return.
 struct LaneMemory {
@@ -115,7 +119,8 @@ class Weights {
  public:
   enum class Home {
     kHost,
-    kLanes  // layers and the output layer in the lanes' memory, what precedes them in the host's
+    kLanes,      // the ranks of the first stage read one another's memory
+    kApartLanes  // they cannot: each has the whole token embedding
   };
 
   // Plans the packed form without taking memory; the tensors must outlive load().
@@ -140,8 +145,6 @@ class Weights {
   [[nodiscard]] const RankWeights& rank(std::int32_t stage, std::int32_t rank) const {
     return ranks_[static_cast<std::size_t>(stage * placement_.ranks + rank)];
   }
-  [[nodiscard]] const std::vector<EmbeddingSlice>& embedding() const { return embedding_; }
-  [[nodiscard]] const EncoderWeights& encoder() const { return encoder_; }
 
  private:
   // One memory that is being laid out.
@@ -159,9 +162,15 @@ class Weights {
   [[nodiscard]] Place& place_of(std::int32_t lane) {
     return home_ == Home::kHost ? host_ : lanes_[static_cast<std::size_t>(lane)];
   }
+  [[nodiscard]] RankWeights& weights_of(std::int32_t stage, std::int32_t rank) {
+    return ranks_[static_cast<std::size_t>(stage * placement_.ranks + rank)];
+  }
   void lay_out_stage(std::int32_t stage);
   void lay_out_output();
+  void lay_out_embedding();
   void lay_out_encoder();
+  void lay_out_start(Place& place, EncoderWeights& weights);
+  void lay_out_end(Place& place, EncoderWeights& weights);
   [[nodiscard]] LayerWeights lay_out_vectors(Place& place, std::int32_t layer);
   void lay_out_matrices(Place& place, std::int32_t layer, const RankShape& shape,
                         LayerWeights& weights);
@@ -185,8 +194,6 @@ class Weights {
   std::size_t packed_bytes_ = 0;
   Arena arena_;
   std::vector<RankWeights> ranks_;
-  std::vector<EmbeddingSlice> embedding_;
-  EncoderWeights encoder_;
   std::vector<PackJob> pack_jobs_;
   std::vector<VectorJob> vector_jobs_;
 };
