@@ -26,6 +26,7 @@ struct Settings {
   std::uint64_t bytes = std::uint64_t{1} << 32;  // of each device
   std::int64_t waits_left = -1;                  // after so many a device's fault; -1: never
   std::int32_t fault = kErrorFault;              // stays, but for kErrorMemory, which comes once
+  std::int64_t clock_ahead_ns = 0;               // of the host's
   bool records = true;                           // else memory for it runs out
   bool pins = true;                              // whether the host's memory can be pinned
   const std::uint64_t* watched = nullptr;  // a number that an upload looks at, such as progress
@@ -34,7 +35,7 @@ struct Settings {
   std::uint64_t pinned = 0;    // bytes of the host now
   std::uint64_t uploaded = 0;  // bytes, and of these from pinned memory
   std::uint64_t uploaded_pinned = 0;
-  std::uint64_t copied_in = 0;       // bytes of streams
+  std::uint64_t copied_in = 0;  // bytes of streams
   std::uint64_t copied_out = 0;
   std::uint64_t watched_values = 0;  // different ones that were seen
   std::uint64_t watched_last = 0;

@@ -122,7 +122,11 @@ std::int32_t begin_stream(std::int32_t /*device*/, Stream* stream) {
   return 0;
 }
 void end_stream(std::int32_t /*device*/, Stream stream) { delete tape_of(stream); }
-std::int32_t use(std::int32_t /*device*/) { return 0; }
+std::int32_t use(std::int32_t /*device*/) {
+  const std::lock_guard lock(mutex);
+  simt::put_clock_ahead(settings.clock_ahead_ns);
+  return 0;
+}
 
 std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::size_t bytes) {
   const std::lock_guard lock(mutex);

@@ -149,6 +149,7 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryArchitectureOnADevice,
 
 std::vector<float> embed(const TestModel& model, const sb_engine_config& config) {
   TestEngine engine(model, config);
+  engine.record(false);
   for (int32_t row = 0; row < 2; ++row) engine.begin(row);
   return engine
       .run({{1, 0, some_tokens(model.spec(), 5, 3), {SB_TARGET_SAMPLE}, 0},
@@ -394,6 +395,7 @@ TEST_F(EmulatedDeviceTest, LogitsStayOnTheDeviceUnlessTheHostNeedsThem) {
   TestModel model(spec_of(SB_ARCH_LLAMA));
   model.quantise_matrices();
   TestEngine device(model, on_device(engine_config()));
+  device.record(false);
   const auto copied = [&](const Piece& piece, const sb_sampling& sampling) {
     device.begin(0, sampling);
     settings().copied_out = 0;
@@ -426,6 +428,7 @@ TEST_F(EmulatedDeviceTest, ARowThatTheDeviceCannotDecideIsTheHosts) {
   for (const int32_t ranks : {1, 2}) {
     TestEngine processor(model, engine_config(1, ranks, 1));
     TestEngine device(model, on_device(engine_config(1, ranks, 1)));
+    device.record(false);
     settings().copied_out = 0;
 
     EXPECT_EQ(device.generate(0, prompt, 3, sampling), processor.generate(0, prompt, 3, sampling));
@@ -479,6 +482,72 @@ TEST_F(EmulatedDeviceTest, DecodeStepsOfAShapeAreLaunchedOnceAndThenRepeated) {
       EXPECT_EQ(settings().recordings, 5 * stages);
     }
   }
+}
+
+// Sums of a lane's records.
+int64_t busy_ns(const Lane& lane, sb_timeline_kind kind) {
+  int64_t sum = 0;
+  for (const sb_timeline_record& record : lane.records) {
+    if (record.kind == kind) sum += record.busy_ns;
+  }
+  return sum;
+}
+
+// Most of what the host had no core for was taken from the time of kernels.
+int64_t compute_ns(const Lane& lane) {
+  return busy_ns(lane, SB_KIND_COMPUTE) + busy_ns(lane, SB_KIND_OFF_CPU);
+}
+
+// Of an emulated device nearly all time is that of its kernels.
+TEST_F(EmulatedDeviceTest, ComputeTimeIsThatOfTheDevicesClockByTheHosts) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  settings().clock_ahead_ns = -3'600'000'000'000;
+  for (const Layout& layout : kLayouts) {
+    TestEngine engine(model, on_device(engine_config(layout.stages, layout.ranks, 1)));
+    settings().replays = 0;
+    StepOutput first;
+    StepOutput last;
+    for (int32_t position = 0; position < 8; ++position) {
+      if (position == 0) engine.begin(0);
+      last = engine.run({{0, position, {1}, {SB_TARGET_SAMPLE}, 0}});
+      if (position == 0) first = last;
+    }
+
+    EXPECT_EQ(settings().replays > 0, layout.ranks == 1);
+    for (int32_t index = 0; index < layout.stages * layout.ranks; ++index) {
+      const Lane lane = read_lane(engine, static_cast<uint32_t>(index));
+      EXPECT_GT(compute_ns(lane), busy_ns(lane, SB_KIND_COPY));
+      EXPECT_GT(busy_ns(lane, SB_KIND_COPY), 0);
+      for (const sb_timeline_record& record : lane.records) {
+        EXPECT_GE(record.start_ns, first.submit_ns);
+        EXPECT_LE(record.end_ns, last.end_ns);
+      }
+    }
+  }
+}
+
+// A step of a shape that is recorded while nobody measures is measured later.
+TEST_F(EmulatedDeviceTest, StampsAreMadeForStepsThatAreMeasuredAndInWhatOthersRepeat) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  TestEngine engine(model, on_device(engine_config()));
+  engine.begin(0);
+  const auto copied = [&](int32_t position, bool recorded) {
+    engine.record(recorded);
+    settings().copied_out = 0;
+    Piece piece{0, position, {1}, {SB_TARGET_SAMPLE}, 0};
+    piece.logprobs = false;
+    EXPECT_EQ(engine.run({piece}).status, SB_OK);
+    return settings().copied_out;
+  };
+
+  EXPECT_EQ(copied(0, false), 4U);
+  EXPECT_EQ(copied(1, false), 4U);
+  EXPECT_EQ(copied(2, true), 4U + 16);
+
+  EXPECT_EQ(settings().replays, 2);
+  const Lane lane = read_lane(engine, 0);
+  EXPECT_GT(compute_ns(lane), 0);
+  EXPECT_GT(busy_ns(lane, SB_KIND_COPY), 0);
 }
 
 TEST_F(EmulatedDeviceTest, WhatCannotBeRecordedFailsItsStepOnly) {

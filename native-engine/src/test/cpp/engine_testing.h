@@ -446,6 +446,40 @@ class TestEngine {
   bool recorded_ = true;
 };
 
+// What the timeline tells of a rank.
+struct Lane {
+  sb_lane_header header;
+  std::vector<sb_timeline_record> records;
+};
+
+// A lane's records, oldest first, read as a reader in another thread would.
+[[nodiscard]] inline Lane read_lane(TestEngine& engine, uint32_t index) {
+  sb_timeline timeline{};
+  timeline.struct_size = sizeof(timeline);
+  EXPECT_EQ(sb_engine_timeline(engine.handle(), &timeline), SB_OK);
+  const char* at = static_cast<const char*>(timeline.base) + timeline.lane_bytes * index;
+  Lane lane;
+  std::memcpy(&lane.header, at, sizeof(lane.header));
+  const uint64_t written = lane.header.written;
+  const uint64_t first = written > timeline.capacity ? written - timeline.capacity : 0;
+  for (uint64_t i = first; i < written; ++i) {
+    sb_timeline_record record;
+    std::memcpy(&record,
+                at + sizeof(sb_lane_header) + (i % timeline.capacity) * timeline.record_bytes,
+                sizeof(record));
+    lane.records.push_back(record);
+  }
+  return lane;
+}
+
+[[nodiscard]] inline const sb_timeline_record* find(const Lane& lane, uint64_t step,
+                                                    sb_timeline_kind kind) {
+  for (const sb_timeline_record& record : lane.records) {
+    if (record.step == step && record.kind == kind) return &record;
+  }
+  return nullptr;
+}
+
 // Gives each matrix of a model the bytes of what make(tensor, number) returns, which is to outlive
 // the model's use.
 template <class Make>

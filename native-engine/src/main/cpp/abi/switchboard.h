@@ -332,12 +332,13 @@ typedef struct sb_result {
 } sb_result;
 
 typedef enum sb_timeline_kind {
-  SB_KIND_COMPUTE = 1,        /* busy_ns of kernels in [start, end], without SB_KIND_OFF_CPU */
+  SB_KIND_COMPUTE = 1,        /* busy_ns of kernels in [start, end], without SB_KIND_OFF_CPU; a
+                                 device's by its own clock, as the host's time */
   SB_KIND_ALLREDUCE_WAIT = 2, /* waiting for the other ranks of the stage */
   SB_KIND_RECV_WAIT = 3,      /* waiting for the previous stage's activations; a pipeline bubble */
   SB_KIND_SEND = 4,           /* handing activations to the next stage */
   SB_KIND_SAMPLE = 5,         /* output layer's logits to tokens */
-  SB_KIND_COPY = 6,           /* host <-> device */
+  SB_KIND_COPY = 6,           /* the way to the device and back, around SB_KIND_COMPUTE */
   SB_KIND_LATE = 7,           /* the others of the stage waiting for this rank, where it came last:
                                  each collective's spread of arrivals. Their time, not the lane's own */
   SB_KIND_OFF_CPU = 8,        /* the rank's threads had work and no core; in no other kind. How long

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <set>
+#include <utility>
+
+#include "base/clock.h"
 
 namespace sb::cuda {
 namespace {
@@ -115,6 +118,8 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
   } else {
     logits_ = device.take<float>(product(limits_.max_logit_tokens, shape_.output_rows.size()));
   }
+  host_stamps_ = host.take<std::uint64_t>(2);
+  stamps_ = device.take<std::uint64_t>(2);
   if (place_.samples && place_.lane == place_.first_lane) {
     sampler_.lay_out(host, device, limits_.max_logit_tokens, config_.vocab);
   }
@@ -172,7 +177,26 @@ void DeviceRank::check(std::int32_t error) {
   std::fprintf(stderr, "libswitchboard: cuda: lane %d: %s\n", place_.lane, last_error());
 }
 
-void DeviceRank::wait() { check(plugin_->wait(stream_)); }
+// A recording has its first stamp whether or not this step is measured: others repeat it.
+void DeviceRank::begin_stretch() {
+  if (begun_ || !(measures_ || graphs_.holds())) return;
+  begun_ = true;
+  asked_ns_ = now_ns();
+  if (!graphs_.knows()) plugin_->stamp(stream_, stamps_.data());
+}
+
+void DeviceRank::wait() {
+  const bool measured = std::exchange(begun_, false) && measures_;
+  if (measured) {
+    const std::size_t bytes = stamps_.size_bytes();
+    plugin_->stamp(stream_, stamps_.data() + 1);
+    check(plugin_->copy_out(stream_, host_stamps_.data(), bytes, stamps_.data(), bytes, bytes, 1));
+  }
+  check(plugin_->wait(stream_));
+  if (!measured || health_ != Status::kOk) return;
+  clock_.add({asked_ns_, host_stamps_[0], host_stamps_[1], now_ns()});
+  worked_ = {clock_.host_ns(host_stamps_[0]), clock_.host_ns(host_stamps_[1])};
+}
 
 // ---- what a step brings along ----
 
@@ -245,6 +269,8 @@ void DeviceRank::put_spans(const model::Batch& batch, Spans& spans) {
 
 void DeviceRank::begin(const model::Batch& batch, Team& team) {
   if (team.index != 0) return;
+  begun_ = false;
+  worked_ = {};
   // Memory that ran out in a step spoils no other one.
   if (health_ == Status::kOutOfMemory) health_ = Status::kOk;
   if (health_ != Status::kOk) return;
@@ -288,7 +314,10 @@ std::span<const std::int32_t> DeviceRank::shape_of(const model::Batch& batch) {
 }
 
 // All launches of the layers have been made, or need not be.
-void DeviceRank::end_launches() { check(graphs_.finish()); }
+void DeviceRank::end_launches() {
+  if (graphs_.holds()) asked_ns_ = now_ns();
+  check(graphs_.finish());
+}
 
 const DeviceRank::Spans& DeviceRank::spans_of(const model::LayerWeights& weights) const {
   const auto found = std::find_if(spans_.begin(), spans_.end(), [&](const Spans& spans) {
@@ -299,8 +328,10 @@ const DeviceRank::Spans& DeviceRank::spans_of(const model::LayerWeights& weights
 }
 
 void DeviceRank::embed(const model::Batch& batch, Team& team) {
-  if (!drives(team) || graphs_.knows()) return;
+  if (!drives(team)) return;
   check(graphs_.start());
+  begin_stretch();
+  if (graphs_.knows()) return;
   const model::EncoderWeights& encoder = weights_->encoder;
   const std::int64_t tokens = batch.size();
   EmbedArgs args;
@@ -446,8 +477,10 @@ void DeviceRank::attend(std::int32_t layer, const model::TokenSet& kept) {
 
 bool DeviceRank::attention(std::int32_t layer, const model::Batch& batch,
                            const model::TokenSet& kept, Team& team) {
-  if (!drives(team) || graphs_.knows()) return true;
+  if (!drives(team)) return true;
   if (layer == 0 && !begins_model()) check(graphs_.start());
+  begin_stretch();
+  if (graphs_.knows()) return true;
   const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const std::int64_t m = batch.size();
   normalise(x_.data(), weights.attn_norm, m, weights.q.type);
@@ -509,6 +542,7 @@ bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
                               std::span<const float* const> partials, const model::TokenSet& kept,
                               Team& team) {
   if (!drives(team)) return team.sync();
+  begin_stretch();
   const model::BlockEnd& end = weights_->layers[static_cast<std::size_t>(layer)].end(which);
   const bool moves = !kept.listed.empty();
   if (graphs_.knows()) {
@@ -606,6 +640,7 @@ bool DeviceRank::logits(Range rows, std::span<const std::int32_t> listed, float*
                         Team& team) {
   if (!drives(team)) return true;
   end_launches();
+  begin_stretch();
   const ops::Matrix& w = weights_->output;
   normalise(x_.data() + rows.begin * config_.dim, weights_->output_norm, rows.size(), w.type);
   MatmulArgs args;

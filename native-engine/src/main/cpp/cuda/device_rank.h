@@ -6,17 +6,23 @@
 // can, else from a copy in the host's memory.
 //
 // A decode step's embedding and layers are launched once for its shape, and by one call from then
-// on (StepGraphs); with several ranks, which meet on the host within a layer, they are launched every
-// time.
+// on (StepGraphs); with several ranks, which meet on the host within a layer, they are launched
+// every time.
+//
+// A stretch of work, from its first launch to the host's wait, is stamped by the device at both
+// ends, the first stamp being recorded with the layers. So a step's compute time is the device's,
+// whatever passed between it and the host.
 //
 // After a device's error the rank computes nothing and keeps meeting the others; health() says why.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/memory.h"
+#include "cuda/device_clock.h"
 #include "cuda/device_sampler.h"
 #include "cuda/devices.h"
 #include "cuda/plugin.h"
@@ -64,6 +70,9 @@ class DeviceRank final : public model::RankCompute {
   [[nodiscard]] const float* kept_logits() const override { return logits_.data(); }
   void sample(const model::RowWork& work, std::span<const float* const> kept,
               float* logits) override;
+  void measure(bool measures) override { measures_ = measures; }
+  [[nodiscard]] bool busy() const override { return begun_ && measures_; }
+  [[nodiscard]] model::Worked worked() override { return std::exchange(worked_, {}); }
   [[nodiscard]] Status health() const override { return health_; }
 
  private:
@@ -92,6 +101,8 @@ class DeviceRank final : public model::RankCompute {
     return team.index == 0 && health_ == Status::kOk;
   }
   void check(std::int32_t error);
+  // Before a launch.
+  void begin_stretch();
   void wait();
   [[nodiscard]] static Operand take_operand(Carver& device, std::int64_t tokens, std::int64_t k);
   [[nodiscard]] std::size_t attend_room() const;
@@ -156,6 +167,15 @@ class DeviceRank final : public model::RankCompute {
   std::span<std::int32_t> device_inputs_;
   Operand normed_, attended_, gated_;
   Form normed_form_{};
+
+  // Of a stretch the stamps of its begin and its end: the host's, and the device's.
+  std::span<std::uint64_t> host_stamps_;
+  std::span<std::uint64_t> stamps_;
+  DeviceClock clock_;
+  bool measures_ = false;
+  bool begun_ = false;  // a stretch
+  std::int64_t asked_ns_ = 0;
+  model::Worked worked_;
 
   DeviceSampler sampler_;  // of the first rank
   StepGraphs graphs_;

@@ -134,6 +134,7 @@ struct Plugin {
                       std::int64_t dim, float* out);
   void (*sample)(Stream stream, const SampleArgs& args);
   void (*score)(Stream stream, const ScoreArgs& args);
+  void (*stamp)(Stream stream, std::uint64_t* at);
 };
 
 }  // namespace sb::cuda

@@ -30,6 +30,8 @@ class StepGraphs {
   void begin(std::span<const std::int32_t> shape);
   // Whether the step's launches are known, so that nobody need make them.
   [[nodiscard]] bool knows() const { return step_ == Step::kKnown; }
+  // Whether launches wait for finish().
+  [[nodiscard]] bool holds() const { return step_ != Step::kLaunched; }
   // Before the first launch, and behind the last; the runtime's error. After one in a recording all
   // steps are launched one by one, and this step's work is not done.
   [[nodiscard]] std::int32_t start();

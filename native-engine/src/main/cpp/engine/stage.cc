@@ -235,6 +235,7 @@ bool Stage::compute(Worker& worker, Slot& slot) {
 bool Stage::layers(Worker& worker, Slot& slot) {
   const model::Batch& batch = slot.batch();
   model::RankCompute& model = *worker.rank->model;
+  if (worker.keeps_time) model.measure(worker.clock.runs());
   model.begin(batch, worker.team);
   if (is_first()) {
     model.embed(batch, worker.team);
@@ -304,10 +305,13 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
 }
 
 void Stage::send(Worker& worker, Slot& slot) {
-  if (worker.keeps_time) worker.clock.lap(Kind::kCompute);
+  model::RankCompute& model = *worker.rank->model;
+  const bool busy = model.busy();
+  if (worker.keeps_time && !busy) lap_compute(worker, now_ns(), Kind::kCopy);
   const std::int64_t tokens = slot.batch().size();
-  worker.rank->model->give_hidden(tokens, slot.hidden, worker.team);
+  model.give_hidden(tokens, slot.hidden, worker.team);
   if (!worker.keeps_time) return;
+  if (busy) lap_compute(worker, now_ns(), Kind::kSend);
   worker.clock.lap(Kind::kSend);
   worker.clock.add_bytes(Kind::kSend,
                          static_cast<std::uint64_t>(tokens * shared_.model->dim) * sizeof(float));
@@ -404,7 +408,9 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
 
 // A sequence has one output.
 bool Stage::embeddings(Worker& worker, Slot& slot) {
+  const bool busy = worker.rank->model->busy();
   if (!worker.rank->model->end_layers(slot.batch(), worker.team)) return false;
+  if (worker.keeps_time && busy) lap_compute(worker, now_ns(), Kind::kCopy);
   const auto threads = static_cast<std::size_t>(shared_.config->ranks * shared_.config->threads);
   const auto size = static_cast<std::size_t>(shared_.model->embedding_size());
   const auto count = static_cast<std::size_t>(slot.batch().outputs());
@@ -436,9 +442,9 @@ void Stage::score_output(Slot& slot, std::int64_t index, std::int64_t row) const
   const auto at = static_cast<std::size_t>(index);
   const std::int32_t top = slot.owner_of(index).top_logprobs;
   const std::int32_t score_at = score_at_[static_cast<std::size_t>(row)];
-  const model::RowScore score =
-      score_at >= 0 ? scores_[static_cast<std::size_t>(score_at)]
-                    : model::score(logits_of(row), slot.result_tokens[at], top);
+  const model::RowScore score = score_at >= 0
+                                    ? scores_[static_cast<std::size_t>(score_at)]
+                                    : model::score(logits_of(row), slot.result_tokens[at], top);
   const auto normaliser = model::Normaliser::of(score);
   slot.result_logprobs[at] = normaliser.log_probability(score.logit);
   for (std::size_t i = 0; i < static_cast<std::size_t>(top) && score.top_tokens[i] >= 0; ++i) {
@@ -501,7 +507,7 @@ void Stage::finish(Worker& worker, Slot& slot) {
   if (!worker.keeps_time) return;
   report_health(worker, slot);
   const std::int64_t now = now_ns();
-  worker.clock.lap(Kind::kCompute, now);
+  lap_compute(worker, now, Kind::kCopy);
   charge_lost_sampling(worker);
   worker.finished_ns = now;
   if (records(slot)) {
@@ -599,7 +605,8 @@ void Stage::charge(Worker& worker, Collective which, std::int32_t layer) {
 
 // Ends a piece of computing, for its time and for an injected slowness.
 bool Stage::end_compute(Worker& worker) {
-  const std::int64_t spent = worker.clock.lap(Kind::kCompute);
+  if (worker.rank->model->busy()) return true;
+  const std::int64_t spent = lap_compute(worker, now_ns(), Kind::kCopy);
   if (worker.faults.slow_percent == 0) return true;
   const std::int64_t more = spent * worker.faults.slow_percent / 100;
   bool running = true;
@@ -611,6 +618,19 @@ bool Stage::end_compute(Worker& worker) {
   }
   worker.clock.lap(Kind::kCompute);
   return running;
+}
+
+// Where a device tells when it computed, what passed before was the way there, and after it "rest".
+std::int64_t Stage::lap_compute(Worker& worker, std::int64_t now, Kind rest) {
+  StepClock& clock = worker.clock;
+  const model::Worked worked = worker.rank->model->worked();
+  if (!clock.runs()) return 0;
+  if (worked.end_ns == 0) return clock.lap(Kind::kCompute, now);
+  const std::int64_t begin = std::clamp(worked.begin_ns, clock.mark_ns(), now);
+  clock.lap(Kind::kCopy, begin);
+  const std::int64_t spent = clock.lap(Kind::kCompute, std::clamp(worked.end_ns, begin, now));
+  clock.lap(rest, now);
+  return spent;
 }
 
 bool Stage::wait_gate(Worker& worker, Gate& gate, std::uint32_t value) {

@@ -171,6 +171,7 @@ class Stage {
   static void charge_lost_sampling(Worker& worker);
   void charge(Worker& worker, Collective which, std::int32_t layer);
   [[nodiscard]] bool end_compute(Worker& worker);
+  static std::int64_t lap_compute(Worker& worker, std::int64_t now, Kind rest);
   [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);
 
   Shared& shared_;

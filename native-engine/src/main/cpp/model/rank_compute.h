@@ -57,6 +57,12 @@ struct RowWork {
   std::span<RowScore> scores;
 };
 
+// When a device computed, by the host's clock.
+struct Worked {
+  std::int64_t begin_ns = 0;
+  std::int64_t end_ns = 0;  // 0: nobody knows
+};
+
 class RankCompute {
  public:
   RankCompute() = default;
@@ -112,6 +118,13 @@ class RankCompute {
   // rank order. Where a choice is undecided, logits has its row.
   virtual void sample(const RowWork& /*work*/, std::span<const float* const> /*kept*/,
                       float* /*logits*/) {}
+
+  // Before begin(): whether it is to be measured when the rank's device computes.
+  virtual void measure(bool /*measures*/) {}
+  // Whether a device computes what it was asked for, so that nobody knows yet how long it takes.
+  [[nodiscard]] virtual bool busy() const { return false; }
+  // What it has ended since this was asked last.
+  [[nodiscard]] virtual Worked worked() { return {}; }
 
   // Why nothing that the rank gives is worth anything; kOk as long as it is. Read by its first
   // thread before the ranks meet.

@@ -377,9 +377,7 @@ SB_DEVICE void await_at_least(std::uint32_t* at, std::uint32_t value, int line =
     std::this_thread::yield();
   }
 }
-SB_DEVICE std::uint64_t device_clock() {
-  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
+SB_DEVICE std::uint64_t device_clock() { return simt::clock_ns(); }
 
 // ---- launching ----
 

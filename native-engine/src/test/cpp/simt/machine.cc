@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -64,6 +66,8 @@ std::string place(Site site) {
 }
 
 namespace {
+
+std::atomic<std::int64_t> clock_ahead_ns{0};
 
 #ifdef SIMT_ASAN
 constexpr std::size_t kStack = 256 * 1024;
@@ -651,6 +655,13 @@ void check_visible(const void* memory, std::size_t bytes) {
     }
   }
 }
+
+std::uint64_t clock_ns() {
+  const std::chrono::nanoseconds now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(now.count() + clock_ahead_ns.load());
+}
+
+void put_clock_ahead(std::int64_t ns) { clock_ahead_ns.store(ns); }
 
 bool left_out(Site site) { return sites().left_out(site); }
 

@@ -92,6 +92,11 @@ void wait_copies(int but_last, Site site);
 // only execute an instruction together have not exchanged memory.
 void check_visible(const void* memory, std::size_t bytes);
 
+// The device's clock, in nanoseconds.
+[[nodiscard]] std::uint64_t clock_ns();
+// Puts it so far ahead of std::chrono::steady_clock.
+void put_clock_ahead(std::int64_t ns);
+
 // True where the environment says to leave the site out.
 [[nodiscard]] bool left_out(Site site);
 

@@ -55,6 +55,7 @@ const sb::cuda::Plugin* sb_cuda_plugin() {
       gather_rows,
       sample,
       score,
+      stamp,
   };
   return &table;
 }
