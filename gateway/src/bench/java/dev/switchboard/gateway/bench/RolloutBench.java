@@ -61,8 +61,11 @@ public final class RolloutBench implements Callable<Integer> {
 
   @Option(
       names = "--workers",
-      defaultValue = "4",
-      description = "Pods of the worker, each of which runs 64 sequences.")
+      defaultValue = "8",
+      description = {
+        "Pods of the worker, each of which runs 64 sequences; half of them must have room for",
+        "all streams, as where an operator expects to lose a zone."
+      })
   private int workers;
 
   @Option(

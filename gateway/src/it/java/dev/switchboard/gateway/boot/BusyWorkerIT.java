@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vertx.core.http.HttpServerRequest;
@@ -16,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BusyWorkerIT extends TwoUpstreams {
   private static final String HEAD = ":answer a 1 2 3\n\n";
 
-  private static final int WAITS_MS = 1000;
+  private static final int WAITS_MS = 2000;
 
   private final AtomicInteger refusals = new AtomicInteger();
 
@@ -104,14 +105,29 @@ class BusyWorkerIT extends TwoUpstreams {
 
   /** As where all of its places are taken: waiting there is not waiting for somebody to take it. */
   @Test
-  void oneThatTakesTheStreamMayLetItWaitForItsNextToken() throws Exception {
+  void oneThatTakesTheStreamMayLetItWaitAsLongAsForAFirstToken() throws Exception {
     goesOn((upstream, request) -> upstream.vertx().setTimer(WAITS_MS, late -> rest(request)));
-    try (InProcessGateway gateway = gateway("migration: {wait-ms: 200}")) {
+    try (InProcessGateway gateway =
+        gateway("migration: {wait-ms: 200}\ndeadlines: {inter-token-ms: " + WAITS_MS / 2 + "}")) {
       HttpResponse<String> answer =
           gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
 
       assertTrue(answer.body().endsWith("data: [DONE]\n\n"), answer::body);
       assertEquals(1, attempts(gateway, "served"));
+    }
+  }
+
+  @Test
+  void andNoLonger() throws Exception {
+    goesOn((upstream, request) -> {});
+    try (InProcessGateway gateway =
+        gateway(
+            "migration: {wait-ms: 200}\ndeadlines: {inter-token-ms: 800, first-token-ms: 900}")) {
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
+
+      assertTrue(answer.body().contains("\"error\""), answer::body);
+      assertFalse(answer.body().contains("[DONE]"), answer::body);
     }
   }
 

@@ -175,9 +175,13 @@ final class DeadlineTimer {
     };
   }
 
-  /** With a replica it may take as long as any next token. */
+  /**
+   * With a replica it may take as long as a first token: where half of a fleet is lost, it waits
+   * there until another stream ends.
+   */
   private long moveEnd() {
-    long most = after(movingSince, Math.max(moveMs, limits.interTokenMs()));
+    int mostMs = Math.max(moveMs, Math.max(limits.interTokenMs(), limits.firstTokenMs()));
+    long most = after(movingSince, mostMs);
     return takenSince != 0 ? most : Math.min(most, after(nobodySince, moveMs));
   }
 
