@@ -19,6 +19,7 @@ import dev.switchboard.gguf.GgufException;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
 import dev.switchboard.gguf.TensorType;
+import dev.switchboard.gguf.WeightsDigest;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.timeline.EpochClock;
@@ -95,10 +96,14 @@ final class ModelLoader {
                       java.constraintBytes()));
       CompletableFuture<@Nullable String> damage =
           CompletableFuture.supplyAsync(() -> FiniteWeights.firstNotFinite(file.tensors()));
-      NativeExecutor executor = NativeExecutor.open(shorten(description), config, progress);
+      CompletableFuture<Integer> digest =
+          CompletableFuture.supplyAsync(() -> WeightsDigest.of(file.tensors()));
+      NativeExecutor executor = open(shorten(description), config, digest);
+      int weights = digest.join();
       requireFinite(damage.join(), executor);
       return served(
           description,
+          weights,
           tokenizer,
           constraints.join(),
           template,
@@ -172,6 +177,17 @@ final class ModelLoader {
     return refused.status().name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
+  /** The file cannot be closed while it is read, so a load that fails waits for that too. */
+  private NativeExecutor open(
+      ModelDescription model, ExecutorConfig config, CompletableFuture<Integer> reads) {
+    try {
+      return NativeExecutor.open(model, config, progress);
+    } catch (RuntimeException e) {
+      int _ = reads.join();
+      throw e;
+    }
+  }
+
   /** Looked for beside the load, which reads the same pages. */
   private static void requireFinite(@Nullable String damage, NativeExecutor executor)
       throws ModelLoadException {
@@ -199,6 +215,7 @@ final class ModelLoader {
 
   private ServedModel served(
       ModelDescription description,
+      int digest,
       Tokenizer tokenizer,
       ConstraintCompiler constraints,
       @Nullable ChatTemplate template,
@@ -211,7 +228,7 @@ final class ModelLoader {
     return new ServedModel(
         options.name() == null ? description.id() : options.name(),
         modifiedSeconds(),
-        facts(description, config.kvType(), info),
+        facts(description, digest, config.kvType(), info),
         new ServedModel.Topology(info.stages(), info.ranks(), config.threads(), info.device()),
         new ServedModel.Memory(
             memory.weightBytes(),
@@ -229,13 +246,14 @@ final class ModelLoader {
   }
 
   private static ServedModel.Facts facts(
-      ModelDescription description, KvType kvType, ExecutorInfo info) {
+      ModelDescription description, int digest, KvType kvType, ExecutorInfo info) {
     String shape =
         String.join(
             "/",
             description.name(),
             description.quantization(),
             Long.toString(description.parameters()),
+            Integer.toHexString(digest),
             Integer.toString(info.stages()),
             Integer.toString(info.ranks()),
             kvType.name(),
