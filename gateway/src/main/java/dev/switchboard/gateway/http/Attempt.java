@@ -381,7 +381,12 @@ final class Attempt implements ServedRequest {
     if (winner == null || !call.endpoint().computes()) {
       return;
     }
-    job = replica.workload().begin(winner, wanted, flight.stream(), this::predicted, startNanos);
+    Workload.Job begun =
+        replica.workload().begin(winner, wanted, flight.stream(), this::predicted, startNanos);
+    if (move != null) {
+      begun.goesOn();
+    }
+    job = begun;
   }
 
   private void predicted(Prediction told, double ttftMs, double tpotMs) {

@@ -329,6 +329,7 @@ public final class Workload {
     /** How many others there had ever been when it was sent; −1 if some were there. */
     private final long peopleBefore;
 
+    private boolean goesOn;
     private boolean runs;
     private boolean over;
     private double ttftMs = Double.NaN;
@@ -429,6 +430,16 @@ public final class Workload {
       }
     }
 
+    /**
+     * It goes on with a stream that another replica had. Many come at once, and wait there for the
+     * room of those that end, so how long it takes says nothing of the first tokens of others.
+     */
+    public void goesOn() {
+      synchronized (Workload.this) {
+        goesOn = true;
+      }
+    }
+
     /** A piece of content of a stream came: about a token. */
     public void content(long nowNanos) {
       synchronized (Workload.this) {
@@ -470,7 +481,7 @@ public final class Workload {
     private void firstContent(long nowNanos) {
       runs(nowNanos);
       ttftMs = (nowNanos - sentNanos) / 1e6;
-      if (!wasPassed()) {
+      if (!goesOn && !wasPassed()) {
         predictor.firstToken(load, tokens, knownTtftMs(), ttftMs, nowNanos);
       }
       firstNanos = nowNanos;
@@ -598,7 +609,7 @@ public final class Workload {
     public void outrun(long nowNanos) {
       synchronized (Workload.this) {
         double tookMs = (nowNanos - sentNanos) / 1e6;
-        if (!over && !(streams && runs) && tookMs > predicted.ttftP90Ms()) {
+        if (!over && !goesOn && !(streams && runs) && tookMs > predicted.ttftP90Ms()) {
           predictor.firstToken(load, tokens, knownTtftMs(), tookMs, nowNanos);
         }
         close();
@@ -614,7 +625,7 @@ public final class Workload {
         double tookMs = (nowNanos - sentNanos) / 1e6;
         double mostMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms();
         boolean guessed = !predictor.rates().believed(nowNanos);
-        if (!over && !(streams && runs) && (guessed || tookMs > mostMs)) {
+        if (!over && !goesOn && !(streams && runs) && (guessed || tookMs > mostMs)) {
           double expectedMs = streams ? predicted.ttftMs() : predicted.endMs();
           double ratio = LATE_RATIO * tookMs / Math.max(0.001, expectedMs);
           boolean first = streams || wantedTokens == 0;

@@ -561,6 +561,9 @@ final class SimulatedGateway {
                   (predicted, ttft, tpot) ->
                       kept.add(new Kept(streams, startNanos, predicted, ttft, tpot)),
                   startNanos);
+      if (goesOn) {
+        learned.goesOn();
+      }
       time.afterMs(NETWORK_MS, this::submit);
       return true;
     }

@@ -129,6 +129,29 @@ class WorkloadTest {
     assertEquals(0, workload.snapshot(24_000 * MS).waiting());
   }
 
+  /** After half of a fleet is lost they wait for the room of those that end. */
+  @Test
+  void streamsThatGoOnHereSayNothingOfFirstTokens() {
+    for (int i = 0; i < 20; i++) {
+      Workload.Job job = begin(RouteRequest.of("m"), i * 1000L * MS);
+      job.content((i * 1000L + 20) * MS);
+      job.ended();
+    }
+    double usual = usualMs(50_000);
+    Workload.Job waits = begin(RouteRequest.of("m"), 20_000 * MS);
+    waits.goesOn();
+    waits.content(50_000 * MS);
+    waits.ended();
+    Workload.Job isLate = begin(RouteRequest.of("m"), 20_000 * MS);
+    isLate.goesOn();
+    isLate.late(50_000 * MS);
+    Workload.Job isOutrun = begin(RouteRequest.of("m"), 20_000 * MS);
+    isOutrun.goesOn();
+    isOutrun.outrun(50_000 * MS);
+
+    assertEquals(usual, usualMs(50_000));
+  }
+
   @Test
   void oneThatMissesItsDeadlineSaysThatItTakesLonger() {
     begin(RouteRequest.of("m"), false, 0).late(250 * MS);
