@@ -4,9 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.gguf.GgufTensor;
-import dev.switchboard.timeline.EpochClock;
 import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,7 +33,8 @@ class DamagedModelTest {
             tensor,
             damage.equals("nan") ? DamagedModelTest::nan : DamagedModelTest::infinite);
 
-    ModelLoadException refused = assertThrows(ModelLoadException.class, loader(model)::load);
+    ModelLoadException refused =
+        assertThrows(ModelLoadException.class, DamagedModels.loader(model)::load);
 
     assertEquals("not-finite", refused.reason());
     assertTrue(
@@ -56,27 +55,5 @@ class DamagedModelTest {
       case BF16 -> 0xff80;
       default -> 0x7c00;
     };
-  }
-
-  private static ModelLoader loader(Path file) {
-    ModelOptions options =
-        new ModelOptions(
-            file,
-            null,
-            Device.CPU,
-            1,
-            1,
-            1,
-            0,
-            null,
-            KvMemory.parse("8MiB"),
-            KvType.F16,
-            4,
-            64,
-            0,
-            null,
-            null,
-            false);
-    return new ModelLoader(options, EpochClock.system(), (done, total) -> {});
   }
 }

@@ -1,7 +1,9 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.GgufTensor;
+import dev.switchboard.timeline.EpochClock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -69,5 +71,28 @@ final class DamagedModels {
       case F32 -> 4;
       default -> 2;
     };
+  }
+
+  /** Of such a file, as small as a worker can be. */
+  static ModelLoader loader(Path file) {
+    ModelOptions options =
+        new ModelOptions(
+            file,
+            null,
+            Device.CPU,
+            1,
+            1,
+            1,
+            0,
+            null,
+            KvMemory.parse("8MiB"),
+            KvType.F16,
+            4,
+            64,
+            0,
+            null,
+            null,
+            false);
+    return new ModelLoader(options, EpochClock.system(), (done, total) -> {});
   }
 }

@@ -3,8 +3,6 @@ package dev.switchboard.worker;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
-import dev.switchboard.executor.ExecutorConfig.KvType;
-import dev.switchboard.timeline.EpochClock;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,25 +23,7 @@ class FingerprintTest {
   }
 
   private static String fingerprint(Path file) throws Exception {
-    ModelOptions options =
-        new ModelOptions(
-            file,
-            "the-same",
-            Device.CPU,
-            1,
-            1,
-            1,
-            0,
-            null,
-            KvMemory.parse("8MiB"),
-            KvType.F16,
-            4,
-            64,
-            0,
-            null,
-            null,
-            false);
-    ServedModel model = new ModelLoader(options, EpochClock.system(), (done, total) -> {}).load();
+    ServedModel model = DamagedModels.loader(file).load();
     try {
       return model.facts().fingerprint();
     } finally {

@@ -86,11 +86,17 @@ final class ReplicaOccupancy {
    * @param yields of the lowest band
    */
   int free(boolean yields) {
-    ReplicaLimits limits = limits(yields);
-    int learned = limits.requests().limit() - held(yields);
-    int first = limits.firstTokens().limit() - heldUnanswered(yields);
-    int free = Math.min(Math.min(most - running, learned), first);
+    int learned = Math.min(freeOfAll(yields), freeOfFirst(yields));
+    int free = Math.min(most - running, learned);
     return free < 0 ? Math.min(0, free + moved) : free;
+  }
+
+  private int freeOfAll(boolean yields) {
+    return limits(yields).requests().limit() - held(yields);
+  }
+
+  private int freeOfFirst(boolean yields) {
+    return limits(yields).firstTokens().limit() - heldUnanswered(yields);
   }
 
   /** Requests that it takes, with a token or without. */
@@ -110,9 +116,7 @@ final class ReplicaOccupancy {
 
   /** Whether it takes no more because of all that it has, and not of those without a token. */
   private boolean holdsBack(boolean yields) {
-    ReplicaLimits limits = limits(yields);
-    int without = limits.firstTokens().limit() - heldUnanswered(yields);
-    return nearlyFull(yields) && limits.requests().limit() - held(yields) <= without;
+    return nearlyFull(yields) && freeOfAll(yields) <= freeOfFirst(yields);
   }
 
   /**

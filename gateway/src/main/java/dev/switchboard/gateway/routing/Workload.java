@@ -601,6 +601,11 @@ public final class Workload {
       }
     }
 
+    /** Whether that it is given up now says how long others like it take. */
+    private boolean tellsOfLateness() {
+      return !over && !goesOn && !(streams && runs);
+    }
+
     /**
      * Given up since another replica answered first. That its first token took longer than this is
      * learned, where that is longer than was to be expected: else a replica whose late requests
@@ -609,7 +614,7 @@ public final class Workload {
     public void outrun(long nowNanos) {
       synchronized (Workload.this) {
         double tookMs = (nowNanos - sentNanos) / 1e6;
-        if (!over && !goesOn && !(streams && runs) && tookMs > predicted.ttftP90Ms()) {
+        if (tellsOfLateness() && tookMs > predicted.ttftP90Ms()) {
           predictor.firstToken(load, tokens, knownTtftMs(), tookMs, nowNanos);
         }
         close();
@@ -625,7 +630,7 @@ public final class Workload {
         double tookMs = (nowNanos - sentNanos) / 1e6;
         double mostMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms();
         boolean guessed = !predictor.rates().believed(nowNanos);
-        if (!over && !goesOn && !(streams && runs) && (guessed || tookMs > mostMs)) {
+        if (tellsOfLateness() && (guessed || tookMs > mostMs)) {
           double expectedMs = streams ? predicted.ttftMs() : predicted.endMs();
           double ratio = LATE_RATIO * tookMs / Math.max(0.001, expectedMs);
           boolean first = streams || wantedTokens == 0;

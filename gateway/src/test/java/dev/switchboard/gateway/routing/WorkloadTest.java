@@ -108,13 +108,18 @@ class WorkloadTest {
     assertEquals(0, workload.snapshot(0).rates().samples());
   }
 
-  @Test
-  void oneThatIsOutrunSaysThatItWouldHaveTakenLonger() {
+  /** One a second, each of which has its first token after so long. */
+  private void twentyStreams(long firstMs) {
     for (int i = 0; i < 20; i++) {
       Workload.Job job = begin(RouteRequest.of("m"), i * 1000L * MS);
-      job.content((i * 1000L + 20) * MS);
+      job.content((i * 1000L + firstMs) * MS);
       job.ended();
     }
+  }
+
+  @Test
+  void oneThatIsOutrunSaysThatItWouldHaveTakenLonger() {
+    twentyStreams(20);
     double usual = usualMs(20_000);
     begin(RouteRequest.of("m"), 20_000 * MS).outrun(20_001 * MS);
     double early = usualMs(20_000);
@@ -132,11 +137,7 @@ class WorkloadTest {
   /** After half of a fleet is lost they wait for the room of those that end. */
   @Test
   void streamsThatGoOnHereSayNothingOfFirstTokens() {
-    for (int i = 0; i < 20; i++) {
-      Workload.Job job = begin(RouteRequest.of("m"), i * 1000L * MS);
-      job.content((i * 1000L + 20) * MS);
-      job.ended();
-    }
+    twentyStreams(20);
     double usual = usualMs(50_000);
     Workload.Job waits = begin(RouteRequest.of("m"), 20_000 * MS);
     waits.goesOn();
@@ -170,11 +171,7 @@ class WorkloadTest {
 
   @Test
   void aMissThatWasToBeExpectedTeachesNothing() {
-    for (int i = 0; i < 20; i++) {
-      Workload.Job job = begin(RouteRequest.of("m"), i * 1000L * MS);
-      job.content((i * 1000L + 200) * MS);
-      job.ended();
-    }
+    twentyStreams(200);
     double before = usualMs(20_000);
     begin(RouteRequest.of("m"), 20_000 * MS).late(20_100 * MS);
 
