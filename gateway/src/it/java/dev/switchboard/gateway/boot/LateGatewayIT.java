@@ -1,0 +1,99 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Clients of a gateway that did not run for longer than it waits for them. */
+class LateGatewayIT {
+  private static final int CLIENTS = 40;
+  private static final int WAITS_MS = 3000;
+  private static final int STOPPED_MS = 3 * WAITS_MS / 2;
+  private static final String REQUEST = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  private static final String ANSWERED = "HTTP/1.1 200";
+
+  @TempDir private Path folder;
+
+  /** Half of them have asked before. */
+  @Test
+  void whatTheySentMeanwhileIsAnswered() throws Exception {
+    Path config = folder.resolve("up.yaml");
+    List<Socket> clients = new ArrayList<>();
+    try (FakeUpstream upstream = new FakeUpstream()) {
+      Files.writeString(
+          config,
+          """
+          upstreams: [{url: "%s", models: [m]}]
+          deadlines: {header-ms: %d, keep-alive-ms: %d}
+          """
+              .formatted(upstream.url(), WAITS_MS, WAITS_MS));
+      try (GatewayProcess gateway =
+          GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady()) {
+        for (int i = 0; i < CLIENTS; i++) {
+          clients.add(new Socket(gateway.api("").getHost(), gateway.api("").getPort()));
+        }
+        for (Socket each : clients.subList(0, CLIENTS / 2)) {
+          send(each);
+          assertEquals(ANSWERED, status(each));
+        }
+
+        List<String> answers = whatIsSentToAStopped(gateway, clients);
+
+        assertEquals(Collections.nCopies(CLIENTS, ANSWERED), answers);
+      } finally {
+        for (Socket each : clients) {
+          each.close();
+        }
+      }
+    }
+  }
+
+  private static List<String> whatIsSentToAStopped(GatewayProcess gateway, List<Socket> clients)
+      throws Exception {
+    long pid = gateway.process().pid();
+    GatewayProcess.signal("-STOP", pid);
+    for (Socket each : clients) {
+      send(each);
+    }
+    TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+    GatewayProcess.signal("-CONT", pid);
+    List<String> answers = new ArrayList<>();
+    for (Socket each : clients) {
+      answers.add(status(each));
+    }
+    return answers;
+  }
+
+  private static void send(Socket client) throws IOException {
+    client.getOutputStream().write(REQUEST.getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /** The beginning of the next answer, which is read; "closed" where there is none. */
+  private static String status(Socket client) throws IOException {
+    try {
+      StringBuilder head = new StringBuilder();
+      while (head.indexOf("\r\n\r\n") < 0) {
+        int next = client.getInputStream().read();
+        if (next < 0) {
+          return "closed";
+        }
+        head.append((char) next);
+      }
+      String length = head.toString().replaceAll("(?is).*content-length: (\\d+).*", "$1");
+      client.getInputStream().readNBytes(Integer.parseInt(length));
+      return head.substring(0, ANSWERED.length());
+    } catch (IOException e) {
+      return "closed";
+    }
+  }
+}
