@@ -22,6 +22,8 @@ public final class ConnectionWatch {
 
   private final DeadlinesConfig deadlines;
   private final NanoClock clock;
+  private final int sweepMs;
+  private long sweptAt;
   private final Limit inAll;
   private final Limit ofOneAddress;
   private final Consumer<String> refused;
@@ -53,6 +55,10 @@ public final class ConnectionWatch {
       }
       return answering != null;
     }
+
+    void excuse(long nanos, long now) {
+      idleSince = Math.min(now, idleSince + nanos);
+    }
   }
 
   /**
@@ -70,7 +76,9 @@ public final class ConnectionWatch {
     this.inAll = inAll;
     this.ofOneAddress = ofOneAddress;
     this.refused = refused;
-    vertx.setPeriodic(Math.min(SWEEP_MS, deadlines.headerMs()), id -> sweep());
+    this.sweepMs = Math.min(SWEEP_MS, deadlines.headerMs());
+    this.sweptAt = clock.epochNanos();
+    vertx.setPeriodic(sweepMs, id -> sweep());
   }
 
   /** How many there are; asked on any thread. */
@@ -122,9 +130,14 @@ public final class ConnectionWatch {
 
   private void sweep() {
     long now = clock.epochNanos();
+    // What a client sent while this loop did not run may still lie unread: its lateness is not
+    // theirs.
+    long late = Math.max(0, now - sweptAt - sweepMs * 1_000_000L);
+    sweptAt = now;
     // A copy, since closing may remove from the map at once.
     for (Map.Entry<HttpConnection, Watched> entry : Map.copyOf(connections).entrySet()) {
       Watched watched = entry.getValue();
+      watched.excuse(late, now);
       int limitMs = watched.used ? deadlines.keepAliveMs() : deadlines.headerMs();
       if (!watched.answers(now) && now - watched.idleSince > limitMs * 1_000_000L) {
         // Says goodbye where the client takes it; who does not read is not waited for.
