@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.KeySecret;
 import dev.switchboard.gateway.kubernetes.Cluster;
+import dev.switchboard.gateway.tls.PemFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -13,16 +14,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
-import java.security.KeyStore;
 import java.security.SecureRandom;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 import javax.net.ssl.HttpsURLConnection;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -80,7 +77,7 @@ public final class NewKeysMain implements Callable<Integer> {
         body.write(body(namespace).toString().getBytes(StandardCharsets.UTF_8));
       }
       return outcome(namespace, connection);
-    } catch (IOException e) {
+    } catch (IOException | IllegalArgumentException e) {
       System.err.println("new-keys: " + e);
       return 1;
     }
@@ -149,19 +146,13 @@ public final class NewKeysMain implements Callable<Integer> {
   }
 
   /** Trusts the cluster's own authority and no other. */
-  private static SSLContext trusting(Path file) throws IOException, GeneralSecurityException {
-    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
-    store.load(null, null);
-    try (InputStream pem = Files.newInputStream(file)) {
-      for (Certificate each : CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
-        store.setCertificateEntry("ca-" + store.size(), each);
-      }
-    }
-    TrustManagerFactory trust =
-        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-    trust.init(store);
+  private static SSLContext trusting(Path file) throws GeneralSecurityException {
     SSLContext context = SSLContext.getInstance("TLS");
-    context.init(null, trust.getTrustManagers(), null);
+    context.init(
+        null,
+        PemFile.trusting(new PemFile("the cluster's authority", file).certificates())
+            .getTrustManagers(),
+        null);
     return context;
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import dev.switchboard.gateway.tls.PemFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -58,12 +59,13 @@ final class GatewayClient {
     return reached.startsWith("https:") ? reached.replace("://127.0.0.1:", "://localhost:") : url;
   }
 
-  private @Nullable Path file(String variable, String otherwise) {
+  private @Nullable PemFile file(String variable, String otherwise) {
     String given = environment.getOrDefault(variable, otherwise);
-    return given.isEmpty() ? null : Path.of(given);
+    return given.isEmpty() ? null : new PemFile(variable, Path.of(given));
   }
 
-  private static HttpClient client(String url, @Nullable Path authorities, @Nullable Path own) {
+  private static HttpClient client(
+      String url, @Nullable PemFile authorities, @Nullable PemFile own) {
     HttpClient.Builder builder =
         HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
+import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.cert.Certificate;
@@ -23,13 +24,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A file of certificates or of a private key as text (RFC 7468). Keys may be in PKCS#8 or in the
  * older forms of their algorithm, which tools still write: RFC 8017 for RSA, RFC 5915 for EC.
  *
- * @param name of the configuration's key that names it, for complaints
+ * @param name of the configuration's key, or of the variable, that names it; for complaints
  */
 public record PemFile(String name, Path path) {
   private static final long MOST_BYTES = 1 << 20;
@@ -46,7 +48,7 @@ public record PemFile(String name, Path path) {
    *
    * @throws IllegalArgumentException naming the key of the configuration and the file
    */
-  List<X509Certificate> certificates() {
+  public List<X509Certificate> certificates() {
     List<X509Certificate> found = new ArrayList<>();
     for (MatchResult block : blocks()) {
       if (block.group(1).equals("CERTIFICATE")) {
@@ -94,6 +96,23 @@ public record PemFile(String name, Path path) {
         .min(Instant::compareTo);
   }
 
+  /** Trusts what leads to one of these certificates and nothing else. */
+  public static TrustManagerFactory trusting(List<X509Certificate> authorities) {
+    try {
+      KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+      store.load(null, null);
+      for (int i = 0; i < authorities.size(); i++) {
+        store.setCertificateEntry(Integer.toString(i), authorities.get(i));
+      }
+      TrustManagerFactory made =
+          TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      made.init(store);
+      return made;
+    } catch (GeneralSecurityException | IOException e) {
+      throw new IllegalStateException("a store in memory", e);
+    }
+  }
+
   private X509Certificate certificate(byte[] der) {
     try {
       Certificate read =
@@ -106,7 +125,7 @@ public record PemFile(String name, Path path) {
   }
 
   /** The one private key, which is to be of the public one's algorithm. */
-  PrivateKey key(PublicKey other) {
+  public PrivateKey key(PublicKey other) {
     List<MatchResult> keys =
         blocks().stream().filter(block -> block.group(1).endsWith("PRIVATE KEY")).toList();
     if (keys.size() != 1) {

@@ -3,14 +3,10 @@ package dev.switchboard.gateway.upstream;
 import dev.switchboard.gateway.tls.PemFile;
 import io.vertx.core.net.ClientSSLOptions;
 import io.vertx.core.net.TrustOptions;
-import java.io.IOException;
 import java.nio.file.Path;
-import java.security.GeneralSecurityException;
-import java.security.KeyStore;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.List;
-import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +21,8 @@ public final class Authorities {
     this.certificates = List.copyOf(certificates);
     this.options =
         Tls.named(
-            new ClientSSLOptions().setTrustOptions(TrustOptions.wrap(trusting(certificates))));
+            new ClientSSLOptions()
+                .setTrustOptions(TrustOptions.wrap(PemFile.trusting(certificates))));
   }
 
   /**
@@ -42,22 +39,6 @@ public final class Authorities {
   /** Until when all of them are valid. */
   public Instant validUntil() {
     return PemFile.firstEnd(certificates).orElseThrow();
-  }
-
-  private static TrustManagerFactory trusting(List<X509Certificate> certificates) {
-    try {
-      KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
-      store.load(null, null);
-      for (int i = 0; i < certificates.size(); i++) {
-        store.setCertificateEntry(Integer.toString(i), certificates.get(i));
-      }
-      TrustManagerFactory made =
-          TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-      made.init(store);
-      return made;
-    } catch (GeneralSecurityException | IOException e) {
-      throw new IllegalStateException("a store in memory", e);
-    }
   }
 
   /**
