@@ -15,7 +15,11 @@ bench() {
       bench_main gateway gateway.bench.ExemplarBench --url "$(field api "$(ready_line)")" --admin "$(field admin "$(ready_line)")" \
         --zipkin "http://127.0.0.1:$zipkin_port" "$@"
       ;;
-    chaos) shift && bench_main gateway gateway.bench.ChaosBench "$@" ;;
+    chaos)
+      shift
+      install_missing chaos
+      bench_main gateway gateway.bench.ChaosBench "$@"
+      ;;
     why) shift && bench_main gateway gateway.bench.WhyBench "$@" ;;
     tail) shift && bench_main gateway gateway.bench.TailBench "$@" ;;
     fleet) shift && bench_main gateway gateway.bench.FleetPageBench "$@" ;;

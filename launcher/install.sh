@@ -39,6 +39,10 @@ missing_packages() {
     command -v kubectl >/dev/null || say kubectl
     command -v shellcheck >/dev/null || say shellcheck
   fi
+  if [[ ${1:-} == chaos ]]; then
+    # For a small disk that gets full; Debian has it in a package that is not essential.
+    command -v mount >/dev/null || say mount
+  fi
   if [[ ${1:-} == bench ]]; then
     [[ -e /usr/include/benchmark/benchmark.h ]] || say libbenchmark-dev
   fi
