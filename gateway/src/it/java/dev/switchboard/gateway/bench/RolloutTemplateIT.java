@@ -33,7 +33,7 @@ class RolloutTemplateIT {
             "--read-only",
             "--read-only-tmpfs=false",
             "--cpus=2.0",
-            "--cpu-shares=256",
+            "--cpu-shares=102",
             "--memory=1g",
             "--memory-swap=1g"),
         worker.options());
