@@ -6,7 +6,11 @@ run_tests() {
   local begun=$SECONDS computations
   case ${1:-} in
     '') ;;
-    --fresh) fresh_tests "${@:2}" && return ;;
+    --fresh)
+      # Not an "&&": where it failed, the tests of this checkout would follow.
+      fresh_tests "${@:2}" || exit
+      return
+      ;;
     --readme)
       without_options "test --readme" "${@:2}"
       install_missing test
