@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <thread>
 #include <vector>
 
 #include "cuda_testing.h"
@@ -200,30 +199,26 @@ TEST(CudaEndBlockTest, AddsRanksInOrderNormsAndMovesKeptRows) {
   }
 }
 
-TEST(CudaRanksTest, MeetWhenEachHasSaidSo) {
-  std::uint32_t flags[3] = {};
-  std::vector<float> partials(3, 0.0f);
-  std::vector<float> sums(3, 0.0f);
-  const auto rank = [&](std::int32_t index) {
-    MeetArgs meet{index, 3, {&flags[0], &flags[1], &flags[2]}, 1};
-    partials[static_cast<std::size_t>(index)] = static_cast<float>(index + 1);
-    signal_rank({}, meet);
-    await_ranks({}, meet);
-    EndBlockArgs end;
-    end.ranks = 3;
-    for (std::size_t i = 0; i < 3; ++i) end.partials[i] = &partials[i];
-    end.rows = 1;
-    end.dim = 1;
-    end.x_in = &sums[static_cast<std::size_t>(index)];
-    end.x_out = &sums[static_cast<std::size_t>(index)];
-    end_block({}, end);
-  };
-  {
-    const std::jthread first(rank, 0);
-    const std::jthread second(rank, 1);
-    rank(2);
+TEST(CudaEndBlockTest, TellsWhenItBegan) {
+  const std::vector<float> weights = random_floats(40, 35);
+  for (const float* norm : {static_cast<const float*>(nullptr), weights.data()}) {
+    std::vector<float> x = random_floats(3 * 40, 34);
+    std::uint64_t times[3] = {};
+    EndBlockArgs args;
+    args.partials[0] = x.data();
+    args.rows = 3;
+    args.dim = 40;
+    args.norm_output = norm;
+    args.x_in = args.x_out = x.data();
+    args.begun_at = &times[1];
+
+    stamp({}, &times[0]);
+    end_block({}, args);
+    stamp({}, &times[2]);
+
+    EXPECT_GE(times[1], times[0]);
+    EXPECT_LE(times[1], times[2]);
   }
-  EXPECT_EQ((std::vector<float>{6, 6, 6}), sums);
 }
 
 TEST(CudaElementTest, ElementsHaveTheReferencesBits) {

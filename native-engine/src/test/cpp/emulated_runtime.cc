@@ -1,19 +1,19 @@
-// The runtime of the emulated device: its memory is the host's, a stream's work has ended when the
-// call returns, and what goes wrong is what a test has asked for.
+// The runtime of the emulated device: its memory is the host's, a stream's work is done when it is
+// waited for, and what goes wrong is what a test has asked for.
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "cuda/library/runtime.h"
 #include "emulated_device.h"
+#include "emulated_streams.h"
 #include "simt/machine.h"
 
 namespace sb::cuda::runtime {
@@ -49,9 +49,15 @@ bool is_pinned(const void* memory, std::size_t bytes) {
   return begin + bytes <= piece + size;
 }
 
-simt::Tape* tape_of(Stream stream) { return static_cast<simt::Tape*>(stream.handle); }
+emulated::Queue& queue_of(Stream stream) {
+  return *static_cast<emulated::Queue*>(static_cast<simt::Queue*>(stream.handle));
+}
+emulated::Marker& marker_of(Mark mark) { return *static_cast<emulated::Marker*>(mark.handle); }
 
-using Launches = std::vector<std::function<void()>>;
+using SharedRecording = std::shared_ptr<emulated::Recording>;
+
+// The host thread's first error of what says none by itself.
+thread_local std::int32_t last_error = 0;
 
 Outcome told(Outcome outcome, char* text, std::size_t bytes) {
   if (outcome != Outcome::kReady) std::snprintf(text, bytes, "as the test has asked for");
@@ -117,11 +123,11 @@ void unpin(void* memory) {
 
 bool link(std::int32_t device, std::int32_t peer) { return device == peer || settings.linked; }
 
-std::int32_t begin_stream(std::int32_t /*device*/, Stream* stream) {
-  stream->handle = new simt::Tape;
+std::int32_t begin_stream(std::int32_t device, Stream* stream) {
+  stream->handle = static_cast<simt::Queue*>(new emulated::Queue(device, settings));
   return 0;
 }
-void end_stream(std::int32_t /*device*/, Stream stream) { delete tape_of(stream); }
+void end_stream(std::int32_t /*device*/, Stream stream) { delete &queue_of(stream); }
 std::int32_t use(std::int32_t /*device*/) {
   const std::lock_guard lock(mutex);
   simt::put_clock_ahead(settings.clock_ahead_ns);
@@ -142,48 +148,76 @@ std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::si
 }
 
 std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t bytes) {
-  if (tape_of(stream)->records) return emulated::kErrorRecording;
+  if (queue_of(stream).records()) return emulated::kErrorRecording;
   {
     const std::lock_guard lock(mutex);
     settings.copied_in += bytes;
   }
-  std::memcpy(to, from, bytes);
+  queue_of(stream).put([=] { std::memcpy(to, from, bytes); });
   return 0;
 }
 
 std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void* from,
                       std::size_t from_stride, std::size_t bytes, std::size_t rows) {
-  if (tape_of(stream)->records) return emulated::kErrorRecording;
+  if (queue_of(stream).records()) return emulated::kErrorRecording;
   {
     const std::lock_guard lock(mutex);
     settings.copied_out += bytes * rows;
   }
-  for (std::size_t row = 0; row < rows; ++row) {
-    std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
-                static_cast<const std::byte*>(from) + row * from_stride, bytes);
-  }
+  queue_of(stream).put([=] {
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
+                  static_cast<const std::byte*>(from) + row * from_stride, bytes);
+    }
+  });
   return 0;
 }
 
+std::int32_t copy_across(Stream stream, void* to, const void* from, std::size_t bytes) {
+  if (queue_of(stream).records()) return emulated::kErrorRecording;
+  {
+    const std::lock_guard lock(mutex);
+    settings.copied_across += bytes;
+  }
+  queue_of(stream).put([=] { std::memcpy(to, from, bytes); });
+  return 0;
+}
+
+std::int32_t begin_mark(std::int32_t /*device*/, Mark* mark) {
+  mark->handle = new emulated::Marker;
+  return 0;
+}
+void end_mark(std::int32_t /*device*/, Mark mark) { delete &marker_of(mark); }
+void put_mark(Stream stream, Mark mark) { queue_of(stream).put_mark(marker_of(mark)); }
+void follow(Stream stream, Mark mark) {
+  bool left_out = false;
+  {
+    const std::lock_guard lock(mutex);
+    left_out = settings.follows++ == settings.left_out;
+  }
+  if (queue_of(stream).follow(marker_of(mark), left_out)) return;
+  if (last_error == 0) last_error = emulated::kErrorRecording;
+}
+
 std::int32_t record(Stream stream) {
-  tape_of(stream)->records = true;
+  queue_of(stream).record();
   return 0;
 }
 
 std::int32_t seal(Stream stream, Graph* graph) {
+  SharedRecording recording = queue_of(stream).seal();
   const std::lock_guard lock(mutex);
-  simt::Tape& tape = *tape_of(stream);
-  tape.records = false;
-  Launches launches = std::exchange(tape.launches, {});
   if (!settings.records) return kErrorMemory;
+  const std::int32_t error = std::exchange(last_error, 0);
+  if (error != 0 || recording == nullptr) return emulated::kErrorRecording;
   ++settings.recordings;
   ++settings.graphs;
-  graph->handle = new Launches(std::move(launches));
+  graph->handle = new SharedRecording(std::move(recording));
   return 0;
 }
 
-std::int32_t replay(Stream /*stream*/, Graph graph) {
-  for (const auto& launch : *static_cast<Launches*>(graph.handle)) launch();
+std::int32_t replay(Stream stream, Graph graph) {
+  queue_of(stream).replay(*static_cast<SharedRecording*>(graph.handle));
   const std::lock_guard lock(mutex);
   ++settings.replays;
   return 0;
@@ -192,15 +226,19 @@ std::int32_t replay(Stream /*stream*/, Graph graph) {
 void forget(std::int32_t /*device*/, Graph graph) {
   const std::lock_guard lock(mutex);
   --settings.graphs;
-  delete static_cast<Launches*>(graph.handle);
+  delete static_cast<SharedRecording*>(graph.handle);
 }
 
 std::int32_t wait(Stream stream) {
-  if (tape_of(stream)->records) return emulated::kErrorRecording;
+  emulated::Queue& queue = queue_of(stream);
+  if (queue.records()) return emulated::kErrorRecording;
+  queue.finish();
   const std::lock_guard lock(mutex);
   ++settings.waits;
+  if (const std::int32_t error = std::exchange(last_error, 0); error != 0) return error;
   if (fault_is_asked_for()) settings.waits_left = 0;
   if (settings.waits_left < 0) return 0;
+  if (settings.fault_device >= 0 && settings.fault_device != queue.device()) return 0;
   if (settings.waits_left > 0) {
     --settings.waits_left;
     return 0;

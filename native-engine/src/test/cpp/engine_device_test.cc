@@ -2,8 +2,10 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 #include "emulated_device.h"
@@ -249,6 +251,147 @@ TEST_F(EmulatedDeviceTest, RanksThatCannotReadOneAnotherGiveTheSameBits) {
   const std::vector<int32_t> tokens = some_tokens(model.spec(), 11);
 
   EXPECT_EQ(device.score(0, tokens, 5), processor.score(0, tokens, 64));
+  EXPECT_EQ(device.generate(1, tokens, 6), processor.generate(1, tokens, 6));
+  EXPECT_EQ(settings().follows, 0);
+  EXPECT_EQ(settings().recordings, 0);
+}
+
+ModelSpec four_ranks_model() {
+  ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+  spec.dim = 128;
+  spec.n_kv_heads = 4;
+  spec.head_dim = 32;
+  return spec;
+}
+
+// On one device, and on as many as there are ranks; whichever stream goes first.
+TEST_F(EmulatedDeviceTest, RanksThatMeetOnTheirDevicesGiveTheBitsOfTheProcessor) {
+  TestModel model(four_ranks_model());
+  model.quantise_matrices();
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 12);
+  for (const Layout& layout : {Layout{1, 2}, {2, 2}, {1, 4}}) {
+    TestEngine processor(model, engine_config(layout.stages, layout.ranks, 1));
+    const std::vector<float> scores = processor.score(0, tokens, 64);
+    const std::vector<int32_t> generated = processor.generate(0, tokens, 6);
+    for (int32_t first = 0; first < layout.ranks; ++first) {
+      settings().devices = first == 0 ? 1 : layout.stages * layout.ranks;
+      settings().first_stream = first;
+      TestEngine device(model, on_device(engine_config(layout.stages, layout.ranks, 2)));
+
+      EXPECT_EQ(device.score(0, tokens, 5), scores);
+      EXPECT_EQ(device.generate(0, tokens, 6), generated);
+    }
+  }
+}
+
+// A wait for each rank, and one for the token.
+TEST_F(EmulatedDeviceTest, TheHostWaitsForADeviceAsOftenHoweverManyLayersThereAre) {
+  settings().devices = 2;
+  for (const int32_t layers : {2, 4}) {
+    ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+    spec.n_layers = layers;
+    const TestModel model(spec);
+    TestEngine engine(model, on_device(engine_config(1, 2, 1)));
+    engine.begin(0);
+    for (const Piece& piece :
+         {Piece{0, 0, {1, 2, 3}, {SB_TARGET_SAMPLE}, 0}, Piece{0, 3, {4}, {SB_TARGET_SAMPLE}, 0},
+          Piece{0, 4, {5}, {SB_TARGET_SAMPLE}, 0}, Piece{0, 5, {6}, {SB_TARGET_SAMPLE}, 0}}) {
+      settings().waits = 0;
+
+      EXPECT_EQ(engine.run({piece}).status, SB_OK);
+
+      EXPECT_EQ(settings().waits, 2 + 1);
+    }
+    EXPECT_EQ(settings().recordings, 1);
+    settings().recordings = 0;
+  }
+}
+
+// Of a prompt and of four tokens behind it; fewer where a step fails.
+std::vector<float> logprobs_of_all(TestEngine& engine, const std::vector<int32_t>& prompt) {
+  std::vector<float> all;
+  Piece piece{0, 0, prompt, {5}, 0};
+  engine.begin(0);
+  for (int32_t i = 0; i < 5; ++i) {
+    StepOutput output;
+    if (engine.try_submit({piece}) != SB_OK || engine.try_await(output) != SB_OK) return all;
+    all.insert(all.end(), output.logprobs.begin(), output.logprobs.end());
+    piece.position += static_cast<int32_t>(piece.tokens.size());
+    piece.tokens.assign(1, prompt.at(static_cast<size_t>(i)));
+  }
+  return all;
+}
+
+// Without any single one of them something is read before it is there, or a recording cannot be
+// made, if the stream that should wait goes first.
+TEST_F(EmulatedDeviceTest, EveryWaitOfAStreamForAnotherIsNeeded) {
+  ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+  TestModel model(spec);
+  model.quantise_matrices();
+  settings().devices = 2;
+  const std::vector<int32_t> prompt = some_tokens(spec, 9);
+  TestEngine processor(model, engine_config(1, 2, 1));
+  const std::vector<float> expected = logprobs_of_all(processor, prompt);
+  const auto found = [&](int64_t left_out, int32_t first) {
+    settings().left_out = left_out;
+    settings().first_stream = first;
+    settings().follows = 0;
+    TestEngine device(model, on_device(engine_config(1, 2, 1)));
+    return logprobs_of_all(device, prompt);
+  };
+  EXPECT_EQ(found(-1, 0), expected);
+  EXPECT_EQ(found(-1, 1), expected);
+  const int64_t waits = settings().follows;
+  // Two at each of four meetings, of a prompt and of a decode step that are launched, and of one
+  // that is recorded; one each way in the recording, and around each of its three replays.
+  EXPECT_EQ(waits, 3 * 8 + 2 + 3 * 2);
+
+  for (int64_t left_out = 0; left_out < waits; ++left_out) {
+    EXPECT_TRUE(found(left_out, 0) != expected || found(left_out, 1) != expected) << left_out;
+  }
+}
+
+TEST_F(EmulatedDeviceTest, HiddenStatesGoFromDeviceToDeviceWhereTheseCan) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 8);
+  for (const int32_t ranks : {1, 2}) {
+    TestEngine processor(model, engine_config(2, ranks, 1));
+    const std::vector<float> expected = processor.score(0, tokens, 64);
+    for (const bool linked : {true, false}) {
+      settings() = {};
+      settings().devices = 2 * ranks;
+      settings().linked = linked;
+      TestEngine device(model, on_device(engine_config(2, ranks, 1)));
+
+      EXPECT_EQ(device.score(0, tokens, 64), expected);
+
+      // Seven tokens of 64 floats: left by the first rank, and taken by each.
+      const uint64_t across =
+          linked ? uint64_t{7} * 64 * 4 * (1 + static_cast<uint64_t>(ranks)) : 0;
+      EXPECT_EQ(settings().copied_across, across);
+    }
+  }
+}
+
+// The second stage sleeps until the first one has done all that there is room for.
+TEST_F(EmulatedDeviceTest, HiddenStatesOfStepsInFlightLieSideBySide) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  TestEngine processor(model, engine_config());
+  sb_engine_config config = on_device(engine_config(2, 1, 1));
+  config.allow_fault_injection = 1;
+  TestEngine device(model, config);
+  const sb_fault sleep{sizeof(sb_fault), SB_FAULT_DELAY, 1, 0, 0, 1, 300'000'000};
+  ASSERT_EQ(sb_inject(device.handle(), &sleep), SB_OK);
+  for (int32_t row = 0; row < 4; ++row) {
+    device.begin(row);
+    processor.begin(row);
+    device.submit({{row, 0, {row + 1}, {7}, 0}});
+  }
+  for (int32_t row = 0; row < 4; ++row) {
+    EXPECT_EQ(device.await().logprobs, processor.run({{row, 0, {row + 1}, {7}, 0}}).logprobs);
+  }
 }
 
 TEST_F(EmulatedDeviceTest, EncodersOfRanksThatCannotReadOneAnotherGiveTheSameBits) {
@@ -465,17 +608,18 @@ std::vector<int32_t> decode_together(TestEngine& engine, const std::vector<int32
 
 TEST_F(EmulatedDeviceTest, DecodeStepsOfAShapeAreLaunchedOnceAndThenRepeated) {
   for (const ModelSpec& spec : {spec_of(SB_ARCH_LLAMA), gemma2()}) {
-    for (const int32_t stages : {1, 2}) {
+    for (const Layout& layout : kLayouts) {
+      const int32_t stages = layout.stages;
       TestModel model(spec);
       model.quantise_matrices();
       const std::vector<int32_t> prompt = some_tokens(spec, 14);
-      TestEngine processor(model, engine_config(stages, 1, 1));
-      TestEngine device(model, on_device(engine_config(stages, 1, 1)));
+      TestEngine processor(model, engine_config(stages, layout.ranks, 1));
+      TestEngine device(model, on_device(engine_config(stages, layout.ranks, 1)));
       settings().recordings = settings().replays = 0;
 
       EXPECT_EQ(decode_together(device, prompt), decode_together(processor, prompt));
 
-      // Of each lane five shapes: rows by blocks 3 x 1, 3 x 2, 2 x 2, 1 x 2 and 1 x 4.
+      // Of each stage five shapes: rows by blocks 3 x 1, 3 x 2, 2 x 2, 1 x 2 and 1 x 4.
       EXPECT_EQ(settings().recordings, 5 * stages);
       EXPECT_EQ(settings().replays, (23 - 5) * stages);
       EXPECT_EQ(decode_together(device, prompt), decode_together(processor, prompt));
@@ -513,14 +657,66 @@ TEST_F(EmulatedDeviceTest, ComputeTimeIsThatOfTheDevicesClockByTheHosts) {
       if (position == 0) first = last;
     }
 
-    EXPECT_EQ(settings().replays > 0, layout.ranks == 1);
+    EXPECT_GT(settings().replays, 0);
     for (int32_t index = 0; index < layout.stages * layout.ranks; ++index) {
       const Lane lane = read_lane(engine, static_cast<uint32_t>(index));
-      EXPECT_GT(compute_ns(lane), busy_ns(lane, SB_KIND_COPY));
+      // Devices work side by side by their clocks, and take turns by the host's.
+      EXPECT_GT(compute_ns(lane), busy_ns(lane, SB_KIND_COPY) / (layout.ranks == 1 ? 1 : 20));
       EXPECT_GT(busy_ns(lane, SB_KIND_COPY), 0);
       for (const sb_timeline_record& record : lane.records) {
         EXPECT_GE(record.start_ns, first.submit_ns);
         EXPECT_LE(record.end_ns, last.end_ns);
+      }
+    }
+  }
+}
+
+// The whole of a step is in the kinds, and in none of them twice; what passed for others is beside.
+void expect_all_time_told(const Lane& lane, uint64_t step) {
+  int64_t begin = std::numeric_limits<int64_t>::max();
+  int64_t end = 0;
+  int64_t sum = 0;
+  for (const sb_timeline_record& record : lane.records) {
+    const bool beside = record.kind == SB_KIND_LATE || record.kind == SB_KIND_LATE_OFF_CPU;
+    if (record.step != step || beside) continue;
+    sum += record.busy_ns;
+    if (record.kind == SB_KIND_OFF_CPU) continue;
+    begin = std::min(begin, record.start_ns);
+    end = std::max(end, record.end_ns);
+  }
+  EXPECT_EQ(sum, end - begin);
+}
+
+TEST_F(EmulatedDeviceTest, MeetingsOfDevicesAreTimedByTheirClocksAndChargedToTheLast) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  settings().devices = 2;
+  settings().clock_ahead_ns = 5'000'000'000;
+  for (const int32_t slow : {0, 1}) {
+    settings().slow_device = slow;
+    TestEngine engine(model, on_device(engine_config(1, 2, 1)));
+    engine.begin(0);
+    for (int32_t position = 0; position < 4; ++position) {
+      EXPECT_EQ(engine.run({{0, position, {1}, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
+    }
+
+    for (uint64_t step = 1; step <= 4; ++step) {
+      for (uint32_t index = 0; index < 2; ++index) {
+        const Lane lane = read_lane(engine, index);
+        expect_all_time_told(lane, step);
+        const sb_timeline_record* wait = find(lane, step, SB_KIND_ALLREDUCE_WAIT);
+        ASSERT_NE(wait, nullptr);
+        // Two layers' meetings, the end of the last device, and the one behind the token.
+        EXPECT_EQ(wait->count, 2U * 2 + 1 + 1);
+        EXPECT_EQ(wait->bytes, 4U * 64 * sizeof(float));
+        const sb_timeline_record* late = find(lane, step, SB_KIND_LATE);
+        if (static_cast<int32_t>(index) != slow) {
+          // Each meeting is behind at least five kernels of the other one.
+          EXPECT_GT(wait->busy_ns, 4 * 5 * 200'000);
+          continue;
+        }
+        ASSERT_NE(late, nullptr);
+        EXPECT_GE(late->count, 4U);
+        EXPECT_GT(late->busy_ns, 4 * 5 * 200'000);
       }
     }
   }
@@ -553,19 +749,22 @@ TEST_F(EmulatedDeviceTest, StampsAreMadeForStepsThatAreMeasuredAndInWhatOthersRe
 TEST_F(EmulatedDeviceTest, WhatCannotBeRecordedFailsItsStepOnly) {
   TestModel model(spec_of(SB_ARCH_LLAMA));
   model.quantise_matrices();
-  TestEngine processor(model, engine_config());
-  TestEngine device(model, on_device(engine_config()));
-  const std::vector<int32_t> prompt = some_tokens(model.spec(), 5);
-  device.begin(0);
-  EXPECT_EQ(device.run({{0, 0, prompt, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
-  EXPECT_EQ(device.run({{0, 5, {1}, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
+  for (const int32_t ranks : {1, 2}) {
+    settings().records = true;
+    TestEngine processor(model, engine_config(1, ranks, 1));
+    TestEngine device(model, on_device(engine_config(1, ranks, 1)));
+    const std::vector<int32_t> prompt = some_tokens(model.spec(), 5);
+    device.begin(0);
+    EXPECT_EQ(device.run({{0, 0, prompt, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
+    EXPECT_EQ(device.run({{0, 5, {1}, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
 
-  settings().records = false;
-  const StepOutput failed = device.run({{0, 6, {1}, {SB_TARGET_SAMPLE}, 0}});
+    settings().records = false;
+    const StepOutput failed = device.run({{0, 6, {1}, {SB_TARGET_SAMPLE}, 0}});
 
-  EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);
-  EXPECT_EQ(device.generate(0, prompt, 6), processor.generate(0, prompt, 6));
-  EXPECT_EQ(settings().replays, 0);
+    EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);
+    EXPECT_EQ(device.generate(0, prompt, 6), processor.generate(0, prompt, 6));
+    EXPECT_EQ(settings().replays, 0);
+  }
 }
 
 // A prompt on the processor, then on the device what it knows, and back.
@@ -756,6 +955,64 @@ TEST_F(EmulatedDeviceTest, MemoryThatRunsOutInAStepFailsThatStepOnly) {
 
   EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);
   EXPECT_EQ(next.status, SB_OK);
+}
+
+// The second of two ranks, in a step that is repeated.
+TEST_F(EmulatedDeviceTest, OfRanksThatMeetTheOneWhoseDeviceFailsIsNamed) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  settings().devices = 2;
+  TestEngine processor(model, engine_config(1, 2, 1));
+  TestEngine device(model, on_device(engine_config(1, 2, 1)));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 5);
+  EXPECT_EQ(device.generate(0, tokens, 4), processor.generate(0, tokens, 4));
+  settings().fault_device = 1;
+  settings().fault = cuda::kErrorMemory;
+  settings().waits_left = 0;
+
+  const StepOutput failed = device.run({{0, 8, {1}, {SB_TARGET_SAMPLE}, 0}});
+
+  EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);
+  EXPECT_EQ(failed.failed_rank, 1);
+  EXPECT_EQ(device.generate(0, tokens, 4), processor.generate(0, tokens, 4));
+  settings().fault = cuda::emulated::kErrorFault;
+  settings().waits_left = 0;
+  device.submit({{0, 8, {1}, {SB_TARGET_SAMPLE}, 0}});
+  StepOutput lost;
+  EXPECT_EQ(device.try_await(lost), SB_DEVICE_LOST);
+  EXPECT_EQ(lost.status, SB_DEVICE_LOST);
+  EXPECT_EQ(lost.failed_rank, 1);
+}
+
+// What is left of it does not reach the steps behind.
+TEST_F(EmulatedDeviceTest, ARankThatHangsIsFoundAndOneThatFailsDisturbsNoLaterStep) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  sb_engine_config config = on_device(engine_config(1, 2, 1));
+  config.allow_fault_injection = 1;
+  config.hang_timeout_ms = 20'000;
+  TestEngine processor(model, engine_config(1, 2, 1));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 5);
+  {
+    TestEngine device(model, config);
+    EXPECT_EQ(device.generate(0, tokens, 4), processor.generate(0, tokens, 4));
+    const sb_fault fail{sizeof(sb_fault), SB_FAULT_FAIL, 0, 1, 0, 1, 0};
+    ASSERT_EQ(sb_inject(device.handle(), &fail), SB_OK);
+    const StepOutput failed = device.run({{0, 8, {1}, {SB_TARGET_SAMPLE}, 0}});
+    EXPECT_EQ(failed.status, SB_STEP_FAILED);
+    EXPECT_EQ(failed.failed_rank, 1);
+    EXPECT_EQ(device.generate(0, tokens, 4), processor.generate(0, tokens, 4));
+  }
+  config.hang_timeout_ms = 200;
+  TestEngine device(model, config);
+  device.begin(0);
+  const sb_fault hang{sizeof(sb_fault), SB_FAULT_HANG, 0, 1, 0, 0, 0};
+  ASSERT_EQ(sb_inject(device.handle(), &hang), SB_OK);
+  device.submit({{0, 0, tokens, {SB_TARGET_SAMPLE}, 0}});
+
+  StepOutput hung;
+  EXPECT_EQ(device.try_await(hung), SB_HUNG);
+  EXPECT_EQ(hung.failed_rank, 1);
 }
 
 }  // namespace

@@ -334,7 +334,8 @@ typedef struct sb_result {
 typedef enum sb_timeline_kind {
   SB_KIND_COMPUTE = 1,        /* busy_ns of kernels in [start, end], without SB_KIND_OFF_CPU; a
                                  device's by its own clock, as the host's time */
-  SB_KIND_ALLREDUCE_WAIT = 2, /* waiting for the other ranks of the stage */
+  SB_KIND_ALLREDUCE_WAIT = 2, /* waiting for the other ranks of the stage; by the devices' clocks
+                                 where these meet by themselves */
   SB_KIND_RECV_WAIT = 3,      /* waiting for the previous stage's activations; a pipeline bubble */
   SB_KIND_SEND = 4,           /* handing activations to the next stage */
   SB_KIND_SAMPLE = 5,         /* output layer's logits to tokens */

@@ -249,15 +249,6 @@ SB_DEVICE void wgmma_brain(float (&c)[64], std::uint64_t a, std::uint64_t b) {
          major == 9;
 }
 
-SB_DEVICE void store_release(std::uint32_t* at, std::uint32_t value) {
-  asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(at), "r"(value) : "memory");
-}
-SB_DEVICE void await_at_least(std::uint32_t* at, std::uint32_t value) {
-  std::uint32_t now;
-  do {
-    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(now) : "l"(at) : "memory");
-  } while (static_cast<std::int32_t>(now - value) < 0);
-}
 SB_DEVICE std::uint64_t device_clock() {
   std::uint64_t now;
   asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now)::"memory");

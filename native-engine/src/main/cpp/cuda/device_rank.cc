@@ -54,6 +54,7 @@ DeviceRank::DeviceRank(const model::Config& config, const model::RankShape& shap
       device_(place.devices->device_of(place.lane)) {}
 
 DeviceRank::~DeviceRank() {
+  if (marks_) plugin_->end_mark(device_, mark_);
   if (streams_) plugin_->end_stream(device_, stream_);
 }
 
@@ -118,8 +119,10 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
   } else {
     logits_ = device.take<float>(product(limits_.max_logit_tokens, shape_.output_rows.size()));
   }
-  host_stamps_ = host.take<std::uint64_t>(2);
-  stamps_ = device.take<std::uint64_t>(2);
+  // Ranks meet twice in a layer.
+  const std::size_t stamps = 2 + (limits_.ranks > 1 ? product(place_.layers, 4) : 0);
+  host_stamps_ = host.take<std::uint64_t>(stamps);
+  stamps_ = device.take<std::uint64_t>(stamps);
   if (place_.samples && place_.lane == place_.first_lane) {
     sampler_.lay_out(host, device, limits_.max_logit_tokens, config_.vocab);
   }
@@ -139,8 +142,12 @@ Status DeviceRank::bind(const model::RankWeights& weights, const model::KvPool& 
     return within(device_failure(*plugin_, device_, error), "cuda");
   }
   streams_ = true;
+  if (const std::int32_t error = plugin_->begin_mark(device_, &mark_); error != 0) {
+    return within(device_failure(*plugin_, device_, error), "cuda");
+  }
+  marks_ = true;
   graphs_.bind(*plugin_, device_, stream_);
-  step_shape_.reserve(2 + spans_.size());
+  step_shape_.reserve(3 + spans_.size());
   first_x_ = x_.data();
   linked_ = place_.devices->linked(place_.first_lane, limits_.ranks);
   if (config_.rope_dim == 0) return Status::kOk;
@@ -151,6 +158,20 @@ Status DeviceRank::bind(const model::RankWeights& weights, const model::KvPool& 
   }
   return upload_angles({config_.rope_neox, config_.rope_dim, rope.windows.data(), 1},
                        window_angles_);
+}
+
+bool DeviceRank::join(std::span<model::RankCompute* const> ranks) {
+  if (ranks.size() == 1 || !linked_) return false;
+  std::vector<DeviceRank*> all;
+  for (model::RankCompute* rank : ranks) {
+    auto* next = static_cast<DeviceRank*>(rank);
+    all.push_back(next);
+    next->met_.resize(product(place_.layers, 2));
+    next->ranks_.clear();
+    next->first_ = this;
+  }
+  ranks_ = std::move(all);
+  return true;
 }
 
 Status DeviceRank::upload_angles(const ops::Rope& rope, std::span<float> to) {
@@ -171,6 +192,22 @@ Status DeviceRank::upload_angles(const ops::Rope& rope, std::span<float> to) {
   return Status::kOk;
 }
 
+// ---- its device, and those of the ranks that it drives ----
+
+template <class Work>
+void DeviceRank::each(Work work) {
+  for (DeviceRank* rank : ranks_) {
+    if (rank->health_ != Status::kOk) continue;
+    if (ranks_.size() > 1) rank->check(plugin_->use(rank->device_));
+    work(*rank);
+  }
+}
+
+bool DeviceRank::all_well() const {
+  return std::all_of(ranks_.begin(), ranks_.end(),
+                     [](const DeviceRank* rank) { return rank->health_ == Status::kOk; });
+}
+
 void DeviceRank::check(std::int32_t error) {
   if (error == 0 || health_ != Status::kOk) return;
   health_ = device_failure(*plugin_, device_, error);
@@ -179,23 +216,96 @@ void DeviceRank::check(std::int32_t error) {
 
 // A recording has its first stamp whether or not this step is measured: others repeat it.
 void DeviceRank::begin_stretch() {
-  if (begun_ || !(measures_ || graphs_.holds())) return;
+  if (begun_ || !(measures_ || graphs().holds())) return;
   begun_ = true;
   asked_ns_ = now_ns();
-  if (!graphs_.knows()) plugin_->stamp(stream_, stamps_.data());
+  if (!graphs().knows()) plugin_->stamp(stream_, stamps_.data());
 }
 
-void DeviceRank::wait() {
-  const bool measured = std::exchange(begun_, false) && measures_;
-  if (measured) {
-    const std::size_t bytes = stamps_.size_bytes();
-    plugin_->stamp(stream_, stamps_.data() + 1);
-    check(plugin_->copy_out(stream_, host_stamps_.data(), bytes, stamps_.data(), bytes, bytes, 1));
-  }
+void DeviceRank::end_stretch() {
+  ended_ = std::exchange(begun_, false) && measures_;
+  if (!ended_) return;
+  const std::size_t bytes = (2 + 2 * meetings_) * sizeof(std::uint64_t);
+  plugin_->stamp(stream_, stamps_.data() + 1);
+  check(plugin_->copy_out(stream_, host_stamps_.data(), bytes, stamps_.data(), bytes, bytes, 1));
+}
+
+void DeviceRank::await() {
   check(plugin_->wait(stream_));
-  if (!measured || health_ != Status::kOk) return;
+  if (!ended_ || health_ != Status::kOk) return;
   clock_.add({asked_ns_, host_stamps_[0], host_stamps_[1], now_ns()});
-  worked_ = {clock_.host_ns(host_stamps_[0]), clock_.host_ns(host_stamps_[1])};
+  for (std::size_t i = 0; i < meetings_; ++i) {
+    met_[i].arrived_ns = clock_.host_ns(host_stamps_[2 + 2 * i]);
+    met_[i].left_ns = clock_.host_ns(host_stamps_[3 + 2 * i]);
+  }
+  worked_.begin_ns = clock_.host_ns(host_stamps_[0]);
+  worked_.end_ns = clock_.host_ns(host_stamps_[1]);
+  worked_.meetings = std::span(met_).first(meetings_);
+  meetings_ = 0;
+}
+
+// One whose memory ran out has a stream that may still read what the host writes next.
+void DeviceRank::wait_all() {
+  each([](DeviceRank& rank) { rank.end_stretch(); });
+  for (DeviceRank* rank : ranks_) {
+    if (rank->health_ != Status::kDeviceLost) rank->await();
+  }
+  if (joined()) tell_last();
+}
+
+// When all had ended what they had to do in the stretch that has just been waited for, and who
+// came last to its meetings. All leave a meeting at once, so that is who waited least; how long
+// each waited is by one clock, where the clocks of two devices may be further apart than two
+// arrivals.
+void DeviceRank::tell_last() {
+  if (!all_well() || worked_.end_ns == 0) return;
+  std::int64_t end_ns = 0;
+  for (const DeviceRank* rank : ranks_) end_ns = std::max(end_ns, rank->worked_.end_ns);
+  for (DeviceRank* rank : ranks_) rank->worked_.all_end_ns = end_ns;
+  for (std::size_t i = 0; i < worked_.meetings.size(); ++i) {
+    const auto waited = [i](const DeviceRank* rank) {
+      return rank->met_[i].left_ns - rank->met_[i].arrived_ns;
+    };
+    const auto [last, first] =
+        std::minmax_element(ranks_.begin(), ranks_.end(),
+                            [&](const auto* a, const auto* b) { return waited(a) < waited(b); });
+    const std::int64_t last_ns = (*last)->met_[i].arrived_ns;
+    const std::int64_t spread_ns = waited(*first) - waited(*last);
+    for (DeviceRank* rank : ranks_) {
+      rank->met_[i].first_ns = last_ns - spread_ns;
+      rank->met_[i].last_ns = last_ns;
+      rank->met_[i].last_rank = static_cast<std::int32_t>(last - ranks_.begin());
+    }
+  }
+}
+
+void DeviceRank::gather() {
+  each([&](const DeviceRank& rank) {
+    if (&rank == this) return;
+    plugin_->put_mark(rank.stream_, rank.mark_);
+    plugin_->follow(stream_, rank.mark_);
+  });
+}
+
+void DeviceRank::scatter() {
+  if (!joined()) return;
+  plugin_->put_mark(stream_, mark_);
+  each([&](const DeviceRank& rank) {
+    if (&rank != this) plugin_->follow(rank.stream_, mark_);
+  });
+}
+
+// Each stream goes on when all have come.
+void DeviceRank::meet() {
+  each([&](const DeviceRank& rank) {
+    if (rank.measures_) plugin_->stamp(rank.stream_, rank.stamps_.data() + 2 + 2 * meetings_);
+    plugin_->put_mark(rank.stream_, rank.mark_);
+  });
+  each([&](const DeviceRank& rank) {
+    each([&](const DeviceRank& other) {
+      if (&other != &rank) plugin_->follow(rank.stream_, other.mark_);
+    });
+  });
 }
 
 // ---- what a step brings along ----
@@ -268,8 +378,14 @@ void DeviceRank::put_spans(const model::Batch& batch, Spans& spans) {
 }
 
 void DeviceRank::begin(const model::Batch& batch, Team& team) {
-  if (team.index != 0) return;
+  if (!drives(team)) return;
+  for (DeviceRank* rank : ranks_) rank->begin_step(batch);
+  graphs_.begin(shape_of(batch));
+}
+
+void DeviceRank::begin_step(const model::Batch& batch) {
   begun_ = false;
+  meetings_ = 0;
   worked_ = {};
   // Memory that ran out in a step spoils no other one.
   if (health_ == Status::kOutOfMemory) health_ = Status::kOk;
@@ -294,13 +410,12 @@ void DeviceRank::begin(const model::Batch& batch, Team& team) {
   put_tables(batch);
   check(plugin_->copy_in(stream_, device_inputs_.data(), host_inputs_.data(),
                          inputs_used_ * sizeof(std::int32_t)));
-  graphs_.begin(shape_of(batch));
 }
 
 // One token of each sequence, of which all are looked at.
 bool DeviceRank::is_decode(const model::Batch& batch) const {
   const auto sequences = static_cast<std::int64_t>(batch.sequences.size());
-  return limits_.ranks == 1 && !config_.embeds() && batch.size() == sequences &&
+  return (limits_.ranks == 1 || joined()) && !config_.embeds() && batch.size() == sequences &&
          batch.outputs() == sequences;
 }
 
@@ -310,13 +425,28 @@ std::span<const std::int32_t> DeviceRank::shape_of(const model::Batch& batch) {
   step_shape_.push_back(static_cast<std::int32_t>(batch.size()));
   step_shape_.push_back(inputs_.max_blocks);
   for (const Spans& spans : spans_) step_shape_.push_back(spans.max_parts);
+  // Meetings have stamps where they are measured.
+  if (joined()) step_shape_.push_back(measures_ ? 1 : 0);
   return step_shape_;
+}
+
+// What is held runs in the first stream: behind what the others have, and they go on behind it.
+void DeviceRank::start_launches() {
+  if (!all_well()) graphs_.begin({});
+  if (graphs_.holds()) gather();
+  check(plugin_->use(device_));
+  check(graphs_.start());
+  if (graphs_.holds() && !graphs_.knows()) scatter();
 }
 
 // All launches of the layers have been made, or need not be.
 void DeviceRank::end_launches() {
-  if (graphs_.holds()) asked_ns_ = now_ns();
+  if (!graphs_.holds()) return;
+  if (!graphs_.knows()) gather();
+  each([](DeviceRank& rank) { rank.asked_ns_ = now_ns(); });
+  check(plugin_->use(device_));
   check(graphs_.finish());
+  scatter();
 }
 
 const DeviceRank::Spans& DeviceRank::spans_of(const model::LayerWeights& weights) const {
@@ -329,11 +459,15 @@ const DeviceRank::Spans& DeviceRank::spans_of(const model::LayerWeights& weights
 
 void DeviceRank::embed(const model::Batch& batch, Team& team) {
   if (!drives(team)) return;
-  check(graphs_.start());
-  begin_stretch();
-  if (graphs_.knows()) return;
+  start_launches();
+  each([&](DeviceRank& rank) {
+    rank.begin_stretch();
+    if (!graphs_.knows()) rank.launch_embed(batch.size());
+  });
+}
+
+void DeviceRank::launch_embed(std::int64_t tokens) {
   const model::EncoderWeights& encoder = weights_->encoder;
-  const std::int64_t tokens = batch.size();
   EmbedArgs args;
   for (const model::EmbeddingSlice& slice : weights_->embedding) {
     args.table.slices[args.table.n_slices++] = {slice.row_begin, slice.matrix};
@@ -357,16 +491,23 @@ void DeviceRank::embed(const model::Batch& batch, Team& team) {
 
 void DeviceRank::take_hidden(std::span<const float> hidden, std::int64_t count, Team& team) {
   if (!drives(team)) return;
-  check(plugin_->copy_in(stream_, x_.data(), hidden.data(),
-                         product(count, config_.dim) * sizeof(float)));
+  const std::size_t bytes = product(count, config_.dim) * sizeof(float);
+  const auto copy = place_.takes_across ? plugin_->copy_across : plugin_->copy_in;
+  each([&](DeviceRank& rank) {
+    rank.check(copy(rank.stream_, rank.x_.data(), hidden.data(), bytes));
+  });
 }
 
 void DeviceRank::give_hidden(std::int64_t count, std::span<float> hidden, Team& team) {
   if (!drives(team)) return;
   end_launches();
   const std::size_t bytes = product(count, config_.dim) * sizeof(float);
-  check(plugin_->copy_out(stream_, hidden.data(), bytes, x_.data(), bytes, bytes, 1));
-  wait();
+  if (health_ == Status::kOk) {
+    check(place_.gives_across
+              ? plugin_->copy_across(stream_, hidden.data(), x_.data(), bytes)
+              : plugin_->copy_out(stream_, hidden.data(), bytes, x_.data(), bytes, bytes, 1));
+  }
+  wait_all();
 }
 
 // ---- layers ----
@@ -478,31 +619,39 @@ void DeviceRank::attend(std::int32_t layer, const model::TokenSet& kept) {
 bool DeviceRank::attention(std::int32_t layer, const model::Batch& batch,
                            const model::TokenSet& kept, Team& team) {
   if (!drives(team)) return true;
-  if (layer == 0 && !begins_model()) check(graphs_.start());
-  begin_stretch();
-  if (graphs_.knows()) return true;
-  const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
-  const std::int64_t m = batch.size();
-  normalise(x_.data(), weights.attn_norm, m, weights.q.type);
-  project(weights.q, weights.q_bias, m, q_.data());
-  project(weights.k, weights.k_bias, m, k_.data());
-  project(weights.v, weights.v_bias, m, v_.data());
-  store(layer, m);
+  if (layer == 0 && !begins_model()) start_launches();
+  each([&](DeviceRank& rank) {
+    rank.begin_stretch();
+    if (!graphs_.knows()) rank.launch_attention(layer, batch.size(), kept);
+  });
   // Nothing of the step is looked at; it ends when its keys and values are stored.
-  if (kept.count == 0) {
-    wait();
-    return true;
-  }
+  if (kept.count == 0) wait_all();
+  return true;
+}
+
+void DeviceRank::launch_attention(std::int32_t layer, std::int64_t tokens,
+                                  const model::TokenSet& kept) {
+  const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  normalise(x_.data(), weights.attn_norm, tokens, weights.q.type);
+  project(weights.q, weights.q_bias, tokens, q_.data());
+  project(weights.k, weights.k_bias, tokens, k_.data());
+  project(weights.v, weights.v_bias, tokens, v_.data());
+  store(layer, tokens);
+  if (kept.count == 0) return;
   attend(layer, kept);
   plugin_->prepare(stream_, attended_, kept.count, plugin_->form_for(weights.attn_output.type));
   multiply(weights.attn_output, attended_, weights.attn_output_bias, kept.count,
            partial_[0].data());
   finish_partial(model::Partial::kAttention, kept.count);
-  return true;
 }
 
 bool DeviceRank::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
   if (!drives(team) || graphs_.knows()) return true;
+  each([&](DeviceRank& rank) { rank.launch_feed_forward(layer, m); });
+  return true;
+}
+
+void DeviceRank::launch_feed_forward(std::int32_t layer, std::int64_t m) {
   const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const bool gated = weights.gate.rows > 0;
   normalise(x_.data(), weights.ffn_norm, m, gated ? weights.gate.type : weights.up.type);
@@ -518,12 +667,11 @@ bool DeviceRank::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
   plugin_->gate(stream_, args);
   multiply(weights.down, gated_, weights.down_bias, m, partial_[1].data());
   finish_partial(model::Partial::kFeedForward, m);
-  return true;
 }
 
-// Other ranks read it once they have met this one.
+// Others read it once they have met this one, on the host where they have not joined.
 void DeviceRank::finish_partial(model::Partial which, std::int64_t rows) {
-  if (limits_.ranks == 1) return;
+  if (limits_.ranks == 1 || joined()) return;
   const auto index = static_cast<std::size_t>(which);
   if (!linked_) {
     const std::size_t bytes = product(rows, config_.dim) * sizeof(float);
@@ -542,13 +690,25 @@ bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
                               std::span<const float* const> partials, const model::TokenSet& kept,
                               Team& team) {
   if (!drives(team)) return team.sync();
-  begin_stretch();
+  each([](DeviceRank& rank) { rank.begin_stretch(); });
+  if (!graphs_.knows()) {
+    if (joined()) meet();
+    each([&](DeviceRank& rank) { rank.launch_block_end(layer, which, partials, kept); });
+  }
+  for (DeviceRank* rank : ranks_) {
+    if (!kept.listed.empty()) std::swap(rank->x_, rank->other_x_);
+    if (!joined()) continue;
+    rank->met_[rank->meetings_].which = which;
+    rank->met_[rank->meetings_++].layer = layer;
+  }
+  return team.sync();
+}
+
+void DeviceRank::launch_block_end(std::int32_t layer, model::Partial which,
+                                  std::span<const float* const> partials,
+                                  const model::TokenSet& kept) {
   const model::BlockEnd& end = weights_->layers[static_cast<std::size_t>(layer)].end(which);
   const bool moves = !kept.listed.empty();
-  if (graphs_.knows()) {
-    if (moves) std::swap(x_, other_x_);
-    return team.sync();
-  }
   EndBlockArgs args;
   args.ranks = static_cast<std::int32_t>(partials.size());
   for (std::size_t rank = 0; rank < partials.size(); ++rank) {
@@ -568,9 +728,8 @@ bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
   args.epsilon = config_.norm_epsilon;
   args.x_in = x_.data();
   args.x_out = moves ? other_x_.data() : x_.data();
+  if (joined() && measures_) args.begun_at = stamps_.data() + 3 + 2 * meetings_;
   plugin_->end_block(stream_, args);
-  if (moves) std::swap(x_, other_x_);
-  return team.sync();
 }
 
 // ---- what a step gives ----
@@ -578,10 +737,13 @@ bool DeviceRank::add_partials(std::int32_t layer, model::Partial which,
 bool DeviceRank::end_layers(const model::Batch& batch, Team& team) {
   if (drives(team)) {
     const auto count = static_cast<std::int64_t>(batch.sequences.size());
-    pool_sequences(count, batch.size());
     const std::size_t bytes = product(count, config_.embedding_size()) * sizeof(float);
-    check(plugin_->copy_out(stream_, host_pooled_.data(), bytes, pooled_.data(), bytes, bytes, 1));
-    wait();
+    each([&](DeviceRank& rank) {
+      rank.pool_sequences(count, batch.size());
+      rank.check(plugin_->copy_out(rank.stream_, rank.host_pooled_.data(), bytes,
+                                   rank.pooled_.data(), bytes, bytes, 1));
+    });
+    wait_all();
   }
   return team.sync();
 }
@@ -640,7 +802,15 @@ bool DeviceRank::logits(Range rows, std::span<const std::int32_t> listed, float*
                         Team& team) {
   if (!drives(team)) return true;
   end_launches();
-  begin_stretch();
+  each([&](DeviceRank& rank) {
+    rank.begin_stretch();
+    rank.launch_logits(rows, listed, logits);
+  });
+  wait_all();
+  return true;
+}
+
+void DeviceRank::launch_logits(Range rows, std::span<const std::int32_t> listed, float* logits) {
   const ops::Matrix& w = weights_->output;
   normalise(x_.data() + rows.begin * config_.dim, weights_->output_norm, rows.size(), w.type);
   MatmulArgs args;
@@ -652,17 +822,12 @@ bool DeviceRank::logits(Range rows, std::span<const std::int32_t> listed, float*
   args.softcap = config_.logit_softcap;
   plugin_->matmul(stream_, args);
   const LogitSlice own{shape_.output_rows.begin, w.rows, logits_.data()};
-  if (!samples()) {
-    give_logits(own, {0, rows.size()}, logits);
-  } else {
-    // Rows that follow one another are one copy.
-    for (std::size_t i = 0, next = 1; i < listed.size(); i = next++) {
-      while (next < listed.size() && listed[next] == listed[next - 1] + 1) ++next;
-      give_logits(own, {listed[i], listed[next - 1] + 1}, logits);
-    }
+  if (!samples()) return give_logits(own, {0, rows.size()}, logits);
+  // Rows that follow one another are one copy.
+  for (std::size_t i = 0, next = 1; i < listed.size(); i = next++) {
+    while (next < listed.size() && listed[next] == listed[next - 1] + 1) ++next;
+    give_logits(own, {listed[i], listed[next - 1] + 1}, logits);
   }
-  wait();
-  return true;
 }
 
 void DeviceRank::give_logits(const LogitSlice& slice, Range rows, float* logits) {
@@ -676,6 +841,7 @@ void DeviceRank::give_logits(const LogitSlice& slice, Range rows, float* logits)
 void DeviceRank::sample(const model::RowWork& work, std::span<const float* const> kept,
                         float* logits) {
   if (health_ != Status::kOk) return;
+  if (joined()) check(plugin_->use(device_));
   SlicedLogits all;
   all.n_slices = static_cast<std::int32_t>(kept.size());
   for (std::size_t rank = 0; rank < kept.size(); ++rank) {

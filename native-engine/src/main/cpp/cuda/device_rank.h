@@ -1,12 +1,22 @@
 // A rank that computes on a device. Its first thread puts kernels into one stream; the others wait,
 // and help to sample where a device cannot read all logits.
 //
-// Between ranks the host's meetings hold: a rank waits for its stream before it meets the others,
-// so a partial sum is complete when another rank reads it. It reads it in place where the devices
-// can, else from a copy in the host's memory.
+// Ranks whose devices can read one another's memory join: the first one's thread drives all of
+// them, each in a stream of its own. Where they meet, each stream waits for the partial sums of all
+// and adds them where they lie. The host puts a whole step into the streams meanwhile. A stream
+// waits only for what another one has already been given, so no meeting can wait forever for the
+// host, for another meeting or for room on a device. Nothing is left of a step that was given up:
+// a wait is for a place in a stream, not for a number in memory.
 //
-// A decode step's embedding and layers are launched once for its shape, and by one call from then
-// on (StepGraphs); with several ranks, which meet on the host within a layer, they are launched
+// A partial sum is read in place until all have left the meeting, which is before their next one.
+// Its owner writes it again behind that, so two of them, attention's and the feed-forward block's,
+// are enough.
+//
+// Ranks that cannot read one another meet on the host: each waits for its stream before, and has
+// the partial sums copied to the host's memory and from there.
+//
+// A decode step's embedding and layers, those of all ranks that have joined, are launched once for
+// its shape, and by one call from then on (StepGraphs). Ranks that meet on the host are launched
 // every time.
 //
 // A stretch of work, from its first launch to the host's wait, is stamped by the device at both
@@ -35,8 +45,12 @@ struct DeviceRankPlace {
   const Devices* devices = nullptr;
   std::int32_t first_lane = 0;  // of the stage
   std::int32_t lane = 0;
+  std::int32_t layers = 0;    // of the stage
   std::int32_t max_rows = 0;  // sequences of a step
   bool samples = false;       // its stage ends a model that generates
+  // Whether the hidden state comes from a device's memory, and is left in this one's.
+  bool takes_across = false;
+  bool gives_across = false;
 };
 
 class DeviceRank final : public model::RankCompute {
@@ -48,6 +62,7 @@ class DeviceRank final : public model::RankCompute {
   void lay_out(Carver& host, Carver& device) override;
   Status bind(const model::RankWeights& weights, const model::KvPool& kv,
               const model::RopeTables& rope) override;
+  [[nodiscard]] bool join(std::span<model::RankCompute* const> ranks) override;
 
   void begin(const model::Batch& batch, Team& team) override;
   void embed(const model::Batch& batch, Team& team) override;
@@ -70,7 +85,9 @@ class DeviceRank final : public model::RankCompute {
   [[nodiscard]] const float* kept_logits() const override { return logits_.data(); }
   void sample(const model::RowWork& work, std::span<const float* const> kept,
               float* logits) override;
-  void measure(bool measures) override { measures_ = measures; }
+  void measure(bool measures) override {
+    for (DeviceRank* rank : ranks_) rank->measures_ = measures;
+  }
   [[nodiscard]] bool busy() const override { return begun_ && measures_; }
   [[nodiscard]] model::Worked worked() override { return std::exchange(worked_, {}); }
   [[nodiscard]] Status health() const override { return health_; }
@@ -97,13 +114,32 @@ class DeviceRank final : public model::RankCompute {
     std::int32_t max_parts = 1;
   };
 
-  [[nodiscard]] bool drives(const Team& team) const {
-    return team.index == 0 && health_ == Status::kOk;
-  }
+  [[nodiscard]] bool drives(const Team& team) const { return team.index == 0 && !ranks_.empty(); }
+  // Does it for each of the ranks that it drives whose device is well.
+  template <class Work>
+  void each(Work work);
+  [[nodiscard]] bool all_well() const;
+  // Where the first rank of those that have joined keeps them.
+  [[nodiscard]] const StepGraphs& graphs() const { return first_->graphs_; }
+  [[nodiscard]] bool joined() const { return first_->ranks_.size() > 1; }
   void check(std::int32_t error);
   // Before a launch.
   void begin_stretch();
-  void wait();
+  void end_stretch();
+  void await();
+  void wait() {
+    end_stretch();
+    await();
+  }
+  // For all that it drives.
+  void wait_all();
+  // Its stream goes on behind those of the others, and these behind it.
+  void gather();
+  void scatter();
+  void meet();
+  void tell_last();
+  void begin_step(const model::Batch& batch);
+  void start_launches();
   [[nodiscard]] static Operand take_operand(Carver& device, std::int64_t tokens, std::int64_t k);
   [[nodiscard]] std::size_t attend_room() const;
   [[nodiscard]] std::int64_t table_blocks() const {
@@ -130,6 +166,12 @@ class DeviceRank final : public model::RankCompute {
   void project(const ops::Matrix& w, const float* bias, std::int64_t rows, float* y);
   void multiply(const ops::Matrix& w, const Operand& x, const float* bias, std::int64_t rows,
                 float* y);
+  void launch_embed(std::int64_t tokens);
+  void launch_attention(std::int32_t layer, std::int64_t tokens, const model::TokenSet& kept);
+  void launch_feed_forward(std::int32_t layer, std::int64_t m);
+  void launch_block_end(std::int32_t layer, model::Partial which,
+                        std::span<const float* const> partials, const model::TokenSet& kept);
+  void launch_logits(Range rows, std::span<const std::int32_t> listed, float* logits);
   void store(std::int32_t layer, std::int64_t tokens);
   void attend(std::int32_t layer, const model::TokenSet& kept);
   void finish_partial(model::Partial which, std::int64_t rows);
@@ -149,7 +191,13 @@ class DeviceRank final : public model::RankCompute {
   const model::KvPool* kv_ = nullptr;
   Stream stream_;
   bool streams_ = false;
+  Mark mark_;
+  bool marks_ = false;
   Status health_ = Status::kOk;
+  // All ranks of the stage in their order where they have joined and this is the first; none of
+  // another one of these. Itself where it is by itself.
+  std::vector<DeviceRank*> ranks_{this};
+  DeviceRank* first_ = this;
 
   // The host's.
   std::span<float> host_pooled_;
@@ -168,12 +216,16 @@ class DeviceRank final : public model::RankCompute {
   Operand normed_, attended_, gated_;
   Form normed_form_{};
 
-  // Of a stretch the stamps of its begin and its end: the host's, and the device's.
+  // Of a stretch the stamps of its begin and its end, and of each meeting in it those of coming
+  // there and of leaving it: the host's, and the device's.
   std::span<std::uint64_t> host_stamps_;
   std::span<std::uint64_t> stamps_;
+  std::size_t meetings_ = 0;  // of the stretch
+  std::vector<model::DeviceMeeting> met_;
   DeviceClock clock_;
   bool measures_ = false;
   bool begun_ = false;  // a stretch
+  bool ended_ = false;  // one that is measured
   std::int64_t asked_ns_ = 0;
   model::Worked worked_;
 

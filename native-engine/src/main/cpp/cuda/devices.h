@@ -32,6 +32,10 @@ class Devices {
   [[nodiscard]] const Plugin& plugin() const { return *plugin_; }
   // Lanes go round the visible devices. CUDA_VISIBLE_DEVICES chooses and orders these.
   [[nodiscard]] std::int32_t device_of(std::int32_t lane) const { return lane % count_; }
+  // Whether a lane can read the memory of another one.
+  [[nodiscard]] bool reads(std::int32_t lane, std::int32_t other) const {
+    return plugin_->link(device_of(lane), device_of(other));
+  }
   // Whether all ranks of a stage can read one another's memory.
   [[nodiscard]] bool linked(std::int32_t first_lane, std::int32_t ranks) const;
 

@@ -23,7 +23,8 @@
 
 namespace sb::cuda {
 
-// A cudaStream_t. The emulation has none: its kernels have ended when the call returns.
+// A cudaStream_t, or of the emulation a simt::Queue: without one its kernels have ended when the
+// call returns.
 struct Stream {
   void* handle = nullptr;
 };
@@ -191,7 +192,7 @@ struct GateArgs {
 void gate(Stream stream, const GateArgs& args);
 
 // Ends a block: adds the ranks' partial sums in rank order to the residual stream. With several
-// ranks every rank calls it on its own copy of x, once all partial sums are complete.
+// ranks every rank calls it on its own copy of x, where its stream is behind all partial sums.
 struct EndBlockArgs {
   std::int32_t ranks = 1;
   const float* partials[kMaxRanks] = {};  // [rows][dim] each; of this device or a peer's
@@ -203,20 +204,10 @@ struct EndBlockArgs {
   const float* norm_sum_bias = nullptr;
   float epsilon = 0;
   const float* x_in = nullptr;
-  float* x_out = nullptr;  // [rows][dim]; may be x_in when kept is null
+  float* x_out = nullptr;             // [rows][dim]; may be x_in when kept is null
+  std::uint64_t* begun_at = nullptr;  // not null: the device's clock when it began
 };
 void end_block(Stream stream, const EndBlockArgs& args);
-
-// Says to the peers that this rank's partial sum is complete, and waits until all say so. A flag
-// per rank, on that rank's device, 0 at first; "round" rises by one with each meeting of the ranks.
-struct MeetArgs {
-  std::int32_t rank = 0;
-  std::int32_t ranks = 1;
-  std::uint32_t* flags[kMaxRanks] = {};
-  std::uint32_t round = 0;
-};
-void signal_rank(Stream stream, const MeetArgs& args);
-void await_ranks(Stream stream, const MeetArgs& args);
 
 // out[i] = the mean of x[firsts[i]] and the counts[i] - 1 rows behind it, added in their order.
 struct MeanArgs {

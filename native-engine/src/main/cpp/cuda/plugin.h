@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 4;
+inline constexpr std::uint32_t kPluginVersion = 5;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.
@@ -73,6 +73,11 @@ struct Graph {
   void* handle = nullptr;
 };
 
+// A place in a stream that other streams can wait for.
+struct Mark {
+  void* handle = nullptr;
+};
+
 // Functions that can fail return an error's number of the runtime, 0 for none.
 struct Plugin {
   std::uint32_t version;
@@ -103,12 +108,25 @@ struct Plugin {
   std::int32_t (*copy_in)(Stream stream, void* to, const void* from, std::size_t bytes);
   std::int32_t (*copy_out)(Stream stream, void* to, std::size_t to_stride, const void* from,
                            std::size_t from_stride, std::size_t bytes, std::size_t rows);
+  // From a device's memory to a device's, of which each may be another one's than the stream's.
+  std::int32_t (*copy_across)(Stream stream, void* to, const void* from, std::size_t bytes);
   // Waits for the stream; the first error since the last call, launches included.
   std::int32_t (*wait)(Stream stream);
 
+  std::int32_t (*begin_mark)(std::int32_t device, Mark* mark);
+  void (*end_mark)(std::int32_t device, Mark mark);
+  // Puts the mark, which is the stream's device's, behind all that the stream has by now.
+  void (*put_mark)(Stream stream, Mark mark);
+  // What the stream gets from now on begins when all before the mark, where it was put last, has
+  // ended, and sees what that wrote. The stream may be another device's. As for kernels, what could
+  // not be put is the runtime's last error.
+  void (*follow)(Stream stream, Mark mark);
+
   // What is launched into the stream from record() to seal() is not done but kept; only kernels are
-  // put into it meanwhile, and it is not waited for. replay() puts all of them into the stream,
-  // with the arguments that they had.
+  // put into it meanwhile, and it is not waited for. So is what goes into another stream once that
+  // has followed a mark of this one; before seal() this one follows a mark behind it. replay() puts
+  // all of it into the stream, each kernel to run where it was launched, with the arguments that it
+  // had.
   std::int32_t (*record)(Stream stream);
   std::int32_t (*seal)(Stream stream, Graph* graph);
   std::int32_t (*replay)(Stream stream, Graph graph);

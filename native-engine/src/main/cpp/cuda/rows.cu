@@ -76,14 +76,6 @@ void end_block(Stream stream, const EndBlockArgs& args) {
          end_with_norms, args);
 }
 
-void signal_rank(Stream stream, const MeetArgs& args) {
-  launch("signal_round", stream, {.threads = kWarpThreads}, signal_round, args);
-}
-
-void await_ranks(Stream stream, const MeetArgs& args) {
-  launch("await_round", stream, {.threads = kWarpThreads}, await_round, args);
-}
-
 void mean_rows(Stream stream, const MeanArgs& args) {
   launch("add_up_rows", stream,
          {.x = blocks_of(args.dim, kRowThreads), .y = args.rows, .threads = kRowThreads},

@@ -207,7 +207,12 @@ SB_KERNEL(kRowThreads) normalise_rows(NormArgs args) {
 
 // ---- ends of blocks ----
 
+SB_DEVICE void tell_begin(std::uint64_t* at) {
+  if (at != nullptr && block_x() == 0 && block_y() == 0 && thread_id() == 0) *at = device_clock();
+}
+
 SB_KERNEL(kRowThreads) end_plainly(EndBlockArgs args) {
+  tell_begin(args.begun_at);
   const std::int64_t token = block_y();
   const std::int64_t i = std::int64_t{block_x()} * kRowThreads + thread_id();
   if (i >= args.dim) return;
@@ -218,6 +223,7 @@ SB_KERNEL(kRowThreads) end_plainly(EndBlockArgs args) {
 }
 
 SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
+  tell_begin(args.begun_at);
   const std::int64_t token = block_x();
   const std::int64_t from = args.kept == nullptr ? token : args.kept[token];
   const RowShared shared = row_shared(args.dim);
@@ -245,14 +251,6 @@ SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
   for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
     out[i] = normed(shared.row[i], norm, args.norm_sum, args.norm_sum_bias, i);
   }
-}
-
-SB_KERNEL(kWarpThreads) signal_round(MeetArgs args) {
-  if (thread_id() == 0) store_release(args.flags[args.rank], args.round);
-}
-
-SB_KERNEL(kWarpThreads) await_round(MeetArgs args) {
-  if (thread_id() < args.ranks) await_at_least(args.flags[thread_id()], args.round);
 }
 
 // ---- element by element ----

@@ -169,7 +169,10 @@ model::Weights::Home Engine::weights_home() const {
 
 void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy, std::span<LaneCarvers> lanes) {
   for (const std::unique_ptr<Stage>& stage : stages_) stage->lay_out(kv, scratch, lanes);
-  for (Slot& slot : slots_) slot.lay_out(scratch, config_, model_, limits_.max_blocks);
+  const bool hands_on =
+      std::any_of(stages_.begin(), stages_.end() - 1,
+                  [](const std::unique_ptr<Stage>& stage) { return !stage->gives_across(); });
+  for (Slot& slot : slots_) slot.lay_out(scratch, config_, model_, limits_.max_blocks, hands_on);
   rows_.lay_out(scratch, lazy, config_.max_rows, model_.context);
   masks_.lay_out(lazy, config_.mask_slots, model_.vocab);
   timeline_ = Timeline::lay_out(scratch, config_.lanes(), config_.timeline_records);

@@ -5,7 +5,7 @@
 namespace sb::engine {
 
 void Slot::lay_out(Carver& carver, const Config& config, const model::Config& model,
-                   std::int64_t max_blocks) {
+                   std::int64_t max_blocks, bool hands_on) {
   const auto rows = static_cast<std::size_t>(config.max_rows);
   const auto tokens = static_cast<std::size_t>(config.max_step_tokens);
   const auto outputs = static_cast<std::size_t>(config.max_step_outputs);
@@ -24,7 +24,7 @@ void Slot::lay_out(Carver& carver, const Config& config, const model::Config& mo
   top_logprobs = carver.take<float>(outputs * kMaxTopLogprobs);
   embeddings =
       carver.take<float>(checked_mul(outputs, static_cast<std::size_t>(model.embedding_size())));
-  if (config.stages > 1) {
+  if (hands_on) {
     hidden = carver.take<float>(checked_mul(tokens, static_cast<std::size_t>(model.dim)));
   }
 }

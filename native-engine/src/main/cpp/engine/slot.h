@@ -41,8 +41,9 @@ class StepFailure {
 // order all accesses.
 class Slot {
  public:
+  // hands_on: hidden states go through the host's memory.
   void lay_out(Carver& carver, const Config& config, const model::Config& model,
-               std::int64_t max_blocks);
+               std::int64_t max_blocks, bool hands_on);
 
   // Copies a checked plan.
   void fill(const Plan& plan, RowTable& rows);
@@ -86,7 +87,7 @@ class Slot {
   bool waits_for_sample = false;  // some token is the last sampled
   std::uint32_t sample_gate = 0;  // when the last stage has reached this, it is known
 
-  std::span<float> hidden;  // [token][dim], from stage to stage; empty with one stage
+  std::span<float> hidden;  // [token][dim], from stage to stage; empty where none goes through here
 
   std::span<std::int32_t> result_tokens;
   std::span<float> result_logprobs;

@@ -31,6 +31,7 @@ Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
       index_(index),
       layers_(model::stage_layers(*shared.model, shared.config->stages, index)),
       previous_(previous),
+      gives_across_(can_give_across()),
       barrier_(shared.config->ranks, shared.config->threads) {
   const Config& config = *shared.config;
   max_logit_tokens_ = std::min({kMaxLogitTokens, config.max_step_outputs, config.max_step_tokens});
@@ -53,8 +54,32 @@ std::unique_ptr<model::RankCompute> Stage::make_rank(std::int32_t rank) const {
   }
   return std::make_unique<cuda::DeviceRank>(
       *shared_.model, shape, limits,
-      cuda::DeviceRankPlace{shared_.devices, lane_of(0), lane_of(rank), config.max_rows,
-                            is_last() && !shared_.model->embeds()});
+      cuda::DeviceRankPlace{
+          .devices = shared_.devices,
+          .first_lane = lane_of(0),
+          .lane = lane_of(rank),
+          .layers = static_cast<std::int32_t>(layers_.size()),
+          .max_rows = config.max_rows,
+          .samples = is_last() && !shared_.model->embeds(),
+          .takes_across = !is_first() && previous_->gives_across_,
+          .gives_across = gives_across_,
+      });
+}
+
+// Every rank of the next stage reads what the first one of this has computed.
+bool Stage::can_give_across() const {
+  if (shared_.devices == nullptr || is_last()) return false;
+  const std::int32_t ranks = shared_.config->ranks;
+  for (std::int32_t rank = 0; rank < ranks; ++rank) {
+    if (!shared_.devices->reads(lane_of(ranks + rank), lane_of(0))) return false;
+  }
+  return true;
+}
+
+std::span<float> Stage::hidden_of(const Slot& slot) const {
+  if (!gives_across_) return slot.hidden;
+  const std::size_t floats = hidden_.size() / shared_.slots.size();
+  return hidden_.subspan(static_cast<std::size_t>(&slot - shared_.slots.data()) * floats, floats);
 }
 
 void Stage::lay_out(Carver& kv, Carver& scratch, std::span<LaneCarvers> lanes) {
@@ -69,6 +94,11 @@ void Stage::lay_out(Carver& kv, Carver& scratch, std::span<LaneCarvers> lanes) {
     rank->kv = model::KvPool::lay_out(lanes.empty() ? kv : lane.kv, shape, layers_.size(), kv_heads,
                                       model.head_dim);
     rank->model->lay_out(scratch, lane.scratch);
+    if (i == 0 && gives_across_) {
+      const auto floats = checked_mul(static_cast<std::size_t>(config.max_step_tokens),
+                                      static_cast<std::size_t>(model.dim));
+      hidden_ = lane.scratch.take<float>(checked_mul(shared_.slots.size(), floats));
+    }
     const std::int64_t head_bytes =
         ops::kv_head_bytes(config.kv_type, config.kv_block_tokens, model.head_dim);
     rank->kv_token_bytes =
@@ -93,7 +123,10 @@ Status Stage::bind(const model::Weights& weights, const model::RopeTables& rope)
     rank.lane = shared_.timeline->lane(lane_of(i));
     rank.choices.reserve(max_logit_tokens_);
   }
-  device_samples_ = ranks_[0]->model->samples();
+  std::vector<model::RankCompute*> models;
+  for (const std::unique_ptr<Rank>& rank : ranks_) models.push_back(rank->model.get());
+  joined_ = models[0]->join(models);
+  device_samples_ = models[0]->samples();
   chosen_.assign(static_cast<std::size_t>(max_logit_tokens_), model::kUndecided);
   score_at_.assign(static_cast<std::size_t>(max_logit_tokens_), -1);
   scores_.resize(device_samples_ ? static_cast<std::size_t>(max_logit_tokens_) : 0);
@@ -229,7 +262,7 @@ bool Stage::compute(Worker& worker, Slot& slot) {
   if (is_last() && shared_.model->embeds()) return embeddings(worker, slot);
   if (is_last()) return outputs(worker, slot);
   if (worker.rank_index == 0) send(worker, slot);
-  return true;
+  return !joined_ || meet(worker);
 }
 
 bool Stage::layers(Worker& worker, Slot& slot) {
@@ -240,7 +273,7 @@ bool Stage::layers(Worker& worker, Slot& slot) {
   if (is_first()) {
     model.embed(batch, worker.team);
   } else {
-    model.take_hidden(slot.hidden, batch.size(), worker.team);
+    model.take_hidden(previous_->hidden_of(slot), batch.size(), worker.team);
   }
   if (!worker.team.sync()) return false;
   const model::TokenSet all = model::TokenSet::all(batch);
@@ -276,15 +309,19 @@ std::uint64_t Stage::kv_reads(const Slot& slot) const {
 // Adds the ranks' partial sums of the kept tokens to this rank's copy of x, in rank order.
 bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
                        const model::TokenSet& kept) {
-  if (worker.keeps_time && !end_compute(worker)) return false;
+  if (!joined_ && worker.keeps_time && !end_compute(worker)) return false;
   const std::int32_t ranks = shared_.config->ranks;
+  const std::int64_t moved = kept.count * shared_.model->dim * (ranks - 1);
+  if (moved > 0 && worker.keeps_time && worker.clock.runs()) {
+    worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
+  }
   std::array<const float*, kMaxRanks> partials;
   for (std::size_t i = 0; i < ranks_.size(); ++i) partials[i] = ranks_[i]->model->partial(which);
   const auto add = [&] {
     return worker.rank->model->add_partials(layer, which, std::span(partials).first(ranks_.size()),
                                             kept, worker.team);
   };
-  if (ranks == 1) return add();
+  if (ranks == 1 || joined_) return add();
   if (!meet(worker)) return false;
   if (!worker.keeps_time) charge_lost(worker, Kind::kCompute, 0);
   if (worker.keeps_time && worker.clock.runs()) {
@@ -298,8 +335,6 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
     charge(worker,
            which == model::Partial::kAttention ? Collective::kAttention : Collective::kFeedForward,
            static_cast<std::int32_t>(layers_.begin) + layer);
-    const std::int64_t moved = kept.count * shared_.model->dim * (ranks - 1);
-    worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
   }
   return add();
 }
@@ -309,7 +344,7 @@ void Stage::send(Worker& worker, Slot& slot) {
   const bool busy = model.busy();
   if (worker.keeps_time && !busy) lap_compute(worker, now_ns(), Kind::kCopy);
   const std::int64_t tokens = slot.batch().size();
-  model.give_hidden(tokens, slot.hidden, worker.team);
+  model.give_hidden(tokens, hidden_of(slot), worker.team);
   if (!worker.keeps_time) return;
   if (busy) lap_compute(worker, now_ns(), Kind::kSend);
   worker.clock.lap(Kind::kSend);
@@ -319,6 +354,7 @@ void Stage::send(Worker& worker, Slot& slot) {
 
 bool Stage::outputs(Worker& worker, Slot& slot) {
   const std::int64_t count = slot.batch().outputs();
+  if (count == 0) return !joined_ || meet(worker);
   const auto threads = static_cast<std::uint32_t>(shared_.config->ranks * shared_.config->threads);
   for (std::int64_t begin = 0; begin < count; begin += max_logit_tokens_) {
     const Range chunk{begin, std::min<std::int64_t>(count, begin + max_logit_tokens_)};
@@ -354,13 +390,16 @@ bool Stage::logits(Worker& worker, Slot& slot, Range chunk) {
     listed = rank.choices.rest();
   }
   if (!rank.model->logits(chunk, listed, logits_.data(), worker.team)) return false;
+  // The first rank has waited for all devices: each rank knows now what its own has done.
+  if (joined_ && !meet(worker)) return false;
   if (worker.keeps_time) {
     if (!end_compute(worker)) return false;
     worker.clock.add_bytes(Kind::kCompute, rank.output_bytes);
     report_health(worker, slot);
   }
+  if (joined_) charge_lost_device(worker);
   if (device_samples_) {
-    if (shared_.config->ranks > 1 && !meet_for_output(worker)) return false;
+    if (shared_.config->ranks > 1 && !joined_ && !meet_for_output(worker)) return false;
     if (worker.index == 0 && !choose_on_device(worker, slot, chunk)) return false;
   }
   return meet_for_output(worker);
@@ -408,9 +447,10 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
 
 // A sequence has one output.
 bool Stage::embeddings(Worker& worker, Slot& slot) {
-  const bool busy = worker.rank->model->busy();
+  const bool busy = !joined_ && worker.rank->model->busy();
   if (!worker.rank->model->end_layers(slot.batch(), worker.team)) return false;
-  if (worker.keeps_time && busy) lap_compute(worker, now_ns(), Kind::kCopy);
+  if (joined_ && !meet(worker)) return false;
+  if (worker.keeps_time && (busy || joined_)) lap_compute(worker, now_ns(), Kind::kCopy);
   const auto threads = static_cast<std::size_t>(shared_.config->ranks * shared_.config->threads);
   const auto size = static_cast<std::size_t>(shared_.model->embedding_size());
   const auto count = static_cast<std::size_t>(slot.batch().outputs());
@@ -582,6 +622,14 @@ void Stage::charge_lost(Worker& worker, Kind kind, std::int64_t waited_ns) {
   worker.processor.begin(parked);
 }
 
+// After a meeting behind the devices' work, which did not wait for a core of the host's.
+void Stage::charge_lost_device(Worker& worker) {
+  if (!worker.measures) return;
+  if (worker.keeps_time) worker.clock.off_cpu(Kind::kCompute, worker.lost_ns);
+  worker.begun_late_ns = 0;
+  worker.processor.begin(worker.team.spin.parked_ns());
+}
+
 // After the last meeting of a step, or of a chunk of its outputs, in which this rank may have had
 // nothing to sample.
 void Stage::charge_lost_sampling(Worker& worker) {
@@ -621,14 +669,25 @@ bool Stage::end_compute(Worker& worker) {
 }
 
 // Where a device tells when it computed, what passed before was the way there, and after it "rest".
-std::int64_t Stage::lap_compute(Worker& worker, std::int64_t now, Kind rest) {
+std::int64_t Stage::lap_compute(Worker& worker, std::int64_t now, Kind rest) const {
   StepClock& clock = worker.clock;
   const model::Worked worked = worker.rank->model->worked();
   if (!clock.runs()) return 0;
   if (worked.end_ns == 0) return clock.lap(Kind::kCompute, now);
-  const std::int64_t begin = std::clamp(worked.begin_ns, clock.mark_ns(), now);
-  clock.lap(Kind::kCopy, begin);
-  const std::int64_t spent = clock.lap(Kind::kCompute, std::clamp(worked.end_ns, begin, now));
+  const auto until = [&](std::int64_t at) { return std::clamp(at, clock.mark_ns(), now); };
+  clock.lap(Kind::kCopy, until(worked.begin_ns));
+  std::int64_t spent = 0;
+  for (const model::DeviceMeeting& met : worked.meetings) {
+    spent += clock.lap(Kind::kCompute, until(met.arrived_ns));
+    clock.lap(Kind::kAllReduceWait, until(met.left_ns));
+    if (met.last_rank != worker.rank_index) continue;
+    const bool attends = met.which == model::Partial::kAttention;
+    clock.late(met.first_ns, met.last_ns,
+               attends ? Collective::kAttention : Collective::kFeedForward,
+               static_cast<std::int32_t>(layers_.begin) + met.layer);
+  }
+  spent += clock.lap(Kind::kCompute, until(worked.end_ns));
+  if (worked.all_end_ns > 0) clock.lap(Kind::kAllReduceWait, until(worked.all_end_ns));
   clock.lap(rest, now);
   return spent;
 }

@@ -59,6 +59,10 @@ struct Shared {
 // exchange partial sums, and once at the end of a step; then the stage's gate lets the next stage
 // have it. So stage s + 1 runs step k while stage s runs step k + 1, as far apart as there are
 // slots.
+//
+// Ranks whose devices meet by themselves (RankCompute::join) meet on the host only where the first
+// rank, whose thread drives all of them, has waited for them. Behind it each tells what its own has
+// done.
 class Stage {
  public:
   Stage(Shared& shared, std::int32_t index, Stage* previous);
@@ -72,6 +76,9 @@ class Stage {
   // may be at another stage's gate.
   void poison();
   void join();
+
+  // Whether its hidden states stay in its first rank's device, where the next stage reads them.
+  [[nodiscard]] bool gives_across() const { return gives_across_; }
 
   // Steps that have left this stage.
   [[nodiscard]] Gate& done() { return done_; }
@@ -131,6 +138,10 @@ class Stage {
     return shared_.config->ranks > 1 ? Kind::kAllReduceWait : Kind::kCompute;
   }
 
+  // The step's hidden states on their way to the next stage: in the host's memory, or in that of
+  // the first rank's device.
+  [[nodiscard]] std::span<float> hidden_of(const Slot& slot) const;
+
   [[nodiscard]] bool records(const Slot& slot) const {
     return shared_.config->timeline_records > 0 && !slot.unrecorded;
   }
@@ -148,6 +159,7 @@ class Stage {
   [[nodiscard]] bool logits(Worker& worker, Slot& slot, Range chunk);
   [[nodiscard]] bool choose_on_device(Worker& worker, Slot& slot, Range chunk);
   [[nodiscard]] bool meet_for_output(Worker& worker);
+  [[nodiscard]] bool can_give_across() const;
   [[nodiscard]] bool embeddings(Worker& worker, Slot& slot);
   [[nodiscard]] bool output(Worker& worker, Slot& slot, std::int64_t index, std::int64_t row);
   void score_output(Slot& slot, std::int64_t index, std::int64_t row) const;
@@ -168,16 +180,20 @@ class Stage {
   void begin_measuring(Worker& worker, const Slot& slot);
   void late_start(Worker& worker, const Slot& slot, std::int64_t now);
   void charge_lost(Worker& worker, Kind kind, std::int64_t waited_ns);
+  static void charge_lost_device(Worker& worker);
   static void charge_lost_sampling(Worker& worker);
   void charge(Worker& worker, Collective which, std::int32_t layer);
   [[nodiscard]] bool end_compute(Worker& worker);
-  static std::int64_t lap_compute(Worker& worker, std::int64_t now, Kind rest);
+  std::int64_t lap_compute(Worker& worker, std::int64_t now, Kind rest) const;
   [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);
 
   Shared& shared_;
   const std::int32_t index_;
   const Range layers_;  // of the model
   Stage* const previous_;
+  const bool gives_across_;
+  std::span<float> hidden_;  // [slot][token][dim] on the first rank's device
+  bool joined_ = false;      // the ranks' devices meet by themselves
   Gate* last_stage_done_ = nullptr;
   Barrier barrier_;
   Gate done_;

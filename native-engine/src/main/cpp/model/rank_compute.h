@@ -57,10 +57,23 @@ struct RowWork {
   std::span<RowScore> scores;
 };
 
+// When the devices of all ranks met, by the host's clock.
+struct DeviceMeeting {
+  Partial which{};
+  std::int32_t layer = 0;
+  std::int64_t arrived_ns = 0;  // this rank's
+  std::int64_t left_ns = 0;
+  std::int64_t first_ns = 0;  // of all ranks'
+  std::int64_t last_ns = 0;
+  std::int32_t last_rank = 0;
+};
+
 // When a device computed, by the host's clock.
 struct Worked {
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;  // 0: nobody knows
+  std::span<const DeviceMeeting> meetings = {};
+  std::int64_t all_end_ns = 0;  // of ranks that have joined: when the last one's ended
 };
 
 class RankCompute {
@@ -74,12 +87,18 @@ class RankCompute {
   virtual void lay_out(Carver& host, Carver& device) = 0;
   // Must precede the first step.
   virtual Status bind(const RankWeights& weights, const KvPool& kv, const RopeTables& rope) = 0;
+  // Then, of the first rank of a stage: these are all of them, itself the first. True where their
+  // devices meet by themselves. What is called of the first rank is then done for all, and the
+  // others' calls do nothing: add_partials() has their devices wait for one another, and each
+  // function that waits for a device waits for all, after which every rank knows what it worked.
+  [[nodiscard]] virtual bool join(std::span<RankCompute* const> /*ranks*/) { return false; }
 
   // Works out what all layers share: the tokens' rotary angles.
   virtual void begin(const Batch& batch, Team& team) = 0;
   // x = the tokens' embeddings.
   virtual void embed(const Batch& batch, Team& team) = 0;
-  // x = what the stage before has handed on, [token][dim]; and the way out to the next one.
+  // x = what the stage before has handed on, [token][dim]; and the way out to the next one. In a
+  // device's memory where both stages' devices read it.
   virtual void take_hidden(std::span<const float> hidden, std::int64_t count, Team& team) = 0;
   virtual void give_hidden(std::int64_t count, std::span<float> hidden, Team& team) = 0;
 
@@ -119,7 +138,8 @@ class RankCompute {
   virtual void sample(const RowWork& /*work*/, std::span<const float* const> /*kept*/,
                       float* /*logits*/) {}
 
-  // Before begin(): whether it is to be measured when the rank's device computes.
+  // Before begin(): whether it is to be measured when the rank's device computes. Of ranks that
+  // have joined the first one is asked.
   virtual void measure(bool /*measures*/) {}
   // Whether a device computes what it was asked for, so that nobody knows yet how long it takes.
   [[nodiscard]] virtual bool busy() const { return false; }

@@ -2,13 +2,10 @@
 // PTX manual, on the machine of simt/machine.h.
 #pragma once
 
-#include <atomic>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <thread>
 #include <type_traits>
 
 #include "base/float16.h"
@@ -358,25 +355,6 @@ SB_DEVICE void wgmma_brain(float (&c)[64], std::uint64_t a, std::uint64_t b,
 }
 [[maybe_unused]] static bool has_wgmma() { return true; }
 
-// ---- memory that others see ----
-
-SB_DEVICE void store_release(std::uint32_t* at, std::uint32_t value, int line = __builtin_LINE(),
-                             const char* file = __builtin_FILE()) {
-  if (simt::left_out({file, line})) return;
-  std::atomic_ref(*at).store(value, std::memory_order_release);
-}
-// Waits until *at has come to the value, in the order of a counter that wraps. Here not forever.
-SB_DEVICE void await_at_least(std::uint32_t* at, std::uint32_t value, int line = __builtin_LINE(),
-                              const char* file = __builtin_FILE()) {
-  constexpr std::chrono::seconds kLongest(60);
-  if (simt::left_out({file, line})) return;
-  const auto begun = std::chrono::steady_clock::now();
-  while (static_cast<std::int32_t>(std::atomic_ref(*at).load(std::memory_order_acquire) - value) <
-         0) {
-    if (std::chrono::steady_clock::now() - begun > kLongest) simt::fail("waits for a flag forever");
-    std::this_thread::yield();
-  }
-}
 SB_DEVICE std::uint64_t device_clock() { return simt::clock_ns(); }
 
 // ---- launching ----
@@ -404,9 +382,9 @@ void launch(const char* name, Stream stream, const Grid& grid, void (*kernel)(P.
   shape.threads = grid.threads;
   shape.shared_bytes = grid.shared_bytes;
   const auto go = [=] { simt::run(name, shape, [&] { kernel(arguments...); }); };
-  auto* tape = static_cast<simt::Tape*>(stream.handle);
-  if (tape == nullptr || !tape->records) return go();
-  tape->launches.push_back(go);
+  auto* queue = static_cast<simt::Queue*>(stream.handle);
+  if (queue == nullptr) return go();
+  queue->put(go);
 }
 
 }  // namespace sb::cuda

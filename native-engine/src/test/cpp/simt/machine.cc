@@ -68,6 +68,7 @@ std::string place(Site site) {
 namespace {
 
 std::atomic<std::int64_t> clock_ahead_ns{0};
+thread_local std::int64_t clock_back_ns = 0;
 
 #ifdef SIMT_ASAN
 constexpr std::size_t kStack = 256 * 1024;
@@ -658,8 +659,10 @@ void check_visible(const void* memory, std::size_t bytes) {
 
 std::uint64_t clock_ns() {
   const std::chrono::nanoseconds now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(now.count() + clock_ahead_ns.load());
+  return static_cast<std::uint64_t>(now.count() + clock_ahead_ns.load() - clock_back_ns);
 }
+
+void put_clock_back(std::int64_t ns) { clock_back_ns = ns; }
 
 void put_clock_ahead(std::int64_t ns) { clock_ahead_ns.store(ns); }
 

@@ -48,10 +48,11 @@ struct Shape {
 // Runs the body for every thread of every block.
 void run(const char* kernel, const Shape& shape, const std::function<void()>& body);
 
-// What a stream's launches are kept on while it records.
-struct Tape {
-  bool records = false;
-  std::vector<std::function<void()>> launches;
+// A stream that does what is launched into it in its own time.
+class Queue {
+ public:
+  virtual ~Queue() = default;
+  virtual void put(std::function<void()> launch) = 0;
 };
 
 // The order of later launches of this host thread.
@@ -96,6 +97,8 @@ void check_visible(const void* memory, std::size_t bytes);
 [[nodiscard]] std::uint64_t clock_ns();
 // Puts it so far ahead of std::chrono::steady_clock.
 void put_clock_ahead(std::int64_t ns);
+// And for kernels of this host thread so far back, for what a device would have begun earlier.
+void put_clock_back(std::int64_t ns);
 
 // True where the environment says to leave the site out.
 [[nodiscard]] bool left_out(Site site);

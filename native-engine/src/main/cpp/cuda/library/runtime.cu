@@ -13,6 +13,7 @@ namespace sb::cuda::runtime {
 namespace {
 
 cudaStream_t handle(Stream stream) { return static_cast<cudaStream_t>(stream.handle); }
+cudaEvent_t event(Mark mark) { return static_cast<cudaEvent_t>(mark.handle); }
 
 void number(int version, char* text, std::size_t bytes) {
   std::snprintf(text, bytes, "%d.%d", version / 1000, version % 1000 / 10);
@@ -182,11 +183,33 @@ std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void
                            handle(stream));
 }
 
+// By the memories' addresses the runtime knows their devices.
+std::int32_t copy_across(Stream stream, void* to, const void* from, std::size_t bytes) {
+  return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, handle(stream));
+}
+
 std::int32_t wait(Stream stream) {
   const cudaError_t launched = cudaGetLastError();
   const cudaError_t ran = cudaStreamSynchronize(handle(stream));
   return launched != cudaSuccess ? launched : ran;
 }
+
+std::int32_t begin_mark(std::int32_t device, Mark* mark) {
+  if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) return e;
+  cudaEvent_t made = nullptr;
+  const cudaError_t error = cudaEventCreateWithFlags(&made, cudaEventDisableTiming);
+  mark->handle = made;
+  return error;
+}
+
+void end_mark(std::int32_t device, Mark mark) {
+  cudaSetDevice(device);
+  cudaEventDestroy(event(mark));
+}
+
+void put_mark(Stream stream, Mark mark) { cudaEventRecord(event(mark), handle(stream)); }
+
+void follow(Stream stream, Mark mark) { cudaStreamWaitEvent(handle(stream), event(mark), 0); }
 
 // Other threads go on with what a recording would not allow, such as taking memory.
 std::int32_t record(Stream stream) {

@@ -21,7 +21,12 @@ std::int32_t upload(std::int32_t device, void* to, const void* from, std::size_t
 std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t bytes);
 std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void* from,
                       std::size_t from_stride, std::size_t bytes, std::size_t rows);
+std::int32_t copy_across(Stream stream, void* to, const void* from, std::size_t bytes);
 std::int32_t wait(Stream stream);
+std::int32_t begin_mark(std::int32_t device, Mark* mark);
+void end_mark(std::int32_t device, Mark mark);
+void put_mark(Stream stream, Mark mark);
+void follow(Stream stream, Mark mark);
 std::int32_t record(Stream stream);
 std::int32_t seal(Stream stream, Graph* graph);
 std::int32_t replay(Stream stream, Graph graph);

@@ -1,0 +1,110 @@
+// Streams of the emulated device. What is put into one is done when somebody waits for it, as late
+// as a device may do it: what the host changes too early, or what no stream waits for, shows in the
+// result.
+//
+// Streams that follow one another are a group, whose work is done by the thread that waits for one
+// of them: always that of the first stream, by settings, which can go on. So this one runs as far
+// ahead of the others as its waits allow. They are used by one thread at a time.
+//
+// By the device's clock streams work side by side: a piece of work begins when it has been put and
+// what it waits for has ended, and takes as long as the host takes for it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "emulated_device.h"
+#include "simt/machine.h"
+
+namespace sb::cuda::emulated {
+
+class Queue;
+struct Recording;
+
+// Where a mark was put last.
+struct Putting {
+  bool passed = false;
+  std::int64_t passed_ns = 0;  // by a clock that is the host's
+  Queue* queue = nullptr;
+  const Recording* recording = nullptr;  // that it is in
+};
+struct Marker {
+  std::shared_ptr<Putting> latest;
+};
+
+struct Item {
+  std::function<void()> work = nullptr;
+  std::shared_ptr<Putting> passes = nullptr;
+  std::shared_ptr<Putting> awaits = nullptr;
+  std::shared_ptr<Recording> replays = nullptr;
+  std::int64_t put_ns = 0;
+};
+
+// False where it has to wait; else the time is that of its end. Not of one that replays.
+[[nodiscard]] bool done(const Item& item, std::int64_t& time_ns);
+
+// What of each stream was recorded, of the first one that which began it.
+struct Recording {
+  struct Branch {
+    Queue* queue = nullptr;
+    std::vector<Item> items;
+    std::size_t next = 0;  // of a replay
+    std::int64_t time_ns = 0;
+  };
+  std::vector<Branch> branches;
+
+  [[nodiscard]] std::vector<Item>& items_of(Queue* queue);
+  // Whether the first branch has waited for the end of every other one.
+  [[nodiscard]] bool joined() const;
+  void rewind(std::int64_t time_ns);
+  [[nodiscard]] bool ended() const;
+  [[nodiscard]] bool go_on(const std::vector<Queue*>& order);
+};
+
+class Queue final : public simt::Queue {
+ public:
+  Queue(std::int32_t device, const Settings& settings);
+  ~Queue() override;
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  [[nodiscard]] std::int32_t device() const { return device_; }
+  [[nodiscard]] bool records() const { return recording_ != nullptr; }
+
+  void put(std::function<void()> work) override;
+  void put_mark(Marker& marker);
+  // False where a recording would wait for what is not in it. Left out, the streams are a group
+  // only.
+  [[nodiscard]] bool follow(const Marker& marker, bool left_out);
+  void replay(std::shared_ptr<Recording> recording) { add({.replays = std::move(recording)}); }
+
+  void record();
+  // Null where a stream of the recording was not waited for.
+  [[nodiscard]] std::shared_ptr<Recording> seal();
+
+  // Does all that it has.
+  void finish();
+
+ private:
+  using Group = std::vector<Queue*>;
+
+  void add(Item item);
+  void join(Queue& other);
+  // False where the next item cannot be done yet.
+  [[nodiscard]] bool go_on(const Group& order);
+  [[nodiscard]] Group order() const;
+
+  const std::int32_t device_;
+  const Settings& settings_;
+  const std::uint64_t number_;
+  std::deque<Item> items_;
+  std::int64_t time_ns_ = 0;  // when what was done last ended
+  bool replaying_ = false;
+  std::shared_ptr<Group> group_;
+  std::shared_ptr<Recording> recording_;
+};
+
+}  // namespace sb::cuda::emulated
