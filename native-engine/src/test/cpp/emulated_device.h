@@ -27,6 +27,7 @@ struct Settings {
   std::int64_t waits_left = -1;                  // after so many a device's fault; -1: never
   std::int32_t fault = kErrorFault;              // stays, but for kErrorMemory, which comes once
   std::int32_t fault_device = -1;                // whose waits these are; -1: all devices'
+  bool copy_fails = false;                 // memory runs out in the next copy to such a device
   std::int32_t first_stream = 0;           // of those that follow one another, which goes first
   std::int64_t left_out = -1;              // which of all waits of streams for others is not
   std::int64_t clock_ahead_ns = 0;         // of the host's

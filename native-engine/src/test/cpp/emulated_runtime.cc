@@ -151,6 +151,9 @@ std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t byte
   if (queue_of(stream).records()) return emulated::kErrorRecording;
   {
     const std::lock_guard lock(mutex);
+    const bool fails =
+        settings.fault_device < 0 || settings.fault_device == queue_of(stream).device();
+    if (fails && std::exchange(settings.copy_fails, false)) return kErrorMemory;
     settings.copied_in += bytes;
   }
   queue_of(stream).put([=] { std::memcpy(to, from, bytes); });

@@ -746,6 +746,33 @@ TEST_F(EmulatedDeviceTest, StampsAreMadeForStepsThatAreMeasuredAndInWhatOthersRe
   EXPECT_GT(busy_ns(lane, SB_KIND_COPY), 0);
 }
 
+// Of each rank the stamps of the step's ends, and of coming to four meetings and leaving them.
+TEST_F(EmulatedDeviceTest, MeetingsAreStampedInMeasuredStepsOnlyWhateverWasRecordedBefore) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  settings().devices = 2;
+  TestEngine engine(model, on_device(engine_config(1, 2, 1)));
+  engine.begin(0);
+  int32_t position = 0;
+  for (const bool recorded : {false, false, false, true, true, true, false}) {
+    engine.record(recorded);
+    settings().copied_out = 0;
+    Piece piece{0, position++, {1}, {SB_TARGET_SAMPLE}, 0};
+    piece.logprobs = false;
+    EXPECT_EQ(engine.run({piece}).status, SB_OK);
+    EXPECT_EQ(settings().copied_out, 4U + (recorded ? 2U * (2 + 2 * 4) * 8 : 0));
+  }
+  for (uint32_t index = 0; index < 2; ++index) {
+    const Lane lane = read_lane(engine, index);
+    for (const uint64_t step : {4U, 5U, 6U}) {
+      const sb_timeline_record* wait = find(lane, step, SB_KIND_ALLREDUCE_WAIT);
+      ASSERT_NE(wait, nullptr);
+      EXPECT_EQ(wait->count, 2U * 2 + 1 + 1);
+      expect_all_time_told(lane, step);
+    }
+  }
+  EXPECT_EQ(settings().replays, 2 + 2 + 1);
+}
+
 TEST_F(EmulatedDeviceTest, WhatCannotBeRecordedFailsItsStepOnly) {
   TestModel model(spec_of(SB_ARCH_LLAMA));
   model.quantise_matrices();
@@ -982,6 +1009,29 @@ TEST_F(EmulatedDeviceTest, OfRanksThatMeetTheOneWhoseDeviceFailsIsNamed) {
   EXPECT_EQ(device.try_await(lost), SB_DEVICE_LOST);
   EXPECT_EQ(lost.status, SB_DEVICE_LOST);
   EXPECT_EQ(lost.failed_rank, 1);
+}
+
+// In the step that would be recorded: what is recorded later is whole.
+TEST_F(EmulatedDeviceTest, ARankThatCannotBeginAStepIsLeftOutOfNoRecording) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  model.quantise_matrices();
+  settings().devices = 2;
+  TestEngine processor(model, engine_config(1, 2, 1));
+  TestEngine device(model, on_device(engine_config(1, 2, 1)));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 5);
+  device.begin(0);
+  EXPECT_EQ(device.run({{0, 0, tokens, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
+  EXPECT_EQ(device.run({{0, 5, {1}, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
+  settings().fault_device = 1;
+  settings().copy_fails = true;
+
+  const StepOutput failed = device.run({{0, 6, {1}, {SB_TARGET_SAMPLE}, 0}});
+
+  EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);
+  EXPECT_EQ(failed.failed_rank, 1);
+  EXPECT_EQ(settings().recordings, 0);
+  EXPECT_EQ(device.generate(0, tokens, 6), processor.generate(0, tokens, 6));
+  EXPECT_EQ(settings().recordings, 1);
 }
 
 // What is left of it does not reach the steps behind.
