@@ -46,7 +46,7 @@ struct Case {
 };
 
 // As an engine's rank does: all cases in one call, in memory that is planned as its is. The logits
-// lie in slices that begin there.
+// lie in slices that begin there. Every second token is also a row's last one.
 std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
                                   const std::vector<std::int64_t>& begins = {0}) {
   const auto vocab = static_cast<std::int64_t>(cases.front().logits.size());
@@ -71,7 +71,8 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
   sampler.lay_out(host, device, kRows, static_cast<std::int32_t>(vocab));
   std::vector<model::Choice> choices;
   for (const Case& each : cases) {
-    choices.push_back({static_cast<std::int64_t>(choices.size()), each.input()});
+    const auto row = static_cast<std::int32_t>(choices.size());
+    choices.push_back({row, each.input(), row % 2 == 0 ? kRows - 1 - row : -1});
   }
   Plugin plugin{};
   plugin.sample = sample;
@@ -85,7 +86,15 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
     return 0;
   };
   std::vector<std::int32_t> tokens(cases.size(), -7);
-  EXPECT_EQ(sampler.sample(plugin, {}, logits, {choices, tokens, {}, {}}), 0);
+  std::vector<std::int32_t> last(kRows, -9);
+  const model::RowWork work{choices, tokens, {}, {}};
+  EXPECT_EQ(sampler.sample(plugin, {}, logits, work, 1, last.data()), 0);
+  sampler.take(work, 1);
+  std::vector<std::int32_t> expected_last(kRows, -9);
+  for (std::size_t i = 0; i < tokens.size(); i += 2) {
+    expected_last[kRows - 1 - i] = std::max(tokens[i], 0);
+  }
+  EXPECT_EQ(last, expected_last);
   return tokens;
 }
 

@@ -27,13 +27,15 @@ struct Settings {
   std::int64_t waits_left = -1;                  // after so many a device's fault; -1: never
   std::int32_t fault = kErrorFault;              // stays, but for kErrorMemory, which comes once
   std::int32_t fault_device = -1;                // whose waits these are; -1: all devices'
-  bool copy_fails = false;                 // memory runs out in the next copy to such a device
-  std::int32_t first_stream = 0;           // of those that follow one another, which goes first
-  std::int64_t left_out = -1;              // which of all waits of streams for others is not
-  std::int64_t clock_ahead_ns = 0;         // of the host's
-  std::int32_t slow_device = -1;           // takes 0.2 ms more for each kernel
-  bool records = true;                     // else memory for it runs out
-  bool pins = true;                        // whether the host's memory can be pinned
+  bool copy_fails = false;          // memory runs out in the next copy to such a device
+  std::int32_t first_stream = 0;    // of those that follow one another, which goes first
+  std::int64_t left_out = -1;       // which of all waits of streams for others is not
+  std::int64_t clock_ahead_ns = 0;  // of the host's
+  std::int32_t slow_device = -1;    // takes 0.2 ms more for each kernel
+  bool records = true;              // else memory for it runs out
+  bool pins = true;                 // whether the host's memory can be pinned
+  std::int64_t looks = 0;           // at a mark, before its work is done
+  std::int64_t marks_left = -1;  // after so many a launch has failed for want of memory; -1: never
   const std::uint64_t* watched = nullptr;  // a number that an upload looks at, such as progress
   // Read by tests.
   std::uint64_t taken = 0;
@@ -45,8 +47,11 @@ struct Settings {
   std::uint64_t copied_across = 0;
   std::uint64_t watched_values = 0;  // different ones that were seen
   std::uint64_t watched_last = 0;
-  std::int64_t waits = 0;
-  std::int64_t follows = 0;  // of streams for others
+  std::int64_t waits = 0;        // for streams and marks
+  std::int64_t follows = 0;      // of streams for others
+  std::int64_t marks = 0;        // for the host
+  std::int64_t marks_ahead = 0;  // of these while the one before was not waited for
+  std::int64_t put_off = 0;      // work that was left in a stream when it ended
   std::int64_t recordings = 0;
   std::int64_t replays = 0;
   std::int64_t graphs = 0;  // that are there now

@@ -2,6 +2,7 @@
 // waited for, and what goes wrong is what a test has asked for.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "cuda/library/runtime.h"
@@ -58,6 +60,15 @@ using SharedRecording = std::shared_ptr<emulated::Recording>;
 
 // The host thread's first error of what says none by itself.
 thread_local std::int32_t last_error = 0;
+
+// Marks that the host will wait for.
+std::set<const emulated::Marker*> unawaited;
+
+bool has_unawaited(const emulated::Queue& queue) {
+  return std::any_of(unawaited.begin(), unawaited.end(), [&](const emulated::Marker* marker) {
+    return marker->latest->queue == &queue;
+  });
+}
 
 Outcome told(Outcome outcome, char* text, std::size_t bytes) {
   if (outcome != Outcome::kReady) std::snprintf(text, bytes, "as the test has asked for");
@@ -127,7 +138,11 @@ std::int32_t begin_stream(std::int32_t device, Stream* stream) {
   stream->handle = static_cast<simt::Queue*>(new emulated::Queue(device, settings));
   return 0;
 }
-void end_stream(std::int32_t /*device*/, Stream stream) { delete &queue_of(stream); }
+void end_stream(std::int32_t /*device*/, Stream stream) {
+  const std::lock_guard lock(mutex);
+  settings.put_off += queue_of(stream).left();
+  delete &queue_of(stream);
+}
 std::int32_t use(std::int32_t /*device*/) {
   const std::lock_guard lock(mutex);
   simt::put_clock_ahead(settings.clock_ahead_ns);
@@ -186,11 +201,30 @@ std::int32_t copy_across(Stream stream, void* to, const void* from, std::size_t 
   return 0;
 }
 
+// With the lock.
+std::int32_t outcome_of_wait(const emulated::Queue& queue) {
+  ++settings.waits;
+  if (const std::int32_t error = std::exchange(last_error, 0); error != 0) return error;
+  if (fault_is_asked_for()) settings.waits_left = 0;
+  if (settings.waits_left < 0) return 0;
+  if (settings.fault_device >= 0 && settings.fault_device != queue.device()) return 0;
+  if (settings.waits_left > 0) {
+    --settings.waits_left;
+    return 0;
+  }
+  if (settings.fault == kErrorMemory) settings.waits_left = -1;
+  return settings.fault;
+}
+
 std::int32_t begin_mark(std::int32_t /*device*/, Mark* mark) {
   mark->handle = new emulated::Marker;
   return 0;
 }
-void end_mark(std::int32_t /*device*/, Mark mark) { delete &marker_of(mark); }
+void end_mark(std::int32_t /*device*/, Mark mark) {
+  const std::lock_guard lock(mutex);
+  unawaited.erase(&marker_of(mark));
+  delete &marker_of(mark);
+}
 void put_mark(Stream stream, Mark mark) { queue_of(stream).put_mark(marker_of(mark)); }
 void follow(Stream stream, Mark mark) {
   bool left_out = false;
@@ -200,6 +234,35 @@ void follow(Stream stream, Mark mark) {
   }
   if (queue_of(stream).follow(marker_of(mark), left_out)) return;
   if (last_error == 0) last_error = emulated::kErrorRecording;
+}
+
+std::int32_t put_end(Stream stream, Mark mark) {
+  emulated::Queue& queue = queue_of(stream);
+  if (queue.records()) return emulated::kErrorRecording;
+  emulated::Marker& marker = marker_of(mark);
+  const std::lock_guard lock(mutex);
+  __atomic_add_fetch(&settings.marks, 1, __ATOMIC_RELAXED);
+  settings.marks_ahead += has_unawaited(queue) ? 1 : 0;
+  if (settings.marks_left >= 0 && settings.marks_left-- == 0) return kErrorMemory;
+  queue.put_mark(marker);
+  marker.looks = 0;
+  unawaited.insert(&marker);
+  return std::exchange(last_error, 0);
+}
+
+std::int32_t await(Mark mark) {
+  emulated::Marker& marker = marker_of(mark);
+  emulated::Queue& queue = *marker.latest->queue;
+  queue.finish_until(*marker.latest);
+  const std::lock_guard lock(mutex);
+  unawaited.erase(&marker);
+  return outcome_of_wait(queue);
+}
+
+bool passed(Mark mark) {
+  emulated::Marker& marker = marker_of(mark);
+  const std::int64_t looks = __atomic_load_n(&settings.looks, __ATOMIC_RELAXED);
+  return marker.latest->passed || ++marker.looks > looks;
 }
 
 std::int32_t record(Stream stream) {
@@ -237,17 +300,7 @@ std::int32_t wait(Stream stream) {
   if (queue.records()) return emulated::kErrorRecording;
   queue.finish();
   const std::lock_guard lock(mutex);
-  ++settings.waits;
-  if (const std::int32_t error = std::exchange(last_error, 0); error != 0) return error;
-  if (fault_is_asked_for()) settings.waits_left = 0;
-  if (settings.waits_left < 0) return 0;
-  if (settings.fault_device >= 0 && settings.fault_device != queue.device()) return 0;
-  if (settings.waits_left > 0) {
-    --settings.waits_left;
-    return 0;
-  }
-  if (settings.fault == kErrorMemory) settings.waits_left = -1;
-  return settings.fault;
+  return outcome_of_wait(queue);
 }
 
 }  // namespace sb::cuda::runtime

@@ -104,12 +104,18 @@ Queue::Group Queue::order() const {
 }
 
 void Queue::finish() {
-  while (!items_.empty()) {
-    const Group now = order();
-    const bool went_on =
-        std::any_of(now.begin(), now.end(), [&](Queue* each) { return each->go_on(now); });
-    if (!went_on) throw simt::Failure("streams wait for one another forever");
-  }
+  while (!items_.empty()) go_on_with_group();
+}
+
+void Queue::finish_until(const Putting& putting) {
+  while (!putting.passed) go_on_with_group();
+}
+
+void Queue::go_on_with_group() {
+  const Group now = order();
+  const bool went_on =
+      std::any_of(now.begin(), now.end(), [&](Queue* each) { return each->go_on(now); });
+  if (!went_on) throw simt::Failure("streams wait for one another forever");
 }
 
 bool Queue::go_on(const Group& order) {

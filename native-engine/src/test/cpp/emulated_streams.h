@@ -33,6 +33,7 @@ struct Putting {
 };
 struct Marker {
   std::shared_ptr<Putting> latest;
+  std::int64_t looks = 0;  // of the host, whether it has been passed
 };
 
 struct Item {
@@ -87,6 +88,10 @@ class Queue final : public simt::Queue {
 
   // Does all that it has.
   void finish();
+  // Does what it has before the mark, and nothing behind it.
+  void finish_until(const Putting& putting);
+  // What it has not done.
+  [[nodiscard]] std::int64_t left() const { return static_cast<std::int64_t>(items_.size()); }
 
  private:
   using Group = std::vector<Queue*>;
@@ -95,6 +100,7 @@ class Queue final : public simt::Queue {
   void join(Queue& other);
   // False where the next item cannot be done yet.
   [[nodiscard]] bool go_on(const Group& order);
+  void go_on_with_group();
   [[nodiscard]] Group order() const;
 
   const std::int32_t device_;

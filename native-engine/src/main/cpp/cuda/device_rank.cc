@@ -14,6 +14,8 @@ namespace {
 constexpr std::int64_t kPartFloats = std::int64_t{1} << 24;
 // Positions whose angles are worked out and copied at a time.
 constexpr std::int64_t kAnglePositions = 1024;
+// In so long two clocks drift apart by less than a tenth of a millisecond.
+constexpr std::int64_t kAnchorNs = 1'000'000'000;
 
 std::size_t product(std::int64_t a, std::int64_t b) {
   return checked_mul(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
@@ -54,7 +56,9 @@ DeviceRank::DeviceRank(const model::Config& config, const model::RankShape& shap
       device_(place.devices->device_of(place.lane)) {}
 
 DeviceRank::~DeviceRank() {
-  if (marks_) plugin_->end_mark(device_, mark_);
+  for (const Mark& mark : {mark_, turns_[0].end, turns_[1].end}) {
+    if (mark.handle != nullptr) plugin_->end_mark(device_, mark);
+  }
   if (streams_) plugin_->end_stream(device_, stream_);
 }
 
@@ -86,14 +90,21 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
   const std::int64_t tokens = limits_.max_tokens;
   const std::size_t rows_of_x = product(tokens, config_.dim);
   const std::int64_t sequences = std::min<std::int64_t>(place_.max_rows, tokens);
-  // Of a token: position, id, sequence, output, and its spans in layers of each window. Of a
+  // Of a token: position, id, row, sequence, output, and its spans in layers of each window. Of a
   // sequence: its first and last token, their number, its blocks.
   const std::set<std::int32_t> windows(config_.windows.begin(), config_.windows.end());
   const auto kinds = static_cast<std::int64_t>(windows.size()) + 1;
   const std::size_t numbers =
-      checked_add(product(tokens, 4 + 2 * kinds), product(sequences, 3 + table_blocks()));
-  host_inputs_ = host.take<std::int32_t>(numbers);
+      checked_add(product(tokens, 5 + 2 * kinds), product(sequences, 3 + table_blocks()));
+  // Ranks meet twice in a layer.
+  const std::size_t stamps =
+      limits_.ranks > 1 ? kMeetings + product(place_.layers, 4) : std::size_t{kSampled} + 1;
+  for (Turn& turn : turns_) {
+    turn.inputs = host.take<std::int32_t>(numbers);
+    turn.stamps = host.take<std::uint64_t>(stamps);
+  }
   device_inputs_ = device.take<std::int32_t>(numbers);
+  last_sampled_ = device.take<std::int32_t>(static_cast<std::size_t>(place_.max_rows));
   x_ = device.take<float>(rows_of_x);
   other_x_ = device.take<float>(rows_of_x);
   q_ = device.take<float>(product(tokens, shape_.q_rows.size()));
@@ -119,9 +130,6 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
   } else {
     logits_ = device.take<float>(product(limits_.max_logit_tokens, shape_.output_rows.size()));
   }
-  // Ranks meet twice in a layer.
-  const std::size_t stamps = 2 + (limits_.ranks > 1 ? product(place_.layers, 4) : 0);
-  host_stamps_ = host.take<std::uint64_t>(stamps);
   stamps_ = device.take<std::uint64_t>(stamps);
   if (place_.samples && place_.lane == place_.first_lane) {
     sampler_.lay_out(host, device, limits_.max_logit_tokens, config_.vocab);
@@ -142,10 +150,11 @@ Status DeviceRank::bind(const model::RankWeights& weights, const model::KvPool& 
     return within(device_failure(*plugin_, device_, error), "cuda");
   }
   streams_ = true;
-  if (const std::int32_t error = plugin_->begin_mark(device_, &mark_); error != 0) {
-    return within(device_failure(*plugin_, device_, error), "cuda");
+  for (Mark* mark : {&mark_, &turns_[0].end, &turns_[1].end}) {
+    if (const std::int32_t error = plugin_->begin_mark(device_, mark); error != 0) {
+      return within(device_failure(*plugin_, device_, error), "cuda");
+    }
   }
-  marks_ = true;
   graphs_.bind(*plugin_, device_, stream_);
   step_shape_.reserve(3 + spans_.size());
   first_x_ = x_.data();
@@ -219,27 +228,33 @@ void DeviceRank::begin_stretch() {
   if (begun_ || !(measures_ || graphs().holds())) return;
   begun_ = true;
   asked_ns_ = now_ns();
-  if (!graphs().knows()) plugin_->stamp(stream_, stamps_.data());
+  if (!graphs().knows()) plugin_->stamp(stream_, stamps_.data() + kBegin);
 }
 
 void DeviceRank::end_stretch() {
   ended_ = std::exchange(begun_, false) && measures_;
-  if (!ended_) return;
-  const std::size_t bytes = (2 + 2 * meetings_) * sizeof(std::uint64_t);
-  plugin_->stamp(stream_, stamps_.data() + 1);
-  check(plugin_->copy_out(stream_, host_stamps_.data(), bytes, stamps_.data(), bytes, bytes, 1));
+  if (ended_) give_stamps(kWorked);
+}
+
+void DeviceRank::give_stamps(Stamp last) {
+  const std::size_t bytes = (last + 1 + 2 * meetings_) * sizeof(std::uint64_t);
+  plugin_->stamp(stream_, stamps_.data() + last);
+  check(plugin_->copy_out(stream_, turns_[turn_].stamps.data(), bytes, stamps_.data(), bytes, bytes,
+                          1));
 }
 
 void DeviceRank::await() {
   check(plugin_->wait(stream_));
   if (!ended_ || health_ != Status::kOk) return;
-  clock_.add({asked_ns_, host_stamps_[0], host_stamps_[1], now_ns()});
+  const std::span<const std::uint64_t> stamps = turns_[turn_].stamps;
+  anchored_ns_ = asked_ns_;
+  clock_.add({asked_ns_, stamps[kBegin], stamps[kWorked], now_ns()});
   for (std::size_t i = 0; i < meetings_; ++i) {
-    met_[i].arrived_ns = clock_.host_ns(host_stamps_[2 + 2 * i]);
-    met_[i].left_ns = clock_.host_ns(host_stamps_[3 + 2 * i]);
+    met_[i].arrived_ns = clock_.host_ns(stamps[kMeetings + 2 * i]);
+    met_[i].left_ns = clock_.host_ns(stamps[kMeetings + 2 * i + 1]);
   }
-  worked_.begin_ns = clock_.host_ns(host_stamps_[0]);
-  worked_.end_ns = clock_.host_ns(host_stamps_[1]);
+  worked_.begin_ns = clock_.host_ns(stamps[kBegin]);
+  worked_.end_ns = clock_.host_ns(stamps[kWorked]);
   worked_.meetings = std::span(met_).first(meetings_);
   meetings_ = 0;
 }
@@ -298,7 +313,8 @@ void DeviceRank::scatter() {
 // Each stream goes on when all have come.
 void DeviceRank::meet() {
   each([&](const DeviceRank& rank) {
-    if (rank.measures_) plugin_->stamp(rank.stream_, rank.stamps_.data() + 2 + 2 * meetings_);
+    if (rank.measures_)
+      plugin_->stamp(rank.stream_, rank.stamps_.data() + kMeetings + 2 * meetings_);
     plugin_->put_mark(rank.stream_, rank.mark_);
   });
   each([&](const DeviceRank& rank) {
@@ -311,9 +327,10 @@ void DeviceRank::meet() {
 // ---- what a step brings along ----
 
 const std::int32_t* DeviceRank::put(std::span<const std::int32_t> numbers) {
-  SB_CHECK(inputs_used_ + numbers.size() <= host_inputs_.size());
+  const std::span<std::int32_t> inputs = turns_[turn_].inputs;
+  SB_CHECK(inputs_used_ + numbers.size() <= inputs.size());
   std::copy(numbers.begin(), numbers.end(),
-            host_inputs_.begin() + static_cast<std::ptrdiff_t>(inputs_used_));
+            inputs.begin() + static_cast<std::ptrdiff_t>(inputs_used_));
   const std::int32_t* at = device_inputs_.data() + inputs_used_;
   inputs_used_ += numbers.size();
   return at;
@@ -321,9 +338,10 @@ const std::int32_t* DeviceRank::put(std::span<const std::int32_t> numbers) {
 
 template <class NumberOf>
 const std::int32_t* DeviceRank::put_each(std::size_t count, NumberOf number_of) {
-  SB_CHECK(inputs_used_ + count <= host_inputs_.size());
+  const std::span<std::int32_t> inputs = turns_[turn_].inputs;
+  SB_CHECK(inputs_used_ + count <= inputs.size());
   const std::int32_t* at = device_inputs_.data() + inputs_used_;
-  for (std::size_t i = 0; i < count; ++i) host_inputs_[inputs_used_++] = number_of(i);
+  for (std::size_t i = 0; i < count; ++i) inputs[inputs_used_++] = number_of(i);
   return at;
 }
 
@@ -360,8 +378,9 @@ void DeviceRank::put_spans(const model::Batch& batch, Spans& spans) {
   model::LayerWeights layer;
   layer.window = spans.window;
   const auto tokens = static_cast<std::size_t>(batch.size());
-  SB_CHECK(inputs_used_ + 2 * tokens <= host_inputs_.size());
-  std::int32_t* begins = host_inputs_.data() + inputs_used_;
+  const std::span<std::int32_t> inputs = turns_[turn_].inputs;
+  SB_CHECK(inputs_used_ + 2 * tokens <= inputs.size());
+  std::int32_t* begins = inputs.data() + inputs_used_;
   std::int32_t* ends = begins + tokens;
   spans.begins = device_inputs_.data() + inputs_used_;
   spans.ends = spans.begins + tokens;
@@ -384,6 +403,7 @@ void DeviceRank::begin(const model::Batch& batch, Team& team) {
 }
 
 void DeviceRank::begin_step(const model::Batch& batch) {
+  turn_ ^= 1;
   begun_ = false;
   meetings_ = 0;
   worked_ = {};
@@ -402,13 +422,16 @@ void DeviceRank::begin_step(const model::Batch& batch) {
     inputs_.ids = put_each(tokens, [&](std::size_t token) {
       return batch.token_id(static_cast<std::int64_t>(token));
     });
+    inputs_.rows = put_each(tokens, [&](std::size_t token) {
+      return batch.sequence(static_cast<std::int64_t>(token)).row;
+    });
   }
   inputs_.sequences = put(batch.sequence_of);
   inputs_.outputs = put(batch.output_tokens);
   if (config_.embeds()) put_sequences(batch);
   for (Spans& spans : spans_) put_spans(batch, spans);
   put_tables(batch);
-  check(plugin_->copy_in(stream_, device_inputs_.data(), host_inputs_.data(),
+  check(plugin_->copy_in(stream_, device_inputs_.data(), turns_[turn_].inputs.data(),
                          inputs_used_ * sizeof(std::int32_t)));
 }
 
@@ -473,6 +496,8 @@ void DeviceRank::launch_embed(std::int64_t tokens) {
     args.table.slices[args.table.n_slices++] = {slice.row_begin, slice.matrix};
   }
   args.tokens = inputs_.ids;
+  args.sequence_rows = inputs_.rows;
+  args.last_sampled = last_sampled_.data();
   args.rows = tokens;
   args.dim = config_.dim;
   args.factor = config_.embedding_scale;
@@ -728,7 +753,7 @@ void DeviceRank::launch_block_end(std::int32_t layer, model::Partial which,
   args.epsilon = config_.norm_epsilon;
   args.x_in = x_.data();
   args.x_out = moves ? other_x_.data() : x_.data();
-  if (joined() && measures_) args.begun_at = stamps_.data() + 3 + 2 * meetings_;
+  if (joined() && measures_) args.begun_at = stamps_.data() + kMeetings + 2 * meetings_ + 1;
   plugin_->end_block(stream_, args);
 }
 
@@ -804,13 +829,14 @@ bool DeviceRank::logits(Range rows, std::span<const std::int32_t> listed, float*
   end_launches();
   each([&](DeviceRank& rank) {
     rank.begin_stretch();
-    rank.launch_logits(rows, listed, logits);
+    rank.launch_logits(rows);
+    rank.give_listed(rows, listed, logits);
   });
   wait_all();
   return true;
 }
 
-void DeviceRank::launch_logits(Range rows, std::span<const std::int32_t> listed, float* logits) {
+void DeviceRank::launch_logits(Range rows) {
   const ops::Matrix& w = weights_->output;
   normalise(x_.data() + rows.begin * config_.dim, weights_->output_norm, rows.size(), w.type);
   MatmulArgs args;
@@ -821,7 +847,10 @@ void DeviceRank::launch_logits(Range rows, std::span<const std::int32_t> listed,
   args.ldy = w.rows;
   args.softcap = config_.logit_softcap;
   plugin_->matmul(stream_, args);
-  const LogitSlice own{shape_.output_rows.begin, w.rows, logits_.data()};
+}
+
+void DeviceRank::give_listed(Range rows, std::span<const std::int32_t> listed, float* logits) {
+  const LogitSlice own{shape_.output_rows.begin, weights_->output.rows, logits_.data()};
   if (!samples()) return give_logits(own, {0, rows.size()}, logits);
   // Rows that follow one another are one copy.
   for (std::size_t i = 0, next = 1; i < listed.size(); i = next++) {
@@ -838,10 +867,7 @@ void DeviceRank::give_logits(const LogitSlice& slice, Range rows, float* logits)
                           static_cast<std::size_t>(rows.size())));
 }
 
-void DeviceRank::sample(const model::RowWork& work, std::span<const float* const> kept,
-                        float* logits) {
-  if (health_ != Status::kOk) return;
-  if (joined()) check(plugin_->use(device_));
+SlicedLogits DeviceRank::sliced(std::span<const float* const> kept) const {
   SlicedLogits all;
   all.n_slices = static_cast<std::int32_t>(kept.size());
   for (std::size_t rank = 0; rank < kept.size(); ++rank) {
@@ -849,8 +875,17 @@ void DeviceRank::sample(const model::RowWork& work, std::span<const float* const
         model::rank_shape(config_, limits_.ranks, static_cast<std::int32_t>(rank)).output_rows;
     all.slices[rank] = {columns.begin, columns.size(), kept[rank]};
   }
-  check(sampler_.sample(*plugin_, stream_, all, work));
+  return all;
+}
+
+void DeviceRank::sample(const model::RowWork& work, std::span<const float* const> kept,
+                        float* logits) {
+  if (health_ != Status::kOk) return;
+  if (joined()) check(plugin_->use(device_));
+  const SlicedLogits all = sliced(kept);
+  check(sampler_.sample(*plugin_, stream_, all, work, turn_, last_sampled_.data()));
   wait();
+  if (health_ == Status::kOk) sampler_.take(work, turn_);
   bool decided = true;
   for (std::size_t i = 0; i < work.choices.size() && health_ == Status::kOk; ++i) {
     if (work.tokens[i] != model::kUndecided) continue;
@@ -861,6 +896,64 @@ void DeviceRank::sample(const model::RowWork& work, std::span<const float* const
     }
   }
   if (!decided) wait();
+}
+
+// ---- steps that are left to the device ----
+
+void DeviceRank::leave(Range rows, const model::RowWork& work) {
+  const bool alone = left_++ == 0;
+  if (health_ == Status::kOk) end_launches();
+  if (health_ == Status::kOk) leave_outputs(rows, work, alone);
+  turns_[turn_].health = health_;
+}
+
+void DeviceRank::leave_outputs(Range rows, const model::RowWork& work, bool alone) {
+  Turn& turn = turns_[turn_];
+  begin_stretch();
+  launch_logits(rows);
+  turn.measured = std::exchange(begun_, false) && measures_;
+  turn.asked_ns = asked_ns_;
+  if (turn.measured && alone) anchored_ns_ = asked_ns_;
+  if (turn.measured) plugin_->stamp(stream_, stamps_.data() + kWorked);
+  const float* kept = logits_.data();
+  check(sampler_.sample(*plugin_, stream_, sliced({&kept, 1}), work, turn_, last_sampled_.data()));
+  if (turn.measured) give_stamps(kSampled);
+  if (health_ == Status::kOk) check(plugin_->put_end(stream_, turn.end));
+}
+
+void DeviceRank::collect(const model::RowWork& work) {
+  const std::size_t oldest = left_-- == 2 ? turn_ ^ 1U : turn_;
+  const Turn& turn = turns_[oldest];
+  worked_ = {};
+  if (health_ == Status::kDeviceLost) return;
+  health_ = turn.health;
+  if (health_ != Status::kOk) {
+    // What of it was launched is void, and is not to read what the next steps bring along.
+    static_cast<void>(plugin_->wait(stream_));
+    return;
+  }
+  check(plugin_->await(turn.end));
+  if (health_ != Status::kOk) return;
+  sampler_.take(work, oldest);
+  if (!turn.measured) return;
+  clock_.add({turn.asked_ns, turn.stamps[kBegin], turn.stamps[kSampled], now_ns()});
+  worked_.begin_ns = clock_.host_ns(turn.stamps[kBegin]);
+  worked_.end_ns = clock_.host_ns(turn.stamps[kWorked]);
+  worked_.sampled_ns = clock_.host_ns(turn.stamps[kSampled]);
+}
+
+bool DeviceRank::collectable() {
+  const Turn& turn = turns_[left_ == 2 ? turn_ ^ 1U : turn_];
+  return health_ != Status::kOk || turn.health != Status::kOk || plugin_->passed(turn.end);
+}
+
+bool DeviceRank::wants_anchor() const { return now_ns() - anchored_ns_ > kAnchorNs; }
+
+void DeviceRank::abandon() {
+  left_ = 0;
+  for (const DeviceRank* rank : ranks_) {
+    if (rank->streams_) static_cast<void>(plugin_->wait(rank->stream_));
+  }
 }
 
 }  // namespace sb::cuda

@@ -23,9 +23,15 @@
 // ends, the first stamp being recorded with the layers. So a step's compute time is the device's,
 // whatever passed between it and the host.
 //
+// A step that is left to the device may be in the stream when the next one's work is put there. The
+// device's memory then is the former's until the latter's work begins, as a stream keeps its order;
+// what the host gives and gets there is twice (Turn).
+//
 // After a device's error the rank computes nothing and keeps meeting the others; health() says why.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -85,6 +91,11 @@ class DeviceRank final : public model::RankCompute {
   [[nodiscard]] const float* kept_logits() const override { return logits_.data(); }
   void sample(const model::RowWork& work, std::span<const float* const> kept,
               float* logits) override;
+  void leave(Range rows, const model::RowWork& work) override;
+  void collect(const model::RowWork& work) override;
+  [[nodiscard]] bool collectable() override;
+  [[nodiscard]] bool wants_anchor() const override;
+  void abandon() override;
   void measure(bool measures) override {
     for (DeviceRank* rank : ranks_) rank->measures_ = measures;
   }
@@ -96,7 +107,8 @@ class DeviceRank final : public model::RankCompute {
   // Where the numbers of a step lie, the same in the host's buffer and in the device's.
   struct Inputs {
     const std::int32_t* positions = nullptr;
-    const std::int32_t* ids = nullptr;  // of the first stage
+    const std::int32_t* ids = nullptr;   // of the first stage
+    const std::int32_t* rows = nullptr;  // of the engine, likewise
     const std::int32_t* sequences = nullptr;
     const std::int32_t* outputs = nullptr;  // the tokens with outputs
     // Per sequence of a model that embeds: its first token, its last one, how many it has.
@@ -106,6 +118,21 @@ class DeviceRank final : public model::RankCompute {
     const std::int32_t* block_tables = nullptr;
     std::int32_t max_blocks = 0;
   };
+  // What the host gives and gets of a step, until its work has been waited for.
+  struct Turn {
+    std::span<std::int32_t> inputs;
+    std::span<std::uint64_t> stamps;
+    // Of a step that was left to the device:
+    Mark end;
+    Status health = Status::kOk;  // when all of it was launched
+    bool measured = false;
+    std::int64_t asked_ns = 0;
+  };
+  // The stamps: when work begins, and when it ends where the host waits then; of a step that is
+  // left to the device where its sampling begins and ends. Of ranks that have joined, of which none
+  // is left to them, behind these two and of each meeting of the stretch when the rank came there
+  // and when it left.
+  enum Stamp : std::size_t { kBegin, kWorked, kSampled, kMeetings = kSampled };
   // The spans of a step's tokens in layers of one window.
   struct Spans {
     std::int32_t window = 0;
@@ -126,6 +153,8 @@ class DeviceRank final : public model::RankCompute {
   // Before a launch.
   void begin_stretch();
   void end_stretch();
+  // Behind a stretch's work: a stamp, and all of them up to it to the host.
+  void give_stamps(Stamp last);
   void await();
   void wait() {
     end_stretch();
@@ -171,13 +200,17 @@ class DeviceRank final : public model::RankCompute {
   void launch_feed_forward(std::int32_t layer, std::int64_t m);
   void launch_block_end(std::int32_t layer, model::Partial which,
                         std::span<const float* const> partials, const model::TokenSet& kept);
-  void launch_logits(Range rows, std::span<const std::int32_t> listed, float* logits);
   void store(std::int32_t layer, std::int64_t tokens);
   void attend(std::int32_t layer, const model::TokenSet& kept);
   void finish_partial(model::Partial which, std::int64_t rows);
   void pool_sequences(std::int64_t count, std::int64_t tokens);
   void pool_tokens(const std::int32_t* tokens, std::int64_t count);
   void classify(std::int64_t count);
+  void leave_outputs(Range rows, const model::RowWork& work, bool alone);
+  // Into logits_.
+  void launch_logits(Range rows);
+  [[nodiscard]] SlicedLogits sliced(std::span<const float* const> kept) const;
+  void give_listed(Range rows, std::span<const std::int32_t> listed, float* logits);
   void give_logits(const LogitSlice& slice, Range rows, float* logits);
 
   model::Config config_;
@@ -191,8 +224,7 @@ class DeviceRank final : public model::RankCompute {
   const model::KvPool* kv_ = nullptr;
   Stream stream_;
   bool streams_ = false;
-  Mark mark_;
-  bool marks_ = false;
+  Mark mark_;  // where it meets the others
   Status health_ = Status::kOk;
   // All ranks of the stage in their order where they have joined and this is the first; none of
   // another one of these. Itself where it is by itself.
@@ -202,7 +234,9 @@ class DeviceRank final : public model::RankCompute {
   // The host's.
   std::span<float> host_pooled_;
   std::span<float> host_partial_[2];  // of ranks that are not linked
-  std::span<std::int32_t> host_inputs_;
+  std::array<Turn, 2> turns_;
+  std::size_t turn_ = 0;  // of the step that began last
+  std::size_t left_ = 0;  // steps that were left to the device and not collected
   std::size_t inputs_used_ = 0;
 
   // The device's.
@@ -213,20 +247,19 @@ class DeviceRank final : public model::RankCompute {
   std::span<float> peers_;  // the others' partial sums, of ranks that are not linked
   std::span<float> angles_, window_angles_;
   std::span<std::int32_t> device_inputs_;
+  std::span<std::int32_t> last_sampled_;  // per row of the engine
   Operand normed_, attended_, gated_;
   Form normed_form_{};
 
-  // Of a stretch the stamps of its begin and its end, and of each meeting in it those of coming
-  // there and of leaving it: the host's, and the device's.
-  std::span<std::uint64_t> host_stamps_;
-  std::span<std::uint64_t> stamps_;
-  std::size_t meetings_ = 0;  // of the stretch
+  std::span<std::uint64_t> stamps_;  // the device's
+  std::size_t meetings_ = 0;         // of the stretch
   std::vector<model::DeviceMeeting> met_;
   DeviceClock clock_;
   bool measures_ = false;
   bool begun_ = false;  // a stretch
   bool ended_ = false;  // one that is measured
   std::int64_t asked_ns_ = 0;
+  std::int64_t anchored_ns_ = 0;  // work was asked for last that nothing was before
   model::Worked worked_;
 
   DeviceSampler sampler_;  // of the first rank

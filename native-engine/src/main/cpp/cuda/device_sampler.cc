@@ -30,9 +30,14 @@ void DeviceSampler::lay_out(Carver& host, Carver& device, std::int32_t rows, std
   const auto count = static_cast<std::size_t>(rows);
   const auto parts = checked_mul(count, static_cast<std::size_t>(sample_parts(vocab)));
   vocab_ = vocab;
-  host_rows_ = host.take<SampleRow>(count);
   host_seen_ = host.take<model::TokenCount>(model::kMaxChoiceSeen);
-  host_bias_ = host.take<model::LogitBias>(model::kMaxChoiceBias);
+  for (Turn& turn : turns_) {
+    turn.rows = host.take<SampleRow>(count);
+    turn.bias = host.take<model::LogitBias>(model::kMaxChoiceBias);
+    turn.score_rows = host.take<ScoreRow>(count);
+    turn.tokens = host.take<std::int32_t>(count);
+    turn.scores = host.take<model::RowScore>(count);
+  }
   rows_ = device.take<SampleRow>(count);
   seen_ = device.take<model::TokenCount>(model::kMaxChoiceSeen);
   bias_ = device.take<model::LogitBias>(model::kMaxChoiceBias);
@@ -44,7 +49,6 @@ void DeviceSampler::lay_out(Carver& host, Carver& device, std::int32_t rows, std
   tops_ =
       device.take<std::uint64_t>(checked_mul(parts, static_cast<std::size_t>(sample_kept(vocab))));
   tokens_ = device.take<std::int32_t>(count);
-  host_score_rows_ = host.take<ScoreRow>(count);
   score_rows_ = device.take<ScoreRow>(count);
   maxima_ = device.take<float>(parts);
   sums_ = device.take<double>(parts);
@@ -52,7 +56,7 @@ void DeviceSampler::lay_out(Carver& host, Carver& device, std::int32_t rows, std
   scores_ = device.take<model::RowScore>(count);
 }
 
-SampleRow DeviceSampler::row_of(const model::Choice& choice) {
+SampleRow DeviceSampler::row_of(const model::Choice& choice, Turn& turn) {
   const model::SamplingInput& input = choice.input;
   SampleRow row;
   row.parameters = *input.parameters;
@@ -61,20 +65,31 @@ SampleRow DeviceSampler::row_of(const model::Choice& choice) {
   if (input.parameters->penalises()) {
     std::tie(row.seen_begin, row.seen_end) = append(input.seen, host_seen_, used_seen_);
   }
-  std::tie(row.bias_begin, row.bias_end) = append(input.bias, host_bias_, used_bias_);
+  std::tie(row.bias_begin, row.bias_end) = append(input.bias, turn.bias, used_bias_);
   if (!input.mask.empty()) row.mask = used_masks_++;
+  row.last_of = choice.last_of;
   return row;
 }
 
 std::int32_t DeviceSampler::sample(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
-                                   const model::RowWork& work) {
-  std::int32_t error = work.choices.empty() ? 0 : choose(plugin, stream, logits, work);
-  if (error == 0 && !work.scored.empty()) error = score(plugin, stream, logits, work);
+                                   const model::RowWork& work, std::size_t turn,
+                                   std::int32_t* last_sampled) {
+  Turn& own = turns_.at(turn);
+  std::int32_t error = 0;
+  if (!work.choices.empty()) error = choose(plugin, stream, logits, work, own, last_sampled);
+  if (error == 0 && !work.scored.empty()) error = score(plugin, stream, logits, work, own);
   return error;
 }
 
+void DeviceSampler::take(const model::RowWork& work, std::size_t turn) const {
+  const Turn& own = turns_.at(turn);
+  std::copy_n(own.tokens.begin(), work.choices.size(), work.tokens.begin());
+  std::copy_n(own.scores.begin(), work.scored.size(), work.scores.begin());
+}
+
 std::int32_t DeviceSampler::choose(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
-                                   const model::RowWork& work) {
+                                   const model::RowWork& work, Turn& turn,
+                                   std::int32_t* last_sampled) {
   const std::span<const model::Choice> choices = work.choices;
   used_seen_ = 0;
   used_bias_ = 0;
@@ -85,14 +100,14 @@ std::int32_t DeviceSampler::choose(const Plugin& plugin, Stream stream, const Sl
   };
   const auto words = static_cast<std::size_t>(mask_words(vocab_));
   for (std::size_t i = 0; i < choices.size(); ++i) {
-    host_rows_[i] = row_of(choices[i]);
-    if (host_rows_[i].mask < 0) continue;
-    const std::size_t at = static_cast<std::size_t>(host_rows_[i].mask) * words;
+    turn.rows[i] = row_of(choices[i], turn);
+    if (turn.rows[i].mask < 0) continue;
+    const std::size_t at = static_cast<std::size_t>(turn.rows[i].mask) * words;
     copy(masks_.data() + at, choices[i].input.mask.data(), words * sizeof(std::uint64_t));
   }
-  copy(rows_.data(), host_rows_.data(), choices.size() * sizeof(SampleRow));
+  copy(rows_.data(), turn.rows.data(), choices.size() * sizeof(SampleRow));
   copy(seen_.data(), host_seen_.data(), used_seen_ * sizeof(model::TokenCount));
-  copy(bias_.data(), host_bias_.data(), used_bias_ * sizeof(model::LogitBias));
+  copy(bias_.data(), turn.bias.data(), used_bias_ * sizeof(model::LogitBias));
   if (error != 0) return error;
   SampleArgs args;
   args.logits = logits;
@@ -105,20 +120,21 @@ std::int32_t DeviceSampler::choose(const Plugin& plugin, Stream stream, const Sl
   args.mask_words = static_cast<std::int64_t>(words);
   args.room = {adjusted_.data(), bests_.data(), masses_.data(), tops_.data()};
   args.tokens = tokens_.data();
+  args.last_sampled = last_sampled;
   plugin.sample(stream, args);
   const std::size_t bytes = choices.size() * sizeof(std::int32_t);
-  return plugin.copy_out(stream, work.tokens.data(), bytes, tokens_.data(), bytes, bytes, 1);
+  return plugin.copy_out(stream, turn.tokens.data(), bytes, tokens_.data(), bytes, bytes, 1);
 }
 
 std::int32_t DeviceSampler::score(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
-                                  const model::RowWork& work) {
+                                  const model::RowWork& work, Turn& turn) {
   const std::size_t count = work.scored.size();
   for (std::size_t i = 0; i < count; ++i) {
     const model::Scored& scored = work.scored[i];
-    host_score_rows_[i] = {scored.row, scored.token, scored.choice, scored.top};
+    turn.score_rows[i] = {scored.row, scored.token, scored.choice, scored.top};
   }
   const std::int32_t error =
-      plugin.copy_in(stream, score_rows_.data(), host_score_rows_.data(), count * sizeof(ScoreRow));
+      plugin.copy_in(stream, score_rows_.data(), turn.score_rows.data(), count * sizeof(ScoreRow));
   if (error != 0) return error;
   ScoreArgs args;
   args.logits = logits;
@@ -130,7 +146,7 @@ std::int32_t DeviceSampler::score(const Plugin& plugin, Stream stream, const Sli
   args.scores = scores_.data();
   plugin.score(stream, args);
   const std::size_t bytes = count * sizeof(model::RowScore);
-  return plugin.copy_out(stream, work.scores.data(), bytes, scores_.data(), bytes, bytes, 1);
+  return plugin.copy_out(stream, turn.scores.data(), bytes, scores_.data(), bytes, bytes, 1);
 }
 
 }  // namespace sb::cuda

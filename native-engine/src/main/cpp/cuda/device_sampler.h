@@ -2,6 +2,8 @@
 // memory, and room to work.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -15,28 +17,40 @@ class DeviceSampler {
  public:
   void lay_out(Carver& host, Carver& device, std::int32_t rows, std::int32_t vocab);
 
-  // Puts into the stream what gives the work's tokens and scores once the stream is waited for,
-  // which masks must outlive. Returns the runtime's first error.
+  // Puts into the stream what gives the work's tokens and scores to take() once that was waited
+  // for, which masks must outlive, and the tokens to last_sampled. Two calls whose choices have no
+  // penalties may be in the stream at once, of different turns (0 or 1). Returns the runtime's
+  // first error.
   [[nodiscard]] std::int32_t sample(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
-                                    const model::RowWork& work);
+                                    const model::RowWork& work, std::size_t turn,
+                                    std::int32_t* last_sampled);
+  void take(const model::RowWork& work, std::size_t turn) const;
 
  private:
-  [[nodiscard]] SampleRow row_of(const model::Choice& choice);
+  // Of the host, until what was asked for has been waited for.
+  struct Turn {
+    std::span<SampleRow> rows;
+    std::span<model::LogitBias> bias;
+    std::span<ScoreRow> score_rows;
+    std::span<std::int32_t> tokens;
+    std::span<model::RowScore> scores;
+  };
+
+  [[nodiscard]] SampleRow row_of(const model::Choice& choice, Turn& turn);
   [[nodiscard]] std::int32_t choose(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
-                                    const model::RowWork& work);
+                                    const model::RowWork& work, Turn& turn,
+                                    std::int32_t* last_sampled);
   [[nodiscard]] std::int32_t score(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
-                                   const model::RowWork& work);
+                                   const model::RowWork& work, Turn& turn);
 
   std::int32_t vocab_ = 0;
-  // The host's, as the device's below.
-  std::span<SampleRow> host_rows_;
+  std::array<Turn, 2> turns_;
   std::span<model::TokenCount> host_seen_;
-  std::span<model::LogitBias> host_bias_;
-  std::span<ScoreRow> host_score_rows_;
   std::size_t used_seen_ = 0;
   std::size_t used_bias_ = 0;
   std::int32_t used_masks_ = 0;
 
+  // The device's.
   std::span<SampleRow> rows_;
   std::span<model::TokenCount> seen_;
   std::span<model::LogitBias> bias_;

@@ -253,7 +253,8 @@ struct SampleRow {
   std::int32_t seen_end = 0;
   std::int32_t bias_begin = 0;
   std::int32_t bias_end = 0;
-  std::int32_t mask = -1;  // its row of SampleArgs::masks; -1: none
+  std::int32_t mask = -1;     // its row of SampleArgs::masks; -1: none
+  std::int32_t last_of = -1;  // where in SampleArgs::last_sampled its token goes; -1: nowhere
 };
 
 // The vocabulary in parts, and of each the best, what is drawn from, and so many of the likeliest
@@ -297,6 +298,8 @@ struct SampleArgs {
   std::int64_t mask_words = 0;
   SampleRoom room;
   std::int32_t* tokens = nullptr;  // [rows]: a token, model::kNotFinite or model::kUndecided
+  // What EmbedArgs reads: instead of what is no token there is 0.
+  std::int32_t* last_sampled = nullptr;
 };
 void sample(Stream stream, const SampleArgs& args);
 

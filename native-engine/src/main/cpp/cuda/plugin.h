@@ -73,7 +73,8 @@ struct Graph {
   void* handle = nullptr;
 };
 
-// A place in a stream that other streams can wait for.
+// A place in a stream's work, that other streams and the host can wait for. It is where it was put
+// last.
 struct Mark {
   void* handle = nullptr;
 };
@@ -121,6 +122,12 @@ struct Plugin {
   // ended, and sees what that wrote. The stream may be another device's. As for kernels, what could
   // not be put is the runtime's last error.
   void (*follow)(Stream stream, Mark mark);
+  // Puts a mark that the host waits for, not while recording; the first error of a launch since the
+  // last call of this or of wait().
+  std::int32_t (*put_end)(Stream stream, Mark mark);
+  // Waits for what the stream had before the mark.
+  std::int32_t (*await)(Mark mark);
+  bool (*passed)(Mark mark);
 
   // What is launched into the stream from record() to seal() is not done but kept; only kernels are
   // put into it meanwhile, and it is not waited for. So is what goes into another stream once that

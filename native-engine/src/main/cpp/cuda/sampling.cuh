@@ -241,6 +241,13 @@ SB_DEVICE std::uint64_t sum_before(std::uint64_t mine, std::uint64_t* sums) {
   return sum - mine;
 }
 
+// By one thread of the row.
+SB_DEVICE void give_token(const SampleArgs& args, std::int64_t at, std::int32_t token) {
+  args.tokens[at] = token;
+  const std::int32_t last_of = args.row[at].last_of;
+  if (last_of >= 0) args.last_sampled[last_of] = token < 0 ? 0 : token;
+}
+
 // Without top-k and top-p: along the ids.
 SB_DEVICE void draw_by_id(const SampleArgs& args, std::int64_t at, float maximum,
                           std::uint64_t wanted) {
@@ -268,7 +275,7 @@ SB_DEVICE void draw_by_id(const SampleArgs& args, std::int64_t at, float maximum
   for (int i = 0; i < kRun; ++i) {
     const bool before = reached < wanted;
     reached += weights[i];
-    if (before && reached >= wanted) args.tokens[at] = static_cast<std::int32_t>(first + i);
+    if (before && reached >= wanted) give_token(args, at, static_cast<std::int32_t>(first + i));
   }
 }
 
@@ -393,7 +400,7 @@ SB_KERNEL(kDrawThreads) draw_token(SampleArgs args) {
     return draw_by_id(args, at, best.logit, model::drawn_weight(mass.likely, row.u));
   }
   if (mass.all > 0) token = draw_by_key(args, at, mass);
-  if (thread_id() == 0) args.tokens[at] = token;
+  if (thread_id() == 0) give_token(args, at, token);
 }
 
 }  // namespace sb::cuda

@@ -42,7 +42,9 @@ void ChunkChoices::plan(const Slot& slot, RowTable& rows, Range chunk) {
         continue;
       }
       scored.choice = static_cast<std::int32_t>(choices_.size());
-      choices_.push_back({row, input});
+      const model::Sequence& owner = slot.owner_of(output);
+      const bool last = output == owner.first_output + owner.n_outputs - 1;
+      choices_.push_back({row, input, last ? owner.row : -1});
       seen_ += input.seen.size();
       bias_ += input.bias.size();
     }

@@ -39,6 +39,10 @@ struct ActiveFaults {
   bool fail = false;
   bool out_of_memory = false;
   bool hang = false;
+
+  [[nodiscard]] bool any() const {
+    return delay_ns > 0 || slow_percent > 0 || fail || out_of_memory || hang;
+  }
 };
 
 // Per lane at most one fault of each kind; a new one replaces the old. Any thread injects; a rank

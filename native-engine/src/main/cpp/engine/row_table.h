@@ -54,6 +54,8 @@ class RowTable {
   [[nodiscard]] std::int32_t size() const { return static_cast<std::int32_t>(rows_.size()); }
 
   // Per row: the token its latest finished step sampled, and why there is none (a StepFailure).
+  // Where a step is launched behind one that samples it, it is model::kLastSampled until that one
+  // is finished.
   [[nodiscard]] std::span<std::int32_t> last_sampled() { return last_sampled_; }
   [[nodiscard]] std::span<std::uint32_t> failures() { return failures_; }
 

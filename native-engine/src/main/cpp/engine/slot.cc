@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/rank_compute.h"
+
 namespace sb::engine {
 
 void Slot::lay_out(Carver& carver, const Config& config, const model::Config& model,
@@ -52,6 +54,22 @@ void Slot::fill(const Plan& plan, RowTable& rows) {
   batch_.output_tokens = output_tokens_.first(plan.targets.size());
   batch_.targets = targets_.first(plan.targets.size());
   batch_.last_sampled = rows.last_sampled();
+  device_decides = leaves_draws(plan, rows);
+}
+
+bool Slot::leaves_draws(const Plan& plan, RowTable& rows) const {
+  const auto masked = [](std::int32_t mask) { return mask != kNoMask; };
+  if (plan.targets.empty() || std::any_of(plan.masks.begin(), plan.masks.end(), masked)) {
+    return false;
+  }
+  std::size_t bias = 0;
+  for (const model::Sequence& sequence : batch_.sequences) {
+    if (!sequence.samples) continue;
+    const Row& row = rows[sequence.row];
+    if (!row.sampling.device_decides()) return false;
+    bias += row.n_bias * static_cast<std::size_t>(sequence.n_outputs);
+  }
+  return bias <= model::kMaxChoiceBias;
 }
 
 void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t index,

@@ -87,6 +87,10 @@ class Slot {
   bool waits_for_sample = false;  // some token is the last sampled
   std::uint32_t sample_gate = 0;  // when the last stage has reached this, it is known
 
+  // There are outputs, and whatever of them is sampled a device can draw before anybody knows what
+  // the step before samples.
+  bool device_decides = false;
+
   std::span<float> hidden;  // [token][dim], from stage to stage; empty where none goes through here
 
   std::span<std::int32_t> result_tokens;
@@ -96,6 +100,7 @@ class Slot {
   std::span<float> embeddings;  // of an encoder
 
  private:
+  [[nodiscard]] bool leaves_draws(const Plan& plan, RowTable& rows) const;
   void add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t index, RowTable& rows);
 
   model::Batch batch_;

@@ -24,6 +24,9 @@ constexpr std::int64_t kSleptNs = 10'000'000;
 // A parked thread takes so long to run again on a machine that has cores to spare.
 constexpr std::int64_t kWakeNs = 200'000;
 
+// Between two looks whether a device has ended a step while the next one is not submitted.
+constexpr std::int64_t kLookNs = 20'000;
+
 }  // namespace
 
 Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
@@ -183,17 +186,28 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
   worker.index = static_cast<std::uint32_t>(rank * shared_.config->threads + thread);
   worker.sampler = samplers_.empty() ? nullptr : &samplers_[worker.index];
   worker.keeps_time = thread == 0;
-  for (std::uint32_t submission = 0;; ++submission) {
-    if (!receive(worker, submission)) return;
-    Slot& slot = shared_.slot(submission);
-    if (!compute(worker, slot)) return;
-    finish(worker, slot);
-    if (!stage_sync(worker)) return;
-    if (worker.keeps_time) {
-      worker.free_ns = shared_.config->ranks > 1 ? barrier_.arrivals().last_ns : now_ns();
-    }
-    if (worker.index == 0) publish(slot);
+  worker.alone.barrier = worker.rank->barrier.get();
+  std::uint32_t submission = 0;
+  while (walk(worker, submission)) ++submission;
+  // What the host shares with the device is given back next.
+  if (worker.keeps_time) worker.rank->model->abandon();
+}
+
+bool Stage::walk(Worker& worker, std::uint32_t submission) {
+  if (!receive(worker, submission)) return false;
+  Slot& slot = shared_.slot(submission);
+  if (can_leave(slot)) {
+    if (worker.index == 0 && !compute_on_device(worker, submission)) return false;
+  } else if (!compute(worker, slot)) {
+    return false;
   }
+  finish(worker, slot);
+  if (!stage_sync(worker)) return false;
+  if (worker.keeps_time) {
+    worker.free_ns = shared_.config->ranks > 1 ? barrier_.arrivals().last_ns : now_ns();
+  }
+  if (worker.index == 0) publish(slot);
+  return true;
 }
 
 // Waits for the step, and in the first stage for the tokens it takes from the step before.
@@ -206,10 +220,11 @@ bool Stage::receive(Worker& worker, std::uint32_t submission) {
   if (worker.keeps_time) {
     const std::int64_t now = now_ns();
     late_start(worker, slot, now);
-    // A rank that idled because nothing was submitted has not waited for anybody. An injected
-    // slowness is a share of what was measured.
-    worker.clock.start(is_first() ? now : std::max(worker.finished_ns, slot.submit_ns),
-                       records(slot) || shared_.config->allow_fault_injection);
+    // A rank that idled because nothing was submitted has not waited for anybody. What was launched
+    // has been computed since the step before ended.
+    const std::int64_t begins = worker.launched ? worker.finished_ns : now;
+    worker.clock.start(is_first() ? begins : std::max(worker.finished_ns, slot.submit_ns),
+                       measures(slot));
     if (!is_first()) worker.clock.lap(Kind::kRecvWait, now);
     worker.rank->lane.begin_step(slot.step, now);
   }
@@ -235,15 +250,19 @@ bool Stage::suffer_faults(Worker& worker, Slot& slot) {
   return true;
 }
 
+void Stage::fail_with_sources(Slot& slot) {
+  for (const model::Sequence& sequence : slot.batch().sequences) {
+    const auto first = static_cast<std::size_t>(sequence.first_token);
+    if (slot.batch().tokens[first] != model::kLastSampled) continue;
+    const StepFailure source(shared_.rows->failures()[static_cast<std::size_t>(sequence.row)]);
+    if (source.failed()) slot.fail(source);
+  }
+}
+
 bool Stage::compute(Worker& worker, Slot& slot) {
   if (is_first() && worker.index == 0) {
     slot.start_ns = now_ns();
-    for (const model::Sequence& sequence : slot.batch().sequences) {
-      const auto first = static_cast<std::size_t>(sequence.first_token);
-      if (slot.batch().tokens[first] != model::kLastSampled) continue;
-      const StepFailure source(shared_.rows->failures()[static_cast<std::size_t>(sequence.row)]);
-      if (source.failed()) slot.fail(source);
-    }
+    fail_with_sources(slot);
   }
   if (shared_.config->allow_fault_injection) {
     if (worker.keeps_time && !suffer_faults(worker, slot)) return false;
@@ -276,22 +295,136 @@ bool Stage::layers(Worker& worker, Slot& slot) {
     model.take_hidden(previous_->hidden_of(slot), batch.size(), worker.team);
   }
   if (!worker.team.sync()) return false;
+  const auto reduce = [&](std::int32_t layer, model::Partial which, const model::TokenSet& kept) {
+    return all_reduce(worker, layer, which, kept);
+  };
+  if (!walk_layers(model, batch, worker.team, reduce)) return false;
+  if (worker.keeps_time) count_layer_bytes(worker, slot);
+  return true;
+}
+
+template <class Reduce>
+bool Stage::walk_layers(model::RankCompute& model, const model::Batch& batch, Team& team,
+                        const Reduce& reduce) const {
   const model::TokenSet all = model::TokenSet::all(batch);
   for (std::int32_t layer = 0; layer < layers_.size(); ++layer) {
     // After the last layer of a model that generates only the tokens with outputs are looked at.
     const bool ends = is_last() && layer + 1 == layers_.size() && !shared_.model->embeds();
     const model::TokenSet kept = ends ? model::TokenSet::with_outputs(batch) : all;
-    if (!model.attention(layer, batch, kept, worker.team)) return false;
+    if (!model.attention(layer, batch, kept, team)) return false;
     if (kept.count == 0) break;
-    if (!all_reduce(worker, layer, model::Partial::kAttention, kept)) return false;
-    if (!model.feed_forward(layer, kept.count, worker.team)) return false;
+    if (!reduce(layer, model::Partial::kAttention, kept)) return false;
+    if (!model.feed_forward(layer, kept.count, team)) return false;
     const model::TokenSet rows{kept.count, {}};
-    if (!all_reduce(worker, layer, model::Partial::kFeedForward, rows)) return false;
+    if (!reduce(layer, model::Partial::kFeedForward, rows)) return false;
   }
-  if (worker.keeps_time) {
-    const Rank& rank = *worker.rank;
-    worker.clock.add_bytes(Kind::kCompute, rank.layer_bytes + rank.kv_token_bytes * kv_reads(slot));
+  return true;
+}
+
+void Stage::count_layer_bytes(Worker& worker, const Slot& slot) const {
+  const Rank& rank = *worker.rank;
+  worker.clock.add_bytes(Kind::kCompute, rank.layer_bytes + rank.kv_token_bytes * kv_reads(slot));
+}
+
+bool Stage::can_leave(const Slot& slot) const {
+  const Config& config = *shared_.config;
+  return config.stages == 1 && config.ranks == 1 && device_samples_ && slot.device_decides &&
+         slot.batch().outputs() <= max_logit_tokens_;
+}
+
+// By the first thread, as the others have nothing to do.
+bool Stage::compute_on_device(Worker& worker, std::uint32_t submission) {
+  Slot& slot = shared_.slot(submission);
+  const bool launched = std::exchange(worker.launched, false);
+  slot.start_ns = now_ns();
+  fail_with_sources(slot);
+  worker.faults = {};
+  if (!launched) {
+    if (shared_.config->allow_fault_injection) {
+      if (!suffer_faults(worker, slot)) return false;
+      worker.clock.lap(Kind::kCompute);
+    }
+    if (slot.failure().failed()) {
+      forget_samples(slot);
+      return true;
+    }
+    if (!launch(worker, slot)) return false;
   }
+  const bool goes_on = worker.rank->model->health() == Status::kOk && !slot.failure().failed();
+  if (goes_on && !launch_next(worker, submission)) return false;
+  return collect(worker, slot);
+}
+
+// All of the step, to its draws.
+bool Stage::launch(Worker& worker, Slot& slot) {
+  Rank& rank = *worker.rank;
+  model::RankCompute& model = *rank.model;
+  const model::Batch& batch = slot.batch();
+  model.measure(measures(slot));
+  model.begin(batch, worker.alone);
+  model.embed(batch, worker.alone);
+  const auto add = [&](std::int32_t layer, model::Partial which, const model::TokenSet& kept) {
+    const float* partial = model.partial(which);
+    return model.add_partials(layer, which, {&partial, 1}, kept, worker.alone);
+  };
+  if (!walk_layers(model, batch, worker.alone, add)) return false;
+  const Range outputs{0, batch.outputs()};
+  rank.choices.plan(slot, *shared_.rows, outputs);
+  model.leave(outputs, {rank.choices.choices(), {}, rank.choices.scored(), {}});
+  return true;
+}
+
+// The step behind this one, if it comes before the device has ended this one.
+bool Stage::launch_next(Worker& worker, std::uint32_t submission) {
+  const std::int64_t from = now_ns();
+  bool there = false;
+  while (!there) {
+    const auto wait = shared_.submitted.wait(submission + 2, worker.idle_spin, now_ns() + kLookNs);
+    if (wait == Gate::Wait::kPoisoned) return false;
+    there = wait == Gate::Wait::kReached;
+    if (!there && worker.rank->model->collectable()) break;
+  }
+  worker.processor.slept(now_ns() - from);
+  if (!there || !can_launch_next(worker, shared_.slot(submission + 1))) return true;
+  for (const model::Sequence& sequence : shared_.slot(submission).batch().sequences) {
+    if (!sequence.samples) continue;
+    shared_.rows->last_sampled()[static_cast<std::size_t>(sequence.row)] = model::kLastSampled;
+  }
+  worker.launched = true;
+  return launch(worker, shared_.slot(submission + 1));
+}
+
+bool Stage::can_launch_next(const Worker& worker, const Slot& next) const {
+  if (!can_leave(next)) return false;
+  if (measures(next) && worker.rank->model->wants_anchor()) return false;
+  // They are suffered where nothing else waits for the thread.
+  return !shared_.faults->active(lane_of(worker.rank_index), next.step).any();
+}
+
+bool Stage::collect(Worker& worker, Slot& slot) {
+  Rank& rank = *worker.rank;
+  const std::int64_t count = slot.batch().outputs();
+  rank.choices.plan(slot, *shared_.rows, {0, count});
+  const std::span<const model::Scored> scored = rank.choices.scored();
+  std::array<std::int32_t, kMaxLogitTokens> tokens;
+  const auto chosen = std::span(tokens).first(rank.choices.choices().size());
+  rank.model->collect(
+      {rank.choices.choices(), chosen, scored, std::span(scores_).first(scored.size())});
+  const std::int64_t spent = lap_compute(worker, now_ns(), Kind::kCopy);
+  count_layer_bytes(worker, slot);
+  worker.clock.add_bytes(Kind::kCompute, rank.output_bytes);
+  if (!suffer_slowness(worker, spent)) return false;
+  report_health(worker, slot);
+  if (slot.failure().failed()) {
+    forget_samples(slot);
+    return true;
+  }
+  SB_CHECK(std::find(chosen.begin(), chosen.end(), model::kUndecided) == chosen.end());
+  place_choices(rank.choices.choices(), chosen, scored);
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (!output(worker, slot, i, i)) return false;
+  }
+  worker.clock.lap(Kind::kSample);
   return true;
 }
 
@@ -418,8 +551,7 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
   Rank& rank = *worker.rank;
   const std::span<model::Choice> choices = rank.choices.choices();
   const std::span<const model::Scored> scored = rank.choices.scored();
-  std::fill(chosen_.begin(), chosen_.end(), model::kUndecided);
-  std::fill(score_at_.begin(), score_at_.end(), -1);
+  place_choices({}, {}, {});
   if ((choices.empty() && scored.empty()) || slot.failure().failed()) return true;
   for (model::Choice& choice : choices) {
     if (!await_mask(worker, slot, chunk.begin + choice.row, choice.input)) return false;
@@ -431,6 +563,17 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
   std::fill(chosen.begin(), chosen.end(), model::kUndecided);
   rank.model->sample({choices, chosen, scored, std::span(scores_).first(scored.size())},
                      std::span(kept).first(ranks_.size()), logits_.data());
+  place_choices(choices, chosen, scored);
+  worker.clock.lap(Kind::kSample);
+  report_health(worker, slot);
+  return true;
+}
+
+void Stage::place_choices(std::span<const model::Choice> choices,
+                          std::span<const std::int32_t> chosen,
+                          std::span<const model::Scored> scored) {
+  std::fill(chosen_.begin(), chosen_.end(), model::kUndecided);
+  std::fill(score_at_.begin(), score_at_.end(), -1);
   for (std::size_t i = 0; i < choices.size(); ++i) {
     chosen_[static_cast<std::size_t>(choices[i].row)] = chosen[i];
   }
@@ -440,9 +583,6 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
     if (choice >= 0 && chosen[static_cast<std::size_t>(choice)] == model::kUndecided) continue;
     score_at_[static_cast<std::size_t>(scored[i].row)] = static_cast<std::int32_t>(i);
   }
-  worker.clock.lap(Kind::kSample);
-  report_health(worker, slot);
-  return true;
 }
 
 // A sequence has one output.
@@ -654,7 +794,10 @@ void Stage::charge(Worker& worker, Collective which, std::int32_t layer) {
 // Ends a piece of computing, for its time and for an injected slowness.
 bool Stage::end_compute(Worker& worker) {
   if (worker.rank->model->busy()) return true;
-  const std::int64_t spent = lap_compute(worker, now_ns(), Kind::kCopy);
+  return suffer_slowness(worker, lap_compute(worker, now_ns(), Kind::kCopy));
+}
+
+bool Stage::suffer_slowness(Worker& worker, std::int64_t spent) {
   if (worker.faults.slow_percent == 0) return true;
   const std::int64_t more = spent * worker.faults.slow_percent / 100;
   bool running = true;
@@ -688,6 +831,7 @@ std::int64_t Stage::lap_compute(Worker& worker, std::int64_t now, Kind rest) con
   }
   spent += clock.lap(Kind::kCompute, until(worked.end_ns));
   if (worked.all_end_ns > 0) clock.lap(Kind::kAllReduceWait, until(worked.all_end_ns));
+  if (worked.sampled_ns > 0) clock.lap(Kind::kSample, until(worked.sampled_ns));
   clock.lap(rest, now);
   return spent;
 }

@@ -63,6 +63,12 @@ struct Shared {
 // Ranks whose devices meet by themselves (RankCompute::join) meet on the host only where the first
 // rank, whose thread drives all of them, has waited for them. Behind it each tells what its own has
 // done.
+//
+// Where one device has the whole model, a step of whose draws it leaves none undecided is launched
+// to its end before anything is waited for. If the next step is such a one too and is submitted
+// before the device has ended, it is launched behind the first, and only then that one is waited
+// for: the device goes from one to the other by itself. What the first one samples is meanwhile
+// known to the device alone, so among the rows' last tokens it is kLastSampled again.
 class Stage {
  public:
   Stage(Shared& shared, std::int32_t index, Stage* previous);
@@ -111,6 +117,8 @@ class Stage {
     model::SamplerScratch* sampler = nullptr;
     std::uint32_t index = 0;  // among the stage's threads
     bool keeps_time = false;
+    Team alone;             // what it walks a step with that is left to the device
+    bool launched = false;  // its next step has been, before the one before it was collected
     StepClock clock;
     std::int64_t finished_ns = 0;  // the step before
     ActiveFaults faults;
@@ -145,19 +153,41 @@ class Stage {
   [[nodiscard]] bool records(const Slot& slot) const {
     return shared_.config->timeline_records > 0 && !slot.unrecorded;
   }
+  // An injected slowness is a share of what was measured.
+  [[nodiscard]] bool measures(const Slot& slot) const {
+    return records(slot) || shared_.config->allow_fault_injection;
+  }
 
   void run(std::int32_t rank, std::int32_t thread);
+  // One step, from its arrival to its leaving the stage; false when the engine is being stopped.
+  [[nodiscard]] bool walk(Worker& worker, std::uint32_t submission);
   [[nodiscard]] bool receive(Worker& worker, std::uint32_t submission);
   [[nodiscard]] bool suffer_faults(Worker& worker, Slot& slot);
   [[nodiscard]] bool compute(Worker& worker, Slot& slot);
+  void fail_with_sources(Slot& slot);
+  // Of a single stage that is a single rank on a device.
+  [[nodiscard]] bool can_leave(const Slot& slot) const;
+  [[nodiscard]] bool compute_on_device(Worker& worker, std::uint32_t submission);
+  [[nodiscard]] bool launch(Worker& worker, Slot& slot);
+  [[nodiscard]] bool launch_next(Worker& worker, std::uint32_t submission);
+  [[nodiscard]] bool can_launch_next(const Worker& worker, const Slot& next) const;
+  [[nodiscard]] bool collect(Worker& worker, Slot& slot);
+  // reduce(layer, which, kept) adds the partial sums.
+  template <class Reduce>
+  [[nodiscard]] bool walk_layers(model::RankCompute& model, const model::Batch& batch, Team& team,
+                                 const Reduce& reduce) const;
   [[nodiscard]] bool layers(Worker& worker, Slot& slot);
   [[nodiscard]] bool all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
                                 const model::TokenSet& kept);
+  void count_layer_bytes(Worker& worker, const Slot& slot) const;
   [[nodiscard]] std::uint64_t kv_reads(const Slot& slot) const;
   void send(Worker& worker, Slot& slot);
   [[nodiscard]] bool outputs(Worker& worker, Slot& slot);
   [[nodiscard]] bool logits(Worker& worker, Slot& slot, Range chunk);
   [[nodiscard]] bool choose_on_device(Worker& worker, Slot& slot, Range chunk);
+  // By row what the device gave.
+  void place_choices(std::span<const model::Choice> choices, std::span<const std::int32_t> chosen,
+                     std::span<const model::Scored> scored);
   [[nodiscard]] bool meet_for_output(Worker& worker);
   [[nodiscard]] bool can_give_across() const;
   [[nodiscard]] bool embeddings(Worker& worker, Slot& slot);
@@ -184,6 +214,7 @@ class Stage {
   static void charge_lost_sampling(Worker& worker);
   void charge(Worker& worker, Collective which, std::int32_t layer);
   [[nodiscard]] bool end_compute(Worker& worker);
+  [[nodiscard]] bool suffer_slowness(Worker& worker, std::int64_t spent);
   std::int64_t lap_compute(Worker& worker, std::int64_t now, Kind rest) const;
   [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);
 

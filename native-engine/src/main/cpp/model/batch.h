@@ -31,7 +31,8 @@ struct Batch {
   std::span<const std::int32_t> sequence_of;    // per token
   std::span<const std::int32_t> output_tokens;  // per output, the token whose logits it is
   std::span<const std::int32_t> targets;        // per output: a token to score, or kSample
-  std::span<const std::int32_t> last_sampled;   // per row
+  // Per row; kLastSampled where only a device knows it yet.
+  std::span<const std::int32_t> last_sampled;
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(tokens.size()); }
   [[nodiscard]] std::int64_t outputs() const {
@@ -46,7 +47,7 @@ struct Batch {
     const Sequence& owner = sequence(token);
     return owner.position + static_cast<std::int32_t>(token) - owner.first_token;
   }
-  // The token's id, with kLastSampled resolved.
+  // The token's id, with kLastSampled resolved as far as it is known.
   [[nodiscard]] std::int32_t token_id(std::int64_t token) const {
     const std::int32_t id = tokens[static_cast<std::size_t>(token)];
     return id == kLastSampled ? last_sampled[static_cast<std::size_t>(sequence(token).row)] : id;

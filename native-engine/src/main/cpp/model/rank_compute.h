@@ -33,7 +33,8 @@ struct RankLimits {
 // A row of the logits that have just been computed, and how it is sampled.
 struct Choice {
   std::int64_t row = 0;
-  SamplingInput input;  // its logits are where they were computed
+  SamplingInput input;        // its logits are where they were computed
+  std::int32_t last_of = -1;  // the engine's row whose last sampled token it is; -1: of none
 };
 // Entries of "seen" and "bias" that the choices of one call have together, at most.
 inline constexpr std::size_t kMaxChoiceSeen = std::size_t{1} << 16;
@@ -71,7 +72,8 @@ struct DeviceMeeting {
 // When a device computed, by the host's clock.
 struct Worked {
   std::int64_t begin_ns = 0;
-  std::int64_t end_ns = 0;  // 0: nobody knows
+  std::int64_t end_ns = 0;      // 0: nobody knows
+  std::int64_t sampled_ns = 0;  // until when it sampled then; 0: that is not in it
   std::span<const DeviceMeeting> meetings = {};
   std::int64_t all_end_ns = 0;  // of ranks that have joined: when the last one's ended
 };
@@ -137,6 +139,22 @@ class RankCompute {
   // rank order. Where a choice is undecided, logits has its row.
   virtual void sample(const RowWork& /*work*/, std::span<const float* const> /*kept*/,
                       float* /*logits*/) {}
+
+  // A step can be left to who samples: after the layers leave() asks for the rows' logits and for
+  // the work's choices, none of which may come to kUndecided, and waits for nothing. collect()
+  // waits for the step that was left first, of at most two, and gives the work's tokens and scores;
+  // health() and worked() are then of that step. In between the next step may begin: what its
+  // tokens' ids say is kLastSampled is taken from the choices' "last_of" where they are made.
+  virtual void leave(Range /*rows*/, const RowWork& /*work*/) {}
+  virtual void collect(const RowWork& /*work*/) {}
+  // Whether the step that was left first has been computed.
+  [[nodiscard]] virtual bool collectable() { return true; }
+  // Whether the step that begins next is best begun when the one before was collected, as the
+  // host's time of the device's work would become uncertain.
+  [[nodiscard]] virtual bool wants_anchor() const { return false; }
+  // By the first thread, at its end: after this no device works any more, even on a step that was
+  // broken off.
+  virtual void abandon() {}
 
   // Before begin(): whether it is to be measured when the rank's device computes. Of ranks that
   // have joined the first one is asked.

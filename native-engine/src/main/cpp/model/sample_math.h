@@ -26,6 +26,11 @@ struct SamplingParameters {
   }
   // Whether the draw goes along the likeliest tokens, not along all of them by their ids.
   [[nodiscard]] SB_HOST_DEVICE bool sorts() const { return top_k > 0 || top_p < 1; }
+  // Whether a device can draw before the host knows the token before: it never gives kUndecided,
+  // and does not look at what was sampled.
+  [[nodiscard]] bool device_decides() const {
+    return !penalises() && (temperature <= 0 || !sorts());
+  }
 };
 
 struct TokenCount {

@@ -211,6 +211,21 @@ void put_mark(Stream stream, Mark mark) { cudaEventRecord(event(mark), handle(st
 
 void follow(Stream stream, Mark mark) { cudaStreamWaitEvent(handle(stream), event(mark), 0); }
 
+std::int32_t put_end(Stream stream, Mark mark) {
+  const cudaError_t launched = cudaGetLastError();
+  const cudaError_t put = cudaEventRecord(event(mark), handle(stream));
+  return launched != cudaSuccess ? launched : put;
+}
+
+std::int32_t await(Mark mark) { return cudaEventSynchronize(event(mark)); }
+
+// An error is for await() to tell.
+bool passed(Mark mark) {
+  if (cudaEventQuery(event(mark)) != cudaErrorNotReady) return true;
+  cudaGetLastError();  // it is not the next launch's
+  return false;
+}
+
 // Other threads go on with what a recording would not allow, such as taking memory.
 std::int32_t record(Stream stream) {
   return cudaStreamBeginCapture(handle(stream), cudaStreamCaptureModeThreadLocal);

@@ -1,0 +1,531 @@
+// Steps that are launched before the host knows what the step before has sampled give the
+// processor's tokens, and go wrong one by one.
+//
+// The emulated device is as late as a device can be: it works when it is waited for. So what the
+// host gives it must stay there until then, and tokens of a step that is launched behind another
+// one can have come by the device's memory only.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "engine_device_testing.h"
+#include "ops_testing.h"
+
+namespace sb::testing {
+namespace {
+
+constexpr int64_t kForever = INT64_MAX;
+
+// A row's sequence, in the steps from "from" to "to".
+struct Stream {
+  int32_t row = 0;
+  int32_t from = 0;
+  int32_t to = 0;
+  sb_sampling sampling = greedy();
+  size_t prompt = 1;
+  bool logprobs = false;
+  int32_t top = 0;
+  int32_t mask_in = -1;  // its step that has a mask
+  int32_t outputs = 1;   // of its prompt
+
+  [[nodiscard]] bool has(int32_t step) const { return step >= from && step < to; }
+};
+
+struct Script {
+  int32_t steps = 0;
+  std::vector<Stream> streams;
+
+  [[nodiscard]] std::vector<Piece> pieces(const ModelSpec& spec, int32_t step) const {
+    std::vector<Piece> all;
+    for (const Stream& stream : streams) {
+      if (!stream.has(step)) continue;
+      const auto prompt = static_cast<int32_t>(stream.prompt);
+      Piece piece{stream.row, 0, {SB_TOKEN_LAST_SAMPLED}, {SB_TARGET_SAMPLE}, stream.top};
+      piece.logprobs = stream.logprobs;
+      if (step == stream.from) {
+        piece.tokens = some_tokens(spec, stream.prompt, static_cast<uint32_t>(stream.row + 1));
+        piece.targets.assign(static_cast<size_t>(stream.outputs), SB_TARGET_SAMPLE);
+      } else {
+        piece.position = prompt + step - stream.from - 1;
+      }
+      if (step == stream.mask_in) piece.masks.assign(1, stream.row);
+      all.push_back(piece);
+    }
+    return all;
+  }
+};
+
+ModelSpec small_spec() {
+  ModelSpec spec;
+  spec.n_layers = 2;
+  spec.tied = true;
+  return spec;
+}
+
+void submit(TestEngine& engine, const Script& script, int32_t step) {
+  for (const Stream& stream : script.streams) {
+    if (stream.from == step) {
+      engine.begin(stream.row, stream.sampling, some_tokens(small_spec(), 3), 1);
+    }
+    if (stream.mask_in == step) allow(engine, stream.row, {3, 50, 77});
+  }
+  engine.submit(script.pieces(small_spec(), step));
+}
+
+// As the scheduler does: a step is planned while the one before runs. Ends where the engine is
+// lost.
+std::vector<StepOutput> run(
+    TestEngine& engine, const Script& script, const std::function<void()>& all_submitted = [] {}) {
+  std::vector<StepOutput> outputs;
+  submit(engine, script, 0);
+  for (int32_t step = 0; step < script.steps; ++step) {
+    if (step + 1 < script.steps) {
+      submit(engine, script, step + 1);
+    } else {
+      all_submitted();
+    }
+    outputs.emplace_back();
+    if (engine.try_await(outputs.back()) != SB_OK) break;
+  }
+  return outputs;
+}
+
+class EmulatedAheadDeviceTest : public EmulatedDeviceTest {
+ protected:
+  EmulatedAheadDeviceTest() {
+    hold(kForever);
+    model_.quantise_matrices();
+  }
+  ~EmulatedAheadDeviceTest() override { EXPECT_EQ(settings().put_off, 0); }
+
+  // A step ends when the next one is there, or at so many looks whether it has.
+  void hold(int64_t looks) { __atomic_store_n(&settings().looks, looks, __ATOMIC_RELAXED); }
+
+  std::vector<StepOutput> on_device_late(TestEngine& engine, const Script& script) {
+    hold(kForever);
+    return run(engine, script, [this] { hold(0); });
+  }
+  std::vector<StepOutput> on_processor(const Script& script) {
+    TestEngine engine(model_, engine_config());
+    return run(engine, script);
+  }
+
+  // What was launched before the result of the step before was read.
+  int64_t ahead() { return settings().marks_ahead; }
+
+  TestModel model_{small_spec()};
+};
+
+void expect_same(const StepOutput& actual, const StepOutput& expected) {
+  EXPECT_EQ(actual.status, SB_OK);
+  EXPECT_EQ(actual.tokens, expected.tokens);
+  EXPECT_TRUE(ops::testing::same_bits(actual.logprobs, expected.logprobs));
+  EXPECT_EQ(actual.top_tokens, expected.top_tokens);
+  EXPECT_EQ(actual.top_logprobs, expected.top_logprobs);
+}
+
+void expect_same(const std::vector<StepOutput>& actual, const std::vector<StepOutput>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_same(actual[i], expected[i]);
+  }
+}
+
+sb_sampling warm(uint64_t seed) {
+  sb_sampling sampling = greedy();
+  sampling.temperature = 0.9F;
+  sampling.seed = seed;
+  return sampling;
+}
+
+constexpr int32_t kBiased[] = {5, 9};
+constexpr float kBiases[] = {-100, 2};
+
+// Draws that a device always decides.
+sb_sampling biased(uint64_t seed) {
+  sb_sampling sampling = warm(seed);
+  sampling.min_p = 0.05F;
+  sampling.n_bias = 2;
+  sampling.bias_tokens = kBiased;
+  sampling.bias_values = kBiases;
+  return sampling;
+}
+
+// As soon as they can be, on a device that is there.
+TEST_F(DeviceTest, StepsThatArePlannedAheadGiveTheProcessorsTokens) {
+  const Script script{
+      40,
+      {{.row = 0, .to = 40, .prompt = 5},
+       {.row = 1, .from = 3, .to = 35, .sampling = warm(3), .prompt = 9},
+       {.row = 2, .from = 5, .to = 12, .sampling = biased(4), .prompt = 40, .logprobs = true},
+       {.row = 2, .from = 20, .to = 40, .sampling = biased(4), .prompt = 2, .top = 4}}};
+  TestModel model(small_spec());
+  model.quantise_matrices();
+  TestEngine processor(model, engine_config());
+  TestEngine device(model, on_device(engine_config(1, 1, 2)));
+
+  expect_same(run(device, script), run(processor, script));
+}
+
+TEST_F(EmulatedAheadDeviceTest, AStepIsLaunchedBeforeTheResultOfTheOneBeforeIsRead) {
+  const Script script{14,
+                      {{.row = 0, .to = 14, .prompt = 5},
+                       {.row = 1, .to = 14, .sampling = warm(3), .prompt = 9, .outputs = 4},
+                       {.row = 2,
+                        .to = 14,
+                        .sampling = biased(4),
+                        .prompt = 12,
+                        .logprobs = true,
+                        .top = 3,
+                        .outputs = 5}}};
+  for (const int32_t threads : {1, 3}) {
+    TestEngine device(model_, on_device(engine_config(1, 1, threads)));
+    device.record(false);
+    settings().marks = settings().marks_ahead = 0;
+
+    expect_same(on_device_late(device, script), on_processor(script));
+
+    EXPECT_EQ(settings().marks, 14);
+    EXPECT_EQ(ahead(), 13);
+  }
+}
+
+// Greedy though it has top-k.
+sb_sampling cut_greedy() {
+  sb_sampling sampling = greedy();
+  sampling.top_k = 5;
+  return sampling;
+}
+
+sb_sampling penalised() {
+  sb_sampling sampling = warm(6);
+  sampling.repetition_penalty = 1.2F;
+  return sampling;
+}
+
+sb_sampling nucleus() {
+  sb_sampling sampling = warm(7);
+  sampling.top_p = 0.9F;
+  return sampling;
+}
+
+// Rows come, end and begin anew; the one that ends is in a step that is planned ahead and in no
+// later one.
+TEST_F(EmulatedAheadDeviceTest, RowsThatTheHostHasToDrawSendAStepTheOldWay) {
+  const Script script{
+      26,
+      {{.row = 0, .to = 26, .sampling = warm(1), .prompt = 3},
+       {.row = 1, .from = 2, .to = 5, .sampling = cut_greedy(), .prompt = 20, .logprobs = true},
+       {.row = 1, .from = 7, .to = 10, .sampling = penalised(), .prompt = 2},
+       {.row = 2, .from = 9, .to = 26, .prompt = 4, .logprobs = true, .top = 2, .mask_in = 9},
+       {.row = 3, .from = 14, .to = 16, .sampling = nucleus(), .prompt = 2},
+       {.row = 4, .from = 18, .to = 22, .sampling = biased(8), .prompt = 30},
+       {.row = 1, .from = 23, .to = 25, .prompt = 2}}};
+  TestEngine device(model_, on_device(engine_config(1, 1, 2)));
+  device.record(false);
+
+  expect_same(on_device_late(device, script), on_processor(script));
+
+  // But 7 to 9 and 14 and 15, and what comes behind these.
+  EXPECT_EQ(settings().marks, 26 - 5);
+  EXPECT_EQ(ahead(), 25 - 5 - 2);
+}
+
+TEST_F(EmulatedAheadDeviceTest, StagesAndRanksWaitForTheHost) {
+  const Script script{6, {{.row = 0, .to = 6, .prompt = 5}}};
+  for (const auto& [stages, ranks] : {std::pair{2, 1}, std::pair{1, 2}}) {
+    TestEngine device(model_, on_device(engine_config(stages, ranks, 1)));
+
+    expect_same(on_device_late(device, script), on_processor(script));
+
+    EXPECT_EQ(settings().marks, 0);
+  }
+}
+
+// A shape's launches are the same wherever its tokens come from.
+TEST_F(EmulatedAheadDeviceTest, AGraphIsRepeatedWithTokensOfTheHostAndOfTheDevice) {
+  const Script script{8, {{.row = 0, .to = 8, .prompt = 2}}};
+  TestEngine processor(model_, engine_config());
+  TestEngine device(model_, on_device(engine_config()));
+  device.record(false);
+  expect_same(on_device_late(device, script), run(processor, script));
+  EXPECT_EQ(settings().recordings, 1);
+  EXPECT_EQ(settings().replays, 6);
+
+  for (int32_t position = 9; position < 12; ++position) {
+    const Piece known{0, position, {4 * position}, {SB_TARGET_SAMPLE}, 0};
+    expect_same(device.run({known}), processor.run({known}));
+  }
+
+  EXPECT_EQ(settings().recordings, 1);
+  EXPECT_EQ(settings().replays, 9);
+}
+
+// A step's first and last moment on a lane, and the sum of its kinds.
+struct OnLane {
+  int64_t begin = kForever;
+  int64_t end = 0;
+  int64_t sum = 0;
+  int64_t compute = 0;
+};
+
+OnLane on_lane(const Lane& lane, uint64_t step) {
+  OnLane found;
+  for (const sb_timeline_record& record : lane.records) {
+    if (record.step != step) continue;
+    found.sum += record.busy_ns;
+    if (record.kind == SB_KIND_OFF_CPU) continue;
+    found.begin = std::min(found.begin, record.start_ns);
+    found.end = std::max(found.end, record.end_ns);
+    if (record.kind == SB_KIND_COMPUTE) found.compute = record.busy_ns;
+  }
+  return found;
+}
+
+// Two streams of which the second takes up the row when the first has failed in step 5; what was
+// planned behind that fails as it did.
+class EmulatedFailureAheadDeviceTest : public EmulatedAheadDeviceTest {
+ protected:
+  static constexpr int32_t kFails = 5;
+
+  EmulatedFailureAheadDeviceTest() { config_.allow_fault_injection = 1; }
+
+  void expect_failure(int32_t status) {
+    const std::vector<StepOutput> expected = on_processor(script_);
+    TestEngine device(model_, on_device(config_));
+    device.record(false);
+    if (fault_) {
+      ASSERT_EQ(sb_inject(device.handle(), &*fault_), SB_OK) << sb_last_error();
+    }
+    const std::vector<StepOutput> actual = on_device_late(device, script_);
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t step = 0; step < actual.size(); ++step) {
+      SCOPED_TRACE(step);
+      if (step == kFails || step == kFails + 1) {
+        EXPECT_EQ(actual[step].status, status);
+        EXPECT_EQ(actual[step].failed_stage, 0);
+        EXPECT_TRUE(actual[step].tokens.empty());
+      } else {
+        expect_same(actual[step], expected[step]);
+      }
+    }
+  }
+
+  sb_engine_config config_ = engine_config();
+  std::optional<sb_fault> fault_;
+  Script script_{14,
+                 {{.row = 0, .to = kFails + 2, .prompt = 5},
+                  {.row = 1, .to = kFails + 2, .sampling = warm(2), .prompt = 3},
+                  {.row = 0, .from = 8, .to = 14, .sampling = warm(3), .prompt = 7},
+                  {.row = 2, .from = 7, .to = 14, .prompt = 2}}};
+};
+
+TEST_F(EmulatedFailureAheadDeviceTest, AnInjectedFailureIsOfItsStepAndOfWhatNeedsItsTokens) {
+  fault_ = sb_fault{sizeof(sb_fault), SB_FAULT_FAIL, 0, 0, kFails + 1, 1, 0};
+
+  expect_failure(SB_STEP_FAILED);
+
+  // The failed one is begun when the one before is done, and the one behind it is not computed.
+  EXPECT_EQ(settings().marks, 14 - 2);
+  EXPECT_EQ(ahead(), 13 - 3);
+}
+
+TEST_F(EmulatedFailureAheadDeviceTest, ALaunchThatFailsIsNotTheFailureOfTheStepBefore) {
+  settings().marks_left = kFails;
+
+  expect_failure(SB_OUT_OF_MEMORY);
+
+  EXPECT_GE(ahead(), kFails);
+}
+
+TEST_F(EmulatedFailureAheadDeviceTest, AFailureThatIsSeenAtTheEndFailsTheStepThatIsOnItsWay) {
+  settings().waits_left = kFails;
+  settings().fault = cuda::kErrorMemory;
+
+  expect_failure(SB_OUT_OF_MEMORY);
+
+  // But what comes behind the second one that failed.
+  EXPECT_EQ(ahead(), 13 - 1);
+}
+
+// One row alone is decoded for the second time.
+TEST_F(EmulatedFailureAheadDeviceTest, WhatCannotBeRecordedFailsItsStepAndWhatNeedsItsTokens) {
+  settings().records = false;
+  script_ = {14,
+             {{.row = 0, .to = kFails + 2, .prompt = 2},
+              {.row = 1, .from = 1, .to = 2, .prompt = 2},
+              {.row = 2, .from = 2, .to = 4, .prompt = 3},
+              {.row = 2, .from = 7, .to = 14, .prompt = 2},
+              {.row = 0, .from = 8, .to = 14, .sampling = warm(3), .prompt = 7}}};
+
+  expect_failure(SB_OUT_OF_MEMORY);
+}
+
+// What of the step was launched is done with what it brought along, though the host uses that
+// memory for the next step but one, which here is of another shape.
+TEST_F(EmulatedFailureAheadDeviceTest, WhatFailedReadsNothingOfALaterStep) {
+  settings().marks_left = kFails;
+  const Script script{12,
+                      {{.row = 7, .to = kFails + 1, .prompt = 5},
+                       {.row = 1, .from = kFails + 1, .to = 12, .prompt = 20},
+                       {.row = 0, .from = kFails + 2, .to = 12, .prompt = 40},
+                       {.row = 2, .from = kFails + 2, .to = 12, .prompt = 3}}};
+  TestEngine device(model_, on_device(config_));
+  device.record(false);
+
+  const std::vector<StepOutput> actual = on_device_late(device, script);
+
+  const std::vector<StepOutput> expected = on_processor(script);
+  EXPECT_EQ(actual.at(kFails).status, SB_OUT_OF_MEMORY);
+  for (size_t step = kFails + 1; step < 12; ++step) {
+    SCOPED_TRACE(step);
+    expect_same(actual.at(step), expected.at(step));
+  }
+}
+
+TEST_F(EmulatedFailureAheadDeviceTest, AStepThatIsSlowedDownIsNotLaunchedAhead) {
+  TestEngine device(model_, on_device(config_));
+  const sb_fault slow{sizeof(sb_fault), SB_FAULT_SLOW, 0, 0, kFails + 1, 1, 2000};
+  ASSERT_EQ(sb_inject(device.handle(), &slow), SB_OK);
+  const Script script{10, {{.row = 0, .to = 10, .prompt = 2}}};
+
+  const std::vector<StepOutput> outputs = on_device_late(device, script);
+
+  const Lane lane = read_lane(device, 0);
+  int64_t least = kForever;
+  for (const StepOutput& output : outputs) {
+    const OnLane step = on_lane(lane, output.step);
+    if (step.compute > 0) least = std::min(least, step.compute);
+  }
+  EXPECT_GT(on_lane(lane, kFails + 1).compute, 5 * least);
+  EXPECT_LE(ahead(), 9 - 1);
+}
+
+TEST_F(EmulatedFailureAheadDeviceTest, AFaultOfTheDeviceLosesTheStepThatItWasIn) {
+  settings().waits_left = kFails;
+  TestEngine device(model_, on_device(config_));
+  device.record(false);
+
+  const std::vector<StepOutput> actual = on_device_late(device, script_);
+
+  ASSERT_EQ(actual.size(), kFails + 1U);
+  EXPECT_EQ(actual[kFails - 1].status, SB_OK);
+  EXPECT_EQ(actual[kFails].status, SB_DEVICE_LOST);
+  EXPECT_EQ(actual[kFails].failed_rank, 0);
+  EXPECT_EQ(ahead(), kFails + 1);
+  EXPECT_EQ(device.try_submit(script_.pieces(small_spec(), 7)), SB_DEVICE_LOST);
+}
+
+TEST_F(EmulatedFailureAheadDeviceTest, AHangIsOfItsStepAndNotOfTheOneBefore) {
+  config_.hang_timeout_ms = 1000;
+  TestEngine device(model_, on_device(config_));
+  device.record(false);
+  const sb_fault hang{sizeof(sb_fault), SB_FAULT_HANG, 0, 0, kFails + 1, 0, 0};
+  ASSERT_EQ(sb_inject(device.handle(), &hang), SB_OK);
+
+  const std::vector<StepOutput> actual = on_device_late(device, script_);
+
+  ASSERT_EQ(actual.size(), kFails + 1U);
+  EXPECT_EQ(actual[kFails - 1].status, SB_OK);
+  EXPECT_EQ(actual[kFails].status, SB_HUNG);
+  EXPECT_EQ(actual[kFails].failed_rank, 0);
+}
+
+// A device that never ends what it was given, while the next step waits behind it.
+TEST_F(EmulatedFailureAheadDeviceTest, ADeviceThatDoesNotEndHangs) {
+  config_.hang_timeout_ms = 1000;
+  TestEngine device(model_, on_device(config_));
+  device.record(false);
+  submit(device, script_, 0);
+
+  StepOutput output;
+  EXPECT_EQ(device.try_await(output), SB_HUNG);
+
+  EXPECT_EQ(output.failed_stage, 0);
+  EXPECT_EQ(output.failed_rank, 0);
+}
+
+TEST_F(EmulatedAheadDeviceTest, AnEngineEndsWithStepsOnTheirWay) {
+  const Script script{2, {{.row = 0, .to = 2, .prompt = 5}}};
+  {
+    TestEngine device(model_, on_device(engine_config()));
+    submit(device, script, 0);
+    while (__atomic_load_n(&settings().marks, __ATOMIC_RELAXED) < 1) std::this_thread::yield();
+  }
+  EXPECT_EQ(settings().put_off, 0);
+}
+
+TEST_F(EmulatedAheadDeviceTest, KindsShareOutTheLanesTimeFromStepToStep) {
+  const Script script{10, {{.row = 0, .to = 10, .prompt = 5, .logprobs = true}}};
+  TestEngine device(model_, on_device(engine_config()));
+
+  const std::vector<StepOutput> outputs = on_device_late(device, script);
+
+  const Lane lane = read_lane(device, 0);
+  int64_t follow = 0;
+  int64_t compute = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const OnLane step = on_lane(lane, outputs[i].step);
+    EXPECT_EQ(step.sum, step.end - step.begin) << i;
+    EXPECT_GE(step.begin, outputs[i].submit_ns) << i;
+    EXPECT_LE(step.end, outputs[i].end_ns) << i;
+    EXPECT_NE(find(lane, outputs[i].step, SB_KIND_SAMPLE), nullptr) << i;
+    compute += step.compute;
+    if (i == 0) continue;
+    EXPECT_GE(outputs[i].start_ns, outputs[i - 1].end_ns) << i;
+    const int64_t before = on_lane(lane, outputs[i - 1].step).end;
+    EXPECT_GE(step.begin, before) << i;
+    follow += step.begin == before ? 1 : 0;
+  }
+  EXPECT_GT(compute, 0);
+  EXPECT_GT(ahead(), 0);
+  EXPECT_EQ(follow, ahead());
+}
+
+// For the next step the thread waits while the device works.
+TEST_F(EmulatedAheadDeviceTest, ToWaitForTheNextStepIsNotToLackACore) {
+  const Script script{6, {{.row = 0, .to = 6, .prompt = 5}}};
+  TestEngine device(model_, on_device(engine_config()));
+  submit(device, script, 0);
+  for (int32_t step = 1; step < 6; ++step) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    submit(device, script, step);
+    EXPECT_EQ(device.await().status, SB_OK);
+  }
+  hold(0);
+  EXPECT_EQ(device.await().status, SB_OK);
+
+  const Lane lane = read_lane(device, 0);
+  int64_t compute = 0;
+  for (uint64_t step = 1; step <= 5; ++step) compute += on_lane(lane, step).compute;
+  EXPECT_GT(compute, 0);
+}
+
+// Two clocks drift apart; a step that begins when the host asks for it bounds by how much.
+TEST_F(EmulatedAheadDeviceTest, OnceInASecondAMeasuredStepBeginsWhenTheHostAsksForIt) {
+  const Script script{4, {{.row = 0, .to = 4, .prompt = 5}}};
+  for (const bool measured : {true, false}) {
+    TestEngine device(model_, on_device(engine_config()));
+    device.record(measured);
+    settings().marks_ahead = 0;
+    submit(device, script, 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    submit(device, script, 1);
+    EXPECT_EQ(device.await().status, SB_OK);
+    submit(device, script, 2);
+    EXPECT_EQ(device.await().status, SB_OK);
+
+    EXPECT_EQ(ahead(), measured ? 1 : 2);
+    hold(0);
+    EXPECT_EQ(device.await().status, SB_OK);
+    hold(kForever);
+  }
+}
+
+}  // namespace
+}  // namespace sb::testing
