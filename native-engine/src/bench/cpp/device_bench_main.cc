@@ -1,7 +1,9 @@
 // Decode and prefill of whole models with random weights, on the device or the processor, through
 // the C ABI: sb_device_bench [cuda|cpu] [ranks]. One line per model and batch.
 //
-// "GB/s" is what a decode step reads of weights over its time, whatever else it does.
+// "decode" is of steps whose tokens the host gives, "ahead" of such that are planned while the one
+// before runs, as the scheduler does. "GB/s" is what a decode step reads of weights over its time,
+// whatever else it does.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -191,9 +193,25 @@ class Bench {
   double decode(int32_t rows, int32_t position) {
     for (int32_t row = 0; row < rows; ++row) begin(row);
     std::vector<double> seconds;
-    for (int32_t i = 0; i < 24; ++i) seconds.push_back(step(rows, 1, position + i));
-    std::sort(seconds.begin(), seconds.end());
-    return seconds[seconds.size() / 2];
+    for (int32_t i = 0; i < kSteps; ++i) seconds.push_back(step(rows, 1, position + i));
+    return median(seconds);
+  }
+
+  // The same, from one result to the next.
+  double decode_ahead(int32_t rows, int32_t position) {
+    for (int32_t row = 0; row < rows; ++row) begin(row);
+    submit(rows, 1, position, false);
+    std::vector<double> seconds;
+    int64_t last = sb_now_ns();
+    for (int32_t i = 0; i < kSteps; ++i) {
+      submit(rows, 1, position + i + 1, true);
+      await();
+      const int64_t now = sb_now_ns();
+      seconds.push_back(static_cast<double>(now - last) * 1e-9);
+      last = now;
+    }
+    await();
+    return median(seconds);
   }
 
   double prefill() {
@@ -206,6 +224,13 @@ class Bench {
   [[nodiscard]] double token_bytes() const { return token_bytes_; }
 
  private:
+  static constexpr int32_t kSteps = 24;
+
+  static double median(std::vector<double>& values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+  }
+
   void begin(int32_t row) {
     sb_sampling sampling{};
     sampling.struct_size = sizeof(sampling);
@@ -215,6 +240,21 @@ class Bench {
   }
 
   double step(int32_t rows, int32_t tokens, int32_t position) {
+    const int64_t from = sb_now_ns();
+    submit(rows, tokens, position, false);
+    await();
+    return static_cast<double>(sb_now_ns() - from) * 1e-9;
+  }
+
+  void await() {
+    sb_result result{};
+    result.struct_size = sizeof(result);
+    check(sb_await(engine_, -1, &result));
+    check(result.status);
+  }
+
+  // Of rows whose token is given, or is what they sampled last.
+  void submit(int32_t rows, int32_t tokens, int32_t position, bool last_sampled) {
     std::vector<sb_plan_entry> entries;
     std::vector<int32_t> ids, blocks, targets;
     for (int32_t i = 0; i < rows; ++i) {
@@ -224,7 +264,9 @@ class Bench {
       entries.push_back({whole ? kMaxBatch : i, position, tokens, n_blocks,
                          static_cast<int32_t>(blocks.size()), 1, 0, 0});
       for (int32_t b = 0; b < n_blocks; ++b) blocks.push_back(first + b);
-      for (int32_t t = 0; t < tokens; ++t) ids.push_back((position * 31 + t * 7 + i) % 1000);
+      for (int32_t t = 0; t < tokens; ++t) {
+        ids.push_back(last_sampled ? SB_TOKEN_LAST_SAMPLED : (position * 31 + t * 7 + i) % 1000);
+      }
       targets.push_back(SB_TARGET_SAMPLE);
     }
     sb_plan plan{};
@@ -239,13 +281,7 @@ class Bench {
     plan.entries = entries.data();
     plan.blocks = blocks.data();
     plan.targets = targets.data();
-    const int64_t from = sb_now_ns();
     check(sb_submit(engine_, &plan));
-    sb_result result{};
-    result.struct_size = sizeof(result);
-    check(sb_await(engine_, -1, &result));
-    check(result.status);
-    return static_cast<double>(sb_now_ns() - from) * 1e-9;
   }
 
   sb_engine* engine_ = nullptr;
@@ -256,9 +292,12 @@ class Bench {
 void measure(const Shape& shape, bool device, int32_t ranks) {
   Bench bench(shape, device, ranks);
   for (const int32_t rows : {1, 8, kMaxBatch}) {
-    const double seconds = bench.decode(rows, 128);
-    std::printf("%-10s decode %3d rows %9.3f ms %10.1f tok/s %8.1f GB/s\n", shape.name, rows,
-                seconds * 1e3, rows / seconds, bench.token_bytes() / seconds * 1e-9);
+    const auto print = [&](const char* how, double seconds) {
+      std::printf("%-10s %s %3d rows %9.3f ms %10.1f tok/s %8.1f GB/s\n", shape.name, how, rows,
+                  seconds * 1e3, rows / seconds, bench.token_bytes() / seconds * 1e-9);
+    };
+    print("decode", bench.decode(rows, 128));
+    print("ahead ", bench.decode_ahead(rows, 128));
   }
   const double seconds = bench.prefill();
   std::printf("%-10s prefill %d       %9.3f ms %10.1f tok/s\n", shape.name, kPrefill, seconds * 1e3,
