@@ -327,7 +327,7 @@ public final class FleetPresenter {
     Ring ring = gateway.ring();
     return new FleetRow(
         new FleetNode(gateway.name(), model, id),
-        id,
+        r.path("device").asString("").equals("cuda") ? id + " · cuda" : id,
         tone,
         word(state, stragglers),
         past() ? "" : r.path("reason").asString(""),

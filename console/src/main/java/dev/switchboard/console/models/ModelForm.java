@@ -77,6 +77,10 @@ final class ModelForm extends Dialog {
       standby.setValue(spec.standby());
       stages.setValue(spec.stages());
       ranks.setValue(spec.ranks());
+      if (spec.grouped()) {
+        List.of(workers, standby, stages, ranks).forEach(number -> number.setVisible(false));
+        add(new Span("Its workers are in groups, whose numbers the configuration has."));
+      }
     }
   }
 

@@ -31,8 +31,16 @@ public record ModelRow(
    * How local workers serve it.
    *
    * @param stored whether it was set by the admin API
+   * @param grouped whether its workers are started differently, by numbers of the configuration
    */
-  public record Spec(boolean stored, String file, int workers, int standby, int stages, int ranks) {
+  public record Spec(
+      boolean stored,
+      String file,
+      int workers,
+      int standby,
+      int stages,
+      int ranks,
+      boolean grouped) {
 
     /** This again where something else was asked for. */
     ModelPlans.Wanted wanted(ModelPlans.Wanted changed) {

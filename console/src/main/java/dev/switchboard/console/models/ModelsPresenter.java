@@ -94,7 +94,8 @@ public final class ModelsPresenter {
         s.path("workers").asInt(0),
         s.path("standby").asInt(0),
         s.path("stages").asInt(1),
-        s.path("ranks").asInt(1));
+        s.path("ranks").asInt(1),
+        !s.path("groups").isEmpty());
   }
 
   private static ModelRow.@Nullable Loading loading(JsonNode l) {
@@ -127,6 +128,16 @@ public final class ModelsPresenter {
     if (!s.isObject()) {
       return "";
     }
+    if (!s.path("groups").isEmpty()) {
+      List<String> groups = new ArrayList<>();
+      s.path("groups").forEach(group -> groups.add(alike(group) + " on " + text(group, "device")));
+      return String.join("; ", groups);
+    }
+    return alike(s);
+  }
+
+  /** Workers that are started alike. */
+  private static String alike(JsonNode s) {
     int standby = s.path("standby").asInt(0);
     return s.path("workers").asInt(0)
         + " workers"

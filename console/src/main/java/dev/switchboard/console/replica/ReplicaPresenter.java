@@ -242,6 +242,7 @@ public final class ReplicaPresenter {
     JsonNode topology = state.path("topology");
     JsonNode memory = state.path("memory");
     Map<String, String> facts = new LinkedHashMap<>();
+    put(facts, "Computes on", computesOn(known()));
     put(facts, "Device", topology.path("isa").asString(""));
     put(facts, "Threads per rank", amount(topology.path("threads"), Format::number));
     double read = ranks().bandwidth();
@@ -261,9 +262,18 @@ public final class ReplicaPresenter {
     return node.isNumber() ? how.apply(node.asDouble(0)) : "";
   }
 
+  /** With the devices that its group gives it. */
+  private static String computesOn(JsonNode replica) {
+    String visible = replica.path("visible_devices").asString("");
+    return replica.path("device").asString("")
+        + (visible.isEmpty() ? "" : ", sees devices " + visible);
+  }
+
   private static String lastExit(JsonNode exit) {
+    String reason = exit.path("reason").asString("");
     return exit.isObject()
         ? exit.path("cause").asString("").replace('_', ' ')
+            + (reason.isEmpty() ? "" : " (" + reason + ")")
             + ": "
             + exit.path("message").asString("")
         : "";

@@ -11,6 +11,7 @@ import com.vaadin.flow.component.combobox.ComboBox;
 import com.vaadin.flow.component.dialog.Dialog;
 import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Span;
+import com.vaadin.flow.component.textfield.IntegerField;
 import com.vaadin.flow.component.textfield.NumberField;
 import com.vaadin.flow.component.textfield.TextArea;
 import com.vaadin.flow.component.textfield.TextField;
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.json.JsonMapper;
 
 class ModelsViewTest extends ConsoleViewTest {
   private static final int ACTIONS = 4;
@@ -305,6 +307,30 @@ class ModelsViewTest extends ConsoleViewTest {
 
     assertEquals("qwen3, 600M parameters, Q8_0, context 4,096", model.about());
     assertEquals("2 workers, 1 standby, 2 × 4", model.served());
+  }
+
+  @Test
+  void ofAModelWithGroupsEachIsToldAndNoNumberCanBeSet() {
+    ModelRow model =
+        ModelsPresenter.model(
+            new JsonMapper()
+                .readTree(
+                    """
+                    {"id": "m", "replicas": [], "ready": 0, "version": "v1",
+                      "spec": {"origin": "file", "loaded": true, "file": "m.gguf", "bytes": 1,
+                        "workers": 3, "standby": 1, "stages": 1, "ranks": 1, "groups": [
+                          {"device": "cuda", "workers": 2, "standby": 0, "devices": ["0", "1"],
+                            "stages": 1, "ranks": 1},
+                          {"device": "cpu", "workers": 1, "standby": 1, "devices": [],
+                            "stages": 1, "ranks": 2}]}}\
+                    """));
+
+    assertEquals("2 workers, 1 × 1 on cuda; 1 workers, 1 standby, 1 × 2 on cpu", model.served());
+    navigate(ModelsView.class);
+    new ModelForm(gateway(), model, () -> {}).open();
+    assertEquals(List.of(), find(IntegerField.class).all());
+    new ModelForm(gateway(), presenter().models().getFirst(), () -> {}).open();
+    assertEquals(4, find(IntegerField.class).all().size());
   }
 
   @Test

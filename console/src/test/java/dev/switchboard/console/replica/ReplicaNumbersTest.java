@@ -123,6 +123,7 @@ class ReplicaNumbersTest extends ConsoleViewTest {
   void theDeviceIsTold() {
     Map<String, String> facts = facts();
 
+    assertEquals("cpu", facts.get("Computes on"));
     assertEquals("cpu avx512", facts.get("Device"));
     assertEquals("1", facts.get("Threads per rank"));
     assertEquals("10.4 GB/s", facts.get("Read and moved, all ranks, latest steps"));

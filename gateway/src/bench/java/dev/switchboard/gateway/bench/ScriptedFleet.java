@@ -110,6 +110,7 @@ public final class ScriptedFleet {
         0.625,
         32,
         List.of(),
+        "",
         "");
   }
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -24,7 +25,12 @@ class StoppedWorkerIT {
   void start() throws IOException {
     process =
         WorkerProcess.start(
-            "w0", List.of("cat"), System.err, line -> {}, event -> {}, exit::complete);
+            "w0",
+            new Launch(List.of("cat"), Map.of()),
+            System.err,
+            line -> {},
+            event -> {},
+            exit::complete);
   }
 
   @AfterEach

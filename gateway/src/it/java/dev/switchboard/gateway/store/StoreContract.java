@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.WorkerGroup;
 import dev.switchboard.gateway.flight.FlightQuery;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.StoredFlight;
@@ -582,8 +583,12 @@ abstract class StoreContract {
   @Test
   void howModelsAreServedIsThisGatewaysAloneAndCheckedBeforeItChanges(
       @TempDir Path state, @TempDir Path other) throws Exception {
+    WorkerGroup group =
+        new WorkerGroup(
+            "cuda", 2, 1, List.of("0", "1", "GPU-a"), 1, 2, 3, List.of("--context", "9"));
     ModelSetting served =
-        new ModelSetting("a/b", new ModelSpec(Path.of("/m/x y.gguf"), "a/b", 2, 1, 4, 2));
+        new ModelSetting(
+            "a/b", new ModelSpec(Path.of("/m/x y.gguf"), "a/b", null, null, 4, 2, List.of(group)));
     ModelSetting unloaded = new ModelSetting("c", null);
     store.close();
     store = remembering(state, false);

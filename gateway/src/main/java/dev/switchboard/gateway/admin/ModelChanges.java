@@ -6,6 +6,7 @@ import dev.switchboard.gateway.fleet.LocalModels;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.fleet.WorkerSpec;
 import dev.switchboard.gateway.models.MemoryNeed;
 import dev.switchboard.gateway.models.ModelInspector;
 import dev.switchboard.openai.ApiError;
@@ -14,9 +15,11 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -30,8 +33,8 @@ final class ModelChanges {
   private final LocalModels models;
   private final ModelInspector inspector;
 
-  /** What a worker of a model takes, where one was planned here. */
-  private final Map<String, Long> planned = new HashMap<>();
+  /** What a worker takes, where one like it was planned here, by what it was planned as. */
+  private final Map<WorkerSpec, Long> planned = new HashMap<>();
 
   private Future<?> last = Future.succeededFuture();
 
@@ -51,23 +54,21 @@ final class ModelChanges {
   /** What it would come to. */
   Future<ModelPlan> plan(Vertx vertx, String name, @Nullable ModelSpec spec) {
     LocalModels.Change change = models.change(name, spec);
-    boolean starts = change.added() > 0 || !change.replaced().isEmpty();
-    Future<@Nullable MemoryNeed> need =
-        spec == null || !starts
-            ? Future.succeededFuture(null)
-            : vertx.executeBlocking(() -> need(spec), false);
+    boolean starts = !change.added().isEmpty() || !change.replaced().isEmpty();
+    Future<@Nullable Map<WorkerSpec, MemoryNeed>> needs =
+        vertx.executeBlocking(() -> needs(name, change), false);
     Long loadMs =
         spec == null || !starts
             ? null
             : models.speeds().forecastMs(spec.file(), LocalModels.bytes(spec.file()));
-    return need.compose(
+    return needs.compose(
         known ->
             drains(vertx, change)
                 .map(
                     drains ->
                         new ModelPlan(
                             change,
-                            known,
+                            known == null ? Map.of() : known,
                             promisedBytes(),
                             LocalModels::residentBytes,
                             loadMs,
@@ -75,8 +76,21 @@ final class ModelChanges {
                             drains)));
   }
 
-  private MemoryNeed need(ModelSpec spec) {
-    ModelInspector.Answer answer = inspector.plan(models.planCommand(spec));
+  /** What each that starts takes; those that are alike, but for the devices, are asked once. */
+  private Map<WorkerSpec, MemoryNeed> needs(String model, LocalModels.Change change) {
+    List<WorkerSpec> all = new ArrayList<>(change.added());
+    all.addAll(change.replaced().values());
+    Map<WorkerSpec, MemoryNeed> needs = new LinkedHashMap<>();
+    for (WorkerSpec each : all) {
+      if (!needs.containsKey(each.anywhere())) {
+        needs.put(each.anywhere(), need(model, each));
+      }
+    }
+    return needs;
+  }
+
+  private MemoryNeed need(String model, WorkerSpec worker) {
+    ModelInspector.Answer answer = inspector.plan(models.planLaunch(model, worker));
     return switch (answer) {
       case ModelInspector.Answer.Unknown unknown ->
           throw new ApiException(
@@ -102,7 +116,7 @@ final class ModelChanges {
 
   private Future<Map<Replica, DrainPlan>> drains(Vertx vertx, LocalModels.Change change) {
     List<Replica> leaving = new ArrayList<>(change.removed());
-    leaving.addAll(change.replaced());
+    leaving.addAll(change.replaced().keySet());
     Map<Replica, DrainPlan> plans = new LinkedHashMap<>();
     Future<?> all = Future.succeededFuture();
     for (Replica replica : leaving) {
@@ -120,8 +134,9 @@ final class ModelChanges {
   private long promisedBytes() {
     long promised = 0;
     for (Replica replica : fleet.replicas()) {
-      Long each = planned.get(replica.model());
-      if (each != null && replica.local() && replica.state() == ReplicaState.STARTING) {
+      WorkerSpec spec = replica.placed();
+      Long each = spec == null ? null : planned.get(spec.anywhere());
+      if (each != null && replica.state() == ReplicaState.STARTING) {
         promised += Math.max(0, each - LocalModels.residentBytes(replica));
       }
     }
@@ -147,11 +162,15 @@ final class ModelChanges {
   }
 
   /** A change was made. */
-  void begun(String name, ModelPlan plan) {
-    MemoryNeed need = plan.need();
-    if (need != null) {
-      planned.put(name, need.bytes());
+  void begun(ModelPlan plan) {
+    plan.needs().forEach((spec, need) -> planned.put(spec, need.bytes()));
+    Set<WorkerSpec> there = new HashSet<>();
+    for (Replica replica : fleet.replicas()) {
+      WorkerSpec spec = replica.placed();
+      if (spec != null) {
+        there.add(spec.anywhere());
+      }
     }
-    planned.keySet().removeIf(model -> !fleet.has(model));
+    planned.keySet().retainAll(there);
   }
 }

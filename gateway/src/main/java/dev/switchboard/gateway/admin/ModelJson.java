@@ -83,15 +83,31 @@ final class ModelJson {
           .putNull("workers")
           .putNull("standby")
           .putNull("stages")
-          .putNull("ranks");
+          .putNull("ranks")
+          .putNull("groups");
     }
     LocalModels.Layout layout = fleet.localModels().layout(spec);
-    return json.put("file", spec.file().toString())
+    json.put("file", spec.file().toString())
         .put("bytes", LocalModels.bytes(spec.file()))
         .put("workers", layout.workers())
         .put("standby", layout.standby())
         .put("stages", layout.stages())
         .put("ranks", layout.ranks());
+    ArrayNode groups = json.putArray("groups");
+    layout.groups().forEach(group -> groups.add(group(group)));
+    return json;
+  }
+
+  private static ObjectNode group(LocalModels.Group group) {
+    ObjectNode json =
+        JsonNodeFactory.instance
+            .objectNode()
+            .put("device", group.device())
+            .put("workers", group.workers())
+            .put("standby", group.standby());
+    ArrayNode devices = json.putArray("devices");
+    group.devices().forEach(devices::add);
+    return json.put("stages", group.stages()).put("ranks", group.ranks());
   }
 
   /**

@@ -6,7 +6,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.drain.DrainPlan;
 import dev.switchboard.gateway.fleet.LocalModels;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.WorkerSpec;
 import dev.switchboard.gateway.models.MemoryNeed;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.ToLongFunction;
@@ -15,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a change of a model would come to. Pure.
  *
- * @param need of one worker; null where none starts
+ * @param needs of a worker of each kind that starts, by what it is anywhere
  * @param promisedBytes that workers which load now will still take
  * @param residentBytes what a replica's process holds
  * @param loadMs from a worker's start until it is loaded; null where nothing was measured
@@ -23,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 record ModelPlan(
     LocalModels.Change change,
-    @Nullable MemoryNeed need,
+    Map<WorkerSpec, MemoryNeed> needs,
     long promisedBytes,
     ToLongFunction<Replica> residentBytes,
     @Nullable Long loadMs,
@@ -33,46 +35,61 @@ record ModelPlan(
 
   ModelPlan {
     drains = new LinkedHashMap<>(drains);
+    needs = new LinkedHashMap<>(needs);
   }
 
   /** What those that start take beside all that is there, at the worst moment. */
   long neededBytes() {
-    MemoryNeed each = need;
-    if (each == null) {
-      return 0;
+    long needed = 0;
+    for (WorkerSpec each : change.added()) {
+      needed += bytes(each);
     }
-    long grown = 0;
-    for (Replica replica : change.replaced()) {
-      grown += Math.max(0, each.bytes() - residentBytes.applyAsLong(replica));
+    for (Map.Entry<Replica, WorkerSpec> each : change.replaced().entrySet()) {
+      long grown = bytes(each.getValue()) - residentBytes.applyAsLong(each.getKey());
+      needed += Math.max(0, grown);
     }
-    return change.added() * each.bytes() + grown;
+    return needed;
+  }
+
+  private long bytes(WorkerSpec worker) {
+    MemoryNeed need = needs.get(worker.anywhere());
+    return need == null ? 0 : need.bytes();
   }
 
   long freeBytes() {
-    return need == null ? 0 : Math.max(0, need.availableBytes() - promisedBytes);
+    long available = needs.values().stream().mapToLong(MemoryNeed::availableBytes).min().orElse(0);
+    return Math.max(0, available - promisedBytes);
   }
 
   boolean fits() {
-    return need == null || (need.refusal() == null && neededBytes() <= freeBytes());
+    return needs.isEmpty()
+        || (needs.values().stream().allMatch(need -> need.refusal() == null)
+            && neededBytes() <= freeBytes());
+  }
+
+  /** What is told of: the kind of worker that takes most; null where none starts. */
+  private @Nullable MemoryNeed most() {
+    return needs.values().stream().max(Comparator.comparingLong(MemoryNeed::bytes)).orElse(null);
   }
 
   /** Why it does not fit, with the numbers. */
   String complaint() {
-    MemoryNeed each = need;
+    MemoryNeed each = most();
     if (each == null) {
       return "";
     }
     return String.format(
-        "%d MiB more are needed, and %d MiB are free: a worker takes %d MiB (weights %d, KV %d,"
+        "%d MiB more are needed, and %d MiB are free: %s takes %d MiB (weights %d, KV %d,"
             + " scratch %d, JVM %d), %d start and %d are replaced.",
         mebibytes(neededBytes()),
         freeBytes() >> MEBIBYTE_BITS,
+        needs.size() == 1 ? "a worker" : "the largest worker",
         mebibytes(each.bytes()),
         mebibytes(each.weightBytes()),
         mebibytes(each.kvBytes()),
         mebibytes(each.scratchBytes()),
         mebibytes(each.jvmBytes()),
-        change.added(),
+        change.added().size(),
         change.replaced().size());
   }
 
@@ -85,20 +102,20 @@ record ModelPlan(
    * same time. Null where a model has to be loaded and none ever was.
    */
   @Nullable Long expectedMs() {
-    boolean loads = change.added() > 0 || !change.replaced().isEmpty();
+    boolean loads = !change.added().isEmpty() || !change.replaced().isEmpty();
     if (loads && loadMs == null) {
       return null;
     }
     long load = loadMs == null ? 0 : loadMs;
     long rolling = 0;
-    for (Replica replica : change.replaced()) {
+    for (Replica replica : change.replaced().keySet()) {
       rolling += drainMs(replica) + load;
     }
     long leaving = 0;
     for (Replica replica : change.removed()) {
       leaving = Math.max(leaving, drainMs(replica));
     }
-    return Math.max(Math.max(change.added() > 0 ? load : 0, rolling), leaving);
+    return Math.max(Math.max(change.added().isEmpty() ? 0 : load, rolling), leaving);
   }
 
   private long drainMs(Replica replica) {
@@ -108,11 +125,11 @@ record ModelPlan(
 
   ObjectNode json() {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("starts", change.added());
+    json.put("starts", change.added().size());
     rows(json.putArray("leaves"), change.removed());
-    rows(json.putArray("restarts"), change.replaced());
+    rows(json.putArray("restarts"), change.replaced().keySet());
     json.put("interrupts", change.interrupts()).put("needs_confirmation", change.interrupts());
-    MemoryNeed each = need;
+    MemoryNeed each = most();
     json.set("memory", each == null ? null : memory(each));
     return json.put("fits", fits()).put("load_ms", loadMs).put("expected_ms", expectedMs());
   }

@@ -46,7 +46,7 @@ final class ModelRoutes {
     this.store = store;
     this.control = control;
     this.json = new ModelJson(fleet);
-    this.inspector = new ModelInspector(fleet.localModels()::inspectCommand);
+    this.inspector = new ModelInspector(fleet.localModels()::inspectLaunch);
     this.changes = new ModelChanges(fleet, inspector);
   }
 
@@ -258,7 +258,8 @@ final class ModelRoutes {
           or(wanted.workers(), now == null ? null : now.workers()),
           or(wanted.standby(), now == null ? null : now.standby()),
           or(wanted.stages(), now == null ? null : now.stages()),
-          or(wanted.ranks(), now == null ? null : now.ranks()));
+          or(wanted.ranks(), now == null ? null : now.ranks()),
+          now == null ? List.of() : now.groups());
     } catch (IllegalArgumentException e) {
       throw JsonInput.refused(e);
     }
@@ -339,7 +340,7 @@ final class ModelRoutes {
             context.vertx().getOrCreateContext())
         .map(
             was -> {
-              changes.begun(step.name(), plan);
+              changes.begun(plan);
               ModelState now = named(control.models(), step.name());
               ObjectNode answer = JsonNodeFactory.instance.objectNode();
               answer.set("model", json.of(step.name(), now));

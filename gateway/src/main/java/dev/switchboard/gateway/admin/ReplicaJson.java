@@ -11,6 +11,7 @@ import dev.switchboard.gateway.fleet.LoadedBytes;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.gateway.fleet.WorkerSpec;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.telemetry.RankBlame;
@@ -34,6 +35,7 @@ final class ReplicaJson {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("id", replica.id()).put("model", replica.model());
     json.put("kind", replica.worker() ? "worker" : "upstream").put("local", replica.local());
+    device(json, replica);
     json.put("state", replica.state().name()).put("reason", replica.reason());
     json.put("since", Instant.ofEpochMilli(replica.sinceMs()).toString());
     json.put("restarts", replica.incarnation());
@@ -68,6 +70,14 @@ final class ReplicaJson {
     return json.put("version", Versions.of(settings(replica)));
   }
 
+  private static void device(ObjectNode json, Replica replica) {
+    WorkerSpec placed = replica.placed();
+    String visible = placed == null ? "" : String.join(",", placed.devices());
+    json.put("device", replica.device());
+    json.put("visible_devices", visible.isEmpty() ? null : visible);
+    json.put("isa", replica.report().isa().isEmpty() ? null : replica.report().isa());
+  }
+
   /** What a list of many shows of one. */
   static ObjectNode summary(Replica replica) {
     ReplicaReport report = replica.report();
@@ -79,6 +89,7 @@ final class ReplicaJson {
         .put("model", replica.model())
         .put("kind", replica.worker() ? "worker" : "upstream")
         .put("local", replica.local())
+        .put("device", replica.device())
         .put("state", replica.state().name())
         .put("since", Instant.ofEpochMilli(replica.sinceMs()).toString())
         .put("cordoned", replica.cordoned())
@@ -117,6 +128,7 @@ final class ReplicaJson {
         .put("at", Instant.ofEpochMilli(exit.atMs()).toString())
         .put("cause", exit.cause().label())
         .put("status", exit.status())
+        .put("reason", exit.reason())
         .put("message", exit.message());
   }
 

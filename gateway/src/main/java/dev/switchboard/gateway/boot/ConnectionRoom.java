@@ -55,10 +55,7 @@ record ConnectionRoom(int perLoop, int inAll, boolean clamped) {
   private static int replicas(GatewayConfig config, List<ModelSpec> models) {
     int replicas = config.upstreams().size();
     for (ModelSpec model : models) {
-      Integer workers = model.workers();
-      Integer standby = model.standby();
-      replicas += workers == null ? config.workers().local() : workers;
-      replicas += standby == null ? 0 : standby;
+      replicas += model.readyWorkers(config.workers()) + model.standbyWorkers();
     }
     return replicas;
   }

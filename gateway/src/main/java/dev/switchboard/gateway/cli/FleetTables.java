@@ -14,12 +14,21 @@ final class FleetTables {
   static String replicas(JsonNode replicas) {
     TextTable table =
         new TextTable(
-            "REPLICA", "MODEL", "STATE", "IN FLIGHT", "RUNNING", "WAITING", "KV", "ADDRESS");
+            "REPLICA",
+            "MODEL",
+            "DEVICE",
+            "STATE",
+            "IN FLIGHT",
+            "RUNNING",
+            "WAITING",
+            "KV",
+            "ADDRESS");
     for (JsonNode each : replicas) {
       JsonNode report = each.path("report").isObject() ? each.path("report") : each;
       table.row(
           each.path("id").asText(),
           each.path("model").asText(),
+          device(each),
           state(each),
           each.path("in_flight").asText("-"),
           number(report.path("running")),
@@ -28,6 +37,13 @@ final class FleetTables {
           address(each));
     }
     return table.text();
+  }
+
+  /** With those that it may see where it may not see all. */
+  private static String device(JsonNode replica) {
+    String visible = replica.path("visible_devices").asText("");
+    boolean all = visible.isEmpty() || visible.equals("null");
+    return text(replica.path("device")) + (all ? "" : " " + visible);
   }
 
   private static String state(JsonNode replica) {

@@ -97,8 +97,8 @@ public final class Fleet implements AutoCloseable {
         command,
         clock,
         listener,
-        (id, line, logged, event, exited) ->
-            WorkerProcess.start(id, line, log, logged, event, exited),
+        (id, launch, logged, event, exited) ->
+            WorkerProcess.start(id, launch, log, logged, event, exited),
         thread());
   }
 

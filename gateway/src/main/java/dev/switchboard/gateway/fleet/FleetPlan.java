@@ -181,36 +181,40 @@ public final class FleetPlan {
   }
 
   /** Workers of a model, those on standby among them. */
-  int workers(ModelSpec spec) {
-    Integer own = spec.workers();
-    return (own == null ? workers.local() : own) + standby(spec);
-  }
-
-  static int standby(ModelSpec spec) {
-    Integer own = spec.standby();
-    return own == null ? 0 : own;
+  List<WorkerSpec.Seat> seats(ModelSpec spec) {
+    return WorkerSpec.seats(spec, workers);
   }
 
   /** How many workers of a model are to be ready, where others stand by. */
   Map<String, Integer> wantedReady() {
     Map<String, Integer> wanted = new HashMap<>();
     for (ModelSpec spec : models) {
-      if (standby(spec) > 0) {
-        wanted.put(spec.servedName(), workers(spec) - standby(spec));
+      if (spec.standbyWorkers() > 0) {
+        wanted.put(spec.servedName(), spec.readyWorkers(workers));
       }
     }
     return wanted;
   }
 
-  /** CPU threads of a rank; the machine's cores shared out where that is not set. */
-  int threads() {
-    int total =
-        models.stream()
-            .mapToInt(spec -> workers(spec) * spec.stages(workers) * spec.ranks(workers))
-            .sum();
-    int cores = Runtime.getRuntime().availableProcessors();
-    int ranks = Math.max(1, total);
-    return workers.threads() > 0 ? workers.threads() : Math.max(1, cores / ranks);
+  /**
+   * CPU threads of a worker's rank: its own, or of the cores that nobody has as his own the same
+   * share for all ranks.
+   */
+  int threads(WorkerSpec worker) {
+    if (worker.threads() > 0) {
+      return worker.threads();
+    }
+    int ranks = 0;
+    int taken = 0;
+    for (ModelSpec spec : models) {
+      for (WorkerSpec.Seat seat : seats(spec)) {
+        int lanes = seat.worker().lanes();
+        ranks += seat.worker().threads() > 0 ? 0 : lanes;
+        taken += lanes * seat.worker().threads();
+      }
+    }
+    int cores = Runtime.getRuntime().availableProcessors() - taken;
+    return Math.max(1, cores / Math.max(1, ranks));
   }
 
   /** The local model of a name; null for none. */

@@ -7,13 +7,14 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Makes the fleet that a plan wants of the one that is there: what is the same stays, with all that
  * was learned of it. A server is the same by its place, and where one place is named several times,
- * by its turn; a worker by its model. One that was on its way out comes back rather than that a new
- * one starts beside it. Used once, under the fleet's lock.
+ * by its turn; a worker by its model and device. One that was on its way out comes back rather than
+ * that a new one starts beside it. Used once, under the fleet's lock.
  */
 final class FleetReconciler {
   private static final DiscoveredServer.Leave GONE =
@@ -81,26 +82,33 @@ final class FleetReconciler {
   }
 
   private void workers(String model, @Nullable ModelSpec spec) {
-    int wanted = spec == null ? 0 : plan.workers(spec);
     List<LocalWorker> there =
         before.workers().values().stream()
             .filter(worker -> worker.replica().model().equals(model))
             .filter(worker -> mayStay(worker.replica()))
             .sorted(Comparator.comparingInt(worker -> rank(worker.replica())))
             .toList();
-    for (int i = 0; i < there.size(); i++) {
-      if (spec != null && i < wanted) {
-        keep(there.get(i), spec);
+    List<WorkerSpec.Seat> wanted = spec == null ? List.of() : plan.seats(spec);
+    Map<LocalWorker, WorkerSpec.Seat> kept =
+        WorkerMatch.kept(there, worker -> worker.engine().worker(), wanted);
+    for (LocalWorker worker : there) {
+      WorkerSpec.Seat seat = kept.get(worker);
+      if (spec != null && seat != null) {
+        keep(worker, spec, seat);
       } else {
-        leaves(there.get(i).replica());
+        leaves(worker.replica());
       }
     }
-    for (int i = there.size(); spec != null && i < wanted; i++) {
-      LocalWorker fresh = fleet.replicaReconciler().newWorker(spec, plan);
-      begun.add(fresh);
-      workers.put(fresh.replica().id(), fresh);
-      joins(fresh.replica());
+    for (WorkerSpec.Seat seat : WorkerMatch.missing(wanted, kept)) {
+      begins(Objects.requireNonNull(spec, "only a model that is wanted has seats"), seat);
     }
+  }
+
+  private void begins(ModelSpec spec, WorkerSpec.Seat seat) {
+    LocalWorker fresh = fleet.replicaReconciler().newWorker(spec, seat, plan);
+    begun.add(fresh);
+    workers.put(fresh.replica().id(), fresh);
+    joins(fresh.replica());
   }
 
   /** Who serves stays rather than who does not, and who is there rather than who leaves. */
@@ -115,9 +123,9 @@ final class FleetReconciler {
     return replica.leaving() ? serving + 4 : serving;
   }
 
-  private void keep(LocalWorker worker, ModelSpec spec) {
+  private void keep(LocalWorker worker, ModelSpec spec, WorkerSpec.Seat seat) {
     comesBack(worker.replica());
-    if (fleet.replicaReconciler().keep(worker, spec, plan)) {
+    if (fleet.replicaReconciler().keep(worker, spec, seat, plan)) {
       replaced.add(worker.replica().id());
     }
   }

@@ -258,6 +258,7 @@ final class ForeignReport {
         share,
         blockTokens,
         List.of(),
+        "",
         "");
   }
 }

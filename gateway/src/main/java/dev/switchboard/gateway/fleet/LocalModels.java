@@ -4,8 +4,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What is asked of models that local workers serve before they are changed. On any thread. */
@@ -21,22 +25,44 @@ public final class LocalModels {
    * How a model is served, defaults filled in.
    *
    * @param workers that are to take requests
+   * @param stages of a worker whose group says nothing else, as {@code ranks}
+   * @param groups empty where all workers are alike
    */
-  public record Layout(int workers, int standby, int stages, int ranks) {}
+  public record Layout(int workers, int standby, int stages, int ranks, List<Group> groups) {
+    public Layout {
+      groups = List.copyOf(groups);
+    }
+  }
+
+  /**
+   * How workers of a group are laid out, defaults filled in.
+   *
+   * @param devices dealt out to them; empty where they may see what the gateway may
+   */
+  public record Group(
+      String device, int workers, int standby, List<String> devices, int stages, int ranks) {
+    public Group {
+      devices = List.copyOf(devices);
+    }
+  }
 
   /**
    * What a change would do to the workers of a model.
    *
-   * @param added how many start
+   * @param added those that start
    * @param removed those that leave
-   * @param replaced those that are restarted one after another, with another file or layout
+   * @param replaced those that are restarted one after another, with what they become
    * @param interrupts whether no replica of the model would be ready meanwhile, where one is now
    */
   public record Change(
-      int added, List<Replica> removed, List<Replica> replaced, boolean interrupts) {
+      List<WorkerSpec> added,
+      List<Replica> removed,
+      Map<Replica, WorkerSpec> replaced,
+      boolean interrupts) {
     public Change {
+      added = List.copyOf(added);
       removed = List.copyOf(removed);
-      replaced = List.copyOf(replaced);
+      replaced = Collections.unmodifiableMap(new LinkedHashMap<>(replaced));
     }
   }
 
@@ -65,11 +91,23 @@ public final class LocalModels {
 
   /** How a model is laid out by the settings of workers. */
   public Layout layout(ModelSpec spec) {
-    FleetPlan plan = fleet.plan();
-    WorkersConfig config = plan.workers();
-    int standby = FleetPlan.standby(spec);
+    WorkersConfig config = fleet.config();
     return new Layout(
-        plan.workers(spec) - standby, standby, spec.stages(config), spec.ranks(config));
+        spec.readyWorkers(config),
+        spec.standbyWorkers(),
+        spec.stages(config),
+        spec.ranks(config),
+        spec.groups().stream().map(group -> group(spec, group, config)).toList());
+  }
+
+  private static Group group(ModelSpec spec, WorkerGroup group, WorkersConfig config) {
+    return new Group(
+        group.device(),
+        group.readyWorkers(),
+        group.standbyWorkers(),
+        group.devices(),
+        group.stages(spec.stages(config)),
+        group.ranks(spec.ranks(config)));
   }
 
   /** Bytes of a model's files. */
@@ -79,39 +117,42 @@ public final class LocalModels {
 
   /** What would become of a model's workers; null for a model that is to have none. */
   public Change change(String model, @Nullable ModelSpec wanted) {
-    List<Replica> there = workers(model);
-    int workers = wanted == null ? 0 : fleet.plan().workers(wanted);
-    int stay = Math.min(workers, there.size());
-    List<Replica> removed = there.subList(stay, there.size());
-    List<Replica> replaced =
-        wanted == null
-            ? List.of()
-            : there.subList(0, stay).stream().filter(each -> differs(each, wanted)).toList();
-    return new Change(workers - stay, removed, replaced, interrupts(model, removed, replaced));
+    List<LocalWorker> there = workers(model);
+    List<WorkerSpec.Seat> seats = wanted == null ? List.of() : fleet.plan().seats(wanted);
+    Map<LocalWorker, WorkerSpec.Seat> kept =
+        WorkerMatch.kept(there, worker -> worker.engine().worker(), seats);
+    List<Replica> removed = new ArrayList<>();
+    Map<Replica, WorkerSpec> replaced = new LinkedHashMap<>();
+    for (LocalWorker worker : there) {
+      WorkerSpec.Seat seat = kept.get(worker);
+      if (seat == null) {
+        removed.add(worker.replica());
+      } else if (!seat.worker().equals(worker.engine().worker())) {
+        replaced.put(worker.replica(), seat.worker());
+      }
+    }
+    List<WorkerSpec> added =
+        WorkerMatch.missing(seats, kept).stream().map(WorkerSpec.Seat::worker).toList();
+    return new Change(added, removed, replaced, interrupts(model, removed, replaced.keySet()));
   }
 
   /** Those that stay rather than others come first. */
-  private List<Replica> workers(String model) {
+  private List<LocalWorker> workers(String model) {
     List<Replica> there = new ArrayList<>(fleet.roster().of(model));
     there.removeIf(replica -> !replica.local() || replica.leaving());
     there.sort(Comparator.comparingInt(FleetReconciler::rank));
-    return there;
-  }
-
-  private boolean differs(Replica replica, ModelSpec wanted) {
-    LocalWorker worker = fleet.worker(replica);
-    if (worker == null) {
-      return false;
+    List<LocalWorker> workers = new ArrayList<>();
+    for (Replica replica : there) {
+      LocalWorker worker = fleet.worker(replica);
+      if (worker != null) {
+        workers.add(worker);
+      }
     }
-    WorkersConfig config = fleet.config();
-    LocalWorker.Engine now = worker.engine();
-    return !now.file().equals(wanted.file())
-        || now.stages() != wanted.stages(config)
-        || now.ranks() != wanted.ranks(config);
+    return workers;
   }
 
   /** Of those that are replaced one is away at a time. */
-  private boolean interrupts(String model, List<Replica> removed, List<Replica> replaced) {
+  private boolean interrupts(String model, List<Replica> removed, Set<Replica> replaced) {
     List<Replica> ready = new ArrayList<>(fleet.roster().of(model));
     ready.removeIf(replica -> replica.leaving() || replica.state() != ReplicaState.READY);
     if (ready.isEmpty()) {
@@ -138,14 +179,17 @@ public final class LocalModels {
     return 0;
   }
 
-  /** The command of a process that tells what a worker of a model would take. */
-  public List<String> planCommand(ModelSpec spec) {
+  /** The process that tells what a worker of a model would take. */
+  public Launch planLaunch(String model, WorkerSpec worker) {
     FleetPlan plan = fleet.plan();
-    return fleet.replicaReconciler().command().plan(spec, plan.workers(), plan.threads());
+    return fleet
+        .replicaReconciler()
+        .command()
+        .plan(model, worker, plan.workers(), plan.threads(worker));
   }
 
-  /** The command of a process that tells what files hold. */
-  public List<String> inspectCommand(List<Path> files) {
+  /** The process that tells what files hold. */
+  public Launch inspectLaunch(List<Path> files) {
     return fleet.replicaReconciler().command().inspect(files, fleet.config());
   }
 }

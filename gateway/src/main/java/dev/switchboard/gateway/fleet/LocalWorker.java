@@ -27,34 +27,41 @@ final class LocalWorker {
    * process. The threads that the machine's cores come to are left out: a worker that joins would
    * restart all others.
    *
-   * @param files what {@code file} named when the configuration was read, or the process started
+   * @param files what the model's file named when the configuration was read, or the process
+   *     started
    */
-  record Engine(
-      Path file,
-      ModelFiles files,
-      int stages,
-      int ranks,
-      int threads,
-      int heapMb,
-      List<String> javaOptions,
-      List<String> more) {
+  record Engine(WorkerSpec worker, ModelFiles files, int heapMb, List<String> javaOptions) {
 
-    static Engine of(ModelSpec spec, ModelFiles files, WorkersConfig config) {
-      return new Engine(
-          spec.file(),
-          files,
-          spec.stages(config),
-          spec.ranks(config),
-          config.threads(),
-          config.heapMb(),
-          config.javaOptions(),
-          config.arguments());
+    static Engine of(WorkerSpec worker, ModelFiles files, WorkersConfig config) {
+      return new Engine(worker, files, config.heapMb(), config.javaOptions());
+    }
+
+    Path file() {
+      return worker.file();
     }
 
     /** The same with the files that a process that is started now reads. */
     Engine started() {
-      return new Engine(
-          file, ModelFiles.of(file), stages, ranks, threads, heapMb, javaOptions, more);
+      return new Engine(worker, ModelFiles.of(file()), heapMb, javaOptions);
+    }
+  }
+
+  /**
+   * What it is to be.
+   *
+   * @param group of its model's, as {@link WorkerSpec.Seat} has it
+   */
+  record Place(int group, Engine engine, Launch launch) {}
+
+  /**
+   * Why it ended, in its own words.
+   *
+   * @param reason a stable word; null where it has none
+   */
+  private record Failure(@Nullable String reason, String message) {
+    static Failure of(JsonNode event) {
+      String reason = event.path("reason").asText();
+      return new Failure(reason.isEmpty() ? null : reason, event.path("message").asText());
     }
   }
 
@@ -65,9 +72,8 @@ final class LocalWorker {
   private final LongSupplier nowMs;
   private final WorkerStarter starter;
   private final LoadSpeeds speeds;
-  private volatile Engine engine;
+  private volatile Place place;
   private volatile @Nullable Engine running;
-  private volatile List<String> command;
   private volatile long stopMs;
 
   private WorkerStarter.@Nullable Running process;
@@ -88,12 +94,11 @@ final class LocalWorker {
   private volatile double readySeconds;
   private long loadMs;
   private @Nullable Future<?> nextStart;
-  private @Nullable String failure;
+  private @Nullable Failure failure;
 
   LocalWorker(
       Replica replica,
-      Engine engine,
-      List<String> command,
+      Place place,
       WorkersConfig config,
       ScheduledExecutorService fleet,
       FleetListener listener,
@@ -101,8 +106,7 @@ final class LocalWorker {
       WorkerStarter starter,
       LoadSpeeds speeds) {
     this.replica = replica;
-    this.engine = engine;
-    this.command = List.copyOf(command);
+    this.place = place;
     this.restarts = new RestartPolicy(config);
     this.fleet = fleet;
     this.listener = listener;
@@ -117,19 +121,23 @@ final class LocalWorker {
   }
 
   Engine engine() {
-    return engine;
+    return place.engine();
+  }
+
+  /** The group of its model that it belongs to. */
+  int group() {
+    return place.group();
   }
 
   /** Whether its process was started with another one. */
   boolean outdated() {
     Engine now = running;
-    return now != null && !now.equals(engine);
+    return now != null && !now.equals(engine());
   }
 
   /** From its next start on. On any thread. */
-  void reconfigure(Engine otherEngine, List<String> otherCommand, WorkersConfig config) {
-    engine = otherEngine;
-    command = List.copyOf(otherCommand);
+  void reconfigure(Place other, WorkersConfig config) {
+    place = other;
     stopMs = config.stopMs();
     restarts.reconfigure(config);
   }
@@ -144,12 +152,13 @@ final class LocalWorker {
     readySeconds = 0;
     failure = null;
     replica.expectReadyMs(startedMs + loadMs);
-    running = engine.started();
+    Place now = place;
+    running = now.engine().started();
     try {
       WorkerStarter.Running started =
           starter.start(
               replica.id(),
-              command,
+              now.launch(),
               replica.log()::add,
               event -> onFleet(() -> event(event)),
               status -> {
@@ -160,7 +169,7 @@ final class LocalWorker {
       replica.pid(started.pid());
     } catch (IOException e) {
       LOG.error("worker_start_failed replica={}", replica.id(), e);
-      failure = String.valueOf(e.getMessage());
+      failure = new Failure(null, String.valueOf(e.getMessage()));
       replica.processExited("could not be started: " + e.getMessage());
       exited(-1);
     }
@@ -286,7 +295,7 @@ final class LocalWorker {
         loaded(event);
         replica.tryTransition(ReplicaState.STARTING, ReplicaState.WARMING, "model loaded");
       }
-      case "failed" -> failure = event.path("message").asText();
+      case "failed" -> failure = Failure.of(event);
       default -> LOG.debug("worker_event replica={} event={}", replica.id(), event);
     }
   }
@@ -338,8 +347,9 @@ final class LocalWorker {
       return;
     }
     WorkerExit how = WorkerExit.of(status);
-    String why = failure != null ? failure : ended(status);
-    replica.lastExit(new LastExit(how, status, why, nowMs.getAsLong()));
+    Failure told = failure == null ? new Failure(null, ended(status)) : failure;
+    String why = told.message();
+    replica.lastExit(new LastExit(how, status, told.reason(), told.message(), nowMs.getAsLong()));
     LOG.warn(
         "worker_exited replica={} status={} cause={} reason=\"{}\"",
         replica.id(),

@@ -73,6 +73,7 @@ public final class Replica {
   private volatile boolean spare;
   private volatile boolean leaving;
   private volatile @Nullable ModelFacts facts;
+  private volatile @Nullable WorkerSpec placed;
 
   /** Questions in a row that it did not answer well. */
   private volatile int unanswered;
@@ -401,6 +402,28 @@ public final class Replica {
 
   void drain(Drain value) {
     drain = value;
+  }
+
+  /** How this gateway starts it; null of one that runs elsewhere. */
+  public @Nullable WorkerSpec placed() {
+    return placed;
+  }
+
+  void placed(WorkerSpec value) {
+    placed = value;
+  }
+
+  /**
+   * What it computes on, {@code cpu} or {@code cuda}: as it tells, or else as it is to; null where
+   * nobody knows.
+   */
+  public @Nullable String device() {
+    String isa = report.isa();
+    WorkerSpec spec = placed;
+    if (!isa.isEmpty()) {
+      return isa.startsWith("cuda") ? "cuda" : "cpu";
+    }
+    return spec == null || spec.device().equals("auto") ? null : spec.device();
   }
 
   /** What the model is that its process has loaded; null where it has none, or is not local. */

@@ -22,7 +22,16 @@ final class ReplicaReconciler {
   private final NanoClock clock;
   private final FleetListener listener;
   private final Map<String, Server> servers = new HashMap<>();
-  private final Map<String, SharedCostModel> peers = new HashMap<>();
+  private final Map<Kin, SharedCostModel> peers = new HashMap<>();
+
+  /**
+   * Replicas that have their costs in common.
+   *
+   * @param device of workers here; what servers run on nobody knows before they tell it, so that
+   *     they are taken for processors
+   */
+  private record Kin(String model, String device) {}
+
   private int nextServer;
   private int nextWorker;
 
@@ -43,8 +52,8 @@ final class ReplicaReconciler {
     return command;
   }
 
-  private SharedCostModel peers(String model) {
-    return peers.computeIfAbsent(model, name -> new SharedCostModel());
+  private SharedCostModel peers(String model, String device) {
+    return peers.computeIfAbsent(new Kin(model, device), one -> new SharedCostModel());
   }
 
   /** The number of the next server that was not there. */
@@ -52,13 +61,15 @@ final class ReplicaReconciler {
     return nextServer++;
   }
 
-  LocalWorker newWorker(ModelSpec spec, FleetPlan wanted) {
+  LocalWorker newWorker(ModelSpec spec, WorkerSpec.Seat seat, FleetPlan wanted) {
     String id = "w" + nextWorker++;
-    Replica replica = newReplica(id, spec.servedName(), true, UpstreamAccess.LOCAL, wanted);
+    Replica replica =
+        newReplica(
+            id, spec.servedName(), seat.worker().device(), true, UpstreamAccess.LOCAL, wanted);
+    replica.placed(seat.worker());
     return new LocalWorker(
         replica,
-        LocalWorker.Engine.of(spec, wanted.files(spec), wanted.workers()),
-        command.of(id, spec, wanted.workers(), wanted.threads()),
+        place(id, spec, seat, wanted),
         wanted.workers(),
         fleet.executor(),
         listener,
@@ -67,21 +78,37 @@ final class ReplicaReconciler {
         fleet.localModels().speeds());
   }
 
+  private LocalWorker.Place place(
+      String id, ModelSpec spec, WorkerSpec.Seat seat, FleetPlan wanted) {
+    WorkerSpec worker = seat.worker();
+    WorkersConfig config = wanted.workers();
+    return new LocalWorker.Place(
+        seat.group(),
+        LocalWorker.Engine.of(worker, wanted.files(spec), config),
+        command.of(id, spec.servedName(), worker, config, wanted.threads(worker)));
+  }
+
   private Replica newReplica(
-      String id, String model, boolean local, UpstreamAccess access, FleetPlan wanted) {
+      String id,
+      String model,
+      String device,
+      boolean local,
+      UpstreamAccess access,
+      FleetPlan wanted) {
     return new Replica(
         id,
         model,
         local,
         access,
-        peers(model),
+        peers(model, device),
         wanted.circuit(),
         () -> clock.epochNanos() / 1_000_000,
         fleet::stateChanged);
   }
 
   Replica newServer(String id, Server wanted) {
-    Replica replica = newReplica(id, wanted.model(), false, wanted.access(), fleet.plan());
+    Replica replica =
+        newReplica(id, wanted.model(), WorkerGroup.CPU, false, wanted.access(), fleet.plan());
     servers.put(id, wanted);
     replica.pod(wanted.pod());
     replica.spare(wanted.standby());
@@ -146,22 +173,18 @@ final class ReplicaReconciler {
   }
 
   /** Lets a worker that stays run as it is wanted to, from its next start on. */
-  boolean keep(LocalWorker worker, ModelSpec spec, FleetPlan wanted) {
-    WorkersConfig config = wanted.workers();
+  boolean keep(LocalWorker worker, ModelSpec spec, WorkerSpec.Seat seat, FleetPlan wanted) {
+    worker.replica().placed(seat.worker());
     return fleet
         .restarts()
-        .reconfigure(
-            worker,
-            LocalWorker.Engine.of(spec, wanted.files(spec), config),
-            command.of(worker.replica().id(), spec, config, wanted.threads()),
-            config);
+        .reconfigure(worker, place(worker.replica().id(), spec, seat, wanted), wanted.workers());
   }
 
   /** It never comes back. */
   void forget(Replica replica) {
     servers.remove(replica.id());
     if (!fleet.has(replica.model())) {
-      peers.remove(replica.model());
+      peers.keySet().removeIf(kin -> kin.model().equals(replica.model()));
     }
   }
 }

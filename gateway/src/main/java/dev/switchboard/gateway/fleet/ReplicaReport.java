@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param kvUsedRatio share of its KV that sequences hold; not a number where it does not say
  * @param kvBlockTokens tokens that a block holds; 0 where it does not say
  * @param devices that it may compute on beside the CPU
+ * @param isa instruction set that its engine computes with, {@code cuda} and more for devices;
+ *     empty where it does not say
  * @param fingerprint of what its answers depend on beside the request; empty where it does not say
  */
 public record ReplicaReport(
@@ -43,6 +45,7 @@ public record ReplicaReport(
     double kvUsedRatio,
     int kvBlockTokens,
     List<DeviceReport> devices,
+    String isa,
     String fingerprint) {
   public static final ReplicaReport NONE =
       new ReplicaReport(
@@ -72,6 +75,7 @@ public record ReplicaReport(
           Double.NaN,
           0,
           List.of(),
+          "",
           "");
 
   public ReplicaReport {

@@ -69,10 +69,9 @@ public final class Restarts {
    *
    * @return whether it is to be restarted for that
    */
-  boolean reconfigure(
-      LocalWorker worker, LocalWorker.Engine engine, List<String> command, WorkersConfig config) {
-    boolean another = !engine.equals(worker.engine());
-    worker.reconfigure(engine, command, config);
+  boolean reconfigure(LocalWorker worker, LocalWorker.Place place, WorkersConfig config) {
+    boolean another = !place.engine().equals(worker.engine());
+    worker.reconfigure(place, config);
     if (!another || !worker.outdated()) {
       return false;
     }

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * decides: at worst, for two that look at once, one more than wanted is ready.
  *
  * <p>Of local workers as many as are configured, and more while the load needs them. Any of them
- * may stand by: who comes back from a restart does.
+ * may stand by: who comes back from a restart does. Where they are in groups, those of the group
+ * that misses one come first; others fill in for it, and stand by again once it has its own.
  *
  * <p>Pods keep their parts, since every gateway must find the same ones free. A pod that stands by
  * takes requests while fewer others are ready than were at once of late, and at least where no
@@ -50,13 +51,34 @@ final class Standbys {
   void promote(String model, String why) {
     Integer wanted = wanted(model);
     int missing = (wanted == null ? Integer.MAX_VALUE : wanted) - ready(model);
-    for (Replica replica : fleet.roster().of(model)) {
-      if (missing > 0
-          && !replica.leaving()
-          && replica.tryTransition(ReplicaState.STANDBY, ReplicaState.READY, why)) {
-        missing--;
+    for (boolean anyGroup : new boolean[] {false, true}) {
+      for (Replica replica : fleet.roster().of(model)) {
+        if (missing > 0
+            && !replica.leaving()
+            && (anyGroup || groupSurplus(replica) < 0)
+            && replica.tryTransition(ReplicaState.STANDBY, ReplicaState.READY, why)) {
+          missing--;
+        }
       }
     }
+  }
+
+  /** How many workers of a worker's group are ready beyond those that it should have; else 0. */
+  private int groupSurplus(Replica replica) {
+    LocalWorker worker = fleet.worker(replica);
+    ModelSpec spec = worker == null ? null : fleet.plan().model(replica.model());
+    if (worker == null || spec == null) {
+      return 0;
+    }
+    int group = worker.group();
+    int ready =
+        count(
+            replica.model(),
+            other -> {
+              LocalWorker its = fleet.worker(other);
+              return its != null && its.group() == group;
+            });
+    return ready - spec.readyWorkers(group, fleet.config());
   }
 
   /** Null where none stands by. */
@@ -135,10 +157,17 @@ final class Standbys {
     Integer wanted = wanted(replica.model());
     if (replica.kept()) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, replica.keeper());
-    } else if (wanted != null && mayStand(replica) && ready(replica.model()) >= wanted) {
+    } else if (wanted != null
+        && mayStand(replica)
+        && groupSurplus(replica) >= 0
+        && ready(replica.model()) >= wanted) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.STANDBY, "enough others are ready");
     } else {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.READY, "every rank answered");
+      if (replica.local() && wanted != null && ready(replica.model()) > wanted) {
+        // Whoever filled in for it may stand by again.
+        fleet.later(() -> stand(replica.model()));
+      }
     }
     if (replica.kept()) {
       // It was cordoned between the look and the step.
@@ -160,6 +189,7 @@ final class Standbys {
           && mayStand(replica)
           && !replica.leaving()
           && replica.state() == ReplicaState.READY
+          && (!replica.local() || groupSurplus(replica) > 0)
           && fleet
               .commands()
               .empty(

@@ -76,6 +76,7 @@ final class StateReader {
         used(load),
         memory.path("kv_block_tokens").asInt(),
         devices(state.path("devices")),
+        state.path("topology").path("isa").asText(),
         state.path("model").path("fingerprint").asText());
   }
 

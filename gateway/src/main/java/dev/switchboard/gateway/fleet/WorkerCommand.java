@@ -4,6 +4,7 @@ import dev.switchboard.log.LogFormat;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,39 +29,50 @@ public record WorkerCommand(
   private static final String INSPECTOR = "dev.switchboard.worker.InspectMain";
   private static final String MAIN_CLASS = "dev.switchboard.worker.WorkerMain";
 
-  List<String> of(String id, ModelSpec model, WorkersConfig config, int threads) {
+  /**
+   * A worker.
+   *
+   * @param model what clients call it
+   * @param threads of a rank
+   */
+  Launch of(String id, String model, WorkerSpec worker, WorkersConfig config, int threads) {
+    return new Launch(command(id, model, worker, config, threads), worker.environment());
+  }
+
+  private List<String> command(
+      String id, String model, WorkerSpec worker, WorkersConfig config, int threads) {
     List<String> command = java(config);
     command.addAll(List.of("-cp", classPath, MAIN_CLASS));
-    command.addAll(List.of("--model", model.file().toString()));
-    command.addAll(List.of("--model-name", model.servedName()));
+    command.addAll(List.of("--model", worker.file().toString()));
+    command.addAll(List.of("--model-name", model));
     command.addAll(List.of("--id", id));
     if (sockets == null) {
       command.addAll(List.of("--port", "0", "--bind", "127.0.0.1"));
     } else {
       command.addAll(List.of("--socket", sockets.resolve(id + ".sock").toString()));
     }
-    command.addAll(List.of("--stages", Integer.toString(model.stages(config))));
-    command.addAll(List.of("--ranks", Integer.toString(model.ranks(config))));
+    command.addAll(List.of("--stages", Integer.toString(worker.stages())));
+    command.addAll(List.of("--ranks", Integer.toString(worker.ranks())));
     command.addAll(List.of("--threads", Integer.toString(threads)));
     command.addAll(List.of("--library", library.toString(), "--exit-with-parent"));
     command.addAll(List.of("--log-format", logFormat.word()));
-    command.addAll(config.arguments());
+    command.addAll(worker.arguments());
     return command;
   }
 
   /** What a worker of a model would take, told without starting one. */
-  List<String> plan(ModelSpec model, WorkersConfig config, int threads) {
-    List<String> command = of("plan", model, config, threads);
+  Launch plan(String model, WorkerSpec worker, WorkersConfig config, int threads) {
+    List<String> command = command("plan", model, worker, config, threads);
     command.add("--plan");
-    return command;
+    return new Launch(command, worker.environment());
   }
 
   /** What files hold. */
-  List<String> inspect(List<Path> files, WorkersConfig config) {
+  Launch inspect(List<Path> files, WorkersConfig config) {
     List<String> command = java(config);
     command.addAll(List.of("-cp", classPath, INSPECTOR));
     files.forEach(file -> command.add(file.toString()));
-    return command;
+    return new Launch(command, Map.of());
   }
 
   private List<String> java(WorkersConfig config) {

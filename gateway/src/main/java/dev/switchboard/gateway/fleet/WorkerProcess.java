@@ -27,9 +27,6 @@ import org.slf4j.LoggerFactory;
 final class WorkerProcess implements WorkerStarter.Running {
   private static final Logger LOG = LoggerFactory.getLogger(WorkerProcess.class);
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final List<String> AGENT_VARIABLES =
-      List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS");
-
   private static final int SIGNAL_MS = 2000;
 
   private final Process process;
@@ -50,15 +47,13 @@ final class WorkerProcess implements WorkerStarter.Running {
    */
   static WorkerProcess start(
       String id,
-      List<String> command,
+      Launch launch,
       PrintStream log,
       Consumer<String> logged,
       Consumer<JsonNode> event,
       IntConsumer exited)
       throws IOException {
-    ProcessBuilder builder = new ProcessBuilder(command);
-    AGENT_VARIABLES.forEach(builder.environment()::remove);
-    Process process = builder.start();
+    Process process = launch.process().start();
     LOG.info("worker_started replica={} pid={}", id, process.pid());
     Thread events =
         Thread.ofPlatform()

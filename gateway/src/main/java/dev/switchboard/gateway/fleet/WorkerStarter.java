@@ -2,7 +2,6 @@ package dev.switchboard.gateway.fleet;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
@@ -18,11 +17,7 @@ public interface WorkerStarter {
    * @param exited called once with its exit status, after its last event
    */
   Running start(
-      String id,
-      List<String> command,
-      Consumer<String> line,
-      Consumer<JsonNode> event,
-      IntConsumer exited)
+      String id, Launch launch, Consumer<String> line, Consumer<JsonNode> event, IntConsumer exited)
       throws IOException;
 
   /** A worker that was started. */

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.models;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.fleet.Launch;
 import dev.switchboard.gateway.models.ModelFolder.Found;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -34,10 +35,7 @@ public final class ModelInspector {
   /** Named on one command line. */
   private static final int MOST_AT_ONCE = 64;
 
-  private static final List<String> AGENT_VARIABLES =
-      List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS");
-
-  private final Function<List<Path>, List<String>> command;
+  private final Function<List<Path>, Launch> inspection;
   private final Map<Found, ModelHeader> remembered = new LinkedHashMap<>();
 
   /** What became of asking for a plan. */
@@ -68,10 +66,10 @@ public final class ModelInspector {
   private record Told(List<JsonNode> lines, String end) {}
 
   /**
-   * @param command of the process that tells what files hold
+   * @param inspection the process that tells what files hold
    */
-  public ModelInspector(Function<List<Path>, List<String>> command) {
-    this.command = command;
+  public ModelInspector(Function<List<Path>, Launch> inspection) {
+    this.inspection = inspection;
   }
 
   /** What files hold; those that could not be read in time are missing. */
@@ -96,7 +94,7 @@ public final class ModelInspector {
   }
 
   private boolean read(List<Found> files) {
-    Told told = run(command.apply(files.stream().map(Found::path).toList()));
+    Told told = run(inspection.apply(files.stream().map(Found::path).toList()));
     List<JsonNode> lines = told.lines();
     for (int i = 0; i < Math.min(lines.size(), files.size()); i++) {
       remembered.put(files.get(i), ModelHeader.of(lines.get(i)));
@@ -115,7 +113,7 @@ public final class ModelInspector {
   }
 
   /** What a worker would take. */
-  public synchronized Answer plan(List<String> plan) {
+  public synchronized Answer plan(Launch plan) {
     Told told = run(plan);
     for (JsonNode line : told.lines()) {
       switch (line.path("event").asText()) {
@@ -133,12 +131,10 @@ public final class ModelInspector {
   }
 
   /** The lines that a process tells within its time. */
-  private static Told run(List<String> arguments) {
+  private static Told run(Launch launch) {
     List<JsonNode> lines = new ArrayList<>();
-    ProcessBuilder builder = new ProcessBuilder(arguments);
-    AGENT_VARIABLES.forEach(builder.environment()::remove);
     try {
-      Process process = builder.start();
+      Process process = launch.process().start();
       CompletableFuture<String> complaint =
           CompletableFuture.supplyAsync(() -> lastLine(process), Thread::startVirtualThread);
       // One that ended in time is left alone: to end it again would close what it told, unread.

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.FleetListener;
 import dev.switchboard.gateway.fleet.HealthChecks;
+import dev.switchboard.gateway.fleet.Launch;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
@@ -129,7 +130,7 @@ final class SimulatedFleet {
 
   private WorkerStarter.Running start(
       String id,
-      List<String> command,
+      Launch launch,
       Consumer<String> line,
       Consumer<JsonNode> event,
       IntConsumer exited) {
@@ -273,6 +274,7 @@ final class SimulatedFleet {
         Double.NaN,
         0,
         List.of(),
+        "",
         "");
   }
 }

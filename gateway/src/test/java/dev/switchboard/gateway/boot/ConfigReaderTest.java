@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.WorkerGroup;
+import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.identity.AuthConfig;
 import dev.switchboard.gateway.identity.KeySecret;
 import dev.switchboard.gateway.slo.SloConfig;
@@ -112,6 +115,84 @@ class ConfigReaderTest {
         assertThrows(IllegalArgumentException.class, () -> read(yaml.strip()));
 
     assertTrue(String.valueOf(e.getMessage()).startsWith(message.strip()), e::getMessage);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{workers: 2} | : device is missing; for example device: cuda",
+        "{device: gpu} | .device: must be cpu, cuda or auto, not gpu",
+        "{device: cpu, workers: 65} | .workers: must be 0 to 64, not 65",
+        "{device: cpu, workers: 0} | : workers and standby are both 0",
+        "{device: cpu, threads: 257} | .threads: must be 0 to 256, not 257",
+        "{device: cpu, worker: 2} | .worker: unknown key; did you mean workers?",
+        "{device: cuda, gpus: [0]} | .gpus: unknown key; did you mean devices?",
+        "{device: cpu, devices: [0]} | .devices: must be left out where device is cpu",
+        "{device: cuda, devices: [first]} | .devices: must be numbers, or identities that begin"
+            + " with GPU- or MIG-, not first",
+        "{device: cuda, workers: 1, standby: 1, devices: [0, 1, 2]} | .devices: must be as many for"
+            + " each of the 2 workers, those on standby among them, not 3 in all",
+        "{device: cuda, workers: 2, devices: [0, 1, 2, 2]} | .devices: must be different ones for"
+            + " each worker, not [2, 2]",
+        "{device: cuda, devices: 0} | .devices: must be a list, not 0; for example devices:",
+        "{device: cuda, arguments: [--device=cpu]} | .arguments: must not have --device, which is"
+            + " the key device",
+        "{device: cuda, arguments: [4GiB]} | .arguments: must begin with an option such as",
+      })
+  void aMistakeOfAGroupIsNamed(String group, String message) {
+    String yaml = "models: [{file: m.gguf, groups: [{device: cpu}, " + group.strip() + "]}]";
+
+    IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> read(yaml));
+
+    String told = String.valueOf(e.getMessage());
+    assertTrue(told.startsWith("models[0].groups[1]" + message.strip()), told);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "workers: 1, groups: [{device: cpu}] | .groups: say how many workers there are: leave out"
+            + " workers and standby of the model",
+        "groups: [{device: cpu, workers: 0, standby: 1}] | .groups: must have 1 to 64 workers in"
+            + " all, not 0",
+        "groups: [{device: cpu, workers: 64}, {device: cuda}] | .groups: must have 1 to 64 workers"
+            + " in all, not 65",
+        "device: cuda | .device: unknown key; a device is of a group of workers: groups:",
+        "devices: [0] | .devices: unknown key; devices are of a group of workers: groups:",
+      })
+  void aMistakeOfAModelWithGroupsIsNamed(String keys, String message) {
+    String yaml = "models: [{file: m.gguf, " + keys.strip() + "}]";
+
+    IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> read(yaml));
+
+    String told = String.valueOf(e.getMessage());
+    assertTrue(told.startsWith("models[0]" + message.strip()), told);
+  }
+
+  @Test
+  void groupsSayHowManyWorkersRunWhere() {
+    ModelSpec model =
+        read("""
+                models:
+                  - file: m.gguf
+                    ranks: 2
+                    groups:
+                      - {device: cuda, workers: 2, devices: [0, 1, GPU-5f3c, 3]}
+                      - {device: cpu, standby: 1, threads: 4, arguments: [--kv-memory, 1GiB]}
+                """)
+            .models()
+            .getFirst();
+
+    assertEquals(3, model.readyWorkers(WorkersConfig.DEFAULTS));
+    assertEquals(1, model.standbyWorkers());
+    assertEquals(List.of("0", "1", "GPU-5f3c", "3"), model.groups().getFirst().devices());
+    assertEquals(
+        new WorkerGroup("cpu", null, 1, List.of(), null, null, 4, List.of("--kv-memory", "1GiB")),
+        model.groups().getLast());
   }
 
   @ParameterizedTest

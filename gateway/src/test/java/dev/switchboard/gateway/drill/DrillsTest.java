@@ -184,6 +184,7 @@ class DrillsTest {
         Double.NaN,
         0,
         List.of(),
+        "",
         "");
   }
 

@@ -28,19 +28,23 @@ public final class FleetByHand implements FleetListener {
 
   /** A worker's process. */
   static final class Started implements WorkerStarter.Running {
-    final List<String> command;
+    final Launch launch;
     private final Consumer<JsonNode> event;
     private final IntConsumer exited;
     boolean asked;
 
-    Started(List<String> command, Consumer<JsonNode> event, IntConsumer exited) {
-      this.command = command;
+    Started(Launch launch, Consumer<JsonNode> event, IntConsumer exited) {
+      this.launch = launch;
       this.event = event;
       this.exited = exited;
     }
 
     void tell(String name) {
-      event.accept(JsonNodeFactory.instance.objectNode().put("event", name).put("port", 1));
+      event(JsonNodeFactory.instance.objectNode().put("event", name).put("port", 1));
+    }
+
+    void event(JsonNode told) {
+      event.accept(told);
     }
 
     void exit(int status) {
@@ -115,8 +119,8 @@ public final class FleetByHand implements FleetListener {
             new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null, LogFormat.TEXT),
             () -> nowNanos,
             this,
-            (id, command, line, event, exited) -> {
-              Started process = new Started(command, event, exited);
+            (id, launch, line, event, exited) -> {
+              Started process = new Started(launch, event, exited);
               processes.put(id, process);
               return process;
             },

@@ -288,7 +288,7 @@ class FleetReloadTest {
     assertEquals("w0:READY w1:DRAINED", second);
     assertEquals("w0:READY w1:READY", hand.ids());
     for (String id : List.of("w0", "w1")) {
-      assertTrue(hand.process(id).command.contains("b.gguf"), id);
+      assertTrue(hand.process(id).launch.command().contains("b.gguf"), id);
     }
     assertFalse(Objects.requireNonNull(hand.fleet().restarts().last()).report().failed());
   }
@@ -350,7 +350,7 @@ class FleetReloadTest {
     assertFalse(hand.process("w1").asked);
     assertEquals(List.of("w0"), back.replaced());
     assertEquals("w0:READY w1:READY", hand.ids());
-    assertTrue(hand.process("w0").command.contains("a.gguf"));
+    assertTrue(hand.process("w0").launch.command().contains("a.gguf"));
     assertFalse(hand.process("w1").asked);
   }
 

@@ -4,15 +4,21 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.fleet.Launch;
 import dev.switchboard.gateway.models.ModelFolder.Found;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class ModelInspectorTest {
   private static ModelInspector inspector(String script) {
-    return new ModelInspector(files -> List.of("sh", "-c", script));
+    return new ModelInspector(files -> launch("sh", "-c", script));
+  }
+
+  private static Launch launch(String... command) {
+    return new Launch(List.of(command), Map.of("SHOWN", "as set"));
   }
 
   private static List<Found> files(int count) {
@@ -22,7 +28,7 @@ class ModelInspectorTest {
   }
 
   private static String why(String script) {
-    ModelInspector.Answer answer = inspector("exit 9").plan(List.of("sh", "-c", script));
+    ModelInspector.Answer answer = inspector("exit 9").plan(launch("sh", "-c", script));
     return assertInstanceOf(ModelInspector.Answer.Unknown.class, answer).why();
   }
 
@@ -53,9 +59,14 @@ class ModelInspectorTest {
         why("echo first >&2; echo 'no such library' >&2; echo >&2; exit 134"));
     assertTrue(
         assertInstanceOf(
-                ModelInspector.Answer.Unknown.class, inspector("").plan(List.of("/nowhere/at/all")))
+                ModelInspector.Answer.Unknown.class, inspector("").plan(launch("/nowhere/at/all")))
             .why()
             .startsWith("its process failed: "));
+  }
+
+  @Test
+  void aPlanIsMadeWithWhatTheWorkerWouldBeStartedWith() {
+    assertEquals("its process ended with status 1: as set", why("echo \"$SHOWN\" >&2; exit 1"));
   }
 
   @Test

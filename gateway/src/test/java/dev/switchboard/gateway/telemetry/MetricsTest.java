@@ -399,6 +399,7 @@ class MetricsTest {
         bare.kvUsedRatio(),
         bare.kvBlockTokens(),
         List.of(devices),
+        "",
         "");
   }
 
@@ -514,6 +515,7 @@ class MetricsTest {
         0.25,
         32,
         List.of(),
+        "",
         "");
   }
 
