@@ -139,8 +139,9 @@ public final class ModelsPresenter {
   /** Workers that are started alike. */
   private static String alike(JsonNode s) {
     int standby = s.path("standby").asInt(0);
-    return s.path("workers").asInt(0)
-        + " workers"
+    int workers = s.path("workers").asInt(0);
+    return workers
+        + (workers == 1 ? " worker" : " workers")
         + (standby > 0 ? ", " + standby + " standby" : "")
         + ", "
         + s.path("stages").asInt(1)

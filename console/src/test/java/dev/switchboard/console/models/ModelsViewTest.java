@@ -325,7 +325,9 @@ class ModelsViewTest extends ConsoleViewTest {
                             "stages": 1, "ranks": 2}]}}\
                     """));
 
-    assertEquals("2 workers, 1 × 1 on cuda; 1 workers, 1 standby, 1 × 2 on cpu", model.served());
+    assertEquals("2 workers, 1 × 1 on cuda; 1 worker, 1 standby, 1 × 2 on cpu", model.served());
+    as(Role.ADMIN);
+    presenter();
     navigate(ModelsView.class);
     new ModelForm(gateway(), model, () -> {}).open();
     assertEquals(List.of(), find(IntegerField.class).all());
