@@ -180,6 +180,16 @@ class FleetViewTest extends ConsoleViewTest {
     assertEquals("Draining", row.state());
   }
 
+  @Test
+  void aReplicaOnADeviceSaysSo() {
+    Map<FleetNode, FleetRow> rows = new FleetPresenter(gatewaysOf(), Clock.systemUTC()).rows();
+
+    for (String name : List.of("w0", "w1 · cuda")) {
+      FleetNode node = new FleetNode("gw", "switchboard-demo", name.substring(0, 2));
+      assertEquals(name, Objects.requireNonNull(rows.get(node)).name());
+    }
+  }
+
   private static Gateways gatewaysOf() {
     return dev.switchboard.console.ui.Services.get().gateways();
   }
