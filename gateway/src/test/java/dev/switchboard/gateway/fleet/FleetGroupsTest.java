@@ -138,9 +138,10 @@ class FleetGroupsTest {
 
   @Test
   void theOrderOfGroupsAndWhatIsSaidTwiceChangeNothing() {
-    FleetByHand hand = ready(cpu(1), group("cuda", 2, 0, "0", "1"));
+    FleetByHand hand = ready(threads(1), threads(2), group("cuda", 2, 0, "0", "1"));
 
-    FleetChange change = reload(hand, group("cuda", 1, 0, "1"), group("cuda", 1, 0, "0"), cpu(1));
+    FleetChange change =
+        reload(hand, group("cuda", 1, 0, "1"), group("cuda", 1, 0, "0"), threads(2), threads(1));
     hand.pass(A_TICK);
 
     assertTrue(change.added().isEmpty() && change.removed().isEmpty(), change::toString);
@@ -148,23 +149,38 @@ class FleetGroupsTest {
   }
 
   @Test
-  void anotherFileRestartsEachWorkerWithItsOwnDevice() {
-    FleetByHand hand = ready(group("cuda", 2, 0, "0", "1"), cpu(1));
+  void anotherFileRestartsEachWorkerAsItWas() {
+    FleetByHand hand = ready(group("cuda", 2, 0, "0", "1"), threads(1), threads(2));
+    ModelSpec other =
+        ModelSpec.grouped(
+            Path.of("b.gguf"), "m", List.of(threads(2), threads(1), group("cuda", 2, 0, "1", "0")));
 
-    FleetChange change =
-        hand.reload(
-            List.of(
-                ModelSpec.grouped(
-                    Path.of("b.gguf"), "m", List.of(cpu(1), group("cuda", 2, 0, "1", "0")))),
-            List.of());
-    for (String id : List.of("w0", "w1", "w2")) {
+    FleetChange change = hand.reload(List.of(other), List.of());
+    for (String id : List.of("w0", "w1", "w2", "w3")) {
       comesBack(hand, id);
     }
 
-    assertEquals(List.of("w0", "w1", "w2"), change.replaced());
+    assertEquals(List.of("w0", "w1", "w2", "w3"), change.replaced());
     assertEquals("0", visible(hand, "w0"));
     assertEquals("1", visible(hand, "w1"));
-    assertEquals("b.gguf", option(hand, "w2", "--model"));
+    assertEquals("1", option(hand, "w2", "--threads"));
+    assertEquals("2", option(hand, "w3", "--threads"));
+    assertEquals("b.gguf", option(hand, "w3", "--model"));
+  }
+
+  @Test
+  void anotherLayoutLeavesEachWorkerItsDevice() {
+    FleetByHand hand = ready(group("cuda", 2, 0, "0", "1"));
+    WorkerGroup other = new WorkerGroup("cuda", 2, 0, List.of("1", "0"), null, null, 3, List.of());
+
+    FleetChange change = reload(hand, other);
+    comesBack(hand, "w0");
+    comesBack(hand, "w1");
+
+    assertEquals(List.of("w0", "w1"), change.replaced());
+    assertEquals("3", option(hand, "w0", "--threads"));
+    assertEquals("0", visible(hand, "w0"));
+    assertEquals("1", visible(hand, "w1"));
   }
 
   @Test
