@@ -27,7 +27,7 @@ public record ModelSpec(
     @Nullable Integer ranks,
     List<WorkerGroup> groups) {
   private static final int MOST_GROUPS = 16;
-  private static final int MOST_WORKERS = 64;
+  static final int MOST_WORKERS = 64;
 
   public ModelSpec(
       Path file,
@@ -48,10 +48,16 @@ public record ModelSpec(
       throw new IllegalArgumentException("name may hold letters, digits and . _ : / - only");
     }
     range("workers", workers, 1, MOST_WORKERS);
+    checkLayout(standby, stages, ranks);
+    checkGroups();
+  }
+
+  /** Of a model, and of a group of its workers. */
+  static void checkLayout(
+      @Nullable Integer standby, @Nullable Integer stages, @Nullable Integer ranks) {
     range("standby", standby, 0, MOST_WORKERS);
     range("stages", stages, 1, 16);
     range("ranks", ranks, 1, 16);
-    checkGroups();
   }
 
   private void checkGroups() {

@@ -60,10 +60,8 @@ public record WorkerGroup(
     if (!KINDS.contains(device)) {
       throw new IllegalArgumentException("device must be cpu, cuda or auto, not " + device);
     }
-    ModelSpec.range("workers", workers, 0, 64);
-    ModelSpec.range("standby", standby, 0, 64);
-    ModelSpec.range("stages", stages, 1, 16);
-    ModelSpec.range("ranks", ranks, 1, 16);
+    ModelSpec.range("workers", workers, 0, ModelSpec.MOST_WORKERS);
+    ModelSpec.checkLayout(standby, stages, ranks);
     ModelSpec.range("threads", threads, 0, 256);
     if (count() == 0) {
       throw new IllegalArgumentException("workers and standby are both 0");

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.BiPredicate;
 import java.util.function.Function;
 
@@ -24,7 +23,7 @@ final class WorkerMatch {
   private WorkerMatch() {}
 
   private static boolean sameDevice(WorkerSpec one, WorkerSpec other) {
-    return Objects.equals(one.device(), other.device());
+    return one.device().equals(other.device());
   }
 
   /**
