@@ -1,6 +1,5 @@
 package dev.switchboard.worker;
 
-import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.GgufTensor;
 import dev.switchboard.timeline.EpochClock;
@@ -75,24 +74,7 @@ final class DamagedModels {
 
   /** Of such a file, as small as a worker can be. */
   static ModelLoader loader(Path file) {
-    ModelOptions options =
-        new ModelOptions(
-            file,
-            null,
-            Device.CPU,
-            1,
-            1,
-            1,
-            0,
-            null,
-            KvMemory.parse("8MiB"),
-            KvType.F16,
-            4,
-            64,
-            0,
-            null,
-            null,
-            false);
+    ModelOptions options = SmallOptions.of(file, 1, null, KvMemory.parse("8MiB"), null);
     return new ModelLoader(options, EpochClock.system(), (done, total) -> {});
   }
 }

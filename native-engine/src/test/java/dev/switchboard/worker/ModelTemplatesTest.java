@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
 import dev.switchboard.chat.ChatTemplate;
-import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.gguf.GgufBuilder;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
@@ -80,24 +79,7 @@ class ModelTemplatesTest {
 
   private ServedModel load(GgufBuilder builder, @Nullable Path template) throws Exception {
     Path file = Files.write(directory.resolve("m.gguf"), builder.build());
-    ModelOptions options =
-        new ModelOptions(
-            file,
-            null,
-            Device.CPU,
-            1,
-            1,
-            1,
-            0,
-            null,
-            null,
-            KvType.F16,
-            4,
-            64,
-            0,
-            template,
-            null,
-            false);
+    ModelOptions options = SmallOptions.of(file, 1, null, null, template);
     ServedModel model = new ModelLoader(options, EpochClock.system(), (done, total) -> {}).load();
     model.engine().close();
     return model;

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.NativeExecutor;
 import dev.switchboard.gguf.GgufBuilder;
 import dev.switchboard.timeline.EpochClock;
@@ -179,24 +178,7 @@ class RefusedModelTest {
 
   private static ModelLoader loader(
       Path file, int ranks, @Nullable Long memoryBytes, AtomicInteger reports) {
-    ModelOptions options =
-        new ModelOptions(
-            file,
-            null,
-            Device.CPU,
-            1,
-            ranks,
-            1,
-            0,
-            memoryBytes,
-            null,
-            KvType.F16,
-            4,
-            64,
-            0,
-            null,
-            null,
-            false);
+    ModelOptions options = SmallOptions.of(file, ranks, memoryBytes, null, null);
     NativeExecutor.LoadListener listener = (done, total) -> reports.incrementAndGet();
     return new ModelLoader(options, EpochClock.system(), listener);
   }

@@ -193,18 +193,10 @@ class DeviceFleetIT {
 
     assertTrue(onDevice.path("samples").asInt() >= LESSONS, onDevice::toString);
     assertTrue(onCpu.path("samples").asInt() >= LESSONS, onCpu::toString);
-    assertTrue(promised(route, device) > 4 * promised(route, cpu), route::toString);
+    assertTrue(
+        GatewayProcess.promisedMs(route, device) > 4 * GatewayProcess.promisedMs(route, cpu),
+        route::toString);
     assertEquals(cpu, next.replica());
-  }
-
-  private static double promised(JsonNode route, String replica) {
-    return route
-        .path("candidates")
-        .valueStream()
-        .filter(each -> each.path("replica").asText().equals(replica))
-        .mapToDouble(each -> each.path("ttft_ms").asDouble())
-        .findFirst()
-        .orElse(Double.NaN);
   }
 
   private StreamClient brief() throws Exception {

@@ -391,6 +391,17 @@ final class GatewayProcess implements AutoCloseable {
     return json(uri("admin", path));
   }
 
+  /** Until the first token, as a request's route has it of a candidate; NaN where it is none. */
+  static double promisedMs(JsonNode route, String replica) {
+    return route
+        .path("candidates")
+        .valueStream()
+        .filter(each -> each.path("replica").asText().equals(replica))
+        .mapToDouble(each -> each.path("ttft_ms").asDouble())
+        .findFirst()
+        .orElse(Double.NaN);
+  }
+
   /** What the worker behind a replica says of itself. */
   JsonNode workerState(String replica) throws Exception {
     return worker(replica, "/engine/v1/state");

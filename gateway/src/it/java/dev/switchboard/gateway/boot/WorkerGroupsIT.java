@@ -80,7 +80,9 @@ class WorkerGroupsIT {
       assertEquals(onDevice, onCpu);
       assertEquals(onDevice, said);
       assertEquals("w1", next.replica());
-      assertTrue(promised(told, "w0") > promised(told, "w1"), told::toString);
+      assertTrue(
+          GatewayProcess.promisedMs(told, "w0") > GatewayProcess.promisedMs(told, "w1"),
+          told::toString);
       assertTrue(gateway.workerState("w0").at("/topology/isa").asText().startsWith("cuda"));
       JsonNode device = gateway.admin("/admin/v1/replicas/w0");
       JsonNode cpu = gateway.admin("/admin/v1/replicas/w1");
@@ -179,16 +181,6 @@ class WorkerGroupsIT {
   /** Of {@code auto} nobody knows before the worker tells it. */
   private static String device(JsonNode replica) {
     return replica.path("device").asText();
-  }
-
-  private static double promised(JsonNode route, String replica) {
-    return route
-        .path("candidates")
-        .valueStream()
-        .filter(each -> each.path("replica").asText().equals(replica))
-        .mapToDouble(each -> each.path("ttft_ms").asDouble())
-        .findFirst()
-        .orElse(Double.NaN);
   }
 
   private static String logged(GatewayProcess gateway, String replica) {

@@ -144,10 +144,7 @@ class ConfigReaderTest {
   void aMistakeOfAGroupIsNamed(String group, String message) {
     String yaml = "models: [{file: m.gguf, groups: [{device: cpu}, " + group.strip() + "]}]";
 
-    IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> read(yaml));
-
-    String told = String.valueOf(e.getMessage());
-    assertTrue(told.startsWith("models[0].groups[1]" + message.strip()), told);
+    assertMistake(yaml, "models[0].groups[1]" + message.strip());
   }
 
   @ParameterizedTest
@@ -167,10 +164,14 @@ class ConfigReaderTest {
   void aMistakeOfAModelWithGroupsIsNamed(String keys, String message) {
     String yaml = "models: [{file: m.gguf, " + keys.strip() + "}]";
 
+    assertMistake(yaml, "models[0]" + message.strip());
+  }
+
+  private static void assertMistake(String yaml, String begin) {
     IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> read(yaml));
 
     String told = String.valueOf(e.getMessage());
-    assertTrue(told.startsWith("models[0]" + message.strip()), told);
+    assertTrue(told.startsWith(begin), told);
   }
 
   @Test

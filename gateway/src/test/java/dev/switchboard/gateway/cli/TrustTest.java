@@ -8,8 +8,6 @@ import dev.switchboard.gateway.tls.TestCertificate;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.Base64;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -22,9 +20,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the launcher's commands trust and show, from the files that variables name. */
 class TrustTest {
-  /** Where the older form begins within PKCS#8, whose beginning is as long for every RSA key. */
-  private static final int RSA_KEY_AT = 26;
-
   @TempDir private Path folder;
 
   private PemFile file(String variable, String content) throws Exception {
@@ -35,14 +30,9 @@ class TrustTest {
   void aCertificateWithAKeyOfTheOlderFormIsShown() throws Exception {
     TestCertificate root = TestCertificate.root("root", "EC");
     TestCertificate own = root.issue("operator", "RSA");
-    byte[] key = own.keys().getPrivate().getEncoded();
-    String older =
-        "-----BEGIN RSA PRIVATE KEY-----\n"
-            + Base64.getMimeEncoder()
-                .encodeToString(Arrays.copyOfRange(key, RSA_KEY_AT, key.length))
-            + "\n-----END RSA PRIVATE KEY-----\n";
 
-    SSLContext client = Trust.context(file("CA", root.pem()), file("OWN", own.pem() + older));
+    SSLContext client =
+        Trust.context(file("CA", root.pem()), file("OWN", own.pem() + own.olderKeyPem()));
 
     assertEquals("CN=operator", shownTo(root.trusted(root.issue("server", "EC")), client));
   }

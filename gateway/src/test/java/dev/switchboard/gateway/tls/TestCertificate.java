@@ -12,6 +12,7 @@ import java.security.Signature;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.concurrent.atomic.AtomicLong;
@@ -30,6 +31,8 @@ public record TestCertificate(X509Certificate certificate, KeyPair keys, String 
   private static final byte[] HOST =
       names(der(0x82, ascii("localhost")), der(0x87, hex("7f000001")));
   private static final String UNTIL = "491231235959Z";
+  private static final int RSA_KEY_AT = 26;
+  private static final int EC_KEY_AT = 28;
   private static final char[] PASSWORD = "password".toCharArray();
 
   /** One that no other vouches for. */
@@ -146,6 +149,17 @@ public record TestCertificate(X509Certificate certificate, KeyPair keys, String 
   /** The key as a file has it. */
   public String keyPem() {
     return block("PRIVATE KEY", keys.getPrivate().getEncoded());
+  }
+
+  /**
+   * The same in the older form of its algorithm, RSA or EC, which is what PKCS#8 has behind a
+   * beginning that is as long for every such key.
+   */
+  public String olderKeyPem() {
+    byte[] encoded = keys.getPrivate().getEncoded();
+    String algorithm = keys.getPrivate().getAlgorithm();
+    int begin = algorithm.equals("RSA") ? RSA_KEY_AT : EC_KEY_AT;
+    return block(algorithm + " PRIVATE KEY", Arrays.copyOfRange(encoded, begin, encoded.length));
   }
 
   static String block(String label, byte[] der) {

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -20,11 +19,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** What is taken of certificates and keys, and how it is said that one cannot be. */
 class TlsIdentityTest {
-  /** Where the older form begins within PKCS#8, whose beginning is as long for every such key. */
-  private static final int RSA_KEY_AT = 26;
-
-  private static final int EC_KEY_AT = 28;
-
   private static final Instant NOW = Instant.parse("2026-06-01T00:00:00Z");
 
   @TempDir private Path folder;
@@ -58,21 +52,16 @@ class TlsIdentityTest {
     TestCertificate rsa = TestCertificate.root("a", "RSA");
     TestCertificate ec = TestCertificate.root("a", "EC");
     TestCertificate edwards = TestCertificate.root("a", "Ed25519");
-    String pkcs1 = TestCertificate.block("RSA PRIVATE KEY", from(rsa, RSA_KEY_AT));
+    String pkcs1 = rsa.olderKeyPem();
     String sec1 =
         "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
-            + TestCertificate.block("EC PRIVATE KEY", from(ec, EC_KEY_AT));
+            + ec.olderKeyPem();
 
     assertEquals(rsa.keys().getPrivate(), read(rsa.pem(), rsa.keyPem()).key());
     assertEquals(rsa.keys().getPrivate(), read(rsa.pem(), pkcs1).key());
     assertEquals(ec.keys().getPrivate(), read(ec.pem(), ec.keyPem()).key());
     assertEquals(ec.keys().getPrivate(), read(ec.pem(), sec1).key());
     assertEquals(edwards.keys().getPrivate(), read(edwards.pem(), edwards.keyPem()).key());
-  }
-
-  private static byte[] from(TestCertificate certificate, int begin) {
-    byte[] encoded = certificate.keys().getPrivate().getEncoded();
-    return Arrays.copyOfRange(encoded, begin, encoded.length);
   }
 
   @Test
