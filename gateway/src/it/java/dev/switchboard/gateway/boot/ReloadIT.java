@@ -91,7 +91,8 @@ class ReloadIT {
   void deadlinesAreThoseOfTheRequestsBeginning() throws Exception {
     upstream.script((request, body) -> {});
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
-      gateway.rewrite("deadlines: {answer-ms: 100}");
+      // Long enough to connect in on a busy machine: it is 503 where nothing was sent in time.
+      gateway.rewrite("deadlines: {answer-ms: 1000}");
       gateway.admin("POST", RELOAD, "");
 
       assertEquals(504, ask(gateway));
