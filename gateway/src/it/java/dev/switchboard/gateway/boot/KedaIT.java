@@ -15,13 +15,13 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
@@ -202,19 +202,15 @@ class KedaIT {
     }
   }
 
+  /** Its client leaves when it is cancelled, and the gateway waits for nobody at its end. */
   private static CompletableFuture<HttpResponse<String>> ask(InProcessGateway gateway) {
-    return CompletableFuture.supplyAsync(
-        () -> {
-          try {
-            return gateway.post(
-                InProcessGateway.CHAT,
-                InProcessGateway.chat(false).replace("\"m\"", "\"" + MODEL + "\""),
-                "Authorization",
-                "Bearer app");
-          } catch (Exception e) {
-            throw new CompletionException(e);
-          }
-        });
+    String body = InProcessGateway.chat(false).replace("\"m\"", "\"" + MODEL + "\"");
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+            .header("Authorization", "Bearer app")
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build();
+    return gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofString());
   }
 
   /** Then KEDA goes by {@code fallback}; a number would start or stop workers. */
