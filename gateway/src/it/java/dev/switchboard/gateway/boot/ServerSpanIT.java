@@ -10,6 +10,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -64,10 +65,13 @@ class ServerSpanIT {
   @Test
   void everyOneOfManySaysItsIdItsOutcomeAndItsReplica() throws Exception {
     answers();
+    List<String> sent = new ArrayList<>();
     for (int i = 0; i < REQUESTS; i++) {
-      String trace = freshTrace();
-      send(trace, i % 2 == 0, 200);
+      sent.add(freshTrace());
+      send(sent.getLast(), i % 2 == 0, 200);
+    }
 
+    for (String trace : sent) {
       assertSays("ok", "u0", span(trace));
     }
   }
