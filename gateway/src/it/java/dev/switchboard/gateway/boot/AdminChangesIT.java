@@ -33,7 +33,7 @@ class AdminChangesIT {
   @BeforeAll
   static void start() throws Exception {
     upstream = new FakeUpstream();
-    gateway = InProcessGateway.before("", upstream);
+    gateway = InProcessGateway.before("store: {poll-ms: 50}", upstream);
   }
 
   @AfterAll

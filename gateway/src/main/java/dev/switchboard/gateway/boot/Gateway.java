@@ -110,8 +110,10 @@ final class Gateway {
   /** Between two looks whether a worker that stands by is needed. */
   private static final int STANDBY_MS = 200;
 
-  /** Between two writes of when keys were used. */
+  /** Between two writes of when keys were used; sooner where the store is looked at often. */
   private static final int USES_MS = 20_000;
+
+  private static final int USES_POLLS = 20;
 
   /** For clients to read the error that ends their answers when the gateway stops. */
   private static final int FAREWELL_MS = 3000;
@@ -407,7 +409,9 @@ final class Gateway {
     vertx.setPeriodic(Autoscaling.PERIOD_MS, tick -> autoscaling.tick());
     vertx.setPeriodic(TELL_MS, tick -> look(context));
     vertx.setPeriodic(STANDBY_MS, tick -> promote());
-    vertx.setPeriodic(USES_MS, tick -> store.used(context.keys().takeUses()));
+    vertx.setPeriodic(
+        Math.min(USES_MS, USES_POLLS * config.store().pollMs()),
+        tick -> store.used(context.keys().takeUses()));
     TelemetryWatch.start(
         vertx,
         context.metrics(),
