@@ -1,8 +1,13 @@
 package dev.switchboard.gateway.boot;
 
 import java.io.File;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -11,8 +16,9 @@ import java.util.concurrent.TimeUnit;
 /**
  * What a JVM remembers of a gateway's or a worker's classes, as the launcher makes it for workers:
  * both are ready in half the time and processor time with it, and tests start a hundred of them.
- * One gateway that answers a request with its worker makes both caches for this run. They belong to
- * a class path of JARs alone, so where tests run without a package there are none.
+ * One gateway that answers a request with its worker makes both caches, for all processes of tests
+ * until something is built anew. They belong to a class path of JARs alone, so where tests run
+ * without a package there are none.
  */
 final class StartupCache {
   private static final List<String> CLASS_PATH =
@@ -22,6 +28,11 @@ final class StartupCache {
 
   private static final Path GATEWAY = Path.of("target", "gateway.aot").toAbsolutePath();
   private static final Path WORKER = Path.of("target", "worker.aot").toAbsolutePath();
+
+  /** Says what both were made of, once they are whole. */
+  private static final Path MADE = Path.of("target", "startup-cache.made");
+
+  private static final Path LOCK = Path.of("target", "startup-cache.lock");
 
   /** A cache that does not fit is ignored with a warning, which must not mix with the events. */
   private static final List<String> LOG = List.of("-Xlog:disable", "-Xlog:all=warning:stderr");
@@ -49,7 +60,7 @@ final class StartupCache {
       return List.of();
     }
     if (!made) {
-      make();
+      makeOnce();
       made = true;
     }
     List<String> options = new ArrayList<>();
@@ -59,6 +70,33 @@ final class StartupCache {
       options.add("-XX:AOTCache=" + GATEWAY);
     }
     return options;
+  }
+
+  /** Tests of several processes would else make it at the same time, each for itself. */
+  private static void makeOnce() throws Exception {
+    String madeOf = System.getProperty("java.home") + "\n" + classPath();
+    try (FileChannel lock =
+            FileChannel.open(LOCK, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock _ = lock.lock()) {
+      if (!isMadeOf(madeOf)) {
+        Files.deleteIfExists(MADE);
+        make();
+        Files.writeString(MADE, madeOf);
+      }
+    }
+  }
+
+  private static boolean isMadeOf(String wanted) throws IOException {
+    if (!Files.exists(MADE) || !Files.readString(MADE).equals(wanted)) {
+      return false;
+    }
+    FileTime made = Files.getLastModifiedTime(MADE);
+    for (String entry : CLASS_PATH) {
+      if (Files.getLastModifiedTime(Path.of(entry)).compareTo(made) > 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**
