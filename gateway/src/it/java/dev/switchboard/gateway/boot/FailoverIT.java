@@ -2,131 +2,17 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.switchboard.gateway.bench.MetricsText;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.io.TempDir;
 
-/**
- * Real workers that die, stop and are drained under load, and clients that cannot tell: three
- * workers of the demonstration model and one on standby.
- */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class FailoverIT {
-  private static final String CHAT = "/v1/chat/completions";
-  private static final String TEXT = "/v1/completions";
-  private static final int STEP_MS = 15;
-
-  /** First tokens before a gateway says what is late, and some more. */
-  private static final int LESSONS = 20;
-
-  private static final String SCHEMA =
-      "{'type':'object','properties':{'name':{'type':'string','minLength':30,'maxLength':60},"
-          + "'age':{'type':'integer','minimum':0,'maximum':150}},'required':['name','age'],"
-          + "'additionalProperties':false}";
-
-  @TempDir private static @Nullable Path folder;
-
-  private GatewayProcess gateway;
-
-  /** A request of each kind, each with a seed of its own. */
-  private static final List<String[]> REQUESTS =
-      List.of(
-          chat("'temperature':1.1,'seed':1,'max_tokens':120,'ignore_eos':true"),
-          chat(
-              "'temperature':0.9,'seed':2,'max_tokens':120,'ignore_eos':true,"
-                  + "'presence_penalty':0.8,'frequency_penalty':0.5,'repetition_penalty':1.1"),
-          chat("'temperature':1,'seed':3,'max_tokens':200,'ignore_eos':true,'stop':['zq','xj']"),
-          chat(
-              "'temperature':1,'seed':4,'n':2,'max_tokens':300,'response_format':{"
-                  + "'type':'json_schema','json_schema':{'name':'p','strict':true,'schema':"
-                  + SCHEMA
-                  + "}}"),
-          chat(
-              "'temperature':1,'seed':5,'n':2,'max_tokens':90,'logprobs':true,'top_logprobs':2,"
-                  + "'ignore_eos':true"),
-          text(
-              "'prompt':'Once','temperature':1,'seed':6,'n':2,'max_tokens':100,'logprobs':1,"
-                  + "'echo':true,'ignore_eos':true"),
-          text("'prompt':['a','b'],'temperature':1,'seed':7,'max_tokens':100,'ignore_eos':true"),
-          text("'prompt':'x','temperature':1,'seed':8,'max_tokens':150,'regex':'([a-z]{5} ){20}'"),
-          text(
-              "'prompt':'x','temperature':1,'seed':9,'max_tokens':150,"
-                  + "'grammar':'root ::= word{20}\\nword ::= [a-z]{5} \\\" \\\"'"),
-          chat(
-              "'temperature':1,'seed':10,'max_tokens':400,'tool_choice':'required',"
-                  + "'tools':[{'type':'function','function':{'name':'add','parameters':"
-                  + SCHEMA
-                  + "}}]"));
-
-  private static String[] chat(String more) {
-    return new String[] {CHAT, "'messages':[{'role':'user','content':'Hello'}]," + more};
-  }
-
-  private static String[] text(String more) {
-    return new String[] {TEXT, more};
-  }
-
-  @BeforeAll
-  void start() throws Exception {
-    Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
-    Files.writeString(
-        config,
-        """
-        models: MODELS
-        workers:
-          arguments: [--allow-fault-injection, --tool-format, hermes]
-          restart-first-ms: 0
-          crash-loop-exits: 50
-        retry: {hedge: {classes: [batch], after-ms: 300}}
-        """
-            .replace("MODELS", models(3)));
-    gateway = GatewayProcess.start(List.of(), "--config", config.toString());
-    gateway.awaitReady();
-  }
-
-  @AfterAll
-  void stop() {
-    gateway.close();
-  }
-
-  @BeforeEach
-  void allWorkersStand() throws Exception {
-    for (int i = 0; i < 4; i++) {
-      gateway.resume("w" + i);
-    }
-    gateway.awaitStates(3, 1);
-    slow(STEP_MS);
-  }
-
-  private void slow(long stepMs) throws Exception {
-    for (int i = 0; i < 4; i++) {
-      gateway.slow("w" + i, stepMs);
-    }
-  }
-
+/** Real workers that die and are drained under load, and clients that cannot tell. */
+class FailoverIT extends FailoverFleet {
   @Test
   void clientsReadTheSameWhateverWorkersDie() throws Exception {
     List<Map<String, String>> expected = undisturbed();
@@ -142,41 +28,6 @@ class FailoverIT {
     int stayed = moves(streams).getOrDefault("0", 0);
     assertTrue(stayed < streams.size(), () -> stayed + " of them stayed");
     report("kill -9 of two of three workers", streams);
-  }
-
-  @Test
-  void theOneOnStandbyTakesRequestsWithinASecondOfAKill() throws Exception {
-    String victim = gateway.firstReady();
-    Instant killed = Instant.now();
-
-    gateway.kill(victim);
-
-    InProcessGateway.await(() -> !promoted(killed).isMissingNode());
-    JsonNode promotion = promoted(killed);
-    long ms = Duration.between(killed, Instant.parse(promotion.path("at").asText())).toMillis();
-    assertTrue(ms <= 1000, () -> "promoted after " + ms + " ms");
-    List<StreamClient> streams = openAll();
-    for (StreamClient stream : streams) {
-      stream.rest();
-    }
-    String taker = promotion.path("replica").asText();
-    assertTrue(streams.stream().anyMatch(stream -> stream.replica().equals(taker)), taker);
-    System.out.println("promoted " + ms + " ms after kill -9 of a worker");
-    gateway.awaitStates(3, 1);
-  }
-
-  private JsonNode promoted(Instant since) {
-    for (JsonNode event :
-        gateway
-            .adminUnchecked("/admin/v1/events?types=replica_state&limit=20&since=" + since)
-            .path("events")) {
-      JsonNode data = event.path("data");
-      if (data.path("from").asText().equals("STANDBY")
-          && data.path("to").asText().equals("READY")) {
-        return data;
-      }
-    }
-    return MissingNode.getInstance();
   }
 
   @Test
@@ -222,7 +73,6 @@ class FailoverIT {
 
   @Test
   void aDrainThatIsTakenBackLeavesItsStreamsWhereTheyAre() throws Exception {
-    slow(0);
     List<Map<String, String>> expected = undisturbed();
     List<StreamClient> streams = openSlowly();
     String replica = streams.getFirst().replica();
@@ -357,7 +207,8 @@ class FailoverIT {
       // Each takes as long as a worker takes to start beside all others.
       for (int worker = 1; worker <= 4; worker++) {
         int due = worker;
-        InProcessGateway.await(() -> restarted(gateway.adminUnchecked(restart)) >= due);
+        InProcessGateway.await(
+            GatewayProcess.START_SECONDS, () -> restarted(gateway.adminUnchecked(restart)) >= due);
       }
       InProcessGateway.await(() -> gateway.adminUnchecked(restart).path("done").asBoolean());
       report = gateway.admin(restart);
@@ -437,80 +288,6 @@ class FailoverIT {
     }
   }
 
-  private static String models(int workers) {
-    return "[{file: "
-        + GatewayProcess.home()
-        + "/native-engine/demo-model/switchboard-demo.gguf, name: switchboard-demo, standby: 1,"
-        + " workers: "
-        + workers
-        + "}]";
-  }
-
-  @Test
-  void aStoppedWorkerIsLeftWithinTwoSecondsAndSaysNothingTwiceWhenItWakes() throws Exception {
-    List<Map<String, String>> expected = undisturbed();
-    List<StreamClient> streams = openAll();
-    awaitEvents(streams, 5);
-    String replica = streams.getFirst().replica();
-    long pid = gateway.pid(replica);
-
-    stop(pid);
-    long stopped = System.nanoTime();
-    gateway.awaitState(replica, "EJECTED");
-    long ejectedMs = (System.nanoTime() - stopped) / 1_000_000;
-    for (StreamClient stream : streams) {
-      stream.rest();
-    }
-    GatewayProcess.signal("-CONT", pid);
-
-    assertSame(expected, streams);
-    assertTrue(ejectedMs <= 3500, () -> "ejected after " + ejectedMs + " ms");
-    gateway.awaitStates(3, 1);
-    assertEquals(pid, gateway.pid(replica));
-    report("SIGSTOP: ejected after " + ejectedMs + " ms", streams);
-  }
-
-  @Test
-  void aStreamWhoseWorkerStopsBeforeItsFirstTokenIsAnsweredByAnotherAndCountsOnce()
-      throws Exception {
-    for (int i = 0; i < LESSONS; i++) {
-      hedged().rest();
-    }
-    StreamClient usual = hedged();
-    Map<String, String> expected = Told.by(usual.rest());
-    String replica = usual.replica();
-    long pid = gateway.pid(replica);
-    MetricsText before = new MetricsText(gateway.metrics());
-
-    stop(pid);
-    StreamClient late;
-    try {
-      // The session goes where it was.
-      late = hedged();
-      assertEquals(expected, Told.by(late.rest()));
-    } finally {
-      GatewayProcess.signal("-CONT", pid);
-    }
-
-    assertNotEquals(replica, late.replica());
-    JsonNode attempts =
-        gateway.admin("/admin/v1/requests/" + late.id() + "/timeline?full=true").path("attempts");
-    assertEquals(2, attempts.size(), attempts::toString);
-    assertEquals(replica, attempts.path(0).path("replica").asText(), attempts::toString);
-    assertEquals("another replica answered first", attempts.path(0).path("error").asText());
-    assertTrue(attempts.path(1).path("hedge").asBoolean(), attempts::toString);
-    InProcessGateway.await(() -> heldBy(replica) == 0 && heldBy(late.replica()) == 0);
-    MetricsText after = new MetricsText(gateway.metrics());
-    String usage = String.valueOf(expected.get("usage"));
-    int plus = usage.indexOf('+');
-    double tokens =
-        Double.parseDouble(usage.substring(0, plus)) + Double.parseDouble(usage.substring(plus));
-    assertEquals(1, grown(before, after, "switchboard_requests_total", "outcome=\"ok\""));
-    assertEquals(1, grown(before, after, "switchboard_hedges_total", "result=\"won\""));
-    assertEquals(1, grown(before, after, "switchboard_upstream_attempts_total", "outrun"));
-    assertEquals(tokens, grown(before, after, "switchboard_tokens_total", "direction="));
-  }
-
   private boolean nothingInFlight() {
     try {
       MetricsText now = new MetricsText(gateway.metrics());
@@ -519,135 +296,5 @@ class FailoverIT {
     } catch (Exception e) {
       throw new AssertionError(e);
     }
-  }
-
-  private static double grown(MetricsText before, MetricsText after, String name, String label) {
-    return after.sum(name, label) - before.sum(name, label);
-  }
-
-  /** A stream that may be sent to a second worker; all of them are one session. */
-  private StreamClient hedged() throws Exception {
-    String body =
-        ("{'model':'switchboard-demo','stream':true,'stream_options':{'include_usage':true},"
-                + "'temperature':1,'seed':9,'max_tokens':4,'ignore_eos':true,"
-                + "'messages':[{'role':'user','content':'Hello'}]}")
-            .replace('\'', '"');
-    return StreamClient.open(
-        gateway, CHAT, body, "X-SLO-Class", "batch", "X-Switchboard-Session", "hedged");
-  }
-
-  /** Requests, sequences and KV blocks that a worker holds. */
-  private int heldBy(String replica) {
-    try {
-      JsonNode load = gateway.worker(replica, "/engine/v1/load");
-      int held = 0;
-      for (String what : new String[] {"requests", "running", "waiting", "kv_blocks_used"}) {
-        held += load.path(what).asInt(1);
-      }
-      return held;
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  /** On a busy machine some threads go on for a while after the signal was sent. */
-  private static void stop(long pid) throws Exception {
-    GatewayProcess.signal("-STOP", pid);
-    InProcessGateway.await(() -> stands(Path.of("/proc/" + pid + "/task")));
-  }
-
-  private static boolean stands(Path threads) {
-    try (Stream<Path> each = Files.list(threads)) {
-      for (Path thread : each.toList()) {
-        String stat = Files.readString(thread.resolve("stat"));
-        if (stat.charAt(stat.lastIndexOf(')') + 2) != 'T') {
-          return false;
-        }
-      }
-      return true;
-    } catch (NoSuchFileException ended) {
-      return false;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static void report(String what, List<StreamClient> streams) {
-    long longestMs = streams.stream().mapToLong(StreamClient::longestGapMs).max().orElse(0);
-    System.out.printf("%s: longest gap of %d streams %d ms%n", what, streams.size(), longestMs);
-  }
-
-  private List<Map<String, String>> undisturbed() throws Exception {
-    List<Map<String, String>> told = new ArrayList<>();
-    for (StreamClient stream : openAll()) {
-      told.add(Told.by(stream.rest()));
-    }
-    return told;
-  }
-
-  private static void awaitEvents(List<StreamClient> streams, int events) throws Exception {
-    for (StreamClient stream : streams) {
-      stream.awaitEvents(events);
-    }
-  }
-
-  private static void assertSame(List<Map<String, String>> expected, List<StreamClient> streams)
-      throws Exception {
-    for (int i = 0; i < streams.size(); i++) {
-      assertEquals(expected.get(i), Told.by(streams.get(i).rest()), REQUESTS.get(i)[1]);
-      assertTrue(expected.get(i).containsKey("done"));
-    }
-  }
-
-  private List<StreamClient> openAll() throws Exception {
-    return openAll(REQUESTS);
-  }
-
-  private List<StreamClient> openAll(List<String[]> requests) throws Exception {
-    List<StreamClient> streams = new ArrayList<>();
-    for (String[] request : requests) {
-      streams.add(open(request));
-    }
-    return streams;
-  }
-
-  /**
-   * Streams of which none ends before its worker is made to go, however long it takes to open them
-   * all; so without the call: nothing is told of it until its function is named, and shorter
-   * streams would be over then.
-   */
-  private List<StreamClient> openSlowly() throws Exception {
-    slow(100);
-    List<StreamClient> streams = openAll(REQUESTS.subList(0, REQUESTS.size() - 1));
-    awaitEvents(streams, 5);
-    return streams;
-  }
-
-  private StreamClient open(String[] request) throws Exception {
-    String body =
-        ("{'model':'switchboard-demo','stream':true,'stream_options':{'include_usage':true},"
-                + request[1]
-                + "}")
-            .replace('\'', '"');
-    return StreamClient.open(gateway, request[0], body);
-  }
-
-  /** How many streams moved how often; what their timelines tell must be whole. */
-  private Map<String, Integer> moves(List<StreamClient> streams) throws Exception {
-    Map<String, Integer> moves = new HashMap<>();
-    for (StreamClient stream : streams) {
-      JsonNode timeline =
-          gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline?full=true");
-      double sum = 0;
-      for (JsonNode phase : timeline.path("phases")) {
-        sum += phase.path("ms").asDouble();
-      }
-      assertEquals(timeline.path("wall_ms").asDouble(), sum, 0.01, timeline::toString);
-      int told = timeline.path("migrations").asInt();
-      JsonNode last = timeline.path("attempts").path(timeline.path("attempts").size() - 1);
-      assertEquals(told > 0, last.at("/migration/resumed_ms").isNumber(), timeline::toString);
-      moves.merge(timeline.path("migrations").asText(), 1, Integer::sum);
-    }
-    return moves;
   }
 }

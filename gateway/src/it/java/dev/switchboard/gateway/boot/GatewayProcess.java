@@ -34,6 +34,9 @@ final class GatewayProcess implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int READY_SECONDS = 120;
 
+  /** A worker that starts takes as long as a JVM and a model take, beside whatever else runs. */
+  static final int START_SECONDS = 60;
+
   /** Processes of a few seconds spend most of their time on code that the second compiler makes. */
   private static final String FIRST_COMPILER_ONLY = "-XX:TieredStopAtLevel=1";
 
@@ -274,7 +277,8 @@ final class GatewayProcess implements AutoCloseable {
 
   /** Waits until so many replicas are ready, and so many stand by. */
   void awaitStates(int ready, int standby) throws Exception {
-    InProcessGateway.await(() -> count("READY") == ready && count("STANDBY") == standby);
+    InProcessGateway.await(
+        START_SECONDS, () -> count("READY") == ready && count("STANDBY") == standby);
   }
 
   private int count(String state) {
@@ -286,7 +290,7 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   void awaitState(String replica, String state) throws Exception {
-    InProcessGateway.await(() -> state(replica).equals(state));
+    InProcessGateway.await(START_SECONDS, () -> state(replica).equals(state));
   }
 
   private String state(String replica) {
