@@ -10,9 +10,11 @@ import java.time.Instant;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Two scripted servers say what they have; the gateway says how many there should be. */
+@Tag("untimed")
 class AutoscalingIT {
   private static final String PATH = "/admin/v1/autoscaling/m";
 

@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Requests that are made, or happen, to end the workers which they reach: three real workers and
  * somebody's stream beside them.
  */
+@Tag("untimed")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DamagedRequestIT {
   private static final ObjectMapper JSON = new ObjectMapper();

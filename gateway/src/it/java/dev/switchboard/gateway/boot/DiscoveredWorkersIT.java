@@ -11,10 +11,12 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Engine workers that are found as pods. */
+@Tag("untimed")
 class DiscoveredWorkersIT {
   private static final int STEP_MS = 15;
 

@@ -24,6 +24,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
  * A gateway with the file of the overlay {@code edge}, in which only addresses are others: a worker
  * of the site is found as a pod, and the region is behind a link that delays, breaks and flaps.
  */
+@Tag("untimed")
 class EdgeOverlayIT {
   private static final Pattern MOUNTED = Pattern.compile("/run/switchboard/([a-z]+)/([a-z]+)");
   private static final Pattern FALLBACK = Pattern.compile("(.+)->(.+) ([a-z_]+)");

@@ -9,9 +9,11 @@ import dev.switchboard.gateway.bench.MetricsText;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Real workers that die and are drained under load, and clients that cannot tell. */
+@Tag("untimed")
 class FailoverIT extends FailoverFleet {
   @Test
   void clientsReadTheSameWhateverWorkersDie() throws Exception {

@@ -27,12 +27,14 @@ import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The ScaledObjects under {@code k8s/} before a gateway, asked as KEDA asks. */
+@Tag("untimed")
 class KedaIT {
   private static final String MODEL = "qwen3-0.6b";
 

@@ -7,188 +7,26 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.tls.TestCertificate;
-import java.io.File;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/**
- * The launcher's care for the gateway's process and files, with a script in its place that tells
- * its events: the real one would be ready before a signal finds the launcher waiting.
- */
-class LauncherIT {
-  private static final String JAVAC = "#!/bin/sh\necho javac 25.0.1\n";
-
-  /**
-   * One that takes over is never ready while the file is there. What it tells in the place of
-   * {@code ready}, the status that it ends with, and who hears no SIGTERM are files too.
-   */
-  private static final String GATEWAY =
-      """
-      #!/bin/bash
-      if [[ " $* " == *AdminMain* ]]; then
-        while [[ $1 != *AdminMain ]]; do shift; done
-        exec JAVA -XX:TieredStopAtLevel=1 -cp "CLASSES" "$@"
-      fi
-      if [[ " $* " == *zipkin-server* ]]; then
-        echo "$STORAGE_TYPE $MEM_MAX_SPANS $* " >HANG.zipkin
-        port=$*
-        port=${port#*.port=}
-        while [[ $1 != -jar ]]; do shift; done
-        exec JAVA -m jdk.httpserver -b 127.0.0.1 -p "${port%% *}" -d "${2%/*}"
-      fi
-      if [[ " $* " == *ConsoleMain* ]]; then
-        [[ ! -e HANG.console ]] || exit 1
-        echo '{"event":"ready","url":"http://c:3","first_run_token":"t","first_run_url":"http://c:3/in?token=t"}'
-        trap 'exit 0' TERM
-        [[ ! -e HANG.deaf ]] || trap '' TERM
-        while :; do sleep 0.02; done
-      fi
-      cache=
-      for option; do [[ $option != -XX:AOTCacheOutput=* ]] || cache=${option#*=}; done
-      trap '[[ -z $cache ]] || echo learned >"$cache"; exit 0' TERM
-      [[ -z $cache ]] || echo '{"event":"warm","requests":1}'
-      if [[ -e HANG.start ]]; then
-        trap '' TERM
-        while :; do sleep 0.02; done
-      fi
-      [[ ! -e HANG.deaf ]] || trap '' TERM
-      serves=true
-      [[ ! -e HANG.dead ]] || serves=false
-      if [[ -e HANG.event ]]; then
-        cat HANG.event
-      elif [[ " $* " != *" --take-over "* || ! -e HANG ]]; then
-        echo '{"event":"not_serving","replica":"u0","model":"llama","message":"connection refused"}'
-        echo '{"event":"ready","api":"http://127.0.0.1:1","admin":"http://127.0.0.1:2","model":"m","serves":'"$serves"'}'
-      fi
-      while [[ ! -e HANG.status ]]; do sleep 0.02; done
-      exit $(<HANG.status)
-      """;
-
-  @TempDir Path folder;
-  private Path home;
-  private Path hang;
-  private final AtomicInteger outputs = new AtomicInteger();
-
-  @BeforeEach
-  void start() throws Exception {
-    home = Files.createDirectories(folder.resolve("home"));
-    hang = folder.resolve("hang");
-    Path bin = Files.createDirectories(folder.resolve("jdk/bin"));
-    script(bin.resolve("javac"), JAVAC);
-    script(bin.resolve("java"), gateway());
-    Path launcher = GatewayProcess.home();
-    script(home.resolve("switchboard"), Files.readString(launcher.resolve("switchboard")));
-    Files.createDirectories(home.resolve("launcher"));
-    try (DirectoryStream<Path> parts = Files.newDirectoryStream(launcher.resolve("launcher"))) {
-      for (Path part : parts) {
-        Files.copy(part, home.resolve("launcher").resolve(part.getFileName()));
-      }
-    }
-    Files.createDirectories(home.resolve("gateway"));
-    Path library = Files.createDirectories(home.resolve("native-engine/build/release"));
-    Files.createFile(library.resolve("libswitchboard.so"));
-    // What was built is newer than its sources.
-    Files.createFile(Files.createDirectories(home.resolve(".switchboard")).resolve("built"));
-    assertEquals(0, exit(launch("up", "-d")));
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    assertEquals(0, exit(launch("down")));
-    assertEquals(List.of(), gateways());
-  }
-
-  private String gateway() {
-    return GATEWAY
-        .replace("HANG", hang.toString())
-        .replace("JAVA", Path.of(System.getProperty("java.home"), "bin", "java").toString())
-        .replace("CLASSES", classPath());
-  }
-
-  /** As seen from any folder. */
-  private static String classPath() {
-    return Arrays.stream(System.getProperty("java.class.path").split(":"))
-        .map(each -> Path.of(each).toAbsolutePath().toString())
-        .collect(Collectors.joining(":"));
-  }
-
-  private static void script(Path file, String text) throws Exception {
-    Files.writeString(file, text);
-    assertTrue(file.toFile().setExecutable(true));
-  }
-
-  private Process launch(String... arguments) throws Exception {
-    return launch(Map.of(), arguments);
-  }
-
-  private Process launch(Map<String, String> environment, String... arguments) throws Exception {
-    // A shell cannot trap what is ignored when it starts, as in the background of another one.
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                "env", "--default-signal=INT,HUP,TERM", home.resolve("switchboard").toString()));
-    command.addAll(List.of(arguments));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    File output = folder.resolve("output" + outputs.incrementAndGet()).toFile();
-    builder.redirectOutput(output);
-    builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
-    builder.environment().putAll(environment);
-    return builder.start();
-  }
-
-  private String output() throws Exception {
-    return Files.readString(folder.resolve("output" + outputs.get()), StandardCharsets.UTF_8);
-  }
-
-  private static int exit(Process launcher) throws Exception {
-    assertTrue(launcher.waitFor(120, TimeUnit.SECONDS));
-    return launcher.exitValue();
-  }
-
-  private String current() throws Exception {
-    Path file = home.resolve(".switchboard/run/gateway.pid");
-    return Files.exists(file) ? Files.readString(file).strip() : "";
-  }
-
-  /** Without their children, which look alike until they are another program. */
-  private List<String> gateways() {
-    String mark = "-Dswitchboard.home=" + home;
-    return ProcessHandle.allProcesses()
-        .filter(each -> commandLine(each.pid()).contains(mark))
-        .filter(
-            each -> each.parent().stream().noneMatch(up -> commandLine(up.pid()).contains(mark)))
-        .map(each -> Long.toString(each.pid()))
-        .toList();
-  }
-
-  private static String commandLine(long pid) {
-    try {
-      return Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.ISO_8859_1);
-    } catch (Exception gone) {
-      return "";
-    }
-  }
-
+/** The launcher's care for the gateway's process and files. */
+@Tag("untimed")
+class LauncherIT extends LauncherHome {
   @Test
   void theConsoleIsStartedKeptAndStoppedUnlessItIsNotWanted() throws Exception {
     String first = output();
@@ -306,100 +144,6 @@ class LauncherIT {
     assertEquals(5, exit(up));
     assertTrue(output().contains("the gateway ended with status 5"), output());
     assertEquals(List.of(), companions());
-  }
-
-  @Test
-  void anInterruptEndsAllWithoutWaitingForAConsoleThatHangs() throws Exception {
-    assertEquals(0, exit(launch("down")));
-    Process up = launch("up");
-    awaitOutput("curl ");
-    String console = Files.readString(home.resolve(".switchboard/run/console.pid")).strip();
-    // One that is stopped hears nothing.
-    GatewayProcess.signal("-STOP", Long.parseLong(console));
-
-    GatewayProcess.signal("-INT", up.pid());
-
-    assertTrue(up.waitFor(9, TimeUnit.SECONDS), "it waits");
-    assertEquals(130, up.exitValue());
-    assertEquals(List.of(), gateways());
-    assertEquals(List.of(), companions());
-  }
-
-  /** One after the other they would take the nine seconds that three of them have each. */
-  @Test
-  void anInterruptWaitsForAllThatHangAtTheSameTime() throws Exception {
-    assertEquals(0, exit(launch("down")));
-    Process up = launch("up");
-    awaitOutput("curl ");
-    List<Process> hung = new ArrayList<>();
-    for (String name : List.of("prometheus", "zipkin", "console")) {
-      Path file = home.resolve(".switchboard/run/" + name + ".pid");
-      if (Files.exists(file)) {
-        GatewayProcess.signal("-KILL", Long.parseLong(Files.readString(file).strip()));
-      }
-      hung.add(stopped(home.resolve(".switchboard/log/gateway.log")));
-      Files.writeString(file, hung.getLast().pid() + "\n");
-    }
-    long begun = System.nanoTime();
-
-    GatewayProcess.signal("-INT", up.pid());
-
-    assertEquals(130, exit(up));
-    long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begun);
-    for (Process each : hung) {
-      assertEquals(128 + 9, exit(each));
-    }
-    assertTrue(seconds < 9, seconds + " s");
-  }
-
-  /** It hears nothing, and its command line has the file. */
-  private static Process stopped(Path file) throws Exception {
-    Process process =
-        new ProcessBuilder("tail", "-f", file.toString())
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .start();
-    InProcessGateway.await(() -> commandLine(process.pid()).startsWith("tail"));
-    GatewayProcess.signal("-STOP", process.pid());
-    return process;
-  }
-
-  @Test
-  void aSecondInterruptWaitsForNothing() throws Exception {
-    assertEquals(0, exit(launch("down")));
-    aside("deaf", "");
-    Process up = launch("up");
-    awaitOutput("curl ");
-    GatewayProcess.signal("-INT", up.pid());
-    awaitOutput("Ctrl-C again stops at once");
-
-    GatewayProcess.signal("-INT", up.pid());
-
-    assertTrue(up.waitFor(9, TimeUnit.SECONDS), "it waits");
-    assertEquals(130, up.exitValue());
-    InProcessGateway.await(() -> gateways().isEmpty() && companions().isEmpty());
-  }
-
-  private void aside(String what, String text) throws Exception {
-    Files.writeString(folder.resolve("hang." + what), text);
-  }
-
-  private void awaitOutput(String part) throws Exception {
-    InProcessGateway.await(
-        () -> {
-          try {
-            return output().contains(part);
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        });
-  }
-
-  private List<String> companions() {
-    return ProcessHandle.allProcesses()
-        .map(each -> Long.toString(each.pid()))
-        .filter(pid -> commandLine(Long.parseLong(pid)).contains(home + "/data/console"))
-        .toList();
   }
 
   /**
@@ -613,21 +357,6 @@ class LauncherIT {
     }
     assertEquals(3, exit(launch("why", "r.1")));
     assertTrue(output().contains("the admin API does not answer"), output());
-  }
-
-  @Test
-  void aStartThatIsInterruptedEndsThoughTheGatewayDoesNotListen() throws Exception {
-    assertEquals(0, exit(launch("down")));
-    Files.createFile(folder.resolve("hang.start"));
-    Process up = launch("up");
-    InProcessGateway.await(() -> gateways().size() == 1);
-
-    GatewayProcess.signal("-INT", up.pid());
-
-    assertTrue(up.waitFor(10, TimeUnit.SECONDS));
-    assertEquals(130, up.exitValue());
-    // A process that the killed one had just forked still looks like it.
-    InProcessGateway.await(() -> gateways().isEmpty());
   }
 
   /** As in a container whose first process takes care of nobody's children. */

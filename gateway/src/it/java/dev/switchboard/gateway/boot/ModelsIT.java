@@ -17,10 +17,12 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Models are loaded, changed and unloaded by the admin API, by a real gateway's real workers. */
+@Tag("untimed")
 class ModelsIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String MODELS = "/admin/v1/models";

@@ -32,6 +32,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -39,6 +40,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** OpenAI's own Java client against the real gateway and a real worker. */
+@Tag("untimed")
 class OpenAiClientIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Path ENGINE = GatewayProcess.home().resolve("native-engine");

@@ -31,10 +31,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What can be changed while the gateway runs, in a file or in the store. */
+@Tag("untimed")
 class ReloadIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String RELOAD = "/admin/v1/config/reload";

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Accounts may do what their programs ask the API server for, and nothing else: a gateway with the
  * overlay's own models asks an API server that writes down which right each request needs.
  */
+@Tag("untimed")
 class RightsIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final String NAMESPACE = "switchboard";

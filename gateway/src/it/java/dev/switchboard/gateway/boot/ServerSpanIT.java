@@ -16,6 +16,7 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The agent's own SERVER spans as a collector receives them: however a request ends, its span says
  * its id, how it ended and which replica answered.
  */
+@Tag("untimed")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ServerSpanIT {
   private static final String CALLER = "00f067aa0ba902b7";

@@ -10,12 +10,14 @@ import java.util.List;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * Two gateways before the same two servers, each with half of the requests: by what they share both
  * desire what all of them need, and the same.
  */
+@Tag("untimed")
 class SharedAutoscalingIT {
   private static final String PATH = "/admin/v1/autoscaling/m";
 

@@ -14,10 +14,12 @@ import java.util.Map;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The store's history of service levels is what the metrics say, whoever served. */
+@Tag("untimed")
 class SloHistoryIT {
   private static final String HISTORY = "/admin/v1/slo?buckets=true&limit=1000";
   private static final String TOLD =

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Three workers of one model, the last of which keeps keys and values in another form: its answers
  * may be others.
  */
+@Tag("untimed")
 class UnlikeWorkersIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final int STREAMS = 5;

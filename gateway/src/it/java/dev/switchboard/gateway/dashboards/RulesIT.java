@@ -13,10 +13,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What Prometheus's own tool says of the rules, and of every expression of a panel. */
+@Tag("untimed")
 class RulesIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Path RULES = Dashboards.FOLDER.resolve("rules").toAbsolutePath().normalize();
