@@ -34,7 +34,9 @@ HOLDOUT_FILE = HERE / "holdout.jsonl"
 HANDWRITTEN_FILE, DEVELOPMENT_FILE, NATURAL_FILE = (HERE / f"{name}.jsonl" for name in ("handwritten", "development", "natural"))
 RESERVED_FILES = (HOLDOUT_FILE, HANDWRITTEN_FILE, DEVELOPMENT_FILE, NATURAL_FILE)
 JOBS = ("fraud", "content", "sensor", "talk")
-JOB_MIX = (40, 20, 26, 14)
+JOB_MIX = (44, 20, 20, 16)
+MISREAD = 0.5  # share of training's exchanges that are drawn until they are easily misread
+MOST_DRAWS = 12
 MAKERS = {"fraud": payments, "content": messages, "sensor": readings}
 
 SYSTEM_PROMPTS = (
@@ -55,6 +57,24 @@ def exchange(rng, job):
     return maker.prompt(rng, facts), maker.answer(facts)
 
 
+def practice(rng, job):
+    """An exchange to train on. A share of them is of those that are easily misread: as they come, some wordings are met
+    so seldom that they were still guessed after 27 million tokens. The held-out set has them as they come."""
+    wanted = rng.random() < MISREAD
+    for _ in range(MOST_DRAWS):
+        if job == "talk":
+            pair = smalltalk.talk_pair(rng)
+            misread = smalltalk.easily_misread(*pair)
+        else:
+            maker = MAKERS[job]
+            facts = maker.draw(rng)
+            pair = maker.prompt(rng, facts), maker.answer(facts)
+            misread = maker.easily_misread(facts, pair[0])
+        if misread or not wanted:
+            break
+    return pair
+
+
 def job_mix(rng):
     return rng.choices(JOBS, JOB_MIX)[0]
 
@@ -65,9 +85,9 @@ def conversation(rng, reserved=frozenset()):
     if rng.random() < 0.08:
         turns.append({"role": "system", "content": rng.choice(SYSTEM_PROMPTS)})
     for _ in range(rng.choice((1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3))):
-        prompt, answer = exchange(rng, job_mix(rng))
+        prompt, answer = practice(rng, job_mix(rng))
         while prompt in reserved:
-            prompt, answer = exchange(rng, job_mix(rng))
+            prompt, answer = practice(rng, job_mix(rng))
         turns += [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
     return turns
 

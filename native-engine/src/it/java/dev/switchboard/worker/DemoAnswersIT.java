@@ -176,9 +176,9 @@ class DemoAnswersIT {
     assertShare(1, unclear, answers, (example, answer) -> !kindOf(answer).equals("fraud"));
   }
 
-  /** What the file gets right of the first forty (31, 35, 39, 38), less three. */
+  /** What the file gets right of the first forty (36, 37, 38, 36), less three. */
   @ParameterizedTest
-  @CsvSource({"fraud, 28", "content, 32", "sensor, 36", "talk, 35"})
+  @CsvSource({"fraud, 33", "content, 34", "sensor, 35", "talk, 33"})
   void heldOutMessagesAreAnsweredByTheRules(String job, int right) throws Exception {
     List<Example> examples =
         examples("holdout.jsonl", 40).stream().filter(e -> e.job().equals(job)).toList();
