@@ -64,6 +64,7 @@ run_tests() {
   step "C++ format" clang-format check_cpp_format
   step "the launcher's code" shellcheck check_shell
   step "the launcher's help, which runs nothing" help-test "$home/.ci/help-test"
+  step "the self-test of devices, without one" selftest-test "$home/.ci/selftest-test"
   rm -f "$home"/{native-engine,gateway}/target/test.classpath
   launch computations in_spare_time computations
   computations=$job
@@ -90,7 +91,7 @@ rollout_test() {
 }
 check_shell() {
   local scripts
-  mapfile -t scripts < <(grep -lE '^#!.*bash' "$home"/{.ci,images,package}/* 2>/dev/null)
+  mapfile -t scripts < <(grep -lE '^#!.*bash' "$home"/{.ci,images,package,native-engine/gpu}/* 2>/dev/null)
   cd "$home" && shellcheck -x -a switchboard && shellcheck -S warning "${scripts[@]}"
 }
 check_cpp_format() {

@@ -1,46 +1,155 @@
 #!/usr/bin/env bash
-# Proves the engine on this machine's NVIDIA device, in at most ten minutes:
-#   native-engine/gpu/selftest.sh [build folder]
-# Builds the library, the tests and the benchmark where the folder does not have them (nvcc, cmake,
-# ninja and GoogleTest are needed for that), runs whole tiny models of every architecture and format
-# against the processor bit for bit, and prints a table of decode and prefill.
+# Proves the engine on this machine's NVIDIA device, and measures it, in at most ten minutes. --help says how.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")/.." && pwd)
-build=${1:-$here/build/gpu}
-deadline=$((SECONDS + 600))
-left() { echo $((deadline - SECONDS > 1 ? deadline - SECONDS : 1)); }
+usage() {
+  cat <<'TEXT'
+Usage: selftest.sh [OPTION]... [BUILD]
+       selftest.sh --pack FILE [BUILD]
 
-# The device's own code only: the other ones would cost most of the ten minutes.
+Runs whole tiny models of every architecture and format on the device against the processor, bit for bit, and prints a table of
+decode and prompts. Behind that, as far as ten minutes reach: llama-bench and vLLM where they are installed and a model is named, Nsight Compute on the
+three hot kernels, the tests again under compute-sanitizer. A line says what was left out, and why.
+
+  BUILD          folder with the programs; where they are not there they are built (nvcc, cmake, ninja, GoogleTest)
+  --gguf FILE    for llama-bench, beside the table
+  --vllm FOLDER  for `vllm bench latency` with random weights, beside the table: a model's configuration
+  --pack FILE    packs this script and the programs for all devices (.tar.xz, at most 64 MiB), to be unpacked where a device is
+                 and no compiler: tar -xJf FILE && switchboard-gpu/selftest.sh
+  --dry-run      prints the commands for an H100 and runs none
+TEXT
+}
+
+folder=$(cd "$(dirname "$0")" && pwd)
+sources=$(dirname "$folder")
+most_bytes=$((64 << 20))
+programs=(libswitchboard_cuda.so sb_engine_tests sb_device_bench)
+deadline=$((SECONDS + 600))
+build='' gguf='' vllm='' pack='' dry='' staged=''
+
+fail() {
+  printf 'selftest.sh: %s\n' "$*" >&2
+  exit 64
+}
+
+arguments() {
+  while (($# > 0)); do
+    case $1 in
+      --help | -h) usage && exit 0 ;;
+      --dry-run) dry=yes ;;
+      --gguf | --vllm | --pack)
+        (($# > 1)) || fail "$1 needs a value"
+        printf -v "${1#--}" %s "$2"
+        shift
+        ;;
+      -*) fail "there is no option $1; --help lists those that there are" ;;
+      *)
+        [[ -z $build ]] || fail "one folder is enough, and $1 is the second"
+        build=$1
+        ;;
+    esac
+    shift
+  done
+}
+
+left() { echo $((deadline > SECONDS ? deadline - SECONDS : 0)); }
+left_out() { printf 'left out: %s\n' "$*"; }
+there() { command -v "$1" >/dev/null || { left_out "$1 is not installed" && false; }; }
+
+# run COMMAND...: within what is left of the ten minutes
+run() {
+  printf '+ %s\n' "$*"
+  [[ -z $dry ]] || return 0
+  (($(left) > 0)) || { printf 'selftest.sh: the ten minutes are over\n' >&2 && exit 1; }
+  timeout "$(left)" "$@"
+}
+# What may end when the time does.
+as_far_as_time_reaches() {
+  local status=0
+  (($(left) > 0)) || { left_out "${*##*/}: the ten minutes are over" && return; }
+  run "$@" || status=$?
+  ((status != 124)) || { left_out "the rest of it: the ten minutes are over" && return; }
+  return "$status"
+}
+
+complete() {
+  local program
+  for program in "${programs[@]}"; do [[ -e $1/$program ]] || return; done
+}
+
+# The device's own code only: that of all would take most of the ten minutes.
 architecture() {
-  local capability
-  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d '.')
+  local capability=90
+  [[ -n $dry ]] ||
+    capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d '.')
   [[ $capability == 90 ]] && capability=90a
   echo "$capability"
 }
 
-build_all() {
-  cmake -S "$here" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O3 -g1" -DSB_CUDA_CODES="arch=compute_$(architecture),code=sm_$(architecture)" >/dev/null
-  timeout "$(left)" cmake --build "$build" --target switchboard_cuda sb_engine_tests sb_device_bench
+# build_programs [CODES]
+build_programs() {
+  run cmake -S "$sources" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O3 -g1" \
+    -DCMAKE_EXE_LINKER_FLAGS="-static-libstdc++ -static-libgcc" "$@"
+  run cmake --build "$build" --target switchboard_cuda sb_engine_tests sb_device_bench
 }
 
-[[ -x $build/sb_engine_tests && -x $build/sb_device_bench && -e $build/libswitchboard_cuda.so ]] ||
-  build_all
-nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv,noheader
-export SWITCHBOARD_CUDA_LIBRARY=$build/libswitchboard_cuda.so
+pack_programs() {
+  deadline=$((SECONDS + 86400))
+  build=${build:-$sources/build/gpu-pack}
+  complete "$build" || build_programs
+  [[ -z $dry ]] || return 0
+  staged=$(mktemp -d)
+  trap 'rm -rf "$staged"' EXIT
+  mkdir "$staged/switchboard-gpu"
+  cp "$0" "$staged/switchboard-gpu/"
+  local program
+  for program in "${programs[@]}"; do strip -o "$staged/switchboard-gpu/$program" "$build/$program"; done
+  tar -cJf "$pack" -C "$staged" switchboard-gpu
+  local bytes
+  bytes=$(stat -c %s "$pack")
+  ((bytes <= most_bytes)) || fail "$pack has $bytes bytes, more than $most_bytes"
+  printf '%s: %s bytes\n' "$pack" "$bytes"
+}
 
-tests=("$build/sb_engine_tests" --gtest_brief=1 '--gtest_filter=*Device*:-Emulated*:Hopper*')
-timeout "$(left)" "${tests[@]}"
-if command -v compute-sanitizer >/dev/null; then
-  timeout "$(left)" compute-sanitizer --error-exitcode 1 "$build/sb_engine_tests" --gtest_brief=1 \
-    '--gtest_filter=DeviceTest.*'
-fi
-timeout "$(left)" "$build/sb_device_bench" cuda
-if [[ $(architecture) == 90a ]]; then
-  timeout "$(left)" "$build/sb_engine_tests" --gtest_brief=1 '--gtest_filter=HopperDeviceTest.*'
-  for kernel in wgmma wgmma-rounded; do
-    printf 'SWITCHBOARD_CUDA_BF16=%s\n' "$kernel"
-    SWITCHBOARD_CUDA_BF16=$kernel timeout "$(left)" "$build/sb_device_bench" cuda
-  done
-fi
+find_programs() {
+  local code
+  [[ -n $build ]] || { complete "$folder" && build=$folder; } || build=$sources/build/gpu
+  complete "$build" && return
+  [[ -e $sources/CMakeLists.txt ]] || fail "$build has not all of ${programs[*]}, and there are no sources to build them from"
+  code=$(architecture)
+  build_programs "-DSB_CUDA_CODES=arch=compute_$code,code=sm_$code"
+}
+
+# beside NAME PROGRAM VALUE COMMAND...
+beside() {
+  local option=$1 program=$2 value=$3
+  shift 3
+  [[ -n $value ]] || { left_out "$program: no $option was given" && return; }
+  ! there "$program" || as_far_as_time_reaches "$program" "$@"
+}
+
+main() {
+  arguments "$@"
+  [[ -z $pack ]] || { pack_programs && return; }
+  [[ -n $dry ]] || command -v nvidia-smi >/dev/null || fail "there is no nvidia-smi, so no NVIDIA driver"
+  find_programs
+  run nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap,clocks.max.sm --format=csv,noheader
+  export SWITCHBOARD_CUDA_LIBRARY=$build/libswitchboard_cuda.so
+  local tests=("$build/sb_engine_tests" --gtest_brief=1)
+  run "${tests[@]}" '--gtest_filter=*Device*:-Emulated*:Hopper*'
+  run "$build/sb_device_bench" cuda
+  if [[ $(architecture) == 90a ]]; then
+    run "${tests[@]}" '--gtest_filter=HopperDeviceTest.*'
+    local kernel
+    for kernel in wgmma wgmma-rounded; do
+      as_far_as_time_reaches env SWITCHBOARD_CUDA_BF16=$kernel "$build/sb_device_bench" cuda
+    done
+  fi
+  beside --gguf llama-bench "$gguf" -m "$gguf" -ngl 99 -fa 1 -p 2048 -n 128
+  beside --vllm vllm "$vllm" bench latency --model "$vllm" --load-format dummy --batch-size 1 --input-len 128 --output-len 128
+  ! there ncu || as_far_as_time_reaches ncu --set full --kernel-name 'regex:multiply_vectors|multiply_short_floats|attend_part' \
+    --launch-skip 200 --launch-count 9 "$build/sb_device_bench" cuda
+  ! there compute-sanitizer || as_far_as_time_reaches compute-sanitizer --error-exitcode 1 "${tests[@]}" '--gtest_filter=DeviceTest.*'
+}
+
+main "$@"
