@@ -1,18 +1,25 @@
 // Decode and prefill of whole models with random weights, on the device or the processor, through
-// the C ABI: sb_device_bench [cuda|cpu] [ranks]. One line per model and batch.
+// the C ABI: sb_device_bench [cuda|cpu|peak] [ranks] [part of a model's name]. One line per model
+// and batch. "peak" measures nothing but what a device can do at most.
 //
 // "decode" is of steps whose tokens the host gives, "ahead" of such that are planned while the one
 // before runs, as the scheduler does. "GB/s" is what a decode step reads of weights over its time,
-// whatever else it does.
+// whatever else it does; "T/s" of a prompt is its weights' multiplications and additions over its
+// time, each counted once. Shares are of what the first device can do at most by kernels of our
+// own, measured before: reads of memory larger than its caches, and products by mma.sync (of BF16
+// for BF16 weights, else of bytes). wgmma can do more than mma.sync.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "abi/switchboard.h"
+#include "cuda/devices.h"
 
 namespace {
 
@@ -26,7 +33,9 @@ constexpr Shape kShapes[] = {
     {"135M Q8_0", SB_TYPE_Q8_0, 30, 576, 1536, 9, 3, 64, 49152},
     {"1B Q8_0", SB_TYPE_Q8_0, 16, 2048, 8192, 32, 8, 64, 128256},
     {"1B BF16", SB_TYPE_BF16, 16, 2048, 8192, 32, 8, 64, 128256},
-    {"8B Q4_0", SB_TYPE_Q4_0, 32, 4096, 14336, 32, 8, 128, 128256},
+    {"8B Q8_0", SB_TYPE_Q8_0, 32, 4096, 14336, 32, 8, 128, 128256},
+    {"8B Q4_K", SB_TYPE_Q4_K, 32, 4096, 14336, 32, 8, 128, 128256},
+    {"8B BF16", SB_TYPE_BF16, 32, 4096, 14336, 32, 8, 128, 128256},
 };
 
 struct Blocks {
@@ -38,8 +47,8 @@ Blocks blocks_of(sb_type type) {
   switch (type) {
     case SB_TYPE_Q8_0:
       return {32, 34};
-    case SB_TYPE_Q4_0:
-      return {32, 18};
+    case SB_TYPE_Q4_K:
+      return {256, 144};
     case SB_TYPE_BF16:
       return {1, 2};
     default:
@@ -52,6 +61,93 @@ void check(int32_t status) {
   std::fprintf(stderr, "sb_device_bench: %s\n", sb_last_error());
   std::exit(1);
 }
+
+// What a device can do at most; 0: nobody has measured.
+struct Peak {
+  double bytes = 0;   // read per second
+  double brains = 0;  // operations per second
+  double byte_products = 0;
+};
+
+// On the first device.
+class PeakBench {
+ public:
+  PeakBench() {
+    sb::Result<std::unique_ptr<sb::cuda::Devices>> found = sb::cuda::Devices::find(1);
+    if (!found.ok()) check(static_cast<int32_t>(found.status()));
+    devices_ = std::move(*found);
+    plugin_ = &devices_->plugin();
+    sb::cuda::DeviceInfo info{};
+    char text[256] = "";
+    if (plugin_->open(0, &info, text, sizeof(text)) != sb::cuda::Outcome::kReady) {
+      std::fprintf(stderr, "sb_device_bench: %s\n", text);
+      std::exit(1);
+    }
+    blocks_ = 8 * int64_t{info.multiprocessors};
+    bytes_ = static_cast<int64_t>(std::min<uint64_t>(info.free_bytes / 2, kMostBytes)) / 16 * 16;
+    check(static_cast<int32_t>(devices_->take({static_cast<size_t>(bytes_) + kMore})));
+    failed(plugin_->begin_stream(0, &stream_));
+    failed(plugin_->use(0));
+  }
+  PeakBench(const PeakBench&) = delete;
+  PeakBench& operator=(const PeakBench&) = delete;
+  ~PeakBench() { plugin_->end_stream(0, stream_); }
+
+  Peak measure() {
+    std::byte* const memory = devices_->memory(0);
+    auto* const sums = memory + bytes_;
+    Peak peak;
+    peak.bytes = best([&] {
+      plugin_->read_at_most(stream_, {memory, bytes_, blocks_, reinterpret_cast<uint32_t*>(sums)});
+      return static_cast<double>(bytes_);
+    });
+    for (const bool bytes : {false, true}) {
+      (bytes ? peak.byte_products : peak.brains) = best([&] {
+        return plugin_->multiply_at_most(
+            stream_, {bytes, kProducts, blocks_, reinterpret_cast<float*>(sums)});
+      });
+    }
+    return peak;
+  }
+
+ private:
+  static constexpr uint64_t kMostBytes = uint64_t{1} << 30;
+  static constexpr size_t kMore = size_t{16} << 20;  // for the sums and two stamps
+  static constexpr int32_t kProducts = 4096;
+  static constexpr int kTimes = 10;
+
+  void failed(int32_t error) {
+    if (error == 0) return;
+    std::fprintf(stderr, "sb_device_bench: %s\n", plugin_->error_text(error));
+    std::exit(1);
+  }
+
+  // What it does in a second of the device's clock, at best.
+  template <class Work>
+  double best(Work work) {
+    std::byte* const behind = devices_->memory(0) + bytes_ + kMore - 2 * sizeof(uint64_t);
+    auto* const stamps = reinterpret_cast<uint64_t*>(behind);
+    double most = 0;
+    for (int i = 0; i < kTimes; ++i) {
+      plugin_->stamp(stream_, stamps);
+      const double done = work();
+      plugin_->stamp(stream_, stamps + 1);
+      uint64_t times[2] = {};
+      failed(plugin_->copy_out(stream_, times, sizeof(times), stamps, sizeof(times), sizeof(times),
+                               1));
+      failed(plugin_->wait(stream_));
+      if (times[1] > times[0])
+        most = std::max(most, done * 1e9 / static_cast<double>(times[1] - times[0]));
+    }
+    return most;
+  }
+
+  std::unique_ptr<sb::cuda::Devices> devices_;
+  const sb::cuda::Plugin* plugin_ = nullptr;
+  sb::cuda::Stream stream_;
+  int64_t blocks_ = 0;
+  int64_t bytes_ = 0;
+};
 
 class Model {
  public:
@@ -126,8 +222,8 @@ class Model {
     } else if (shape_.type == SB_TYPE_BF16) {
       at[1] = static_cast<uint8_t>((at[1] & 0x80) | 0x3c);  // about 0.01
     } else {
-      const uint16_t half = shape_.type == SB_TYPE_Q8_0 ? 0x0800 : 0x1800;
-      std::memcpy(at, &half, 2);
+      const uint16_t halves[2] = {0x0800, 0x0400};  // the second is a minimum's
+      std::memcpy(at, halves, shape_.type == SB_TYPE_Q4_K ? 4 : 2);
     }
   }
 
@@ -289,26 +385,54 @@ class Bench {
   uint64_t steps_ = 0;
 };
 
-void measure(const Shape& shape, bool device, int32_t ranks) {
+// Multiplications and additions of a prompt's weights: the output layer sees its last token only.
+double prompt_operations(const Shape& shape) {
+  const double q = static_cast<double>(shape.n_heads) * shape.head_dim;
+  const double kv = static_cast<double>(shape.n_kv_heads) * shape.head_dim;
+  const double layer = shape.dim * (2 * q + 2 * kv + 3.0 * shape.ffn_dim);
+  return 2 * (layer * shape.n_layers * kPrefill + static_cast<double>(shape.vocab) * shape.dim);
+}
+
+void print_share(double rate, double most) {
+  if (most > 0) std::printf(" %5.1f %%", 100 * rate / most);
+  std::printf("\n");
+}
+
+void measure(const Shape& shape, bool device, int32_t ranks, const Peak& peak) {
   Bench bench(shape, device, ranks);
   for (const int32_t rows : {1, 8, kMaxBatch}) {
     const auto print = [&](const char* how, double seconds) {
-      std::printf("%-10s %s %3d rows %9.3f ms %10.1f tok/s %8.1f GB/s\n", shape.name, how, rows,
-                  seconds * 1e3, rows / seconds, bench.token_bytes() / seconds * 1e-9);
+      const double rate = bench.token_bytes() / seconds;
+      std::printf("%-10s %s %3d rows %9.3f ms %10.1f tok/s %8.1f GB/s", shape.name, how, rows,
+                  seconds * 1e3, rows / seconds, rate * 1e-9);
+      print_share(rate, peak.bytes);
     };
     print("decode", bench.decode(rows, 128));
     print("ahead ", bench.decode_ahead(rows, 128));
   }
   const double seconds = bench.prefill();
-  std::printf("%-10s prefill %d       %9.3f ms %10.1f tok/s\n", shape.name, kPrefill, seconds * 1e3,
-              kPrefill / seconds);
+  const double rate = prompt_operations(shape) / seconds;
+  std::printf("%-10s prefill %d       %9.3f ms %10.1f tok/s %8.1f T/s ", shape.name, kPrefill,
+              seconds * 1e3, kPrefill / seconds, rate * 1e-12);
+  print_share(rate, shape.type == SB_TYPE_BF16 ? peak.brains : peak.byte_products);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool device = argc < 2 || std::strcmp(argv[1], "cpu") != 0;
+  const char* const what = argc < 2 ? "cuda" : argv[1];
   const int32_t ranks = argc < 3 ? 1 : std::atoi(argv[2]);
-  for (const Shape& shape : kShapes) measure(shape, device, ranks);
+  const char* const name = argc < 4 ? "" : argv[3];
+  const bool device = std::strcmp(what, "cpu") != 0;
+  Peak peak;
+  if (device) {
+    peak = PeakBench().measure();
+    std::printf("at most    %.1f GB/s read, %.1f T/s BF16 and %.1f T/s bytes by mma.sync\n",
+                peak.bytes * 1e-9, peak.brains * 1e-12, peak.byte_products * 1e-12);
+  }
+  if (std::strcmp(what, "peak") == 0) return 0;
+  for (const Shape& shape : kShapes) {
+    if (std::strstr(shape.name, name) != nullptr) measure(shape, device, ranks, peak);
+  }
   return 0;
 }

@@ -333,6 +333,28 @@ struct ScoreArgs {
 };
 void score(Stream stream, const ScoreArgs& args);
 
+// ---- what a device can do at most ----
+
+inline constexpr int kPeakThreads = 256;  // of a block
+
+struct ReadArgs {
+  const void* from = nullptr;  // 16-byte aligned
+  std::int64_t bytes = 0;      // a multiple of 16
+  std::int64_t blocks = 0;
+  std::uint32_t* sums = nullptr;  // [blocks][kPeakThreads]: together the sum of all 32-bit words
+};
+// Reads all of it once.
+void read_at_most(Stream stream, const ReadArgs& args);
+
+struct MultiplyArgs {
+  bool bytes = false;         // else BF16 numbers, by mma.sync both
+  std::int32_t products = 0;  // of each warp, eight of them at a time
+  std::int64_t blocks = 0;
+  float* sums = nullptr;  // [blocks][kPeakThreads]: together a half of the operations
+};
+// Multiplies what needs no memory; returns the operations, of which a product and its sum are two.
+double multiply_at_most(Stream stream, const MultiplyArgs& args);
+
 // ---- time ----
 
 // *at = the device's clock in nanoseconds, once what the stream had before has ended.

@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 5;
+inline constexpr std::uint32_t kPluginVersion = 6;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.
@@ -159,6 +159,8 @@ struct Plugin {
                       std::int64_t dim, float* out);
   void (*sample)(Stream stream, const SampleArgs& args);
   void (*score)(Stream stream, const ScoreArgs& args);
+  void (*read_at_most)(Stream stream, const ReadArgs& args);
+  double (*multiply_at_most)(Stream stream, const MultiplyArgs& args);
   void (*stamp)(Stream stream, std::uint64_t* at);
 };
 

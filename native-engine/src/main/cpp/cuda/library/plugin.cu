@@ -63,6 +63,8 @@ const sb::cuda::Plugin* sb_cuda_plugin() {
       gather_rows,
       sample,
       score,
+      read_at_most,
+      multiply_at_most,
       stamp,
   };
   return &table;

@@ -1,0 +1,20 @@
+#include "cuda/peak.cuh"
+
+namespace sb::cuda {
+
+void read_at_most(Stream stream, const ReadArgs& args) {
+  launch("read_words", stream, {.x = args.blocks, .threads = kPeakThreads}, read_words,
+         static_cast<const Words*>(args.from),
+         args.bytes / static_cast<std::int64_t>(sizeof(Words)), args.sums);
+}
+
+double multiply_at_most(Stream stream, const MultiplyArgs& args) {
+  launch(args.bytes ? "multiply_byte_ones" : "multiply_brain_ones", stream,
+         {.x = args.blocks, .threads = kPeakThreads},
+         args.bytes ? multiply_byte_ones : multiply_brain_ones, args.products, args.sums);
+  const double of_one = 2.0 * 16 * 8 * (args.bytes ? 32 : 16);
+  return of_one * kPeakSums * args.products * static_cast<double>(args.blocks) * kPeakThreads /
+         kWarpThreads;
+}
+
+}  // namespace sb::cuda

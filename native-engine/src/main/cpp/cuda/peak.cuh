@@ -1,0 +1,61 @@
+// What a device can do at most: kernels that do nothing but read memory, or nothing but multiply.
+// Times of other kernels are shares of theirs. What they come to is known, so a test can tell that
+// they have done it all.
+#pragma once
+
+#include "cuda/device.h"
+
+namespace sb::cuda {
+
+// So many products are on their way in a warp at once: none waits for the one before.
+inline constexpr int kPeakSums = 8;
+
+struct alignas(16) Words {
+  std::uint32_t word[4];
+};
+
+// Each thread adds up what it has read, as numbers without overflow.
+SB_KERNEL(kPeakThreads) read_words(const Words* from, std::int64_t words, std::uint32_t* sums) {
+  const std::int64_t thread = std::int64_t{block_x()} * kPeakThreads + thread_id();
+  const std::int64_t threads = std::int64_t{blocks_x()} * kPeakThreads;
+  std::uint32_t sum = 0;
+#pragma unroll 8
+  for (std::int64_t at = thread; at < words; at += threads) {
+    const Words read = from[at];
+    sum += read.word[0] + read.word[1] + read.word[2] + read.word[3];
+  }
+  sums[thread] = sum;
+}
+
+// All numbers are 1: each product adds its columns to each sum.
+SB_KERNEL(kPeakThreads) multiply_brain_ones(std::int32_t products, float* sums) {
+  constexpr std::uint32_t kOnes = 0x3f803f80u;
+  const std::uint32_t a[4] = {kOnes, kOnes, kOnes, kOnes};
+  const std::uint32_t b[2] = {kOnes, kOnes};
+  float c[kPeakSums][4] = {};
+  for (std::int32_t i = 0; i < products; ++i) {
+#pragma unroll
+    for (int sum = 0; sum < kPeakSums; ++sum) mma_brain(c[sum], a, b);
+  }
+  float all = 0;
+#pragma unroll
+  for (int sum = 0; sum < kPeakSums; ++sum) all += c[sum][0] + c[sum][1] + c[sum][2] + c[sum][3];
+  sums[std::int64_t{block_x()} * kPeakThreads + thread_id()] = all;
+}
+
+SB_KERNEL(kPeakThreads) multiply_byte_ones(std::int32_t products, float* sums) {
+  constexpr std::uint32_t kOnes = 0x01010101u;
+  const std::uint32_t a[4] = {kOnes, kOnes, kOnes, kOnes};
+  const std::uint32_t b[2] = {kOnes, kOnes};
+  int c[kPeakSums][4] = {};
+  for (std::int32_t i = 0; i < products; ++i) {
+#pragma unroll
+    for (int sum = 0; sum < kPeakSums; ++sum) mma_k32(c[sum], a, b);
+  }
+  int all = 0;
+#pragma unroll
+  for (int sum = 0; sum < kPeakSums; ++sum) all += c[sum][0] + c[sum][1] + c[sum][2] + c[sum][3];
+  sums[std::int64_t{block_x()} * kPeakThreads + thread_id()] = static_cast<float>(all);
+}
+
+}  // namespace sb::cuda
