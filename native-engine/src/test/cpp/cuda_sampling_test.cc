@@ -31,17 +31,33 @@ struct Case {
   std::vector<TokenCount> seen = {};
   std::vector<LogitBias> bias = {};
   std::vector<std::uint64_t> mask = {};
+  std::int32_t uncounted = -1;  // an output that is not among those seen; -1: there is none
 
   [[nodiscard]] model::SamplingInput input() const {
     return {logits, &parameters, seen, bias, position, mask};
   }
   [[nodiscard]] std::int32_t expected() const {
+    std::vector<TokenCount> counted = seen;
+    if (uncounted >= 0) count(counted);
+    model::SamplingInput all = input();
+    all.seen = counted;
     std::vector<float> adjusted(logits.size());
     std::vector<model::SamplerScratch::Candidate> candidates(logits.size());
     model::SamplerScratch scratch;
     scratch.adjusted = adjusted;
     scratch.candidates = candidates;
-    return model::sample(input(), scratch);
+    return model::sample(all, scratch);
+  }
+
+ private:
+  void count(std::vector<TokenCount>& counted) const {
+    const auto at = std::find_if(counted.begin(), counted.end(),
+                                 [&](const TokenCount& each) { return each.token >= uncounted; });
+    if (at != counted.end() && at->token == uncounted) {
+      ++at->outputs;
+    } else {
+      counted.insert(at, {uncounted, 1});
+    }
   }
 };
 
@@ -70,10 +86,14 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
   device = Carver(device_memory.data());
   sampler.lay_out(host, device, kRows, static_cast<std::int32_t>(vocab));
   std::vector<model::Choice> choices;
+  std::vector<std::int32_t> last(kRows, -9);
   for (const Case& each : cases) {
     const auto row = static_cast<std::int32_t>(choices.size());
-    choices.push_back({row, each.input(), row % 2 == 0 ? kRows - 1 - row : -1});
+    const std::int32_t own = kRows - 1 - row;
+    last[static_cast<std::size_t>(own)] = each.uncounted;
+    choices.push_back({row, each.input(), row % 2 == 0 ? own : -1, each.uncounted < 0 ? -1 : own});
   }
+  std::vector<std::int32_t> expected_last = last;
   Plugin plugin{};
   plugin.sample = sample;
   plugin.copy_in = [](Stream, void* to, const void* from, std::size_t bytes) {
@@ -86,11 +106,9 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
     return 0;
   };
   std::vector<std::int32_t> tokens(cases.size(), -7);
-  std::vector<std::int32_t> last(kRows, -9);
   const model::RowWork work{choices, tokens, {}, {}};
   EXPECT_EQ(sampler.sample(plugin, {}, logits, work, 1, last.data()), 0);
   sampler.take(work, 1);
-  std::vector<std::int32_t> expected_last(kRows, -9);
   for (std::size_t i = 0; i < tokens.size(); i += 2) {
     expected_last[kRows - 1 - i] = std::max(tokens[i], 0);
   }
@@ -232,8 +250,9 @@ std::int64_t dealt(std::int64_t part, std::int64_t i, std::int64_t parts) {
   return (i / 32 * parts + part) * 32 + i % 32;
 }
 
-// One part has the 1500 likeliest, of which 1024 are kept. So 1024 are certain, and no more.
-TEST(CudaSamplingTest, WhatTheKeptKeysDoNotDecideIsLeftToTheProcessor) {
+// One part has the 1500 likeliest, of which 1024 are kept. So 1024 are certain, and what ends
+// behind them is searched for.
+TEST(CudaSamplingTest, WhatTheKeptKeysDoNotDecideIsSearchedFor) {
   const std::int64_t vocab = 5000;
   ASSERT_EQ(sample_kept(vocab), 1024);
   std::vector<float> logits = random_floats(vocab, 7, 0.01F);
@@ -242,16 +261,79 @@ TEST(CudaSamplingTest, WhatTheKeptKeysDoNotDecideIsLeftToTheProcessor) {
         3.0F - 0.001F * static_cast<float>(i);
   }
   std::vector<Case> cases;
-  for (const std::int32_t top_k : {1, 1023, 1024, 1025, 1400}) {
-    cases.push_back({logits, parameters_of({1, top_k}), 5});
+  for (std::uint64_t position = 0; position < 4; ++position) {
+    for (const std::int32_t top_k : {1, 1023, 1024, 1025, 1400, 4999, 5000}) {
+      cases.push_back({logits, parameters_of({1, top_k}), position});
+    }
+    for (const float top_p : {0.1F, 0.6F, 0.999F}) {
+      cases.push_back({logits, parameters_of({1, 0, top_p}), position});
+    }
+    cases.push_back({logits, parameters_of({1, 1400, 0.99F}), position});
+    cases.push_back({logits, parameters_of({1, 1400, 1, 0.25F}), position});
   }
-  for (const float top_p : {0.1F, 0.6F, 0.999F}) {
-    cases.push_back({logits, parameters_of({1, 0, top_p}), 5});
-  }
-  std::vector<std::int32_t> wanted = expected(cases);
-  for (const std::size_t i : {3UL, 4UL, 7UL}) wanted[i] = model::kUndecided;
 
-  EXPECT_EQ(sampled(cases), wanted);
+  EXPECT_EQ(sampled(cases), expected(cases));
+}
+
+// Among equally likely tokens ids decide where a cut falls and where a draw ends.
+TEST(CudaSamplingTest, EqualKeysAreSearchedForByTheirIds) {
+  const std::int64_t vocab = 5000;
+  std::vector<float> levels = random_floats(vocab, 9, 1.5F);
+  for (float& logit : levels) logit = std::round(logit);
+  std::vector<Case> cases;
+  for (const std::vector<float>& logits :
+       {levels, std::vector<float>(static_cast<std::size_t>(vocab), 0.5F)}) {
+    for (std::uint64_t position = 0; position < 3; ++position) {
+      cases.push_back({logits, parameters_of({1, 4500}), position});
+      cases.push_back({logits, parameters_of({2, 0, 0.97F}), position});
+      cases.push_back({logits, parameters_of({1, 4990, 0.999F, 0.01F}), position});
+    }
+  }
+
+  EXPECT_EQ(sampled(cases, {0, 2500}), expected(cases));
+}
+
+// A case of a token that the host has not counted, with so many outputs among those seen (-1: it is
+// not among them). Another token has a logit that is lower, or higher, than it comes to.
+Case uncounted_case(std::int32_t token, std::int32_t outputs, std::vector<TokenCount> others,
+                    bool wins) {
+  constexpr std::int64_t kVocab = 4100;
+  constexpr std::int32_t kRival = 1000;
+  Case each{std::vector<float>(kVocab, -9.0F), parameters_of({0})};
+  each.parameters.repetition_penalty = 1.5F;
+  each.parameters.presence_penalty = 0.5F;
+  each.parameters.frequency_penalty = 0.25F;
+  each.logits[static_cast<std::size_t>(token)] = 6;
+  const float right = model::penalised(6, {token, std::max(outputs, 0) + 1}, each.parameters);
+  each.logits[kRival] = wins ? right - 0.1F : right + 0.1F;
+  each.uncounted = token;
+  each.seen = std::move(others);
+  if (outputs >= 0) each.seen.push_back({token, outputs});
+  std::sort(each.seen.begin(), each.seen.end(),
+            [](const TokenCount& x, const TokenCount& y) { return x.token < y.token; });
+  return each;
+}
+
+// At the first and the last place of a part, seen before or not, before and behind all that were
+// seen. The row behind has seen the same token more often.
+TEST(CudaSamplingTest, ATokenThatTheHostHasNotCountedIsPenalisedAsOneMore) {
+  std::vector<Case> cases;
+  for (const std::int32_t token : {0, 1, 2047, 2048, 2049, 4095, 4096, 4099}) {
+    for (const bool wins : {true, false}) {
+      for (const std::int32_t outputs : {-1, 0, 2}) {
+        cases.push_back(uncounted_case(token, outputs, {{5, 1}, {2050, 2}, {4097, 0}}, wins));
+      }
+      cases.push_back(uncounted_case(token, -1, {}, wins));
+      cases.push_back(uncounted_case(token, 7, {}, wins));
+      EXPECT_EQ(cases.back().expected() == token, wins);
+    }
+  }
+
+  for (std::size_t first = 0; first < cases.size(); first += 40) {
+    const auto begin = cases.begin() + static_cast<std::ptrdiff_t>(first);
+    const std::vector<Case> some(begin, begin + 40);
+    EXPECT_EQ(sampled(some), expected(some));
+  }
 }
 
 // Nearly all draws of a real distribution end among the likeliest, and those are certain.

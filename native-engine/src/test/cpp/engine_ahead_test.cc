@@ -31,8 +31,14 @@ struct Stream {
   int32_t top = 0;
   int32_t mask_in = -1;  // its step that has a mask
   int32_t outputs = 1;   // of its prompt
+  int32_t n_prompt = 1;  // of three tokens that count for penalties
+  int32_t pause = -1;    // a step between that it is not in
 
-  [[nodiscard]] bool has(int32_t step) const { return step >= from && step < to; }
+  [[nodiscard]] bool has(int32_t step) const { return step >= from && step < to && step != pause; }
+  [[nodiscard]] int32_t position(int32_t step) const {
+    const int32_t paused = pause >= 0 && step > pause ? 1 : 0;
+    return static_cast<int32_t>(prompt) + step - from - 1 - paused;
+  }
 };
 
 struct Script {
@@ -43,14 +49,13 @@ struct Script {
     std::vector<Piece> all;
     for (const Stream& stream : streams) {
       if (!stream.has(step)) continue;
-      const auto prompt = static_cast<int32_t>(stream.prompt);
       Piece piece{stream.row, 0, {SB_TOKEN_LAST_SAMPLED}, {SB_TARGET_SAMPLE}, stream.top};
       piece.logprobs = stream.logprobs;
       if (step == stream.from) {
         piece.tokens = some_tokens(spec, stream.prompt, static_cast<uint32_t>(stream.row + 1));
         piece.targets.assign(static_cast<size_t>(stream.outputs), SB_TARGET_SAMPLE);
       } else {
-        piece.position = prompt + step - stream.from - 1;
+        piece.position = stream.position(step);
       }
       if (step == stream.mask_in) piece.masks.assign(1, stream.row);
       all.push_back(piece);
@@ -59,17 +64,17 @@ struct Script {
   }
 };
 
+// With an output layer of its own: else the likeliest token is nearly always the one before.
 ModelSpec small_spec() {
   ModelSpec spec;
   spec.n_layers = 2;
-  spec.tied = true;
   return spec;
 }
 
 void submit(TestEngine& engine, const Script& script, int32_t step) {
   for (const Stream& stream : script.streams) {
     if (stream.from == step) {
-      engine.begin(stream.row, stream.sampling, some_tokens(small_spec(), 3), 1);
+      engine.begin(stream.row, stream.sampling, some_tokens(small_spec(), 3), stream.n_prompt);
     }
     if (stream.mask_in == step) allow(engine, stream.row, {3, 50, 77});
   }
@@ -146,7 +151,6 @@ sb_sampling warm(uint64_t seed) {
 constexpr int32_t kBiased[] = {5, 9};
 constexpr float kBiases[] = {-100, 2};
 
-// Draws that a device always decides.
 sb_sampling biased(uint64_t seed) {
   sb_sampling sampling = warm(seed);
   sampling.min_p = 0.05F;
@@ -195,23 +199,69 @@ TEST_F(EmulatedAheadDeviceTest, AStepIsLaunchedBeforeTheResultOfTheOneBeforeIsRe
   }
 }
 
-// Greedy though it has top-k.
-sb_sampling cut_greedy() {
-  sb_sampling sampling = greedy();
-  sampling.top_k = 5;
-  return sampling;
-}
-
-sb_sampling penalised() {
-  sb_sampling sampling = warm(6);
+sb_sampling penalised(uint64_t seed) {
+  sb_sampling sampling = warm(seed);
   sampling.repetition_penalty = 1.2F;
+  sampling.presence_penalty = 0.3F;
+  sampling.frequency_penalty = 0.4F;
   return sampling;
 }
 
-sb_sampling nucleus() {
-  sb_sampling sampling = warm(7);
-  sampling.top_p = 0.9F;
+// What has been sampled is sampled again, at once.
+sb_sampling repeating(uint64_t seed) {
+  sb_sampling sampling = warm(seed);
+  sampling.frequency_penalty = -30;
   return sampling;
+}
+
+sb_sampling cut(uint64_t seed, int32_t top_k, float top_p) {
+  sb_sampling sampling = warm(seed);
+  sampling.top_k = top_k;
+  sampling.top_p = top_p;
+  return sampling;
+}
+
+// The host counts a token for a row's penalties when the next one has been launched.
+TEST_F(EmulatedAheadDeviceTest, TokensThatTheHostHasNotCountedYetArePenalised) {
+  sb_sampling greedy_penalised = greedy();
+  greedy_penalised.repetition_penalty = 1.5F;
+  const Script script{
+      24,
+      {{.row = 0, .to = 24, .sampling = penalised(1), .prompt = 5},
+       {.row = 1, .to = 24, .sampling = repeating(2), .prompt = 3, .n_prompt = 3},
+       {.row = 2, .to = 24, .sampling = greedy_penalised, .prompt = 9},
+       {.row = 3, .to = 10, .sampling = repeating(3), .prompt = 2, .n_prompt = 3},
+       {.row = 3, .from = 12, .to = 24, .sampling = repeating(4), .prompt = 2, .n_prompt = 3},
+       {.row = 4, .to = 24, .prompt = 4}}};
+  for (const int32_t threads : {1, 3}) {
+    TestEngine device(model_, on_device(engine_config(1, 1, threads)));
+    device.record(false);
+    settings().marks_ahead = 0;
+
+    expect_same(on_device_late(device, script), on_processor(script));
+
+    EXPECT_EQ(ahead(), 23);
+  }
+}
+
+// Of three parts of the vocabulary each keeps half, so some draws end among those left out.
+TEST_F(EmulatedAheadDeviceTest, DrawsAfterTopKAndTopPAreTheDevices) {
+  ModelSpec spec = small_spec();
+  spec.vocab = 4500;
+  model_ = TestModel(spec);
+  model_.quantise_matrices();
+  sb_sampling flat = cut(3, 0, 0.999F);
+  flat.temperature = 50;
+  const Script script{6,
+                      {{.row = 0, .to = 6, .sampling = cut(1, 40, 1), .prompt = 5},
+                       {.row = 1, .to = 6, .sampling = cut(2, 0, 0.9F), .prompt = 3},
+                       {.row = 2, .to = 6, .sampling = flat, .prompt = 2, .top = 3}}};
+  TestEngine device(model_, on_device(engine_config()));
+  device.record(false);
+
+  expect_same(on_device_late(device, script), on_processor(script));
+
+  EXPECT_EQ(ahead(), 5);
 }
 
 // Rows come, end and begin anew; the one that ends is in a step that is planned ahead and in no
@@ -220,10 +270,11 @@ TEST_F(EmulatedAheadDeviceTest, RowsThatTheHostHasToDrawSendAStepTheOldWay) {
   const Script script{
       26,
       {{.row = 0, .to = 26, .sampling = warm(1), .prompt = 3},
-       {.row = 1, .from = 2, .to = 5, .sampling = cut_greedy(), .prompt = 20, .logprobs = true},
-       {.row = 1, .from = 7, .to = 10, .sampling = penalised(), .prompt = 2},
+       {.row = 1, .from = 2, .to = 5, .sampling = cut(2, 5, 1), .prompt = 20, .logprobs = true},
+       {.row = 1, .from = 6, .to = 10, .sampling = repeating(6), .prompt = 9, .outputs = 3},
        {.row = 2, .from = 9, .to = 26, .prompt = 4, .logprobs = true, .top = 2, .mask_in = 9},
-       {.row = 3, .from = 14, .to = 16, .sampling = nucleus(), .prompt = 2},
+       {.row = 5, .from = 11, .to = 13, .prompt = 70, .outputs = 66},
+       {.row = 3, .from = 14, .to = 16, .sampling = cut(7, 0, 0.9F), .prompt = 2},
        {.row = 4, .from = 18, .to = 22, .sampling = biased(8), .prompt = 30},
        {.row = 1, .from = 23, .to = 25, .prompt = 2}}};
   TestEngine device(model_, on_device(engine_config(1, 1, 2)));
@@ -231,9 +282,9 @@ TEST_F(EmulatedAheadDeviceTest, RowsThatTheHostHasToDrawSendAStepTheOldWay) {
 
   expect_same(on_device_late(device, script), on_processor(script));
 
-  // But 7 to 9 and 14 and 15, and what comes behind these.
-  EXPECT_EQ(settings().marks, 26 - 5);
-  EXPECT_EQ(ahead(), 25 - 5 - 2);
+  // But 6, 9 and 11, and what comes behind these.
+  EXPECT_EQ(settings().marks, 26 - 3);
+  EXPECT_EQ(ahead(), 25 - 3 - 3);
 }
 
 TEST_F(EmulatedAheadDeviceTest, StagesAndRanksWaitForTheHost) {
@@ -318,11 +369,20 @@ class EmulatedFailureAheadDeviceTest : public EmulatedAheadDeviceTest {
 
   sb_engine_config config_ = engine_config();
   std::optional<sb_fault> fault_;
-  Script script_{14,
-                 {{.row = 0, .to = kFails + 2, .prompt = 5},
-                  {.row = 1, .to = kFails + 2, .sampling = warm(2), .prompt = 3},
-                  {.row = 0, .from = 8, .to = 14, .sampling = warm(3), .prompt = 7},
-                  {.row = 2, .from = 7, .to = 14, .prompt = 2}}};
+  Script script_{
+      14,
+      {{.row = 0, .to = kFails + 2, .prompt = 5},
+       {.row = 1, .to = kFails + 2, .sampling = warm(2), .prompt = 3},
+       {.row = 0, .from = 8, .to = 14, .sampling = counting(), .prompt = 7, .n_prompt = 3},
+       {.row = 2, .from = 7, .to = 14, .prompt = 2}}};
+
+ private:
+  // What was sampled before in the row is sampled again; of the row that failed nothing was.
+  static sb_sampling counting() {
+    sb_sampling sampling = greedy();
+    sampling.presence_penalty = -40;
+    return sampling;
+  }
 };
 
 TEST_F(EmulatedFailureAheadDeviceTest, AnInjectedFailureIsOfItsStepAndOfWhatNeedsItsTokens) {
@@ -367,16 +427,20 @@ TEST_F(EmulatedFailureAheadDeviceTest, WhatCannotBeRecordedFailsItsStepAndWhatNe
 }
 
 // What of the step was launched is done with what it brought along, though the host uses that
-// memory for the next step but one, which here is of another shape.
+// memory for the next step but one. Read as the failed step's numbers, the positions of that one,
+// 0 to 2 and 0 to 8, say that the first sequence's key goes to block 4, where the paused row has
+// some. The step between begins when the failed one is over, and that one is launched behind it.
 TEST_F(EmulatedFailureAheadDeviceTest, WhatFailedReadsNothingOfALaterStep) {
   settings().marks_left = kFails;
   const Script script{12,
                       {{.row = 7, .to = kFails + 1, .prompt = 5},
-                       {.row = 1, .from = kFails + 1, .to = 12, .prompt = 20},
-                       {.row = 0, .from = kFails + 2, .to = 12, .prompt = 40},
-                       {.row = 2, .from = kFails + 2, .to = 12, .prompt = 3}}};
+                       {.row = 1, .from = kFails + 2, .to = 12, .prompt = 3},
+                       {.row = 2, .from = kFails + 2, .to = 12, .prompt = 9},
+                       {.row = 0, .to = 12, .prompt = 70, .logprobs = true, .pause = kFails}}};
   TestEngine device(model_, on_device(config_));
   device.record(false);
+  const sb_fault slow{sizeof(sb_fault), SB_FAULT_SLOW, 0, 0, kFails + 2, 1, 1};
+  ASSERT_EQ(sb_inject(device.handle(), &slow), SB_OK);
 
   const std::vector<StepOutput> actual = on_device_late(device, script);
 

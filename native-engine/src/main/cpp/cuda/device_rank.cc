@@ -878,24 +878,12 @@ SlicedLogits DeviceRank::sliced(std::span<const float* const> kept) const {
   return all;
 }
 
-void DeviceRank::sample(const model::RowWork& work, std::span<const float* const> kept,
-                        float* logits) {
+void DeviceRank::sample(const model::RowWork& work, std::span<const float* const> kept) {
   if (health_ != Status::kOk) return;
   if (joined()) check(plugin_->use(device_));
-  const SlicedLogits all = sliced(kept);
-  check(sampler_.sample(*plugin_, stream_, all, work, turn_, last_sampled_.data()));
+  check(sampler_.sample(*plugin_, stream_, sliced(kept), work, turn_, last_sampled_.data()));
   wait();
   if (health_ == Status::kOk) sampler_.take(work, turn_);
-  bool decided = true;
-  for (std::size_t i = 0; i < work.choices.size() && health_ == Status::kOk; ++i) {
-    if (work.tokens[i] != model::kUndecided) continue;
-    decided = false;
-    const std::int64_t row = work.choices[i].row;
-    for (std::size_t rank = 0; rank < kept.size(); ++rank) {
-      give_logits(all.slices[rank], {row, row + 1}, logits);
-    }
-  }
-  if (!decided) wait();
 }
 
 // ---- steps that are left to the device ----

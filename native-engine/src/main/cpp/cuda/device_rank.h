@@ -89,8 +89,7 @@ class DeviceRank final : public model::RankCompute {
     return place_.samples && (limits_.ranks == 1 || linked_);
   }
   [[nodiscard]] const float* kept_logits() const override { return logits_.data(); }
-  void sample(const model::RowWork& work, std::span<const float* const> kept,
-              float* logits) override;
+  void sample(const model::RowWork& work, std::span<const float* const> kept) override;
   void leave(Range rows, const model::RowWork& work) override;
   void collect(const model::RowWork& work) override;
   [[nodiscard]] bool collectable() override;

@@ -30,9 +30,9 @@ void DeviceSampler::lay_out(Carver& host, Carver& device, std::int32_t rows, std
   const auto count = static_cast<std::size_t>(rows);
   const auto parts = checked_mul(count, static_cast<std::size_t>(sample_parts(vocab)));
   vocab_ = vocab;
-  host_seen_ = host.take<model::TokenCount>(model::kMaxChoiceSeen);
   for (Turn& turn : turns_) {
     turn.rows = host.take<SampleRow>(count);
+    turn.seen = host.take<model::TokenCount>(model::kMaxChoiceSeen);
     turn.bias = host.take<model::LogitBias>(model::kMaxChoiceBias);
     turn.score_rows = host.take<ScoreRow>(count);
     turn.tokens = host.take<std::int32_t>(count);
@@ -63,7 +63,8 @@ SampleRow DeviceSampler::row_of(const model::Choice& choice, Turn& turn) {
   row.u = model::uniform(input.parameters->seed, input.position);
   row.logits = choice.row;
   if (input.parameters->penalises()) {
-    std::tie(row.seen_begin, row.seen_end) = append(input.seen, host_seen_, used_seen_);
+    std::tie(row.seen_begin, row.seen_end) = append(input.seen, turn.seen, used_seen_);
+    row.uncounted_of = choice.uncounted_of;
   }
   std::tie(row.bias_begin, row.bias_end) = append(input.bias, turn.bias, used_bias_);
   if (!input.mask.empty()) row.mask = used_masks_++;
@@ -94,6 +95,7 @@ std::int32_t DeviceSampler::choose(const Plugin& plugin, Stream stream, const Sl
   used_seen_ = 0;
   used_bias_ = 0;
   used_masks_ = 0;
+  bool sorts = false;
   std::int32_t error = 0;
   const auto copy = [&](void* to, const void* from, std::size_t bytes) {
     if (error == 0 && bytes > 0) error = plugin.copy_in(stream, to, from, bytes);
@@ -101,12 +103,13 @@ std::int32_t DeviceSampler::choose(const Plugin& plugin, Stream stream, const Sl
   const auto words = static_cast<std::size_t>(mask_words(vocab_));
   for (std::size_t i = 0; i < choices.size(); ++i) {
     turn.rows[i] = row_of(choices[i], turn);
+    sorts |= turn.rows[i].parameters.temperature > 0 && turn.rows[i].parameters.sorts();
     if (turn.rows[i].mask < 0) continue;
     const std::size_t at = static_cast<std::size_t>(turn.rows[i].mask) * words;
     copy(masks_.data() + at, choices[i].input.mask.data(), words * sizeof(std::uint64_t));
   }
   copy(rows_.data(), turn.rows.data(), choices.size() * sizeof(SampleRow));
-  copy(seen_.data(), host_seen_.data(), used_seen_ * sizeof(model::TokenCount));
+  copy(seen_.data(), turn.seen.data(), used_seen_ * sizeof(model::TokenCount));
   copy(bias_.data(), turn.bias.data(), used_bias_ * sizeof(model::LogitBias));
   if (error != 0) return error;
   SampleArgs args;
@@ -119,6 +122,7 @@ std::int32_t DeviceSampler::choose(const Plugin& plugin, Stream stream, const Sl
   args.masks = masks_.data();
   args.mask_words = static_cast<std::int64_t>(words);
   args.room = {adjusted_.data(), bests_.data(), masses_.data(), tops_.data()};
+  args.sorts = sorts;
   args.tokens = tokens_.data();
   args.last_sampled = last_sampled;
   plugin.sample(stream, args);

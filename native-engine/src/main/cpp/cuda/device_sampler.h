@@ -18,9 +18,8 @@ class DeviceSampler {
   void lay_out(Carver& host, Carver& device, std::int32_t rows, std::int32_t vocab);
 
   // Puts into the stream what gives the work's tokens and scores to take() once that was waited
-  // for, which masks must outlive, and the tokens to last_sampled. Two calls whose choices have no
-  // penalties may be in the stream at once, of different turns (0 or 1). Returns the runtime's
-  // first error.
+  // for, which masks must outlive, and the tokens to last_sampled. Two calls may be in the stream
+  // at once, of different turns (0 or 1). Returns the runtime's first error.
   [[nodiscard]] std::int32_t sample(const Plugin& plugin, Stream stream, const SlicedLogits& logits,
                                     const model::RowWork& work, std::size_t turn,
                                     std::int32_t* last_sampled);
@@ -30,6 +29,7 @@ class DeviceSampler {
   // Of the host, until what was asked for has been waited for.
   struct Turn {
     std::span<SampleRow> rows;
+    std::span<model::TokenCount> seen;
     std::span<model::LogitBias> bias;
     std::span<ScoreRow> score_rows;
     std::span<std::int32_t> tokens;
@@ -45,7 +45,6 @@ class DeviceSampler {
 
   std::int32_t vocab_ = 0;
   std::array<Turn, 2> turns_;
-  std::span<model::TokenCount> host_seen_;
   std::size_t used_seen_ = 0;
   std::size_t used_bias_ = 0;
   std::int32_t used_masks_ = 0;

@@ -253,8 +253,11 @@ struct SampleRow {
   std::int32_t seen_end = 0;
   std::int32_t bias_begin = 0;
   std::int32_t bias_end = 0;
-  std::int32_t mask = -1;     // its row of SampleArgs::masks; -1: none
-  std::int32_t last_of = -1;  // where in SampleArgs::last_sampled its token goes; -1: nowhere
+  std::int32_t mask = -1;  // its row of SampleArgs::masks; -1: none
+  // Where in SampleArgs::last_sampled a token lies that counts for its penalties as one output more
+  // than "seen" has; -1: none does.
+  std::int32_t uncounted_of = -1;
+  std::int32_t last_of = -1;  // where there its token goes; -1: nowhere
 };
 
 // The vocabulary in parts, and of each the best, what is drawn from, and so many of the likeliest
@@ -297,8 +300,9 @@ struct SampleArgs {
   const std::uint64_t* masks = nullptr;  // [mask][words], as SamplingInput::mask
   std::int64_t mask_words = 0;
   SampleRoom room;
-  std::int32_t* tokens = nullptr;  // [rows]: a token, model::kNotFinite or model::kUndecided
-  // What EmbedArgs reads: instead of what is no token there is 0.
+  bool sorts = false;              // some row draws after top-k or top-p
+  std::int32_t* tokens = nullptr;  // [rows]: a token or model::kNotFinite
+  // What EmbedArgs reads too: instead of what is no token there is 0.
   std::int32_t* last_sampled = nullptr;
 };
 void sample(Stream stream, const SampleArgs& args);

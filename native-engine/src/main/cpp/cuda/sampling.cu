@@ -18,6 +18,10 @@ void sample(Stream stream, const SampleArgs& args) {
   launch("draw_token", stream,
          {.x = args.rows, .threads = kDrawThreads, .shared_bytes = draw_shared_bytes(args.vocab)},
          draw_token, args);
+  if (!args.sorts) return;
+  launch("search_token", stream,
+         {.x = args.rows, .threads = kDrawThreads, .shared_bytes = kDrawThreads * sizeof(Above)},
+         search_token, args);
 }
 
 void score(Stream stream, const ScoreArgs& args) {

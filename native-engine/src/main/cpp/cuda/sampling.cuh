@@ -1,13 +1,15 @@
 // From logits to tokens, with the tokens of model::sample().
 //
-// Three kernels. adjust_part applies mask, penalties and bias to a part of a row's vocabulary and
+// Four kernels. adjust_part applies mask, penalties and bias to a part of a row's vocabulary and
 // finds its best; weigh_part sums what may be drawn from in a part; draw_token has a row and goes
-// along the sums. Sums are of integers, so that of many threads is the processor's.
+// along the sums; search_token draws what that one has left undecided. Sums are of integers, so
+// that of many threads is the processor's.
 //
 // After top-k or top-p the draw goes along the likeliest tokens. Sorting them all would be most of
 // the work, so weigh_part keeps the likeliest of its part only. The least of a part that has left
 // some out bounds what those can be: down to the largest such bound the kept keys are all that
-// there are. A draw that ends above it is certain; one that does not is left to the processor.
+// there are. A draw that ends above it is certain; one that does not is searched for among all keys
+// of the row, which takes longer and is seldom needed.
 // Parts are dealt 32 tokens at a time, as a vocabulary has its frequent tokens side by side.
 #pragma once
 
@@ -58,12 +60,21 @@ struct Part {
   float* logits;
 };
 
+// One thread has the token that the host has not counted yet, whether or not it was seen before.
 SB_DEVICE void penalise(const SampleArgs& args, const SampleRow& row, const Part& part) {
+  const auto lower = [&](const model::TokenCount& seen) {
+    float* logit = part.logits + (seen.token - part.begin);
+    *logit = model::penalised(*logit, seen, row.parameters);
+  };
+  const std::int32_t uncounted = row.uncounted_of < 0 ? -1 : args.last_sampled[row.uncounted_of];
   std::int32_t i = first_entry(args.seen, row.seen_begin, row.seen_end, part.begin) + thread_id();
   for (; i < row.seen_end && args.seen[i].token < part.end; i += kSampleThreads) {
-    float* logit = part.logits + (args.seen[i].token - part.begin);
-    *logit = model::penalised(*logit, args.seen[i], row.parameters);
+    if (args.seen[i].token != uncounted) lower(args.seen[i]);
   }
+  if (thread_id() > 0 || uncounted < part.begin || uncounted >= part.end) return;
+  const std::int32_t at = first_entry(args.seen, row.seen_begin, row.seen_end, uncounted);
+  const bool before = at < row.seen_end && args.seen[at].token == uncounted;
+  lower({uncounted, before ? args.seen[at].outputs + 1 : 1});
 }
 
 // One thread has all entries of a token.
@@ -112,7 +123,7 @@ SB_KERNEL(kSampleThreads) adjust_part(SampleArgs args) {
     if (logit > best.given) best.given = logit;
     part.logits[token - begin] = allowed(args, row, token) ? logit : minus_infinity();
   }
-  if (row.seen_begin < row.seen_end) {
+  if (row.seen_begin < row.seen_end || row.uncounted_of >= 0) {
     block_barrier();
     penalise(args, row, part);
   }
@@ -401,6 +412,80 @@ SB_KERNEL(kDrawThreads) draw_token(SampleArgs args) {
   }
   if (mass.all > 0) token = draw_by_key(args, at, mass);
   if (thread_id() == 0) give_token(args, at, token);
+}
+
+// ---- the search for what the kept keys do not decide ----
+
+// Of a row's keys those that are not below one, and the neighbours of that one.
+struct Above {
+  std::uint64_t weight = 0;
+  std::uint64_t tokens = 0;
+  std::uint64_t least = ~std::uint64_t{0};
+  std::uint64_t below = 0;  // the largest of the others; 0: there is none
+};
+
+SB_DEVICE Above join(const Above& a, const Above& b) {
+  return {a.weight + b.weight, a.tokens + b.tokens, a.least < b.least ? a.least : b.least,
+          a.below > b.below ? a.below : b.below};
+}
+
+// The row's probabilities are where its logits were, each read by the thread that wrote it.
+SB_DEVICE Above above(const SampleArgs& args, const float* probabilities, std::uint64_t key) {
+  auto* all = shared_at<Above>(0);
+  Above mine;
+  for (std::int64_t token = thread_id(); token < args.vocab; token += kDrawThreads) {
+    const std::uint64_t own = key_of(probabilities[token], token);
+    mine = join(mine, own < key ? Above{0, 0, ~std::uint64_t{0}, own}
+                                : Above{weight_of_key(own), 1, own, 0});
+  }
+  static_cast<void>(joined(mine, all));
+  block_barrier();
+  const Above found = all[0];
+  block_barrier();
+  return found;
+}
+
+// The largest key with which all that are not below it come to the wanted number of tokens, or
+// weight, of which the row has as much. Each look halves what is between two keys, so there are
+// never more of them than a key has bits.
+SB_DEVICE Reached search(const SampleArgs& args, const float* probabilities, bool tokens,
+                         std::uint64_t wanted) {
+  Reached found;
+  std::uint64_t end = key_of(1, 0) + 1;
+  for (int looks = 0; looks < 64 && end - found.key > 1; ++looks) {
+    const std::uint64_t middle = found.key + (end - found.key) / 2;
+    const Above here = above(args, probabilities, middle);
+    if ((tokens ? here.tokens : here.weight) >= wanted) {
+      found = {here.least, here.weight};
+    } else {
+      end = here.below + 1;
+    }
+  }
+  return found;
+}
+
+SB_KERNEL(kDrawThreads) search_token(SampleArgs args) {
+  const std::int64_t at = block_x();
+  if (args.tokens[at] != model::kUndecided) return;
+  const SampleRow& row = args.row[at];
+  const model::SamplingParameters& parameters = row.parameters;
+  const float maximum = best_of_row(args, at).logit;
+  const PartMass mass = mass_of_row(args, at);
+  float* probabilities = args.room.adjusted + at * args.vocab;
+  for (std::int64_t token = thread_id(); token < args.vocab; token += kDrawThreads) {
+    probabilities[token] =
+        model::probability_of(probabilities[token], maximum, parameters.temperature);
+  }
+  std::uint64_t left = mass.all;
+  if (parameters.top_k > 0 && parameters.top_k < mass.tokens) {
+    left = search(args, probabilities, true, static_cast<std::uint64_t>(parameters.top_k)).weight;
+  }
+  if (parameters.top_p < 1) {
+    left = search(args, probabilities, false, model::top_p_weight(left, parameters.top_p)).weight;
+  }
+  if (mass.likely < left) left = mass.likely;
+  const Reached drawn = search(args, probabilities, false, model::drawn_weight(left, row.u));
+  if (thread_id() == 0) give_token(args, at, token_of(drawn.key));
 }
 
 }  // namespace sb::cuda

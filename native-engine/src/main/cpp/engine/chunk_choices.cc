@@ -44,7 +44,9 @@ void ChunkChoices::plan(const Slot& slot, RowTable& rows, Range chunk) {
       scored.choice = static_cast<std::int32_t>(choices_.size());
       const model::Sequence& owner = slot.owner_of(output);
       const bool last = output == owner.first_output + owner.n_outputs - 1;
-      choices_.push_back({row, input, last ? owner.row : -1});
+      const bool uncounted =
+          rows.last_sampled()[static_cast<std::size_t>(owner.row)] == model::kLastSampled;
+      choices_.push_back({row, input, last ? owner.row : -1, uncounted ? owner.row : -1});
       seen_ += input.seen.size();
       bias_ += input.bias.size();
     }

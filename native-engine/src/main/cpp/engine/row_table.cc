@@ -109,6 +109,7 @@ Status RowTable::begin(const RowStart& start, std::int32_t vocab, std::int32_t c
   // Without penalties nobody looks at the counts.
   const bool counts = start.sampling.penalises();
   row.counts.reset(counts ? start.history : std::span<const std::int32_t>(), start.n_prompt);
+  row.most_seen = row.counts.entries().size();
   row.submitted = false;
   row.latest_samples = false;
   return Status::kOk;

@@ -36,6 +36,8 @@ struct Row {
   std::uint32_t latest = 0;
   bool latest_samples = false;
   std::uint64_t planned_in = 0;  // the check that last saw it, to find a row given twice
+  // Entries of the counts when all that was submitted is sampled, at most.
+  std::size_t most_seen = 0;
 
   [[nodiscard]] std::span<const model::LogitBias> bias() const {
     return bias_storage.first(n_bias);  // by token; of the same one, by value

@@ -63,13 +63,17 @@ bool Slot::leaves_draws(const Plan& plan, RowTable& rows) const {
     return false;
   }
   std::size_t bias = 0;
+  std::size_t seen = 0;
   for (const model::Sequence& sequence : batch_.sequences) {
     if (!sequence.samples) continue;
     const Row& row = rows[sequence.row];
-    if (!row.sampling.device_decides()) return false;
     bias += row.n_bias * static_cast<std::size_t>(sequence.n_outputs);
+    if (!row.sampling.penalises()) continue;
+    // What is sampled before counts for the penalties of what follows.
+    if (sequence.n_outputs > 1) return false;
+    seen += row.most_seen;
   }
-  return bias <= model::kMaxChoiceBias;
+  return bias <= model::kMaxChoiceBias && seen <= model::kMaxChoiceSeen;
 }
 
 void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t index,
@@ -89,6 +93,9 @@ void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t in
                                                 static_cast<std::size_t>(entry.n_outputs));
   sequence.samples =
       std::find(own_targets.begin(), own_targets.end(), model::kSample) != own_targets.end();
+  if (sequence.samples) {
+    rows[entry.row].most_seen += static_cast<std::size_t>(entry.n_outputs);
+  }
   std::fill_n(sequence_of_.begin() + used_tokens_, entry.n_tokens,
               static_cast<std::int32_t>(index));
   if (tokens_[static_cast<std::size_t>(used_tokens_)] == model::kLastSampled) {

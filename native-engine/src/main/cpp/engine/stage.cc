@@ -419,7 +419,6 @@ bool Stage::collect(Worker& worker, Slot& slot) {
     forget_samples(slot);
     return true;
   }
-  SB_CHECK(std::find(chosen.begin(), chosen.end(), model::kUndecided) == chosen.end());
   place_choices(rank.choices.choices(), chosen, scored);
   for (std::int64_t i = 0; i < count; ++i) {
     if (!output(worker, slot, i, i)) return false;
@@ -560,9 +559,8 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
   for (std::size_t i = 0; i < ranks_.size(); ++i) kept[i] = ranks_[i]->model->kept_logits();
   std::array<std::int32_t, kMaxLogitTokens> tokens;
   const auto chosen = std::span(tokens).first(choices.size());
-  std::fill(chosen.begin(), chosen.end(), model::kUndecided);
   rank.model->sample({choices, chosen, scored, std::span(scores_).first(scored.size())},
-                     std::span(kept).first(ranks_.size()), logits_.data());
+                     std::span(kept).first(ranks_.size()));
   place_choices(choices, chosen, scored);
   worker.clock.lap(Kind::kSample);
   report_health(worker, slot);
@@ -578,9 +576,6 @@ void Stage::place_choices(std::span<const model::Choice> choices,
     chosen_[static_cast<std::size_t>(choices[i].row)] = chosen[i];
   }
   for (std::size_t i = 0; i < scored.size(); ++i) {
-    const std::int32_t choice = scored[i].choice;
-    // The host samples of a row that it has, and scores it as well.
-    if (choice >= 0 && chosen[static_cast<std::size_t>(choice)] == model::kUndecided) continue;
     score_at_[static_cast<std::size_t>(scored[i].row)] = static_cast<std::int32_t>(i);
   }
 }
@@ -678,7 +673,10 @@ void Stage::report_health(Worker& worker, Slot& slot) {
 void Stage::forget_samples(const Slot& slot) {
   for (const model::Sequence& sequence : slot.batch().sequences) {
     if (!sequence.samples) continue;
-    shared_.rows->failures()[static_cast<std::size_t>(sequence.row)] = slot.failure().word();
+    const auto row = static_cast<std::size_t>(sequence.row);
+    shared_.rows->failures()[row] = slot.failure().word();
+    // Nobody counts it for the penalties of what is sampled next in the row.
+    shared_.rows->last_sampled()[row] = 0;
   }
 }
 

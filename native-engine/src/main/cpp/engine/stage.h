@@ -64,7 +64,7 @@ struct Shared {
 // rank, whose thread drives all of them, has waited for them. Behind it each tells what its own has
 // done.
 //
-// Where one device has the whole model, a step of whose draws it leaves none undecided is launched
+// Where one device has the whole model, a step of which the host draws nothing is launched
 // to its end before anything is waited for. If the next step is such a one too and is submitted
 // before the device has ended, it is launched behind the first, and only then that one is waited
 // for: the device goes from one to the other by itself. What the first one samples is meanwhile
@@ -232,7 +232,7 @@ class Stage {
   std::span<float> logits_;  // [max_logit_tokens][vocab]; last stage
   std::int32_t max_logit_tokens_ = 0;
   bool device_samples_ = false;
-  // Per row of the logits what the device has sampled, else kUndecided.
+  // Per row of the logits what the device has sampled; kUndecided where it is left to the host.
   std::vector<std::int32_t> chosen_;
   // And where its score is among those that the device has worked out; -1: it has none.
   std::vector<std::int32_t> score_at_;

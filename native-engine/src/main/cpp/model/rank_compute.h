@@ -35,6 +35,9 @@ struct Choice {
   std::int64_t row = 0;
   SamplingInput input;        // its logits are where they were computed
   std::int32_t last_of = -1;  // the engine's row whose last sampled token it is; -1: of none
+  // The engine's row whose last sampled token counts for the penalties though it is not among those
+  // seen, as only the device knows it yet; -1: none is.
+  std::int32_t uncounted_of = -1;
 };
 // Entries of "seen" and "bias" that the choices of one call have together, at most.
 inline constexpr std::size_t kMaxChoiceSeen = std::size_t{1} << 16;
@@ -51,10 +54,10 @@ struct Scored {
 // What is asked for, and where it goes.
 struct RowWork {
   std::span<const Choice> choices;
-  // Of each what sample() gives, or kUndecided.
+  // Of each what sample() gives.
   std::span<std::int32_t> tokens;
   std::span<const Scored> scored;
-  // Of each what score() gives; of no worth where its choice is undecided.
+  // Of each what score() gives.
   std::span<RowScore> scores;
 };
 
@@ -136,15 +139,14 @@ class RankCompute {
   // This rank's share of the logits, [row][output_rows].
   [[nodiscard]] virtual const float* kept_logits() const { return nullptr; }
   // By the first thread of the first rank, once all ranks' logits are complete; "kept" is of all in
-  // rank order. Where a choice is undecided, logits has its row.
-  virtual void sample(const RowWork& /*work*/, std::span<const float* const> /*kept*/,
-                      float* /*logits*/) {}
+  // rank order.
+  virtual void sample(const RowWork& /*work*/, std::span<const float* const> /*kept*/) {}
 
   // A step can be left to who samples: after the layers leave() asks for the rows' logits and for
-  // the work's choices, none of which may come to kUndecided, and waits for nothing. collect()
-  // waits for the step that was left first, of at most two, and gives the work's tokens and scores;
-  // health() and worked() are then of that step. In between the next step may begin: what its
-  // tokens' ids say is kLastSampled is taken from the choices' "last_of" where they are made.
+  // the work's choices, and waits for nothing. collect() waits for the step that was left first, of
+  // at most two, and gives the work's tokens and scores; health() and worked() are then of that
+  // step. In between the next step may begin: what its tokens' ids say is kLastSampled is taken
+  // from the choices' "last_of" where they are made.
   virtual void leave(Range /*rows*/, const RowWork& /*work*/) {}
   virtual void collect(const RowWork& /*work*/) {}
   // Whether the step that was left first has been computed.

@@ -26,11 +26,6 @@ struct SamplingParameters {
   }
   // Whether the draw goes along the likeliest tokens, not along all of them by their ids.
   [[nodiscard]] SB_HOST_DEVICE bool sorts() const { return top_k > 0 || top_p < 1; }
-  // Whether a device can draw before the host knows the token before: it never gives kUndecided,
-  // and does not look at what was sampled.
-  [[nodiscard]] bool device_decides() const {
-    return !penalises() && (temperature <= 0 || !sorts());
-  }
 };
 
 struct TokenCount {
@@ -46,7 +41,7 @@ struct LogitBias {
 // Instead of a token: the largest logit is infinite, or all are NaN, which the model's arithmetic
 // gives where a value overflowed.
 inline constexpr std::int32_t kNotFinite = -2;
-// Instead of a token: a device has kept too few of the likeliest to say which one it is.
+// Instead of a token: it has not been drawn yet.
 inline constexpr std::int32_t kUndecided = -3;
 
 inline constexpr std::int32_t kMaxTopLogprobs = 20;
