@@ -169,6 +169,33 @@ INSTANTIATE_TEST_SUITE_P(Formats, EveryFormatOnADevice,
                          ::testing::ValuesIn(ops::testing::kQuantisedTypes),
                          [](const auto& type) { return ops::testing::type_name(type.param); });
 
+// A log-probability of such a model sums some thousand products, each within 2^-15 of its
+// magnitude.
+TEST_F(DeviceTest, ModelsOfShortFloatsAreNearTheProcessorAndKeepTheirBits) {
+  for (const auto& [type, stored] : {std::pair{SB_TYPE_BF16, ops::WeightType::kBF16},
+                                     std::pair{SB_TYPE_F16, ops::WeightType::kF16}}) {
+    SCOPED_TRACE(type);
+    TestModel model(wide_model());
+    const auto matrices =
+        give_matrices(model, type, [weights = stored](const sb_tensor& tensor, uint32_t number) {
+          return ops::testing::random_matrix(weights, tensor.rows, tensor.cols, number);
+        });
+    const std::vector<int32_t> tokens = some_tokens(model.spec(), 19);
+    for (const int32_t ranks : {1, 2}) {
+      TestEngine processor(model, engine_config(1, ranks, 1));
+      TestEngine device(model, on_device(engine_config(1, ranks, 1)));
+      const std::vector<float> expected = processor.score(0, tokens, 64);
+
+      const std::vector<float> whole = device.score(0, tokens, 64);
+
+      ASSERT_EQ(whole.size(), expected.size());
+      for (size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(whole[i], expected[i], 1e-2) << i;
+      EXPECT_EQ(device.score(0, tokens, 1), whole);
+      EXPECT_EQ(device.score(0, tokens, 8), whole);
+    }
+  }
+}
+
 TEST_F(DeviceTest, KeysAndValuesOfEveryTypeGiveTheBitsOfTheProcessor) {
   TestModel model(spec_of(SB_ARCH_LLAMA));
   model.quantise_matrices();
