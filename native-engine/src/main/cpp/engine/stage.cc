@@ -216,7 +216,6 @@ bool Stage::receive(Worker& worker, std::uint32_t submission) {
   if (!wait_gate(worker, input, submission + 1)) return false;
   settle(worker);
   const Slot& slot = shared_.slot(submission);
-  begin_measuring(worker, slot);
   if (worker.keeps_time) {
     const std::int64_t now = now_ns();
     late_start(worker, slot, now);
@@ -228,6 +227,8 @@ bool Stage::receive(Worker& worker, std::uint32_t submission) {
     if (!is_first()) worker.clock.lap(Kind::kRecvWait, now);
     worker.rank->lane.begin_step(slot.step, now);
   }
+  // Reading the processor time is where a thread often loses its core; that is in the lap.
+  begin_measuring(worker, slot);
   if (!is_first() || !slot.waits_for_sample) return true;
   if (!wait_gate(worker, *last_stage_done_, slot.sample_gate)) return false;
   // With one stage the step before is always finished by now; there is nothing to tell.
@@ -269,8 +270,7 @@ bool Stage::compute(Worker& worker, Slot& slot) {
     if (worker.keeps_time) worker.clock.lap(Kind::kCompute);
     // After this nobody fails the step any more in this stage: all ranks see the same.
     if (!meet(worker)) return false;
-    if (worker.keeps_time) worker.clock.lap(wait_kind());
-    charge_lost(worker, Kind::kCompute, 0);
+    charge_lost(worker, Kind::kCompute, lap_meeting(worker));
     charge(worker, Collective::kStart, 0);
     if (slot.failure().failed()) {
       if (is_last() && worker.index == 0) forget_samples(slot);
@@ -455,19 +455,10 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
   };
   if (ranks == 1 || joined_) return add();
   if (!meet(worker)) return false;
-  if (!worker.keeps_time) charge_lost(worker, Kind::kCompute, 0);
-  if (worker.keeps_time && worker.clock.runs()) {
-    // Until the rank's own last thread arrived, the rank was still computing.
-    const std::int64_t now = now_ns();
-    const std::int64_t arrived =
-        std::clamp(barrier_.arrived_ns(worker.rank_index), worker.clock.mark_ns(), now);
-    const std::int64_t waited = worker.clock.lap(Kind::kCompute, arrived);
-    worker.clock.lap(Kind::kAllReduceWait, now);
-    charge_lost(worker, Kind::kCompute, waited);
-    charge(worker,
-           which == model::Partial::kAttention ? Collective::kAttention : Collective::kFeedForward,
-           static_cast<std::int32_t>(layers_.begin) + layer);
-  }
+  charge_lost(worker, Kind::kCompute, lap_meeting(worker));
+  charge(worker,
+         which == model::Partial::kAttention ? Collective::kAttention : Collective::kFeedForward,
+         static_cast<std::int32_t>(layers_.begin) + layer);
   return add();
 }
 
@@ -492,8 +483,9 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
     const Range chunk{begin, std::min<std::int64_t>(count, begin + max_logit_tokens_)};
     // The logits of the chunk before have been read.
     if (begin > 0) {
-      charge_lost_sampling(worker);
+      end_measuring(worker);
       if (!stage_sync(worker)) return false;
+      if (worker.keeps_time) worker.clock.lap(wait_kind());
       begin_measuring(worker, slot);
     }
     if (!logits(worker, slot, chunk)) return false;
@@ -539,8 +531,7 @@ bool Stage::logits(Worker& worker, Slot& slot, Range chunk) {
 
 bool Stage::meet_for_output(Worker& worker) {
   if (!meet(worker)) return false;
-  if (worker.keeps_time) worker.clock.lap(wait_kind());
-  charge_lost(worker, Kind::kCompute, 0);
+  charge_lost(worker, Kind::kCompute, lap_meeting(worker));
   charge(worker, Collective::kOutput, 0);
   return true;
 }
@@ -684,9 +675,7 @@ void Stage::forget_samples(const Slot& slot) {
 void Stage::finish(Worker& worker, Slot& slot) {
   if (!worker.keeps_time) return;
   report_health(worker, slot);
-  const std::int64_t now = now_ns();
-  lap_compute(worker, now, Kind::kCopy);
-  charge_lost_sampling(worker);
+  const std::int64_t now = end_measuring(worker);
   worker.finished_ns = now;
   if (records(slot)) {
     worker.clock.write(worker.rank->lane, slot.step, index_, worker.rank_index,
@@ -719,6 +708,7 @@ bool Stage::stage_sync(Worker& worker) {
 bool Stage::meet(Worker& worker) {
   if (!worker.measures) return stage_sync(worker);
   worker.lost_ns = worker.processor.lost_ns(worker.team.spin.parked_ns());
+  worker.measured_ns = now_ns();
   // The rank's first thread reads it when all have arrived.
   if (!worker.keeps_time) {
     worker.rank->lost_ns.fetch_add(worker.lost_ns, std::memory_order_relaxed);
@@ -769,11 +759,32 @@ void Stage::charge_lost_device(Worker& worker) {
 }
 
 // After the last meeting of a step, or of a chunk of its outputs, in which this rank may have had
-// nothing to sample.
-void Stage::charge_lost_sampling(Worker& worker) {
-  if (!worker.keeps_time || !worker.measures) return;
-  const std::int64_t lost = worker.processor.lost_ns(worker.team.spin.parked_ns());
-  worker.clock.off_cpu(Kind::kCompute, lost - worker.clock.off_cpu(Kind::kSample, lost));
+// nothing to sample. Returns until when. The processor time is read before the last lap ends, since
+// that is where a thread often loses its core.
+std::int64_t Stage::end_measuring(Worker& worker) const {
+  if (!worker.keeps_time) return 0;
+  const std::int64_t lost =
+      worker.measures ? worker.processor.lost_ns(worker.team.spin.parked_ns()) : 0;
+  const std::int64_t now = now_ns();
+  worker.clock.off_cpu_after_sampling(lost, lap_compute(worker, now, Kind::kCopy));
+  return now;
+}
+
+// After a meeting. Until the rank's last thread arrived, the rank was still computing: what is lost
+// behind the end of a piece, where the processor time is read, was not lost while it waited for the
+// others. Returns how long its first thread waited for its own others.
+std::int64_t Stage::lap_meeting(Worker& worker) const {
+  if (!worker.keeps_time || !worker.clock.runs()) return 0;
+  const std::int64_t now = now_ns();
+  if (shared_.config->ranks == 1) {
+    worker.clock.lap(Kind::kCompute, now);
+    return 0;
+  }
+  const std::int64_t arrived =
+      std::clamp(barrier_.arrived_ns(worker.rank_index), worker.clock.mark_ns(), now);
+  worker.clock.lap(Kind::kCompute, arrived);
+  worker.clock.lap(Kind::kAllReduceWait, now);
+  return std::max<std::int64_t>(0, arrived - worker.measured_ns);
 }
 
 // Charges this rank with what the others waited for it at the meeting that has just been, where it

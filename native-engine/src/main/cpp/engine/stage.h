@@ -132,6 +132,7 @@ class Stage {
     std::int64_t woken_late_ns = 0;   // the same, after the meeting that has just been
     std::int64_t others_lost_ns = 0;  // of the rank's other threads, as far as it was charged
     std::int64_t lost_ns = 0;         // by the rank, since the last collective
+    std::int64_t measured_ns = 0;     // when that was read
   };
 
   [[nodiscard]] std::unique_ptr<model::RankCompute> make_rank(std::int32_t rank) const;
@@ -211,7 +212,8 @@ class Stage {
   void late_start(Worker& worker, const Slot& slot, std::int64_t now);
   void charge_lost(Worker& worker, Kind kind, std::int64_t waited_ns);
   static void charge_lost_device(Worker& worker);
-  static void charge_lost_sampling(Worker& worker);
+  std::int64_t end_measuring(Worker& worker) const;
+  std::int64_t lap_meeting(Worker& worker) const;
   void charge(Worker& worker, Collective which, std::int32_t layer);
   [[nodiscard]] bool end_compute(Worker& worker);
   [[nodiscard]] bool suffer_slowness(Worker& worker, std::int64_t spent);

@@ -84,6 +84,11 @@ std::int64_t StepClock::off_cpu(Kind kind, std::int64_t ns) {
   return moved;
 }
 
+void StepClock::off_cpu_after_sampling(std::int64_t ns, std::int64_t last_ns) {
+  const std::int64_t before = ns - off_cpu(Kind::kCompute, std::min(ns, last_ns));
+  off_cpu(Kind::kCompute, before - off_cpu(Kind::kSample, before));
+}
+
 // How long it was is known and not when, so it has no interval.
 void StepClock::beside(Kind kind, std::int64_t ns) {
   if (ns <= 0) return;

@@ -114,6 +114,9 @@ class StepClock {
   void late_off_cpu(std::int64_t ns) { beside(Kind::kLateOffCpu, ns); }
   // So much of what this kind was charged with, the rank had no core. Returns how much it had.
   std::int64_t off_cpu(Kind kind, std::int64_t ns);
+  // Behind sampling, of which the rank may have had none, and a lap of computing that took last_ns
+  // and in which next to nothing was done: what was lost was lost there as far as it can be.
+  void off_cpu_after_sampling(std::int64_t ns, std::int64_t last_ns);
   void add_bytes(Kind kind, std::uint64_t bytes) { sum(kind).bytes += bytes; }
 
   [[nodiscard]] bool runs() const { return runs_; }
