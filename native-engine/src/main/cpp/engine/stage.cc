@@ -803,7 +803,13 @@ void Stage::charge(Worker& worker, Collective which, std::int32_t layer) {
 // Ends a piece of computing, for its time and for an injected slowness.
 bool Stage::end_compute(Worker& worker) {
   if (worker.rank->model->busy()) return true;
-  return suffer_slowness(worker, lap_compute(worker, now_ns(), Kind::kCopy));
+  std::int64_t spent = lap_compute(worker, now_ns(), Kind::kCopy);
+  // A slow rank needs longer for its work, and not longer for others that have its core.
+  if (worker.faults.slow_percent > 0 && worker.measures && !shared_.config->on_device) {
+    spent =
+        std::max<std::int64_t>(0, spent - worker.processor.lost_ns(worker.team.spin.parked_ns()));
+  }
+  return suffer_slowness(worker, spent);
 }
 
 bool Stage::suffer_slowness(Worker& worker, std::int64_t spent) {
