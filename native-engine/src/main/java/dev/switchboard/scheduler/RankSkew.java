@@ -9,16 +9,23 @@ import java.util.List;
  * Finds ranks that hold up the others of their stage.
  *
  * <p>All ranks of a stage compute equal shares of the same steps, so their processor times compare
- * whatever the steps were. What a rank lost for want of a core is the machine's doing and has no
- * part in it; nor have steps in which a rank of the stage lost one, for it comes back to cold
- * caches and is slower for it, unless one took far longer than that explains. Each other step casts
- * a vote on each rank: whether it took longer than the others by more than matters. By how much
- * does not count, since a rank that loses its core now and then takes several times as long in
- * those steps, but is no slower in the others. A rank is suspected while most votes are against it,
- * by more than chance allows: over few steps where they agree, over many where neighbours disturb
- * the ranks. It is named a straggler when suspected for a while, and cleared the same way, or when
- * there has been no step for a while: what was true of it before may not be now, and holds up
- * nobody.
+ * whatever the steps were. What a rank lost for want of a core is the machine's doing and is not in
+ * them. Each step casts a vote on each rank: whether it took longer than the others by more than
+ * matters. By how much does not count, since a rank that is disturbed now and then takes several
+ * times as long in those steps, but is no slower in the others. No step is left out for what it
+ * says: of steps that are chosen so, a majority means nothing.
+ *
+ * <p>Votes are counted in windows that do not overlap. A window is against a rank where the
+ * majority is by more than chance allows. Neighbours slow down a rank for a second or two, so a
+ * rank is named a straggler only when several windows in a row are against it. It is cleared when
+ * some in a row are not, or when there has been no step for a while: what was true of it before may
+ * not be now, and holds up nobody.
+ *
+ * <p>A rank that lost its core, or gave it up to wait, comes back to caches that others have used,
+ * and a short step takes longer then. So to name a rank, its votes in those windows must also be
+ * against it where that is no excuse: in steps in which nothing disturbed it, or where these are
+ * few, by more, in those in which it lost no core. Steps that are long beside what it takes to fill
+ * caches count whatever happened. A name goes when these votes contradict it as well.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. At each collective what the others waited for the last one to arrive, the spread of
@@ -27,29 +34,47 @@ import java.util.List;
  * but for {@link #report}.
  */
 final class RankSkew {
-  /** How many times as long, where a core was lost. */
-  private static final double MATTERS_THERE = 2;
-
-  /** A core was lost where a rank had none for such a part of its computing. */
-  private static final int LOST_PART = 20;
-
   /** Steps that a score looks back on. */
-  private static final int WINDOW = 64;
-
-  /** How many steps the votes are remembered for. */
-  private static final int[] HORIZONS = {32, 1024};
+  private static final int SCORED = 64;
 
   /** How many times as long as the others' a step of a rank must be to be held against it. */
   private static final double MATTERS = 1.08;
 
-  /** Standard errors that a majority must be away from a draw: a short memory is soon corrected. */
-  private static final double[] SIGNIFICANT = {2, 4};
+  /** And where a rank gave up its core to wait for others: that costs a short step so much. */
+  private static final double MATTERS_AFTER_WAITING = 1.15;
 
-  /** By how much longer a suspicion must have lasted than its absence, or the other way round. */
-  private static final long STEADY_NANOS = 1_000_000_000L;
+  /** How long a window is, and how many votes it has at least. */
+  private static final long WINDOW_NANOS = 1_000_000_000L;
 
-  /** Between two steps a suspicion lasts no longer than this. */
-  private static final long MOST_JUDGED_NANOS = STEADY_NANOS / 4;
+  private static final int FEWEST_VOTES = 6;
+
+  /** As part of a window, a step lasts no longer than this: nothing is known of a pause. */
+  private static final long MOST_STEP_NANOS = 250_000_000L;
+
+  /** Standard errors that a window's majority must be away from a draw. */
+  private static final double SIGNIFICANT = 1;
+
+  /** Windows in a row against a rank that name it: with the one it began in, less than 5 s. */
+  private static final int NAMES = 3;
+
+  /** And of those not against it, that clear it. */
+  private static final int CLEARS = 2;
+
+  /**
+   * What it costs in a step, at most, that others have used the caches: 0.9 ms was seen where a
+   * rank lost them between any two collectives. As a part of the step it excuses.
+   */
+  private static final long COLD_NANOS = 1_500_000;
+
+  private static final int COLD_PART = 20;
+
+  /** A rank that waits no longer than this for the others spins and keeps its core. */
+  private static final long SPIN_NANOS = 20_000;
+
+  /** Votes without an excuse that say something, and standard errors of a majority that names. */
+  private static final int FEWEST_UNEXCUSED = 12;
+
+  private static final double UNEXCUSED_SIGNIFICANT = 3;
 
   /** Without a step for so long nothing is known of any rank. */
   static final long EXPIRY_NANOS = 10_000_000_000L;
@@ -58,11 +83,16 @@ final class RankSkew {
   private final int ranks;
   private final Lane[] lanes;
   private final long[] others;
-  private final long[] sorted = new long[WINDOW];
+  private final long[] sorted = new long[SCORED];
   private int at;
 
-  /** Steps of each stage that were votes, as far as the longest memory counts them. */
-  private final int[] seen;
+  /** Of the window that is being counted. */
+  private int votes;
+
+  private long windowNanos;
+
+  /** Its place among those that name a rank. */
+  private int window;
 
   /** When the last step ended. */
   private volatile long lastNanos;
@@ -71,46 +101,98 @@ final class RankSkew {
 
   /** What is known of one rank. */
   private static final class Lane {
-    final long[] compute = new long[WINDOW];
-    final double[] against = new double[HORIZONS.length];
+    final long[] compute = new long[SCORED];
     double score = 1;
     long lateNanos;
     long waitedNanos;
-    long judgedNanos;
-    long suspectNanos;
+
+    /** Windows in a row that contradict what it is called now. */
+    int contrary;
+
     boolean named;
 
-    void vote(boolean slow, int steps) {
-      for (int i = 0; i < HORIZONS.length; i++) {
-        against[i] += ((slow ? 1 : 0) - against[i]) / Math.min(steps, HORIZONS[i]);
+    /** Votes in this window. */
+    final Tally all = new Tally();
+
+    /** Those in steps in which nothing disturbed it, in as many windows as name it. */
+    final Tally[] undisturbed = Tally.some();
+
+    /** And those in which it lost no core. */
+    final Tally[] kept = Tally.some();
+
+    /** Whether it is called something else now that a window is over. */
+    boolean judge() {
+      boolean slow = all.majority() > SIGNIFICANT;
+      all.clear();
+      double unexcused = unexcusedMajority();
+      contrary = (slow && (!named || unexcused > -SIGNIFICANT)) == named ? 0 : contrary + 1;
+      boolean changes =
+          named ? contrary >= CLEARS : contrary >= NAMES && unexcused > UNEXCUSED_SIGNIFICANT;
+      if (changes) {
+        named = !named;
+        contrary = 0;
       }
+      return changes;
     }
 
-    /** Whether either memory says so; the short one may also take back what the long one says. */
-    boolean slow(int steps) {
-      return steps >= HORIZONS[0]
-          && (majority(0, steps) > SIGNIFICANT[0]
-              || (majority(1, steps) > SIGNIFICANT[1] && majority(0, steps) > -SIGNIFICANT[0]));
+    /** Of the steps in which nothing disturbed it, or where they are few, it lost no core. */
+    private double unexcusedMajority() {
+      Tally sum = Tally.sum(undisturbed);
+      if (sum.votes < FEWEST_UNEXCUSED) {
+        sum = Tally.sum(kept);
+      }
+      return sum.votes < FEWEST_UNEXCUSED ? 0 : sum.majority();
     }
 
-    /** Of the votes against this rank, in standard errors of as many that are drawn by lot. */
-    private double majority(int horizon, int steps) {
-      return (2 * against[horizon] - 1) * Math.sqrt(Math.min(steps, HORIZONS[horizon]));
-    }
-
-    void judge(boolean slow, long now) {
-      long passed = judgedNanos == 0 ? 0 : Math.clamp(now - judgedNanos, 0, MOST_JUDGED_NANOS);
-      judgedNanos = now;
-      suspectNanos = Math.clamp(suspectNanos + (slow ? passed : -passed), 0, STEADY_NANOS);
-      named = suspectNanos == STEADY_NANOS || (named && suspectNanos > 0);
+    void begin(int window) {
+      undisturbed[window].clear();
+      kept[window].clear();
     }
 
     void forget() {
-      Arrays.fill(against, 0);
-      score = 1;
-      judgedNanos = 0;
-      suspectNanos = 0;
+      contrary = 0;
       named = false;
+      score = 1;
+      all.clear();
+      for (int window = 0; window < NAMES; window++) {
+        begin(window);
+      }
+    }
+  }
+
+  /** Votes on one rank. */
+  private static final class Tally {
+    int votes;
+    int against;
+
+    static Tally[] some() {
+      Tally[] made = new Tally[NAMES];
+      Arrays.setAll(made, window -> new Tally());
+      return made;
+    }
+
+    void add(boolean slow) {
+      votes++;
+      against += slow ? 1 : 0;
+    }
+
+    void clear() {
+      votes = 0;
+      against = 0;
+    }
+
+    static Tally sum(Tally[] windows) {
+      Tally sum = new Tally();
+      for (Tally window : windows) {
+        sum.votes += window.votes;
+        sum.against += window.against;
+      }
+      return sum;
+    }
+
+    /** In standard errors of as many votes that are drawn by lot. */
+    double majority() {
+      return (2.0 * against / votes - 1) * Math.sqrt(votes);
     }
   }
 
@@ -120,7 +202,6 @@ final class RankSkew {
     lanes = new Lane[stages * ranks];
     Arrays.setAll(lanes, lane -> new Lane());
     others = new long[ranks - 1];
-    seen = new int[stages];
     publish();
   }
 
@@ -129,14 +210,20 @@ final class RankSkew {
     if (ranks < 2) {
       return;
     }
-    if (trace.endNanos() - lastNanos > EXPIRY_NANOS) {
+    long passed = trace.endNanos() - lastNanos;
+    if (passed > EXPIRY_NANOS) {
       forget();
     }
     lastNanos = trace.endNanos();
-    at = (at + 1) % WINDOW;
+    at = (at + 1) % SCORED;
     for (int stage = 0; stage < stages; stage++) {
       charge(trace.values(), stage * ranks);
-      compare(trace.values(), stage * ranks, trace.endNanos());
+      compare(trace.values(), stage * ranks);
+    }
+    votes++;
+    windowNanos += Math.clamp(passed, 0, MOST_STEP_NANOS);
+    if (windowNanos >= WINDOW_NANOS && votes >= FEWEST_VOTES) {
+      judge();
     }
     if (at == 0) {
       score();
@@ -145,11 +232,26 @@ final class RankSkew {
   }
 
   private void forget() {
-    Arrays.fill(seen, 0);
+    votes = 0;
+    windowNanos = 0;
     for (Lane lane : lanes) {
       lane.forget();
     }
     publish();
+  }
+
+  private void judge() {
+    boolean changed = false;
+    window = (window + 1) % NAMES;
+    for (Lane lane : lanes) {
+      changed |= lane.judge();
+      lane.begin(window);
+    }
+    votes = 0;
+    windowNanos = 0;
+    if (changed) {
+      publish();
+    }
   }
 
   private void charge(long[] values, int first) {
@@ -165,46 +267,32 @@ final class RankSkew {
     }
   }
 
-  private void compare(long[] values, int first, long now) {
-    for (int rank = 0; rank < ranks; rank++) {
-      lanes[first + rank].compute[at] =
-          values[(first + rank) * StepTrace.FIELDS + StepTrace.COMPUTE];
-    }
-    int stage = first / ranks;
-    double matters = allHadCores(values, first) ? MATTERS : MATTERS_THERE;
-    boolean votes = matters == MATTERS || anySlow(first, matters);
-    if (votes) {
-      seen[stage] = Math.min(seen[stage] + 1, HORIZONS[HORIZONS.length - 1]);
-    }
-    for (int rank = 0; rank < ranks; rank++) {
-      Lane lane = lanes[first + rank];
-      if (votes) {
-        lane.vote(lane.compute[at] > matters * others(first, rank), seen[stage]);
-      }
-      lane.judge(lane.slow(seen[stage]), now);
-      if (lane.named != report.get(first + rank).straggler()) {
-        publish();
-      }
-    }
-  }
-
-  private boolean anySlow(int first, double matters) {
-    for (int rank = 0; rank < ranks; rank++) {
-      if (lanes[first + rank].compute[at] > matters * others(first, rank)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private boolean allHadCores(long[] values, int first) {
+  private void compare(long[] values, int first) {
     for (int lane = first; lane < first + ranks; lane++) {
-      int base = lane * StepTrace.FIELDS;
-      if (values[base + StepTrace.OFF_CPU] * LOST_PART > values[base + StepTrace.COMPUTE]) {
-        return false;
+      lanes[lane].compute[at] = values[lane * StepTrace.FIELDS + StepTrace.COMPUTE];
+    }
+    for (int rank = 0; rank < ranks; rank++) {
+      vote(lanes[first + rank], others(first, rank), values, (first + rank) * StepTrace.FIELDS);
+    }
+  }
+
+  private void vote(Lane lane, double others, long[] values, int base) {
+    long took = lane.compute[at];
+    long lost = values[base + StepTrace.OFF_CPU];
+    long waited = values[base + StepTrace.ALL_REDUCE];
+    boolean slow = took > MATTERS * others;
+    lane.all.add(slow);
+    if (!excuses(lost, took)) {
+      lane.kept[window].add(took > MATTERS_AFTER_WAITING * others);
+      if (!excuses(lost + (waited > SPIN_NANOS ? waited : 0), took)) {
+        lane.undisturbed[window].add(slow);
       }
     }
-    return true;
+  }
+
+  /** Whether a rank whose core others had for so long took longer for that. */
+  private static boolean excuses(long away, long took) {
+    return Math.min(away, COLD_NANOS) * COLD_PART > took;
   }
 
   /** What the other ranks of the stage took for the last step: their median. */
@@ -222,7 +310,7 @@ final class RankSkew {
     for (int first = 0; first < lanes.length; first += ranks) {
       double fastest = Double.MAX_VALUE;
       for (int lane = first; lane < first + ranks; lane++) {
-        System.arraycopy(lanes[lane].compute, 0, sorted, 0, WINDOW);
+        System.arraycopy(lanes[lane].compute, 0, sorted, 0, SCORED);
         Arrays.sort(sorted);
         lanes[lane].score = median(sorted);
         fastest = Math.min(fastest, lanes[lane].score);
