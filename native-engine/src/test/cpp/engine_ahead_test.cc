@@ -114,8 +114,8 @@ class EmulatedAheadDeviceTest : public EmulatedDeviceTest {
     hold(kForever);
     return run(engine, script, [this] { hold(0); });
   }
-  std::vector<StepOutput> on_processor(const Script& script) {
-    TestEngine engine(model_, engine_config());
+  std::vector<StepOutput> on_processor(const Script& script, int32_t ranks = 1) {
+    TestEngine engine(model_, engine_config(1, ranks, 1));
     return run(engine, script);
   }
 
@@ -287,15 +287,177 @@ TEST_F(EmulatedAheadDeviceTest, RowsThatTheHostHasToDrawSendAStepTheOldWay) {
   EXPECT_EQ(ahead(), 25 - 3 - 3);
 }
 
-TEST_F(EmulatedAheadDeviceTest, StagesAndRanksWaitForTheHost) {
+// A step's first and last moment on a lane, and the sum of its kinds.
+struct OnLane {
+  int64_t begin = kForever;
+  int64_t end = 0;
+  int64_t sum = 0;
+  int64_t compute = 0;
+};
+
+OnLane on_lane(const Lane& lane, uint64_t step) {
+  OnLane found;
+  for (const sb_timeline_record& record : lane.records) {
+    const bool beside = record.kind == SB_KIND_LATE || record.kind == SB_KIND_LATE_OFF_CPU;
+    if (record.step != step || beside) continue;
+    found.sum += record.busy_ns;
+    if (record.kind == SB_KIND_OFF_CPU) continue;
+    found.begin = std::min(found.begin, record.start_ns);
+    found.end = std::max(found.end, record.end_ns);
+    if (record.kind == SB_KIND_COMPUTE) found.compute = record.busy_ns;
+  }
+  return found;
+}
+
+TEST_F(EmulatedAheadDeviceTest, StagesWaitForTheHostAndSoDoRanksThatCannotReadOneAnother) {
   const Script script{6, {{.row = 0, .to = 6, .prompt = 5}}};
+  settings().devices = 2;
   for (const auto& [stages, ranks] : {std::pair{2, 1}, std::pair{1, 2}}) {
+    settings().linked = stages == 2;
     TestEngine device(model_, on_device(engine_config(stages, ranks, 1)));
 
-    expect_same(on_device_late(device, script), on_processor(script));
+    expect_same(on_device_late(device, script), on_processor(script, ranks));
 
     EXPECT_EQ(settings().marks, 0);
   }
+}
+
+// Prompts come in between, whose kernels are launched one by one.
+class EmulatedRanksAheadDeviceTest : public EmulatedAheadDeviceTest {
+ protected:
+  EmulatedRanksAheadDeviceTest() {
+    ModelSpec spec = small_spec();
+    spec.dim = 128;
+    spec.n_kv_heads = 4;
+    spec.head_dim = 32;
+    model_ = TestModel(spec);
+    model_.quantise_matrices();
+  }
+
+  const Script script_{
+      12,
+      {{.row = 0, .to = 12, .sampling = warm(1), .prompt = 5, .logprobs = true},
+       {.row = 1, .from = 4, .to = 12, .sampling = repeating(2), .prompt = 9, .logprobs = true},
+       {.row = 2, .from = 8, .to = 12, .prompt = 3, .logprobs = true, .top = 2}}};
+};
+
+// On one device, and on as many as there are ranks; whichever stream goes first.
+TEST_F(EmulatedRanksAheadDeviceTest, AStepOfAllRanksIsLaunchedBehindTheOneBefore) {
+  for (const int32_t ranks : {2, 4}) {
+    const std::vector<StepOutput> expected = on_processor(script_, ranks);
+    for (int32_t first = 0; first < ranks; ++first) {
+      settings().devices = first == 0 ? 1 : ranks;
+      settings().first_stream = first;
+      settings().marks = settings().marks_ahead = 0;
+      TestEngine device(model_, on_device(engine_config(1, ranks, 2)));
+      device.record(false);
+
+      expect_same(on_device_late(device, script_), expected);
+
+      EXPECT_EQ(settings().marks, 12 * ranks);
+      EXPECT_EQ(ahead(), 11 * ranks);
+    }
+  }
+}
+
+// Without any single one something is read before it is there, if the stream that should wait goes
+// first.
+TEST_F(EmulatedRanksAheadDeviceTest, EveryWaitOfAStreamForAnotherIsNeeded) {
+  const std::vector<StepOutput> expected = on_processor(script_, 2);
+  settings().devices = 2;
+  const auto told = [](const std::vector<StepOutput>& outputs) {
+    std::vector<std::pair<std::vector<int32_t>, std::vector<float>>> all;
+    for (const StepOutput& output : outputs) all.emplace_back(output.tokens, output.logprobs);
+    return all;
+  };
+  const auto told_with = [&](int64_t left_out, int32_t first) {
+    settings().left_out = left_out;
+    settings().first_stream = first;
+    settings().follows = 0;
+    TestEngine device(model_, on_device(engine_config(1, 2, 1)));
+    device.record(false);
+    return told(on_device_late(device, script_));
+  };
+  const auto right = told(expected);
+  ASSERT_EQ(told_with(-1, 0), right);
+  const int64_t all = settings().follows;
+  ASSERT_GT(all, 0);
+
+  for (int64_t left_out = 0; left_out < all; ++left_out) {
+    EXPECT_TRUE(told_with(left_out, 0) != right || told_with(left_out, 1) != right)
+        << left_out << " of " << all;
+  }
+  settings().left_out = -1;
+}
+
+TEST_F(EmulatedRanksAheadDeviceTest, TheRankWhoseDeviceFailsIsNamed) {
+  settings().devices = 2;
+  for (const int32_t rank : {0, 1}) {
+    settings().fault_device = rank;
+    settings().waits_left = 5;
+    TestEngine device(model_, on_device(engine_config(1, 2, 1)));
+    device.record(false);
+
+    const std::vector<StepOutput> actual = on_device_late(device, script_);
+
+    ASSERT_EQ(actual.size(), 6U);
+    EXPECT_EQ(actual[4].status, SB_OK);
+    EXPECT_EQ(actual[5].status, SB_DEVICE_LOST);
+    EXPECT_EQ(actual[5].failed_rank, rank);
+  }
+}
+
+TEST_F(EmulatedRanksAheadDeviceTest, MemoryThatRunsOutOnOneRankFailsItsStepAndWhatNeedsItsTokens) {
+  const Script script{12,
+                      {{.row = 0, .to = 7, .prompt = 5},
+                       {.row = 2, .from = 7, .to = 12, .prompt = 2},
+                       {.row = 0, .from = 8, .to = 12, .sampling = warm(3), .prompt = 7}}};
+  const std::vector<StepOutput> expected = on_processor(script, 2);
+  settings().devices = 2;
+  settings().fault = cuda::kErrorMemory;
+  for (const int32_t rank : {0, 1}) {
+    settings().fault_device = rank;
+    settings().waits_left = 5;
+    TestEngine device(model_, on_device(engine_config(1, 2, 1)));
+    device.record(false);
+
+    const std::vector<StepOutput> actual = on_device_late(device, script);
+
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t step = 0; step < actual.size(); ++step) {
+      SCOPED_TRACE(step);
+      if (step == 5 || step == 6) {
+        EXPECT_EQ(actual[step].status, SB_OUT_OF_MEMORY);
+        EXPECT_EQ(actual[step].failed_rank, rank);
+      } else {
+        expect_same(actual[step], expected[step]);
+      }
+    }
+  }
+}
+
+TEST_F(EmulatedRanksAheadDeviceTest, KindsShareOutTheTimeOfEachRank) {
+  settings().devices = 2;
+  TestEngine device(model_, on_device(engine_config(1, 2, 1)));
+
+  const std::vector<StepOutput> outputs = on_device_late(device, script_);
+
+  for (uint32_t rank = 0; rank < 2; ++rank) {
+    const Lane lane = read_lane(device, rank);
+    int64_t compute = 0;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const OnLane step = on_lane(lane, outputs[i].step);
+      EXPECT_EQ(step.sum, step.end - step.begin) << i;
+      EXPECT_LE(step.end, outputs[i].end_ns) << i;
+      const sb_timeline_record* wait = find(lane, outputs[i].step, SB_KIND_ALLREDUCE_WAIT);
+      ASSERT_NE(wait, nullptr);
+      // Two layers' meetings, the end of the last device, and the one behind the tokens.
+      EXPECT_EQ(wait->count, 2U * 2 + 1 + 1) << i;
+      compute += step.compute;
+    }
+    EXPECT_GT(compute, 0);
+  }
+  EXPECT_GT(ahead(), 0);
 }
 
 // A shape's launches are the same wherever its tokens come from.
@@ -315,27 +477,6 @@ TEST_F(EmulatedAheadDeviceTest, AGraphIsRepeatedWithTokensOfTheHostAndOfTheDevic
 
   EXPECT_EQ(settings().recordings, 1);
   EXPECT_EQ(settings().replays, 9);
-}
-
-// A step's first and last moment on a lane, and the sum of its kinds.
-struct OnLane {
-  int64_t begin = kForever;
-  int64_t end = 0;
-  int64_t sum = 0;
-  int64_t compute = 0;
-};
-
-OnLane on_lane(const Lane& lane, uint64_t step) {
-  OnLane found;
-  for (const sb_timeline_record& record : lane.records) {
-    if (record.step != step) continue;
-    found.sum += record.busy_ns;
-    if (record.kind == SB_KIND_OFF_CPU) continue;
-    found.begin = std::min(found.begin, record.start_ns);
-    found.end = std::max(found.end, record.end_ns);
-    if (record.kind == SB_KIND_COMPUTE) found.compute = record.busy_ns;
-  }
-  return found;
 }
 
 // Two streams of which the second takes up the row when the first has failed in step 5; what was

@@ -253,7 +253,7 @@ TEST_F(EmulatedDeviceTest, RanksThatMeetOnTheirDevicesGiveTheBitsOfTheProcessor)
   }
 }
 
-// A wait for each rank, and one for the token.
+// One for each rank.
 TEST_F(EmulatedDeviceTest, TheHostWaitsForADeviceAsOftenHoweverManyLayersThereAre) {
   settings().devices = 2;
   for (const int32_t layers : {2, 4}) {
@@ -269,7 +269,7 @@ TEST_F(EmulatedDeviceTest, TheHostWaitsForADeviceAsOftenHoweverManyLayersThereAr
 
       EXPECT_EQ(engine.run({piece}).status, SB_OK);
 
-      EXPECT_EQ(settings().waits, 2 + 1);
+      EXPECT_EQ(settings().waits, 2);
     }
     EXPECT_EQ(settings().recordings, 1);
     settings().recordings = 0;
@@ -312,8 +312,9 @@ TEST_F(EmulatedDeviceTest, EveryWaitOfAStreamForAnotherIsNeeded) {
   EXPECT_EQ(found(-1, 1), expected);
   const int64_t waits = settings().follows;
   // Two at each of four meetings, of a prompt and of a decode step that are launched, and of one
-  // that is recorded; one each way in the recording, and around each of its three replays.
-  EXPECT_EQ(waits, 3 * 8 + 2 + 3 * 2);
+  // that is recorded; one each way in the recording, and around each of its three replays; one for
+  // the logits of each step.
+  EXPECT_EQ(waits, 3 * 8 + 2 + 3 * 2 + 5);
 
   for (int64_t left_out = 0; left_out < waits; ++left_out) {
     EXPECT_TRUE(found(left_out, 0) != expected || found(left_out, 1) != expected) << left_out;
@@ -620,7 +621,10 @@ TEST_F(EmulatedDeviceTest, ComputeTimeIsThatOfTheDevicesClockByTheHosts) {
       const Lane lane = read_lane(engine, static_cast<uint32_t>(index));
       // Devices work side by side by their clocks, and take turns by the host's.
       EXPECT_GT(compute_ns(lane), busy_ns(lane, SB_KIND_COPY) / (layout.ranks == 1 ? 4 : 20));
-      EXPECT_GT(busy_ns(lane, SB_KIND_COPY), 0);
+      // A rank of which the first one has sampled brings nothing back.
+      if (layout.stages > 1 || index == 0) {
+        EXPECT_GT(busy_ns(lane, SB_KIND_COPY), 0);
+      }
       for (const sb_timeline_record& record : lane.records) {
         EXPECT_GE(record.start_ns, first.submit_ns);
         EXPECT_LE(record.end_ns, last.end_ns);
@@ -725,7 +729,7 @@ TEST_F(EmulatedDeviceTest, MeetingsAreStampedInMeasuredStepsOnlyWhateverWasRecor
     Piece piece{0, position++, {1}, {SB_TARGET_SAMPLE}, 0};
     piece.logprobs = false;
     EXPECT_EQ(engine.run({piece}).status, SB_OK);
-    EXPECT_EQ(settings().copied_out, 4U + (recorded ? 2U * (2 + 2 * 4) * 8 : 0));
+    EXPECT_EQ(settings().copied_out, 4U + (recorded ? 2U * (3 + 2 * 4) * 8 : 0));
   }
   for (uint32_t index = 0; index < 2; ++index) {
     const Lane lane = read_lane(engine, index);

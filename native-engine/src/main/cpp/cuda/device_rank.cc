@@ -98,7 +98,7 @@ void DeviceRank::lay_out(Carver& host, Carver& device) {
       checked_add(product(tokens, 5 + 2 * kinds), product(sequences, 3 + table_blocks()));
   // Ranks meet twice in a layer.
   const std::size_t stamps =
-      limits_.ranks > 1 ? kMeetings + product(place_.layers, 4) : std::size_t{kSampled} + 1;
+      kMeetings + (limits_.ranks > 1 ? product(place_.layers, 4) : std::size_t{0});
   for (Turn& turn : turns_) {
     turn.inputs = host.take<std::int32_t>(numbers);
     turn.stamps = host.take<std::uint64_t>(stamps);
@@ -237,7 +237,8 @@ void DeviceRank::end_stretch() {
 }
 
 void DeviceRank::give_stamps(Stamp last) {
-  const std::size_t bytes = (last + 1 + 2 * meetings_) * sizeof(std::uint64_t);
+  const std::size_t stamps = meetings_ > 0 ? kMeetings + 2 * meetings_ : last + 1;
+  const std::size_t bytes = stamps * sizeof(std::uint64_t);
   plugin_->stamp(stream_, stamps_.data() + last);
   check(plugin_->copy_out(stream_, turns_[turn_].stamps.data(), bytes, stamps_.data(), bytes, bytes,
                           1));
@@ -249,14 +250,18 @@ void DeviceRank::await() {
   const std::span<const std::uint64_t> stamps = turns_[turn_].stamps;
   anchored_ns_ = asked_ns_;
   clock_.add({asked_ns_, stamps[kBegin], stamps[kWorked], now_ns()});
-  for (std::size_t i = 0; i < meetings_; ++i) {
+  take_meetings(stamps, std::exchange(meetings_, 0));
+  worked_.begin_ns = clock_.host_ns(stamps[kBegin]);
+  worked_.end_ns = clock_.host_ns(stamps[kWorked]);
+}
+
+// They are the same of every step in which some token is looked at.
+void DeviceRank::take_meetings(std::span<const std::uint64_t> stamps, std::size_t meetings) {
+  for (std::size_t i = 0; i < meetings; ++i) {
     met_[i].arrived_ns = clock_.host_ns(stamps[kMeetings + 2 * i]);
     met_[i].left_ns = clock_.host_ns(stamps[kMeetings + 2 * i + 1]);
   }
-  worked_.begin_ns = clock_.host_ns(stamps[kBegin]);
-  worked_.end_ns = clock_.host_ns(stamps[kWorked]);
-  worked_.meetings = std::span(met_).first(meetings_);
-  meetings_ = 0;
+  worked_.meetings = std::span(met_).first(meetings);
 }
 
 // One whose memory ran out has a stream that may still read what the host writes next.
@@ -459,7 +464,9 @@ void DeviceRank::start_launches() {
   if (graphs_.holds()) gather();
   check(plugin_->use(device_));
   check(graphs_.start());
-  if (graphs_.holds() && !graphs_.knows()) scatter();
+  // What the step before samples is on the first rank's device.
+  const bool begins_behind = left_ > 0 && !graphs_.holds();
+  if ((graphs_.holds() && !graphs_.knows()) || begins_behind) scatter();
 }
 
 // All launches of the layers have been made, or need not be.
@@ -497,7 +504,7 @@ void DeviceRank::launch_embed(std::int64_t tokens) {
   }
   args.tokens = inputs_.ids;
   args.sequence_rows = inputs_.rows;
-  args.last_sampled = last_sampled_.data();
+  args.last_sampled = first_->last_sampled_.data();
   args.rows = tokens;
   args.dim = config_.dim;
   args.factor = config_.embedding_scale;
@@ -888,51 +895,81 @@ void DeviceRank::sample(const model::RowWork& work, std::span<const float* const
 
 // ---- steps that are left to the device ----
 
+// The first rank samples when all have their logits; none of the others begins the next step before
+// it has.
 void DeviceRank::leave(Range rows, const model::RowWork& work) {
   const bool alone = left_++ == 0;
-  if (health_ == Status::kOk) end_launches();
-  if (health_ == Status::kOk) leave_outputs(rows, work, alone);
-  turns_[turn_].health = health_;
+  if (all_well()) end_launches();
+  each([&](DeviceRank& rank) { rank.leave_logits(rows, alone); });
+  gather();
+  if (health_ == Status::kOk) leave_draws(work);
+  for (DeviceRank* rank : ranks_) rank->turns_[rank->turn_].health = rank->health_;
 }
 
-void DeviceRank::leave_outputs(Range rows, const model::RowWork& work, bool alone) {
+void DeviceRank::leave_logits(Range rows, bool alone) {
   Turn& turn = turns_[turn_];
   begin_stretch();
   launch_logits(rows);
   turn.measured = std::exchange(begun_, false) && measures_;
   turn.asked_ns = asked_ns_;
+  turn.meetings = meetings_;
   if (turn.measured && alone) anchored_ns_ = asked_ns_;
-  if (turn.measured) plugin_->stamp(stream_, stamps_.data() + kWorked);
-  const float* kept = logits_.data();
-  check(sampler_.sample(*plugin_, stream_, sliced({&kept, 1}), work, turn_, last_sampled_.data()));
+  if (this == first_) {
+    if (turn.measured) plugin_->stamp(stream_, stamps_.data() + kWorked);
+    return;
+  }
+  if (turn.measured) give_stamps(kWorked);
+  if (health_ == Status::kOk) check(plugin_->put_end(stream_, turn.end));
+}
+
+void DeviceRank::leave_draws(const model::RowWork& work) {
+  Turn& turn = turns_[turn_];
+  std::array<const float*, kMaxRanks> kept;
+  for (std::size_t rank = 0; rank < ranks_.size(); ++rank)
+    kept[rank] = ranks_[rank]->logits_.data();
+  if (joined()) check(plugin_->use(device_));
+  check(sampler_.sample(*plugin_, stream_, sliced(std::span(kept).first(ranks_.size())), work,
+                        turn_, last_sampled_.data()));
   if (turn.measured) give_stamps(kSampled);
   if (health_ == Status::kOk) check(plugin_->put_end(stream_, turn.end));
 }
 
 void DeviceRank::collect(const model::RowWork& work) {
   const std::size_t oldest = left_-- == 2 ? turn_ ^ 1U : turn_;
-  const Turn& turn = turns_[oldest];
-  worked_ = {};
-  if (health_ == Status::kDeviceLost) return;
-  health_ = turn.health;
-  if (health_ != Status::kOk) {
-    // What of it was launched is void, and is not to read what the next steps bring along.
-    static_cast<void>(plugin_->wait(stream_));
-    return;
+  for (DeviceRank* rank : ranks_) {
+    rank->worked_ = {};
+    if (rank->health_ != Status::kDeviceLost) rank->health_ = rank->turns_[oldest].health;
   }
-  check(plugin_->await(turn.end));
-  if (health_ != Status::kOk) return;
+  const bool launched = all_well();
+  for (DeviceRank* rank : ranks_) {
+    if (rank->health_ == Status::kDeviceLost) continue;
+    // What of a failed step was launched is void, and is not to read what the next steps bring
+    // along.
+    if (!launched) {
+      static_cast<void>(plugin_->wait(rank->stream_));
+    } else {
+      rank->check(plugin_->await(rank->turns_[oldest].end));
+    }
+  }
+  if (!all_well()) return;
   sampler_.take(work, oldest);
+  for (DeviceRank* rank : ranks_) rank->collect_stamps(rank->turns_[oldest]);
+  if (joined()) tell_last();
+}
+
+void DeviceRank::collect_stamps(const Turn& turn) {
   if (!turn.measured) return;
-  clock_.add({turn.asked_ns, turn.stamps[kBegin], turn.stamps[kSampled], now_ns()});
+  const std::size_t last = this == first_ ? kSampled : kWorked;
+  clock_.add({turn.asked_ns, turn.stamps[kBegin], turn.stamps[last], now_ns()});
+  take_meetings(turn.stamps, turn.meetings);
   worked_.begin_ns = clock_.host_ns(turn.stamps[kBegin]);
   worked_.end_ns = clock_.host_ns(turn.stamps[kWorked]);
-  worked_.sampled_ns = clock_.host_ns(turn.stamps[kSampled]);
+  if (this == first_) worked_.sampled_ns = clock_.host_ns(turn.stamps[kSampled]);
 }
 
 bool DeviceRank::collectable() {
   const Turn& turn = turns_[left_ == 2 ? turn_ ^ 1U : turn_];
-  return health_ != Status::kOk || turn.health != Status::kOk || plugin_->passed(turn.end);
+  return !all_well() || turn.health != Status::kOk || plugin_->passed(turn.end);
 }
 
 bool DeviceRank::wants_anchor() const { return now_ns() - anchored_ns_ > kAnchorNs; }

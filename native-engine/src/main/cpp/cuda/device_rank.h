@@ -126,12 +126,12 @@ class DeviceRank final : public model::RankCompute {
     Status health = Status::kOk;  // when all of it was launched
     bool measured = false;
     std::int64_t asked_ns = 0;
+    std::size_t meetings = 0;
   };
   // The stamps: when work begins, and when it ends where the host waits then; of a step that is
-  // left to the device where its sampling begins and ends. Of ranks that have joined, of which none
-  // is left to them, behind these two and of each meeting of the stretch when the rank came there
-  // and when it left.
-  enum Stamp : std::size_t { kBegin, kWorked, kSampled, kMeetings = kSampled };
+  // left to the device where its sampling begins and ends. Of ranks that have joined, behind these
+  // three and of each meeting of the stretch when the rank came there and when it left.
+  enum Stamp : std::size_t { kBegin, kWorked, kSampled, kMeetings };
   // The spans of a step's tokens in layers of one window.
   struct Spans {
     std::int32_t window = 0;
@@ -154,6 +154,7 @@ class DeviceRank final : public model::RankCompute {
   void end_stretch();
   // Behind a stretch's work: a stamp, and all of them up to it to the host.
   void give_stamps(Stamp last);
+  void take_meetings(std::span<const std::uint64_t> stamps, std::size_t meetings);
   void await();
   void wait() {
     end_stretch();
@@ -205,7 +206,9 @@ class DeviceRank final : public model::RankCompute {
   void pool_sequences(std::int64_t count, std::int64_t tokens);
   void pool_tokens(const std::int32_t* tokens, std::int64_t count);
   void classify(std::int64_t count);
-  void leave_outputs(Range rows, const model::RowWork& work, bool alone);
+  void leave_logits(Range rows, bool alone);
+  void leave_draws(const model::RowWork& work);
+  void collect_stamps(const Turn& turn);
   // Into logits_.
   void launch_logits(Range rows);
   [[nodiscard]] SlicedLogits sliced(std::span<const float* const> kept) const;

@@ -37,6 +37,7 @@ void Slot::fill(const Plan& plan, RowTable& rows) {
   start_ns = 0;
   end_ns = 0;
   waits_for_sample = false;
+  launched = false;
   used_tokens_ = 0;
   used_outputs_ = 0;
   failure_.store(0, std::memory_order_relaxed);

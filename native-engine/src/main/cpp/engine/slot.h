@@ -87,6 +87,9 @@ class Slot {
   bool waits_for_sample = false;  // some token is the last sampled
   std::uint32_t sample_gate = 0;  // when the last stage has reached this, it is known
 
+  // It was before the one before it was collected. By the last stage's first thread.
+  bool launched = false;
+
   // There are outputs, and whatever of them is sampled a device can draw before anybody knows what
   // the step before samples.
   bool device_decides = false;

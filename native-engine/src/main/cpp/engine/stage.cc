@@ -198,6 +198,7 @@ bool Stage::walk(Worker& worker, std::uint32_t submission) {
   Slot& slot = shared_.slot(submission);
   if (can_leave(slot)) {
     if (worker.index == 0 && !compute_on_device(worker, submission)) return false;
+    if (shared_.config->ranks > 1 && !meet_collected(worker, slot)) return false;
   } else if (!compute(worker, slot)) {
     return false;
   }
@@ -221,7 +222,7 @@ bool Stage::receive(Worker& worker, std::uint32_t submission) {
     late_start(worker, slot, now);
     // A rank that idled because nothing was submitted has not waited for anybody. What was launched
     // has been computed since the step before ended.
-    const std::int64_t begins = worker.launched ? worker.finished_ns : now;
+    const std::int64_t begins = slot.launched ? worker.finished_ns : now;
     worker.clock.start(is_first() ? begins : std::max(worker.finished_ns, slot.submit_ns),
                        measures(slot));
     if (!is_first()) worker.clock.lap(Kind::kRecvWait, now);
@@ -328,18 +329,19 @@ void Stage::count_layer_bytes(Worker& worker, const Slot& slot) const {
 
 bool Stage::can_leave(const Slot& slot) const {
   const Config& config = *shared_.config;
-  return config.stages == 1 && config.ranks == 1 && device_samples_ && slot.device_decides &&
+  // A fault of another rank would have to be suffered by its own thread.
+  const bool drives_all = config.ranks == 1 || (joined_ && !config.allow_fault_injection);
+  return config.stages == 1 && drives_all && device_samples_ && slot.device_decides &&
          slot.batch().outputs() <= max_logit_tokens_;
 }
 
 // By the first thread, as the others have nothing to do.
 bool Stage::compute_on_device(Worker& worker, std::uint32_t submission) {
   Slot& slot = shared_.slot(submission);
-  const bool launched = std::exchange(worker.launched, false);
   slot.start_ns = now_ns();
   fail_with_sources(slot);
   worker.faults = {};
-  if (!launched) {
+  if (!slot.launched) {
     if (shared_.config->allow_fault_injection) {
       if (!suffer_faults(worker, slot)) return false;
       worker.clock.lap(Kind::kCompute);
@@ -364,8 +366,10 @@ bool Stage::launch(Worker& worker, Slot& slot) {
   model.begin(batch, worker.alone);
   model.embed(batch, worker.alone);
   const auto add = [&](std::int32_t layer, model::Partial which, const model::TokenSet& kept) {
-    const float* partial = model.partial(which);
-    return model.add_partials(layer, which, {&partial, 1}, kept, worker.alone);
+    std::array<const float*, kMaxRanks> partials;
+    for (std::size_t i = 0; i < ranks_.size(); ++i) partials[i] = ranks_[i]->model->partial(which);
+    return model.add_partials(layer, which, std::span(partials).first(ranks_.size()), kept,
+                              worker.alone);
   };
   if (!walk_layers(model, batch, worker.alone, add)) return false;
   const Range outputs{0, batch.outputs()};
@@ -385,13 +389,14 @@ bool Stage::launch_next(Worker& worker, std::uint32_t submission) {
     if (!there && worker.rank->model->collectable()) break;
   }
   worker.processor.slept(now_ns() - from);
-  if (!there || !can_launch_next(worker, shared_.slot(submission + 1))) return true;
+  Slot& next = shared_.slot(submission + 1);
+  if (!there || !can_launch_next(worker, next)) return true;
   for (const model::Sequence& sequence : shared_.slot(submission).batch().sequences) {
     if (!sequence.samples) continue;
     shared_.rows->last_sampled()[static_cast<std::size_t>(sequence.row)] = model::kLastSampled;
   }
-  worker.launched = true;
-  return launch(worker, shared_.slot(submission + 1));
+  next.launched = true;
+  return launch(worker, next);
 }
 
 bool Stage::can_launch_next(const Worker& worker, const Slot& next) const {
@@ -414,7 +419,10 @@ bool Stage::collect(Worker& worker, Slot& slot) {
   count_layer_bytes(worker, slot);
   worker.clock.add_bytes(Kind::kCompute, rank.output_bytes);
   if (!suffer_slowness(worker, spent)) return false;
-  report_health(worker, slot);
+  for (std::int32_t i = 0; i < shared_.config->ranks; ++i) {
+    const Status health = ranks_[static_cast<std::size_t>(i)]->model->health();
+    if (health != Status::kOk) slot.fail(StepFailure::at(lane_of(i), health));
+  }
   if (slot.failure().failed()) {
     forget_samples(slot);
     return true;
@@ -424,6 +432,27 @@ bool Stage::collect(Worker& worker, Slot& slot) {
     if (!output(worker, slot, i, i)) return false;
   }
   worker.clock.lap(Kind::kSample);
+  return true;
+}
+
+// Behind what the first rank's thread has waited for: each rank tells what its own device has done.
+bool Stage::meet_collected(Worker& worker, const Slot& slot) {
+  if (!meet(worker)) return false;
+  if (worker.keeps_time) {
+    // Of all layers' tokens, but for the last one's, of which those with outputs are looked at.
+    const model::Batch& batch = slot.batch();
+    const std::int64_t rows = 2 * ((layers_.size() - 1) * batch.size() + batch.outputs());
+    const std::int64_t moved = rows * shared_.model->dim * (shared_.config->ranks - 1);
+    worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
+  }
+  if (worker.index == 0) {
+    worker.clock.lap(Kind::kAllReduceWait);
+  } else if (worker.keeps_time) {
+    lap_compute(worker, now_ns(), Kind::kAllReduceWait);
+    count_layer_bytes(worker, slot);
+    worker.clock.add_bytes(Kind::kCompute, worker.rank->output_bytes);
+  }
+  charge_lost_device(worker);
   return true;
 }
 

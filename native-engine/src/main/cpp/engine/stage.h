@@ -64,11 +64,12 @@ struct Shared {
 // rank, whose thread drives all of them, has waited for them. Behind it each tells what its own has
 // done.
 //
-// Where one device has the whole model, a step of which the host draws nothing is launched
-// to its end before anything is waited for. If the next step is such a one too and is submitted
-// before the device has ended, it is launched behind the first, and only then that one is waited
-// for: the device goes from one to the other by itself. What the first one samples is meanwhile
-// known to the device alone, so among the rows' last tokens it is kLastSampled again.
+// Where the model is one stage on one device, or of ranks that have joined, a step of which the
+// host draws nothing is launched to its end before anything is waited for. If the next step is such
+// a one too and is submitted before the device has ended, it is launched behind the first, and only
+// then that one is waited for: the device goes from one to the other by itself. What the first one
+// samples is meanwhile known to the device alone, so among the rows' last tokens it is kLastSampled
+// again.
 class Stage {
  public:
   Stage(Shared& shared, std::int32_t index, Stage* previous);
@@ -117,8 +118,7 @@ class Stage {
     model::SamplerScratch* sampler = nullptr;
     std::uint32_t index = 0;  // among the stage's threads
     bool keeps_time = false;
-    Team alone;             // what it walks a step with that is left to the device
-    bool launched = false;  // its next step has been, before the one before it was collected
+    Team alone;  // what it walks a step with that is left to the device
     StepClock clock;
     std::int64_t finished_ns = 0;  // the step before
     ActiveFaults faults;
@@ -166,13 +166,14 @@ class Stage {
   [[nodiscard]] bool suffer_faults(Worker& worker, Slot& slot);
   [[nodiscard]] bool compute(Worker& worker, Slot& slot);
   void fail_with_sources(Slot& slot);
-  // Of a single stage that is a single rank on a device.
+  // Of a single stage that is on a device.
   [[nodiscard]] bool can_leave(const Slot& slot) const;
   [[nodiscard]] bool compute_on_device(Worker& worker, std::uint32_t submission);
   [[nodiscard]] bool launch(Worker& worker, Slot& slot);
   [[nodiscard]] bool launch_next(Worker& worker, std::uint32_t submission);
   [[nodiscard]] bool can_launch_next(const Worker& worker, const Slot& next) const;
   [[nodiscard]] bool collect(Worker& worker, Slot& slot);
+  [[nodiscard]] bool meet_collected(Worker& worker, const Slot& slot);
   // reduce(layer, which, kept) adds the partial sums.
   template <class Reduce>
   [[nodiscard]] bool walk_layers(model::RankCompute& model, const model::Batch& batch, Team& team,
