@@ -43,10 +43,10 @@ class CollectorConfigTest {
           Map.entry(
               "receivers/prometheus",
               "config\\.scrape_configs\\[]"
-                  + "\\.(job_name|scrape_interval|static_configs\\[]\\.targets\\[])"),
+                  + "\\.(job_name|scrape_interval|scrape_protocols\\[]|static_configs\\[]\\.targets\\[])"),
           Map.entry(
               "receivers/filelog",
-              "include\\[]|start_at|operators\\[]\\.(type|expr|from|to|severity\\.parse_from"
+              "include\\[]|start_at|resource\\.service\\.name|operators\\[]\\.(type|expr|from|to|severity\\.parse_from"
                   + "|trace\\.trace_id\\.parse_from"
                   + "|timestamp\\.(parse_from|layout_type|layout))"),
           Map.entry(
@@ -65,7 +65,7 @@ class CollectorConfigTest {
           Map.entry("processors/batch", "send_batch_size|send_batch_max_size|timeout"),
           Map.entry(
               "connectors/spanmetrics",
-              "histogram\\.(unit|explicit\\.buckets\\[])|dimensions\\[]\\.name|exemplars\\.enabled"
+              "histogram\\.(unit|explicit\\.buckets\\[])|dimensions\\[]\\.name"
                   + "|aggregation_cardinality_limit"),
           Map.entry("connectors/forward", "nothing"),
           Map.entry("exporters/otlphttp", "endpoint" + QUEUE),
@@ -389,6 +389,28 @@ class CollectorConfigTest {
           endpoint);
       assertTrue(!listens || ports.add(endpoint), endpoint);
     }
+  }
+
+  /** A collector takes the ending off what OpenMetrics calls an info, and dashboards go by one. */
+  @Test
+  void theGatewaysMetricsKeepTheirNames() {
+    JsonNode scrape =
+        config("collector.yaml").at("/receivers/prometheus~1gateway/config/scrape_configs/0");
+
+    assertEquals(
+        List.of("PrometheusProto", "PrometheusText0.0.4"), list(scrape.path("scrape_protocols")));
+  }
+
+  @Test
+  void linesOfTheLogNameTheServiceThatSpansName() throws IOException {
+    Properties agent = new Properties();
+    try (var reader = Files.newBufferedReader(OTEL.resolve("agent.properties"))) {
+      agent.load(reader);
+    }
+
+    assertEquals(
+        agent.getProperty("otel.service.name"),
+        config("collector.yaml").at("/receivers/filelog/resource/service.name").asText());
   }
 
   @Test
