@@ -62,9 +62,11 @@ struct Case {
 };
 
 // As an engine's rank does: all cases in one call, in memory that is planned as its is. The logits
-// lie in slices that begin there. Every second token is also a row's last one.
+// lie in slices that begin there. Every second token is also a row's last one. Without a search,
+// what the kept keys do not decide stays undecided.
 std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
-                                  const std::vector<std::int64_t>& begins = {0}) {
+                                  const std::vector<std::int64_t>& begins = {0},
+                                  bool searches = true) {
   const auto vocab = static_cast<std::int64_t>(cases.front().logits.size());
   std::vector<std::vector<float>> parts;
   SlicedLogits logits;
@@ -96,6 +98,13 @@ std::vector<std::int32_t> sampled(const std::vector<Case>& cases,
   std::vector<std::int32_t> expected_last = last;
   Plugin plugin{};
   plugin.sample = sample;
+  if (!searches) {
+    plugin.sample = [](Stream stream, const SampleArgs& args) {
+      SampleArgs kept = args;
+      kept.sorts = false;
+      sample(stream, kept);
+    };
+  }
   plugin.copy_in = [](Stream, void* to, const void* from, std::size_t bytes) {
     std::memcpy(to, from, bytes);
     return 0;
@@ -171,6 +180,7 @@ TEST(CudaSamplingTest, EveryCutGivesTheProcessorsTokens) {
     const auto cases = cases_of(random_floats(vocab, static_cast<std::uint32_t>(vocab), 3.0F));
 
     EXPECT_EQ(sampled(cases), expected(cases));
+    EXPECT_EQ(sampled(cases, {0}, false), expected(cases));
   }
 }
 
