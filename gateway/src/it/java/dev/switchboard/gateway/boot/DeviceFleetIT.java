@@ -4,14 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -52,12 +49,6 @@ class DeviceFleetIT {
             "'prompt':'Once','temperature':1,'seed':2,'max_tokens':16,'logprobs':1,"
                 + "'presence_penalty':0.8,'repetition_penalty':1.1,'ignore_eos':true"
           });
-
-  /** Said again by each event, or by nobody else: an answer's identity, and what was cached. */
-  private static final Set<String> OF_EACH_EVENT =
-      Set.of("id", "created", "object", "model", "system_fingerprint", "index", "cached_tokens");
-
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir private static @Nullable Path folder;
 
@@ -260,36 +251,15 @@ class DeviceFleetIT {
     return StreamClient.open(gateway, path, body);
   }
 
-  /**
-   * What each said, field by field and from event to event: two tokens that a busy machine has
-   * ready at once come in one event.
-   */
   private static List<Map<String, String>> told(List<StreamClient> streams) throws Exception {
     List<Map<String, String>> told = new ArrayList<>();
     for (StreamClient stream : streams) {
-      List<String> lines = stream.rest();
-      assertTrue(lines.contains("data: [DONE]"), lines::toString);
-      Map<String, String> said = new TreeMap<>();
-      for (String line : lines) {
-        if (line.startsWith("data: {")) {
-          add("", JSON.readTree(line.substring("data: ".length())), said);
-        }
-      }
-      assertEquals("length", said.get("/choices/finish_reason"), lines::toString);
-      told.add(said);
+      Map<String, String> by = Told.by(stream.rest());
+      assertEquals("1", by.get("done"), by::toString);
+      assertEquals("length", by.get("choice 0 end"), by::toString);
+      told.add(by);
     }
     return told;
-  }
-
-  private static void add(String field, JsonNode node, Map<String, String> said) {
-    node.properties().stream()
-        .filter(member -> !OF_EACH_EVENT.contains(member.getKey()))
-        .forEach(member -> add(field + '/' + member.getKey(), member.getValue(), said));
-    if (node.isArray()) {
-      node.forEach(element -> add(field, element, said));
-    } else if (node.isValueNode() && !node.isNull()) {
-      said.merge(field, node.asText(), String::concat);
-    }
   }
 
   private void requireMoved(List<StreamClient> streams, String from, String to) throws Exception {

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * All that a reader learns from a stream, however it was cut into events. The answer's identity and
@@ -19,6 +20,7 @@ final class Told {
 
   private final Map<String, String> facts = new LinkedHashMap<>();
   private final Set<String> identities = new HashSet<>();
+  private final Set<String> sources = new TreeSet<>();
 
   private Told() {}
 
@@ -32,6 +34,7 @@ final class Told {
       }
     }
     told.add("identities", Integer.toString(told.identities.size()));
+    told.add("sources", told.sources.toString());
     return told.facts;
   }
 
@@ -42,6 +45,8 @@ final class Told {
     }
     JsonNode json = JSON.readTree(data);
     identities.add(json.path("id").asText() + " " + json.path("created").asText());
+    sources.add(
+        json.path("object") + " " + json.path("model") + " " + json.path("system_fingerprint"));
     if (json.has("error")) {
       add("error", json.path("error").toString());
     }
@@ -64,11 +69,14 @@ final class Told {
           key + "call " + call.path("index").asInt(),
           function.path("name").asText("") + function.path("arguments").asText(""));
     }
-    for (JsonNode token : choice.path("logprobs").path("content")) {
-      add(key + "logprobs", token.toString());
-    }
-    for (JsonNode token : choice.path("logprobs").path("token_logprobs")) {
-      add(key + "logprobs", token + " ");
+    for (Map.Entry<String, JsonNode> list : choice.path("logprobs").properties()) {
+      // A text_offset depends on the cut: of tokens in one event it counts those that have no text.
+      if (list.getKey().equals("text_offset")) {
+        continue;
+      }
+      for (JsonNode token : list.getValue()) {
+        add(key + "logprobs " + list.getKey(), token + " ");
+      }
     }
     add(key + "end", choice.path("finish_reason").asText(""));
   }
