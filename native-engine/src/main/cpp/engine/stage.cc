@@ -419,10 +419,7 @@ bool Stage::collect(Worker& worker, Slot& slot) {
   count_layer_bytes(worker, slot);
   worker.clock.add_bytes(Kind::kCompute, rank.output_bytes);
   if (!suffer_slowness(worker, spent)) return false;
-  for (std::int32_t i = 0; i < shared_.config->ranks; ++i) {
-    const Status health = ranks_[static_cast<std::size_t>(i)]->model->health();
-    if (health != Status::kOk) slot.fail(StepFailure::at(lane_of(i), health));
-  }
+  for (std::int32_t i = 0; i < shared_.config->ranks; ++i) report_health(i, slot);
   if (slot.failure().failed()) {
     forget_samples(slot);
     return true;
@@ -548,7 +545,7 @@ bool Stage::logits(Worker& worker, Slot& slot, Range chunk) {
   if (worker.keeps_time) {
     if (!end_compute(worker)) return false;
     worker.clock.add_bytes(Kind::kCompute, rank.output_bytes);
-    report_health(worker, slot);
+    report_health(worker.rank_index, slot);
   }
   if (joined_) charge_lost_device(worker);
   if (device_samples_) {
@@ -583,7 +580,7 @@ bool Stage::choose_on_device(Worker& worker, Slot& slot, Range chunk) {
                      std::span(kept).first(ranks_.size()));
   place_choices(choices, chosen, scored);
   worker.clock.lap(Kind::kSample);
-  report_health(worker, slot);
+  report_health(worker.rank_index, slot);
   return true;
 }
 
@@ -684,9 +681,9 @@ bool Stage::await_mask(Worker& worker, const Slot& slot, std::int64_t index,
 }
 
 // A rank whose device has failed computes nothing more, and the step is void.
-void Stage::report_health(Worker& worker, Slot& slot) {
-  const Status health = worker.rank->model->health();
-  if (health != Status::kOk) slot.fail(StepFailure::at(lane_of(worker.rank_index), health));
+void Stage::report_health(std::int32_t rank, Slot& slot) const {
+  const Status health = ranks_[static_cast<std::size_t>(rank)]->model->health();
+  if (health != Status::kOk) slot.fail(StepFailure::at(lane_of(rank), health));
 }
 
 // What a failed step should have sampled is unknown, and so fails the steps that need it.
@@ -703,7 +700,7 @@ void Stage::forget_samples(const Slot& slot) {
 // The rank's records and heartbeat; complete before the step leaves the stage.
 void Stage::finish(Worker& worker, Slot& slot) {
   if (!worker.keeps_time) return;
-  report_health(worker, slot);
+  report_health(worker.rank_index, slot);
   const std::int64_t now = end_measuring(worker);
   worker.finished_ns = now;
   if (records(slot)) {

@@ -202,7 +202,7 @@ class Stage {
     const auto vocab = static_cast<std::size_t>(shared_.model->vocab);
     return logits_.subspan(static_cast<std::size_t>(row) * vocab, vocab);
   }
-  void report_health(Worker& worker, Slot& slot);
+  void report_health(std::int32_t rank, Slot& slot) const;
   void forget_samples(const Slot& slot);
   void finish(Worker& worker, Slot& slot);
   void publish(Slot& slot);
