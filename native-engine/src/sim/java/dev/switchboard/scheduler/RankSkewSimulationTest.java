@@ -17,6 +17,7 @@ import dev.switchboard.timeline.EpochClock;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.LongFunction;
 import org.junit.jupiter.api.Test;
 
 /** Who is blamed for slow steps, over engines whose ranks all take a little longer by chance. */
@@ -68,16 +69,7 @@ class RankSkewSimulationTest {
       int stage = random.nextInt(STAGES);
       int rank = random.nextInt(RANKS);
       run.steps(100 + random.nextInt(200));
-      run.inject(new Fault(Fault.Kind.SLOW, stage, rank, 0, 0, 20));
-      long slowFrom = run.nanos();
-      while (run.named().isEmpty() && run.nanos() - slowFrom < 5_000_000_000L) {
-        run.steps(1);
-      }
-
-      List<RankScore> named = run.named();
-      assertEquals(1, named.size(), "seed " + seed + " blames " + named);
-      assertEquals(stage, named.getFirst().stage(), "seed " + seed);
-      assertEquals(rank, named.getFirst().rank(), "seed " + seed);
+      namedInFiveSeconds(run, stage, rank);
 
       run.steps(200);
       assertEquals(1, run.named().size(), "seed " + seed + " blames others too");
@@ -90,76 +82,58 @@ class RankSkewSimulationTest {
   /** As on a machine whose two cores others keep busy. */
   @Test
   void noRankIsBlamedInAnHourOnTwoNoisyCores() {
-    for (long seed = 1; seed <= 3; seed++) {
-      Run run = new Run(seed, 1, 2, 0);
-      run.executor.on(new NoisyCores(seed));
-      notBlamedForAnHour(run);
-    }
+    nobodyIsBlamedForAnHourOn(NoisyCores::new);
   }
 
   @Test
   void aRankThatIsAFifthSlowerIsNamedWithinFiveSecondsOnNoisyCoresToo() {
-    for (long seed = 1; seed <= 50; seed++) {
-      Run run = new Run(seed, 1, 2, 0);
-      run.executor.on(new NoisyCores(seed));
-      namedInFiveSeconds(run, (int) (seed % 2));
-    }
+    aSlowOneIsNamedOn(STEP_NANOS, NoisyCores::new);
   }
 
   /** As beside a process of higher priority, which leaves one of the ranks next to no core. */
   @Test
   void noRankIsBlamedInAnHourInWhichOneLosesItsCoreInEveryStep() {
-    for (long seed = 1; seed <= 3; seed++) {
-      Run run = new Run(seed, 1, 2, 0);
-      run.executor.on(new StarvedCore(seed, 350_000_000));
-      notBlamedForAnHour(run);
-    }
+    nobodyIsBlamedForAnHourOn(seed -> new StarvedCore(seed, 350_000_000));
   }
 
   @Test
   void aRankThatIsAFifthSlowerIsNamedWithinFiveSecondsWhereAllStepsLoseCores() {
-    for (long seed = 1; seed <= 50; seed++) {
-      Run run = new Run(seed, 1, 2, 0);
-      run.executor.on(new StarvedCore(seed, STEP_NANOS));
-      namedInFiveSeconds(run, (int) (seed % 2));
-    }
+    aSlowOneIsNamedOn(STEP_NANOS, seed -> new StarvedCore(seed, STEP_NANOS));
   }
 
   /** A neighbour that uses the same cache makes one of the ranks slower for up to two seconds. */
   @Test
   void noRankIsBlamedInAnHourBesideNeighboursThatComeAndGo() {
-    for (long seed = 1; seed <= 3; seed++) {
-      Run run = new Run(seed, 1, 2, 0);
-      run.executor.on(new Neighbours(seed));
-      notBlamedForAnHour(run);
-    }
+    nobodyIsBlamedForAnHourOn(Neighbours::new);
   }
 
   @Test
   void aRankThatIsAFifthSlowerIsNamedWithinFiveSecondsWhereStepsAreShort() {
-    for (long seed = 1; seed <= 50; seed++) {
-      Run run = new Run(seed, 1, 2, 0, SHORT_NANOS);
-      run.executor.on(new ShortSteps(seed));
-      namedInFiveSeconds(run, (int) (seed % 2));
-    }
+    aSlowOneIsNamedOn(SHORT_NANOS, ShortSteps::new);
   }
 
   @Test
   void noRankIsBlamedInAQuarterOfAnHourOfShortSteps() {
-    Run run = new Run(1, 1, 2, 0, SHORT_NANOS);
-    run.executor.on(new ShortSteps(1));
-    notBlamed(run, HOUR_NANOS / 4);
+    notBlamed(Run.of(1, SHORT_NANOS, ShortSteps::new), HOUR_NANOS / 4);
   }
 
   @Test
   void noRankIsBlamedInAQuarterOfAnHourOfShortStepsWhoseCachesAreCold() {
-    Run run = new Run(1, 1, 2, 0, SHORT_NANOS);
-    run.executor.on(new ColdCaches(1));
-    notBlamed(run, HOUR_NANOS / 4);
+    notBlamed(Run.of(1, SHORT_NANOS, ColdCaches::new), HOUR_NANOS / 4);
   }
 
-  private static void notBlamedForAnHour(Run run) {
-    notBlamed(run, HOUR_NANOS);
+  private static void nobodyIsBlamedForAnHourOn(LongFunction<SimulatedMachine> machine) {
+    for (long seed = 1; seed <= 3; seed++) {
+      notBlamed(Run.of(seed, STEP_NANOS, machine), HOUR_NANOS);
+    }
+  }
+
+  private static void aSlowOneIsNamedOn(long stepNanos, LongFunction<SimulatedMachine> machine) {
+    for (long seed = 1; seed <= 50; seed++) {
+      Run run = Run.of(seed, stepNanos, machine);
+      run.steps(300);
+      namedInFiveSeconds(run, 0, (int) (seed % 2));
+    }
   }
 
   private static void notBlamed(Run run, long nanos) {
@@ -172,9 +146,8 @@ class RankSkewSimulationTest {
     }
   }
 
-  private static void namedInFiveSeconds(Run run, int rank) {
-    run.steps(300);
-    run.inject(new Fault(Fault.Kind.SLOW, 0, rank, 0, 0, 20));
+  private static void namedInFiveSeconds(Run run, int stage, int rank) {
+    run.inject(new Fault(Fault.Kind.SLOW, stage, rank, 0, 0, 20));
     long slowFrom = run.nanos();
     while (run.named().isEmpty() && run.nanos() - slowFrom < 5_000_000_000L) {
       run.steps(1);
@@ -182,6 +155,7 @@ class RankSkewSimulationTest {
 
     List<RankScore> named = run.named();
     assertEquals(1, named.size(), "seed " + run.seed + " blames " + named);
+    assertEquals(stage, named.getFirst().stage(), "seed " + run.seed);
     assertEquals(rank, named.getFirst().rank(), "seed " + run.seed);
   }
 
@@ -342,11 +316,7 @@ class RankSkewSimulationTest {
     private int requests;
 
     Run(long seed) {
-      this(seed, STAGES, RANKS, JITTER);
-    }
-
-    Run(long seed, int stages, int ranks, double jitter) {
-      this(seed, stages, ranks, jitter, STEP_NANOS);
+      this(seed, STAGES, RANKS, JITTER, STEP_NANOS);
     }
 
     Run(long seed, int stages, int ranks, double jitter, long stepNanos) {
@@ -363,6 +333,13 @@ class RankSkewSimulationTest {
       core =
           new EngineCore(
               executor, EngineConfig.of(executor.info()), clock, new PrefixKey(seed, ~seed));
+    }
+
+    /** Two ranks of one stage that differ by what the machine does to them alone. */
+    static Run of(long seed, long stepNanos, LongFunction<SimulatedMachine> machine) {
+      Run run = new Run(seed, 1, 2, 0, stepNanos);
+      run.executor.on(machine.apply(seed));
+      return run;
     }
 
     void steps(int count) {
