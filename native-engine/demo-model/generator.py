@@ -48,13 +48,20 @@ SYSTEM_PROMPTS = (
 )
 
 
-def exchange(rng, job):
-    """One user message of the job and its answer."""
+def drawn(rng, job):
+    """One user message of the job and its answer, and whether the message is easily misread."""
     if job == "talk":
-        return smalltalk.talk_pair(rng)
+        pair = smalltalk.talk_pair(rng)
+        return pair, smalltalk.easily_misread(*pair)
     maker = MAKERS[job]
     facts = maker.draw(rng)
-    return maker.prompt(rng, facts), maker.answer(facts)
+    pair = maker.prompt(rng, facts), maker.answer(facts)
+    return pair, maker.easily_misread(facts, pair[0])
+
+
+def exchange(rng, job):
+    """One user message of the job and its answer, as they come."""
+    return drawn(rng, job)[0]
 
 
 def practice(rng, job):
@@ -62,14 +69,7 @@ def practice(rng, job):
     so seldom that they were still guessed after 27 million tokens. The held-out set has them as they come."""
     wanted = rng.random() < MISREAD
     for _ in range(MOST_DRAWS):
-        if job == "talk":
-            pair = smalltalk.talk_pair(rng)
-            misread = smalltalk.easily_misread(*pair)
-        else:
-            maker = MAKERS[job]
-            facts = maker.draw(rng)
-            pair = maker.prompt(rng, facts), maker.answer(facts)
-            misread = maker.easily_misread(facts, pair[0])
+        pair, misread = drawn(rng, job)
         if misread or not wanted:
             break
     return pair
