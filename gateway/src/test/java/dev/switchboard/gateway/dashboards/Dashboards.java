@@ -33,6 +33,7 @@ public final class Dashboards {
           "up",
           "otelcol_exporter_send_failed_spans",
           "otelcol_exporter_enqueue_failed_spans",
+          "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early",
           "DCGM_FI_DEV_GPU_UTIL",
           "DCGM_FI_DEV_FB_USED",
           "DCGM_FI_DEV_FB_FREE",
