@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the two completion endpoints answer, against an engine whose tokens are written down. */
 class CompletionIT {
@@ -366,6 +368,41 @@ class CompletionIT {
       assertTrue(logprobs.path("token_logprobs").path(0).isNull());
       assertEquals(-0.5, logprobs.path("token_logprobs").path(1).asDouble());
       assertEquals("[0,1,2,3]", logprobs.path("text_offset").toString());
+    }
+  }
+
+  @Test
+  void offsetsCountTheTextThatIsSentAndNoNamesOfTokens() {
+    int[] answered = {'a', ByteTokenizer.BOS, 'b', 0xc3, 0xa9, 'c'};
+    ScriptedEngine engine = WorkerFixture.scripted(request -> answered);
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      String body = text(",\"prompt\":\"x\",\"logprobs\":0");
+
+      String whole = worker.post(TEXT, body).body();
+
+      JsonNode choice = json(whole).path("choices").path(0);
+      assertEquals("abéc", choice.path("text").asText());
+      assertEquals("[0,1,1,2,2,3]", choice.at("/logprobs/text_offset").toString());
+      assertEquals("<bos>", choice.at("/logprobs/tokens/1").asText());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      quoteCharacter = '`',
+      delimiter = '|',
+      value = {"\"a<bos>b\"|a<bos>b|[0,1,6]", "[97,256,98]|ab|[0,1,1]"})
+  void offsetsOfAPromptAreThoseOfTheTextThatIsEchoed(String prompt, String echoed, String offsets) {
+    ScriptedEngine engine = WorkerFixture.answering("cd");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      String body = text(",\"prompt\":" + prompt + ",\"echo\":true,\"logprobs\":0");
+
+      JsonNode choice = json(worker.post(TEXT, body).body()).path("choices").path(0);
+
+      int end = echoed.length();
+      String generated = "," + end + "," + (end + 1) + "]";
+      assertEquals(echoed + "cd", choice.path("text").asText());
+      assertEquals(offsets.replace("]", generated), choice.at("/logprobs/text_offset").toString());
     }
   }
 

@@ -38,7 +38,7 @@ public record TextAnswer(ResponseIdentity identity, List<Choice> choices, Usage 
   private static void write(JsonWriter json, Choice choice) {
     json.raw("{\"index\":").number(choice.index());
     json.raw(",\"text\":").string(choice.text()).raw(",\"logprobs\":");
-    TextLogprobs.write(json, choice.logprobs(), 0);
+    TextLogprobs.write(json, choice.logprobs());
     json.raw(",\"finish_reason\":\"").raw(choice.reason().word()).raw("\"}");
   }
 }

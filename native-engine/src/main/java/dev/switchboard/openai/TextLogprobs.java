@@ -12,11 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class TextLogprobs {
   private TextLogprobs() {}
 
-  /**
-   * @param textOffset where the first token begins in the choice's text, in characters (code
-   *     points)
-   */
-  static void write(JsonWriter json, @Nullable List<TokenLogprob> logprobs, int textOffset) {
+  static void write(JsonWriter json, @Nullable List<TokenLogprob> logprobs) {
     if (logprobs == null) {
       json.raw("null");
       return;
@@ -34,7 +30,9 @@ final class TextLogprobs {
       writeTop(json.raw(comma(i)), logprobs.get(i));
     }
     json.raw("],\"text_offset\":[");
-    writeOffsets(json, logprobs, textOffset);
+    for (int i = 0; i < logprobs.size(); i++) {
+      json.raw(comma(i)).number(logprobs.get(i).offset());
+    }
     json.raw("]}");
   }
 
@@ -89,15 +87,6 @@ final class TextLogprobs {
       spelled.append("\\x").append(HexFormat.of().toHexDigits(value));
     }
     return spelled.toString();
-  }
-
-  private static void writeOffsets(JsonWriter json, List<TokenLogprob> logprobs, int textOffset) {
-    int offset = textOffset;
-    for (int i = 0; i < logprobs.size(); i++) {
-      json.raw(comma(i)).number(offset);
-      String text = logprobs.get(i).token();
-      offset += text.codePointCount(0, text.length());
-    }
   }
 
   private static String comma(int index) {

@@ -27,12 +27,10 @@ public final class TextStreamWriter {
    * More text (an echoed prompt too).
    *
    * @param logprobs of the tokens in it; null when none were asked for
-   * @param textOffset characters of this choice sent before
    */
-  public String delta(
-      int choice, String text, @Nullable List<TokenLogprob> logprobs, int textOffset) {
+  public String delta(int choice, String text, @Nullable List<TokenLogprob> logprobs) {
     JsonWriter json = choice(choice, text);
-    TextLogprobs.write(json, logprobs, textOffset);
+    TextLogprobs.write(json, logprobs);
     return end(json.raw(",\"finish_reason\":null}]"), null);
   }
 

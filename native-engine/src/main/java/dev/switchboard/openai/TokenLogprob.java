@@ -10,9 +10,11 @@ import org.jspecify.annotations.Nullable;
  * @param bytes its exact bytes
  * @param logprob NaN for a prompt's first token, which nothing predicts
  * @param top alternatives, best first; null when none were asked for
+ * @param offset code points (as {@code text_offset} counts) that its reader has of the choice's
+ *     text before it: a token without text counts for none
  */
 public record TokenLogprob(
-    String token, byte[] bytes, float logprob, @Nullable List<Alternative> top) {
+    String token, byte[] bytes, float logprob, @Nullable List<Alternative> top, int offset) {
   public TokenLogprob {
     top = top == null ? null : List.copyOf(top);
   }

@@ -110,9 +110,7 @@ sealed interface AnswerFormat {
 
     @Override
     public String delta(int choice, Passage passage) {
-      List<TextAssembly.PlacedToken> tokens = passage.tokens();
-      int offset = tokens == null || tokens.isEmpty() ? 0 : tokens.getFirst().offset();
-      return writer.delta(choice, passage.text(), texts.logprobs(tokens), offset);
+      return writer.delta(choice, passage.text(), texts.logprobs(passage.tokens()));
     }
 
     @Override

@@ -8,7 +8,6 @@ import dev.switchboard.scheduler.GenerationListener.TokenEvent;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
-import dev.switchboard.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -287,23 +286,23 @@ final class Choice implements Handover.Source {
   }
 
   private void showPrompt(TokenLogprobs @Nullable [] scores) {
-    if (prompt.text() != null) {
-      assembly.echo(prompt.text(), scores == null ? List.of() : placePrompt(scores));
+    String text = prompt.text();
+    if (text != null) {
+      assembly.echo(text, scores == null ? List.of() : placePrompt(text, scores));
     }
   }
 
   /** Prompt tokens with their places; those the caller did not write are left out. */
-  private List<TextAssembly.PlacedToken> placePrompt(TokenLogprobs[] scores) {
+  private List<TextAssembly.PlacedToken> placePrompt(String text, TokenLogprobs[] scores) {
     List<TextAssembly.PlacedToken> placed = new ArrayList<>(prompt.tokens().length);
-    Tokenizer.Detokenizer detokenizer = completion.detokenizer();
-    int offset = 0;
-    for (int i = prompt.addedTokens(); i < prompt.tokens().length; i++) {
-      int token = prompt.tokens()[i];
+    int added = prompt.addedTokens();
+    int[] offsets = new EchoedPrompt(completion.tokenizer(), text).offsets(prompt.tokens(), added);
+    for (int i = added; i < prompt.tokens().length; i++) {
       TokenLogprobs score =
-          i == 0 ? new TokenLogprobs(token, Float.NaN, new int[0], new float[0]) : scores[i - 1];
-      placed.add(new TextAssembly.PlacedToken(score, offset));
-      String piece = detokenizer.next(token);
-      offset += piece.codePointCount(0, piece.length());
+          i == 0
+              ? new TokenLogprobs(prompt.tokens()[i], Float.NaN, new int[0], new float[0])
+              : scores[i - 1];
+      placed.add(new TextAssembly.PlacedToken(score, offsets[i - added]));
     }
     return placed;
   }

@@ -154,8 +154,8 @@ final class Completion implements ActiveRequest, Handover.Sink {
     OfferedTools tools = prepared.tools();
     Tokenizer.Detokenizer detokenizer =
         tools == null
-            ? detokenizer()
-            : MarkedDetokenizer.of(completions.model().tokenizer(), tools.format().marker());
+            ? tokenizer().detokenizer()
+            : MarkedDetokenizer.of(tokenizer(), tools.format().marker());
     TextAssembly assembly =
         new TextAssembly(
             detokenizer, options.stop(), options.topLogprobs() >= 0, tools, prepared.constraint());
@@ -218,8 +218,8 @@ final class Completion implements ActiveRequest, Handover.Sink {
     return completions.metrics().sequence(receivedNanos(), prompt.tokens().length);
   }
 
-  Tokenizer.Detokenizer detokenizer() {
-    return completions.model().tokenizer().detokenizer();
+  Tokenizer tokenizer() {
+    return completions.model().tokenizer();
   }
 
   @Override

@@ -22,15 +22,20 @@ record TokenTexts(Tokenizer tokenizer, boolean alternatives) {
     }
     List<TokenLogprob> named = new ArrayList<>(tokens.size());
     for (TextAssembly.PlacedToken token : tokens) {
-      named.add(name(token.logprobs()));
+      named.add(name(token));
     }
     return named;
   }
 
-  private TokenLogprob name(TokenLogprobs logprobs) {
+  private TokenLogprob name(TextAssembly.PlacedToken token) {
+    TokenLogprobs logprobs = token.logprobs();
     byte[] bytes = bytes(logprobs.token());
     return new TokenLogprob(
-        text(bytes), bytes, logprobs.logprob(), alternatives ? top(logprobs) : null);
+        text(bytes),
+        bytes,
+        logprobs.logprob(),
+        alternatives ? top(logprobs) : null,
+        token.offset());
   }
 
   private List<Alternative> top(TokenLogprobs logprobs) {

@@ -80,14 +80,14 @@ class AnswerTest {
   @Test
   void streamWithoutUsageDoesNotMentionIt() {
     assertFalse(new ChatStreamWriter(IDENTITY, false).first(0).contains("usage"));
-    assertFalse(new TextStreamWriter(IDENTITY, false).delta(0, "a", null, 0).contains("usage"));
+    assertFalse(new TextStreamWriter(IDENTITY, false).delta(0, "a", null).contains("usage"));
   }
 
   @Test
   void chatLogprobsListBytesAndAlternatives() throws Exception {
     TokenLogprob.Alternative other =
         new TokenLogprob.Alternative("x", "x".getBytes(UTF_8), Float.NEGATIVE_INFINITY);
-    TokenLogprob token = new TokenLogprob("é", "é".getBytes(UTF_8), -0.5f, List.of(other));
+    TokenLogprob token = new TokenLogprob("é", "é".getBytes(UTF_8), -0.5f, List.of(other), 0);
 
     JsonNode chunk = event(new ChatStreamWriter(IDENTITY, false).delta(0, "é", List.of(token)));
 
@@ -104,9 +104,9 @@ class AnswerTest {
   void textLogprobsAreParallelListsWithOffsetsInCharacters() throws Exception {
     List<TokenLogprob> tokens =
         List.of(
-            token("😀", Float.NaN, List.of()),
-            token("a", -1, List.of(alternative("b", -0.25f), alternative("b", -3))),
-            token("c", -2, null));
+            token("😀", Float.NaN, List.of(), 0),
+            token("a", -1, List.of(alternative("b", -0.25f), alternative("b", -3)), 1),
+            token("c", -2, null, 2));
     TextAnswer answer =
         new TextAnswer(
             IDENTITY,
@@ -134,7 +134,8 @@ class AnswerTest {
             List.of(
                 new TokenLogprob.Alternative("\ufffd", first, -1),
                 new TokenLogprob.Alternative("\ufffd", other, -2),
-                alternative("\ufffd", -3)));
+                alternative("\ufffd", -3)),
+            0);
     TextAnswer answer =
         new TextAnswer(
             IDENTITY,
@@ -149,13 +150,14 @@ class AnswerTest {
   }
 
   @Test
-  void textStreamOffsetsGoOnWhereTheLastChunkEnded() throws Exception {
+  void textStreamOffsetsAreThoseOfTheTokensAndCountNoNames() throws Exception {
     TextStreamWriter writer = new TextStreamWriter(IDENTITY, false);
 
-    JsonNode chunk = event(writer.delta(2, "ab", List.of(token("ab", -1, null)), 7));
+    JsonNode chunk =
+        event(writer.delta(2, "abc", List.of(placed("ab", 7), placed("<end>", 9), placed("c", 9))));
 
     assertEquals("text_completion", chunk.get("object").textValue());
-    assertEquals(7, chunk.at("/choices/0/logprobs/text_offset/0").intValue());
+    assertEquals("[7,9,9]", chunk.at("/choices/0/logprobs/text_offset").toString());
     assertEquals(2, chunk.at("/choices/0/index").intValue());
     assertEquals(
         "stop",
@@ -216,8 +218,12 @@ class AnswerTest {
   }
 
   private static TokenLogprob token(
-      String text, float logprob, @Nullable List<TokenLogprob.Alternative> top) {
-    return new TokenLogprob(text, text.getBytes(UTF_8), logprob, top);
+      String text, float logprob, @Nullable List<TokenLogprob.Alternative> top, int offset) {
+    return new TokenLogprob(text, text.getBytes(UTF_8), logprob, top, offset);
+  }
+
+  private static TokenLogprob placed(String text, int offset) {
+    return token(text, -1, null, offset);
   }
 
   private static TokenLogprob.Alternative alternative(String text, float logprob) {

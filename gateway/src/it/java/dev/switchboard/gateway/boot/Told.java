@@ -70,10 +70,6 @@ final class Told {
           function.path("name").asText("") + function.path("arguments").asText(""));
     }
     for (Map.Entry<String, JsonNode> list : choice.path("logprobs").properties()) {
-      // A text_offset depends on the cut: of tokens in one event it counts those that have no text.
-      if (list.getKey().equals("text_offset")) {
-        continue;
-      }
       for (JsonNode token : list.getValue()) {
         add(key + "logprobs " + list.getKey(), token + " ");
       }
