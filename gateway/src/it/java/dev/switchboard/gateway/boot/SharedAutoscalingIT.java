@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.autoscaling.GatewayLoads;
 import dev.switchboard.gateway.shared.ValkeyServer;
 import dev.switchboard.gateway.store.PostgresServer;
 import java.util.ArrayList;
@@ -87,23 +88,37 @@ class SharedAutoscalingIT {
     }
   }
 
-  /**
-   * One that is gone has nothing to do any more, and the other is not told what it had for ever.
-   */
   @Test
-  void whatAGatewayHadThatIsGoneCountsNoLonger() throws Exception {
-    try (ValkeyServer valkey = new ValkeyServer();
-        InProcessGateway one = gateway("shared: {url: \"" + valkey.url() + "\"}\n")) {
-      try (InProcessGateway other = gateway("shared: {url: \"" + valkey.url() + "\"}\n")) {
+  void whatAGatewayHadThatLeavesAValkeyCountsNoLonger() throws Exception {
+    try (ValkeyServer valkey = new ValkeyServer()) {
+      assertLeavesAtOnce("shared: {url: \"" + valkey.url() + "\"}\n");
+    }
+  }
+
+  @Test
+  void whatAGatewayHadThatLeavesAPostgresCountsNoLonger() throws Exception {
+    try (PostgresServer postgres = new PostgresServer()) {
+      assertLeavesAtOnce("store: {url: \"" + postgres.url() + "\", poll-ms: 100}\n");
+    }
+  }
+
+  /** Long before its last word would count no longer by its age. */
+  private void assertLeavesAtOnce(String shared) throws Exception {
+    try (InProcessGateway one = gateway(shared)) {
+      try (InProcessGateway other = gateway(shared)) {
         held.ask(other, HALF);
         told(one, each -> running(each) == HALF);
         held.answerAll();
       }
 
-      JsonNode alone = told(one, each -> each.path("gateways").asInt() == 1);
+      JsonNode alone = told(one, 3 * GatewayLoads.TELL_MS / 1000, SharedAutoscalingIT::isAlone);
 
       assertEquals(0, running(alone));
     }
+  }
+
+  private static boolean isAlone(JsonNode told) {
+    return told.path("gateways").asInt() == 1;
   }
 
   private InProcessGateway gateway(String shared) throws Exception {
@@ -122,9 +137,14 @@ class SharedAutoscalingIT {
   }
 
   private static JsonNode told(InProcessGateway gateway, Predicate<JsonNode> as) throws Exception {
+    return told(gateway, 60, as);
+  }
+
+  private static JsonNode told(InProcessGateway gateway, int seconds, Predicate<JsonNode> as)
+      throws Exception {
     List<JsonNode> last = new ArrayList<>();
     InProcessGateway.await(
-        60,
+        seconds,
         () -> {
           try {
             last.add(gateway.adminJson(PATH));

@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -16,8 +17,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What the other gateways that share a store or a Valkey have to do. Each says so every few
- * seconds; one whose word has not changed for a while counts no longer. Clocks are not compared: a
- * word is new when its time is another one than before. Safe on any thread.
+ * seconds, and takes its word back when it ends. One whose word has not changed for a while counts
+ * no longer. Clocks are not compared: a word is new when its time is another one than before. Safe
+ * on any thread.
  */
 public final class GatewayLoads {
   /** Between two times that a gateway says what it has. */
@@ -94,6 +96,16 @@ public final class GatewayLoads {
       return;
     }
     words.put(gateway, new Word(saidMs, now, read(gateway, loads)));
+  }
+
+  /**
+   * Takes who is there by what was read: another gateway that is not has ended. Where not even this
+   * one is, what was said is lost, and its gateways say it again.
+   */
+  public void present(Set<String> gateways) {
+    if (gateways.contains(self)) {
+      words.keySet().retainAll(gateways);
+    }
   }
 
   private static Map<String, ModelLoad> read(String gateway, String loads) {

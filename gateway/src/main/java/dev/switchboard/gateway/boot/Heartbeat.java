@@ -13,6 +13,7 @@ import io.vertx.core.Vertx;
 import java.util.List;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Says that this gateway is there, to those it shares a store or a Valkey with. */
@@ -22,6 +23,9 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
   private final Supplier<GatewayFacts> facts;
   private final GatewayLoads loads;
   private final LongSupplier epochMs;
+
+  /** It has said that it ends, behind which nothing must say that it is there. */
+  private boolean left;
 
   /** Others can read what stands in the store while this gateway runs. */
   private final boolean storeShared;
@@ -52,7 +56,7 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
 
   private void beat() {
     GatewayCard card = card();
-    store.heard(card);
+    store(card);
     valkey(card);
   }
 
@@ -70,13 +74,19 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
       valkey(card);
       shared.onSuccess(this::heard);
     } else if (storeShared) {
-      store.heard(card);
+      store(card);
       stored(context).onSuccess(this::heard);
     }
   }
 
-  private void valkey(GatewayCard card) {
-    if (valkey != null) {
+  private synchronized void store(GatewayCard card) {
+    if (!left) {
+      store.heard(card);
+    }
+  }
+
+  private synchronized void valkey(GatewayCard card) {
+    if (valkey != null && !left) {
       valkey.heard(card);
     }
   }
@@ -85,6 +95,7 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
     for (GatewayCard card : cards) {
       loads.heard(card.id(), card.heardMs(), GatewayList.loads(card.about()));
     }
+    loads.present(cards.stream().map(GatewayCard::id).collect(Collectors.toSet()));
   }
 
   @Override
@@ -102,9 +113,10 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
     return valkey != null && valkey.reached();
   }
 
-  /** Says that this gateway ends. */
-  Future<?> leave() {
+  /** Says that this gateway ends: the others count what it had no longer. */
+  synchronized Future<?> leave() {
     String id = facts.get().identity().id();
+    left = true;
     store.left(id);
     return valkey == null ? Future.succeededFuture() : valkey.left(id);
   }
