@@ -116,6 +116,23 @@ class ServerSpanIT {
     stream.leave();
 
     assertSays("client_gone", "u0", span(trace));
+    Span attempt = attempt(trace);
+    assertSays("client_gone", "u0", attempt);
+    assertEquals("abandoned", OtlpReceiver.attribute(attempt, "switchboard.result"));
+    assertEquals("", OtlpReceiver.attribute(attempt, "error.type"));
+    assertEquals(Status.StatusCode.STATUS_CODE_UNSET, attempt.getStatus().getCode());
+  }
+
+  @Test
+  void anAttemptThatBrokeIsAnErrorOfItsReplica() throws Exception {
+    upstream.script((request, body) -> request.connection().close());
+    String trace = freshTrace();
+    send(trace, true, 502);
+
+    Span attempt = attempt(trace);
+    assertEquals("failed", OtlpReceiver.attribute(attempt, "switchboard.result"));
+    assertEquals("upstream_broken", OtlpReceiver.attribute(attempt, "error.type"));
+    assertEquals(Status.StatusCode.STATUS_CODE_ERROR, attempt.getStatus().getCode());
   }
 
   /** Its last byte was written long before, and stands in the socket. */
@@ -210,6 +227,13 @@ class ServerSpanIT {
     assertTrue(OtlpReceiver.attribute(spans.getFirst(), "switchboard.retroactive").isEmpty());
     assertEquals(trace, OtlpReceiver.attribute(spans.getFirst(), "switchboard.request.id"));
     return spans.getFirst();
+  }
+
+  private Span attempt(String trace) throws Exception {
+    InProcessGateway.await(() -> !collector.named("chat m", trace).isEmpty());
+    List<Span> attempts = collector.named("chat m", trace);
+    assertEquals(1, attempts.size());
+    return attempts.getFirst();
   }
 
   private static void assertSays(String outcome, String replica, Span span) {

@@ -483,10 +483,8 @@ final class Attempt implements ServedRequest {
             hedge,
             move == null ? null : move.record()));
     RequestTrace.Tried told = traced;
-    if (told != null && result == AttemptResult.OUTRUN) {
-      call.trace().attemptOutrun(told, now);
-    } else if (told != null && error != null) {
-      call.trace().attemptFailed(told, error, now);
+    if (told != null && error != null) {
+      call.trace().attemptEnded(told, result, error, now);
     }
   }
 

@@ -289,17 +289,16 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
 
   private void clientStalled() {
     LOG.info("client_stalled request={} trace={}", flight.id(), flight.traceId());
-    endAttempts("the client did not read", AttemptResult.ABANDONED);
+    abandonAttempts("the client did not read", Outcome.CLIENT_GONE);
     // Before the cut, by which what waits to be written fails, and tells no reason.
     answer.abandon(Failure.of(ApiError.deadlineExceeded("The client did not read.")));
     Connections.cut(call.request().connection());
   }
 
   private void noConnection() {
-    endAttempts("no connection was free in time", AttemptResult.ABANDONED);
-    fail(
-        Failures.noConnection(gateway.admission().retryAfterSeconds())
-            .withTiming(ServerTiming.json(flight)));
+    Failure failure = Failures.noConnection(gateway.admission().retryAfterSeconds());
+    abandonAttempts("no connection was free in time", failure.outcome());
+    fail(failure.withTiming(ServerTiming.json(flight)));
   }
 
   private void nextTokenMissing() {
@@ -326,7 +325,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
 
   private void clientGone() {
     if (!answer.over()) {
-      endAttempts("the client left", AttemptResult.ABANDONED);
+      abandonAttempts("the client left", Outcome.CLIENT_GONE);
       answer.abandon(null);
     }
   }
@@ -345,7 +344,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
     faulted = true;
     CleanupSteps.all(
-        () -> endAttempts("a fault of the gateway", AttemptResult.ABANDONED),
+        () -> abandonAttempts("a fault of the gateway", Outcome.INTERNAL),
         () -> answer.lost(Failure.of(ApiError.internal())));
   }
 
@@ -355,8 +354,9 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       return;
     }
     try {
-      endAttempts("the gateway stops", AttemptResult.ABANDONED);
-      answer.fail(Failures.stopping().withTiming(ServerTiming.json(flight)));
+      Failure failure = Failures.stopping();
+      abandonAttempts("the gateway stops", failure.outcome());
+      answer.fail(failure.withTiming(ServerTiming.json(flight)));
     } catch (RuntimeException fault) {
       // Others are dismissed after it.
       faulted(fault);
@@ -398,21 +398,25 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
     RunningRequest before = look();
     LOG.info("request_cancelled request={} trace={}", flight.id(), flight.traceId());
-    endAttempts("an operator cancelled it", AttemptResult.ABANDONED);
+    abandonAttempts("an operator cancelled it", Outcome.CANCELLED);
     answer.fail(Failures.cancelled(ServerTiming.json(flight)));
     return before;
   }
 
   private void fail(Failure failure) {
     if (!answer.over()) {
-      endAttempts(failure.outcome().label(), AttemptResult.FAILED);
+      if (attempts != null) {
+        attempts.end(failure.outcome().label(), AttemptResult.FAILED);
+      }
       answer.fail(failure);
     }
   }
 
-  private void endAttempts(String why, AttemptResult result) {
+  /** Gives up what runs, through no fault of its replica. */
+  private void abandonAttempts(String why, Outcome outcome) {
     if (attempts != null) {
-      attempts.end(why, result);
+      call.trace().abandons(outcome);
+      attempts.end(why, AttemptResult.ABANDONED);
     }
   }
 
@@ -432,8 +436,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     Attempts begun = attempts;
     if (begun != null) {
       CleanupSteps.all(
-          () -> begun.end("the request is over", AttemptResult.ABANDONED),
-          () -> begun.close(outcome));
+          () -> abandonAttempts("the request is over", outcome), () -> begun.close(outcome));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
@@ -75,6 +76,9 @@ public final class RequestTrace {
   /** The attempt that serves, or served last. */
   private @Nullable Tried serving;
 
+  /** Why what runs is given up through no fault of its replica. */
+  private @Nullable Outcome abandoned;
+
   /** An attempt, as its span tells it. */
   public static final class Tried {
     private final Context context;
@@ -86,7 +90,8 @@ public final class RequestTrace {
     private SpanContext sent = SpanContext.getInvalid();
     private long endNanos;
     private @Nullable String failure;
-    private boolean outrun;
+    private @Nullable AttemptResult result;
+    private @Nullable Outcome abandoned;
     private @Nullable String address;
     private int port;
     private StepMembers.@Nullable Member member;
@@ -281,19 +286,16 @@ public final class RequestTrace {
     serving = tried;
   }
 
-  /** Ends the span of an attempt that failed. */
-  public void attemptFailed(Tried tried, String reason, long endNanos) {
+  /** The request ends in this way while attempts at it may run: those are told as given up so. */
+  public void abandons(Outcome outcome) {
+    abandoned = outcome;
+  }
+
+  /** Ends the span of an attempt whose answer is not the client's, or not all of it. */
+  public void attemptEnded(Tried tried, AttemptResult result, String reason, long endNanos) {
+    tried.result = result;
     tried.failure = reason;
-    ended(tried, endNanos);
-  }
-
-  /** Ends the span of an attempt that another one outran; no fault of anybody. */
-  public void attemptOutrun(Tried tried, long endNanos) {
-    tried.outrun = true;
-    ended(tried, endNanos);
-  }
-
-  private void ended(Tried tried, long endNanos) {
+    tried.abandoned = result == AttemptResult.ABANDONED ? abandoned : null;
     tried.endNanos = endNanos;
     end(tried.span, tried);
     if (tried.equals(serving)) {
@@ -302,14 +304,33 @@ public final class RequestTrace {
   }
 
   private static void end(Span span, Tried tried) {
-    if (tried.failure != null) {
-      span.setStatus(StatusCode.ERROR, tried.failure);
-      span.setAttribute("error.type", Outcome.UPSTREAM_BROKEN.label());
-    }
-    if (tried.outrun) {
-      span.setAttribute("switchboard.outrun", true);
+    if (tried.result != null) {
+      span.setAttribute("switchboard.result", tried.result.label());
+      tell(span, tried, tried.result);
     }
     span.end(tried.endNanos, TimeUnit.NANOSECONDS);
+  }
+
+  /** Only what its replica did is an error. */
+  private static void tell(Span span, Tried tried, AttemptResult result) {
+    switch (result) {
+      case FAILED -> error(span, tried, Outcome.UPSTREAM_BROKEN);
+      case SHED -> error(span, tried, Outcome.SHED);
+      case OUTRUN -> span.setAttribute("switchboard.outrun", true);
+      case ABANDONED -> {
+        if (tried.abandoned != null) {
+          span.setAttribute("switchboard.outcome", tried.abandoned.label());
+        }
+      }
+      case MOVED, SERVED -> {}
+    }
+  }
+
+  private static void error(Span span, Tried tried, Outcome type) {
+    if (tried.failure != null) {
+      span.setStatus(StatusCode.ERROR, tried.failure);
+    }
+    span.setAttribute("error.type", type.label());
   }
 
   /**
