@@ -105,13 +105,17 @@ sanitizer_tests() {
   step "native tests under the address and undefined-behaviour sanitizers" asan sanitized asan
   step "native tests under the thread sanitizer" tsan sanitized tsan
   step "CUDA kernels with each barrier, exchange and wait left out in turn" mutations cuda_mutations
-  step "CUDA kernels for every device, where nvcc is" nvcc cuda_kernels
+  cuda_kernels
 }
 cuda_mutations() { native_build release && "$home/.ci/mutation-test"; }
+# After cuda_mutations, by which CMake has looked for nvcc.
 cuda_kernels() {
-  cmake --preset release -S "$home/native-engine" || return
-  grep -q '^SB_NVCC:.*NOTFOUND' "$home/native-engine/build/release/CMakeCache.txt" ||
-    cmake --build "$home/native-engine/build/release" --target switchboard_cuda
+  local title="CUDA kernels for every device" release=$home/native-engine/build/release
+  if grep -q '^SB_NVCC:.*NOTFOUND' "$release/CMakeCache.txt"; then
+    say "  ${yellow}left out${off}  $title: no nvcc on the PATH or in /usr/local/cuda/bin"
+    return
+  fi
+  step "$title" nvcc cmake --build "$release" --target switchboard_cuda
 }
 sanitized() { native_build "$1" && ctest --preset "$1"; }
 # Java tests that compute for minutes, measure no time and wait for nothing, so that Maven need not: it tells the class path as soon as a
