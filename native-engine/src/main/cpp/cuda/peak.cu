@@ -9,9 +9,8 @@ void read_at_most(Stream stream, const ReadArgs& args) {
 }
 
 double multiply_at_most(Stream stream, const MultiplyArgs& args) {
-  launch(args.bytes ? "multiply_byte_ones" : "multiply_brain_ones", stream,
-         {.x = args.blocks, .threads = kPeakThreads},
-         args.bytes ? multiply_byte_ones : multiply_brain_ones, args.products, args.sums);
+  launch("multiply_ones", stream, {.x = args.blocks, .threads = kPeakThreads},
+         args.bytes ? multiply_ones<true> : multiply_ones<false>, args.products, args.sums);
   const double of_one = 2.0 * 16 * 8 * (args.bytes ? 32 : 16);
   return of_one * kPeakSums * args.products * static_cast<double>(args.blocks) * kPeakThreads /
          kWarpThreads;

@@ -3,6 +3,8 @@
 // they have done it all.
 #pragma once
 
+#include <type_traits>
+
 #include "cuda/device.h"
 
 namespace sb::cuda {
@@ -27,32 +29,26 @@ SB_KERNEL(kPeakThreads) read_words(const Words* from, std::int64_t words, std::u
   sums[thread] = sum;
 }
 
-// All numbers are 1: each product adds its columns to each sum.
-SB_KERNEL(kPeakThreads) multiply_brain_ones(std::int32_t products, float* sums) {
-  constexpr std::uint32_t kOnes = 0x3f803f80u;
+// All numbers are 1, bytes or BF16: each product adds its columns to each sum.
+template <bool kBytes>
+SB_KERNEL(kPeakThreads)
+multiply_ones(std::int32_t products, float* sums) {
+  using Sum = std::conditional_t<kBytes, int, float>;
+  constexpr std::uint32_t kOnes = kBytes ? 0x01010101u : 0x3f803f80u;
   const std::uint32_t a[4] = {kOnes, kOnes, kOnes, kOnes};
   const std::uint32_t b[2] = {kOnes, kOnes};
-  float c[kPeakSums][4] = {};
+  Sum c[kPeakSums][4] = {};
   for (std::int32_t i = 0; i < products; ++i) {
 #pragma unroll
-    for (int sum = 0; sum < kPeakSums; ++sum) mma_brain(c[sum], a, b);
+    for (int sum = 0; sum < kPeakSums; ++sum) {
+      if constexpr (kBytes) {
+        mma_k32(c[sum], a, b);
+      } else {
+        mma_brain(c[sum], a, b);
+      }
+    }
   }
-  float all = 0;
-#pragma unroll
-  for (int sum = 0; sum < kPeakSums; ++sum) all += c[sum][0] + c[sum][1] + c[sum][2] + c[sum][3];
-  sums[std::int64_t{block_x()} * kPeakThreads + thread_id()] = all;
-}
-
-SB_KERNEL(kPeakThreads) multiply_byte_ones(std::int32_t products, float* sums) {
-  constexpr std::uint32_t kOnes = 0x01010101u;
-  const std::uint32_t a[4] = {kOnes, kOnes, kOnes, kOnes};
-  const std::uint32_t b[2] = {kOnes, kOnes};
-  int c[kPeakSums][4] = {};
-  for (std::int32_t i = 0; i < products; ++i) {
-#pragma unroll
-    for (int sum = 0; sum < kPeakSums; ++sum) mma_k32(c[sum], a, b);
-  }
-  int all = 0;
+  Sum all = 0;
 #pragma unroll
   for (int sum = 0; sum < kPeakSums; ++sum) all += c[sum][0] + c[sum][1] + c[sum][2] + c[sum][3];
   sums[std::int64_t{block_x()} * kPeakThreads + thread_id()] = static_cast<float>(all);
