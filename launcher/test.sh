@@ -104,7 +104,7 @@ sanitizer_tests() {
   step "native code and its tests with g++ 14 and clang 19" compile-test "$home/.ci/compile-test"
   step "native tests under the address and undefined-behaviour sanitizers" asan sanitized asan
   step "native tests under the thread sanitizer" tsan sanitized tsan
-  step "CUDA kernels with each barrier, exchange and wait left out in turn" mutations cuda_mutations
+  step "CUDA kernels without each barrier, exchange and wait in turn, and with each mask changed" mutations cuda_mutations
   cuda_kernels
 }
 cuda_mutations() { native_build release && "$home/.ci/mutation-test"; }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -105,6 +106,22 @@ class Sites {
       places_.insert(place(site));
     }
     return mutate_ != nullptr && site.line == line_ && place(site) == mutate_;
+  }
+
+  // The mask of a site: without its last lane where the environment says "PLACE fewer lanes", of
+  // all lanes where it says "PLACE more lanes".
+  std::uint32_t mask_of(Site site, std::uint32_t mask) {
+    if (site.line < 0 || (path_ == nullptr && site.line != line_)) return mask;
+    const std::string fewer = place(site) + " fewer lanes";
+    const std::string more = place(site) + " more lanes";
+    if (path_ != nullptr) {
+      const std::lock_guard lock(mutex_);
+      places_.insert(fewer);
+      if (mask != ~0u) places_.insert(more);
+    }
+    if (mutate_ == nullptr) return mask;
+    if (fewer == mutate_) return mask ^ std::bit_floor(mask);
+    return more == mutate_ ? ~0u : mask;
   }
 
  private:
@@ -530,6 +547,7 @@ Meeting& Machine::meeting_of(std::uint32_t mask, Site site, const char* kind) {
 bool Machine::meet(std::uint32_t mask, Site site, const char* kind, void* mine,
                    void (*compute)(Lanes lanes)) {
   if (sites().left_out(site)) return false;
+  mask = sites().mask_of(site, mask);
   check_mask(mask, site, kind);
   Meeting& at = meeting_of(mask, site, kind);
   at.arrived |= 1u << (current % kWarp);

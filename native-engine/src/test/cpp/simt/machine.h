@@ -13,7 +13,9 @@
 // thread has a machine of its own.
 //
 // Mutations. SIMT_MUTATE=file:line in the environment leaves out the wait, the exchange or the
-// fence at that place, which the tests must notice. SIMT_SITES=path appends the places that ran.
+// fence at that place, which the tests must notice; "file:line fewer lanes" takes the last lane out
+// of the mask there, "file:line more lanes" gives it all lanes. SIMT_SITES=path appends what of
+// this there is at the places that ran.
 #pragma once
 
 #include <cstddef>
