@@ -3,7 +3,7 @@
 
 # What the tests cover is in README.md; each part can be run alone by the command it shows here.
 run_tests() {
-  local begun=$SECONDS computations
+  local begun=$SECONDS computations console
   case ${1:-} in
     '') ;;
     --fresh)
@@ -68,11 +68,14 @@ run_tests() {
   rm -f "$home"/{native-engine,gateway}/target/test.classpath
   launch computations in_spare_time computations
   computations=$job
-  step "release build: native tests, Java gates, unit, fuzz and integration tests" maven-verify maven verify -DexcludedGroups=computation,browser
+  launch console-verify in_spare_time console_tests
+  console=$job
+  step "release build: native tests, Java gates, unit, fuzz and integration tests" maven-verify maven -pl native-engine,gateway verify -DexcludedGroups=computation
+  attend "the console: gates, unit and integration tests" console-verify "$console"
   build_succeeds
   step "the README's commands, as its reader runs them" readme-test "$home/.ci/readme-test"
   step "the commands of the pages under docs" docs-test "$home/.ci/docs-test"
-  attend "simulations and the longest fuzz test" computations "$computations"
+  attend "simulations, the longest fuzz test, the same tokens from every model in any batch" computations "$computations"
   summary
   say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
 }
@@ -125,11 +128,17 @@ computations() {
   for module in native-engine gateway; do
     until [[ -s $home/$module/target/test.classpath ]]; do sleep 1; done
     cd "$home/$module"
-    "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Dswitchboard.home="$home" -Djqwik.database=target/jqwik-computation \
+    "$JAVA_HOME/bin/java" -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED -Dswitchboard.home="$home" \
+      -Dswitchboard.library="$engine_library" -Djqwik.database=target/jqwik-computation \
       -cp "target/test-classes:target/classes:$(<target/test.classpath)" org.junit.platform.console.ConsoleLauncher execute \
       --disable-banner --disable-ansi-colors --fail-if-no-tests --include-tag computation --scan-class-path target/test-classes \
       --reports-dir target/computation-reports || return
   done
+}
+# It needs nothing of the other modules, and waits until they compile no more.
+console_tests() {
+  until [[ -s $home/gateway/target/test.classpath ]]; do sleep 1; done
+  maven -pl console verify -DexcludedGroups=browser
 }
 # With what processor time nobody else wants, since the tests beside it wait more than they compute; the kernel's idle class takes nothing from
 # tests that measure time.

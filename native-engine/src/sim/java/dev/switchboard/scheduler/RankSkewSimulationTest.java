@@ -18,9 +18,11 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.LongFunction;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Who is blamed for slow steps, over engines whose ranks all take a little longer by chance. */
+@Tag("computation")
 class RankSkewSimulationTest {
   private static final int STAGES = 2;
   private static final int RANKS = 4;

@@ -40,6 +40,7 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -51,6 +52,7 @@ import org.junit.jupiter.api.io.TempDir;
  * log-probabilities a little ({@link #tolerance}); there tokens are the same wherever the best two
  * candidates are further apart than both can move.
  */
+@Tag("computation")
 class NativeDeterminismTest {
   private static final Path MODELS = Path.of("src/test/resources/golden/models");
   private static final int PROMPT = 150;

@@ -31,11 +31,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the admin listener tells, when, and to whom. */
+@Tag("untimed")
 class AdminIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String KEYS =

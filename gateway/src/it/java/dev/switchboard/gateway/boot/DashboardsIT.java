@@ -38,6 +38,7 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,6 +47,7 @@ import org.junit.jupiter.api.io.TempDir;
  * one of which is drained, after some {@link Mishaps}: every expression of every panel and rule
  * finds data, and every exemplar its trace.
  */
+@Tag("untimed")
 class DashboardsIT {
   /** Words of expressions that find nothing in this run, and why. */
   private static final Map<String, String> EMPTY =

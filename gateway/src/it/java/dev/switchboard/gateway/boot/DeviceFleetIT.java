@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * not tell which of them computed which part of it.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("untimed")
 class DeviceFleetIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final String TEXT = "/v1/completions";

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Why the local model answered in the place of a region's: the answer's header, the metric and both
  * spans that a collector receives say the same.
  */
+@Tag("untimed")
 class EdgeTraceIT {
   private static final int LATE_MS = 300;
   private static final String CALLER = "00f067aa0ba902b7";

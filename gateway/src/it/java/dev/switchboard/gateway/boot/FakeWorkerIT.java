@@ -36,10 +36,12 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Worker processes that are scripts, before a scripted server: what no real one does on demand. */
+@Tag("untimed")
 class FakeWorkerIT {
   private static final String CACHE_SALT = "X-Switchboard-Cache-Salt";
   private static final String ATTEMPTS = "switchboard_upstream_attempts_total";

@@ -12,11 +12,13 @@ import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Servers of others whose own metrics tell what others than this gateway have there. */
+@Tag("untimed")
 class ForeignServersIT extends TwoUpstreams {
   private static final int REQUESTS = 20;
 

@@ -20,9 +20,11 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Gateways that share a store or a Valkey know each other. */
+@Tag("untimed")
 class GatewaysIT {
   private static final long HOUR_MS = 3_600_000;
 

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
  * What a collector gets from a real gateway whose agent samples everything, while telemetry takes
  * more of the machine than it may: few of the good requests' spans, and all of a failed one's.
  */
+@Tag("untimed")
 class HeldBackTraceIT {
   private static final String CALLER = "00f067aa0ba902b7";
   private static final int REQUESTS = 40;

@@ -28,12 +28,14 @@ import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Requests that run: listed, cancelled, and told as they end. */
+@Tag("untimed")
 class LiveRequestsIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String ANSWER =

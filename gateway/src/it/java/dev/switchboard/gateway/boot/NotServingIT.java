@@ -23,12 +23,14 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A gateway whose servers do not serve: it says so, says why, and serves what it can. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("untimed")
 class NotServingIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String PAGE = "<html><body>It works</body></html>";

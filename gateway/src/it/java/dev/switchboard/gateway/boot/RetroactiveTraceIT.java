@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
  * that turned out to be of interest, whole and with true times, and no others.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("untimed")
 class RetroactiveTraceIT {
   private static final String CALLER = "00f067aa0ba902b7";
   private static final int STEP_MS = 10;

@@ -15,9 +15,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A model that has no replica until somebody starts one, which here is the test. */
+@Tag("untimed")
 class ScaleFromZeroIT {
   private static final String ZERO = "models: [{model: m, min: 0, max: 3}], start-seconds: 30";
 

@@ -172,7 +172,9 @@ class SharedLimitsIT {
 
       // One comes back each second.
       long most = 61 + (System.nanoTime() - begun) / 1_000_000_000L;
-      assertTrue(served >= 1 && served <= most, "served " + served + " of " + most);
+      assertTrue(
+          served >= 1 && served <= most,
+          () -> "served " + served + " of " + most + ", and " + answers.getLast().join().body());
       assertEquals(250, served + refused);
       assertEquals(served, upstream.seen.size());
     }

@@ -13,10 +13,12 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The steps of a real engine that several requests shared, as a collector receives them. */
+@Tag("untimed")
 class StepSpansIT {
   private static final String ONE = "acf92f3577b34da6a3ce929d0e0e4731";
   private static final String OTHER = "acf92f3577b34da6a3ce929d0e0e4732";

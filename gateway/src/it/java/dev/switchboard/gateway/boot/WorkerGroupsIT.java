@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * One model whose workers are of several groups of one configuration: some with a device, though an
  * emulated one, or none where they want one, and some on the processor.
  */
+@Tag("untimed")
 class WorkerGroupsIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String BODY =

@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Clients of two gateways that hold limits in one Valkey: who waits as it is told is let in when it
  * comes, at whichever gateway, and who stays away keeps nobody out.
  */
+@Tag("untimed")
 class ValkeyTurnsIT {
   private static final Vertx VERTX = Vertx.vertx();
   private static final long HOLD_MS = 100;

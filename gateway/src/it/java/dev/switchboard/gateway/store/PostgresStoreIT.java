@@ -20,9 +20,11 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The store in a real PostgreSQL, which other gateways use too and which can go away. */
+@Tag("untimed")
 class PostgresStoreIT extends StoreContract {
   private static PostgresServer server;
 
