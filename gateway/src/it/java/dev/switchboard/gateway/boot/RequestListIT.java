@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -65,6 +66,8 @@ class RequestListIT {
             ? new String[] {"X-Request-Id", id}
             : new String[] {"X-Request-Id", id, header[0], header[1]};
     HttpResponse<String> _ = gateway.post(InProcessGateway.CHAT, body, headers);
+    // Times are told in milliseconds, and no two requests may have the same.
+    TimeUnit.MILLISECONDS.sleep(2);
   }
 
   @AfterAll
