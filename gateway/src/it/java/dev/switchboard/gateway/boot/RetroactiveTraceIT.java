@@ -156,7 +156,11 @@ class RetroactiveTraceIT {
     Set<String> children = new TreeSet<>(children(root));
     // A busy machine makes any request wait.
     children.removeAll(
-        Set.of("switchboard.queue", "switchboard.receive", "switchboard.gateway_late"));
+        Set.of(
+            "switchboard.queue",
+            "switchboard.receive",
+            "switchboard.unread",
+            "switchboard.gateway_late"));
     assertEquals(Set.of("switchboard.admit", "switchboard.route", "chat foreign"), children);
   }
 
