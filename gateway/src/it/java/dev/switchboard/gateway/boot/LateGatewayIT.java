@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -14,12 +15,14 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Clients of a gateway that did not run for longer than it waits for them. */
+/** Clients of a gateway that did not run for longer than it waits for them, or nearly so. */
 class LateGatewayIT {
   private static final int CLIENTS = 40;
   private static final int WAITS_MS = 3000;
   private static final int STOPPED_MS = 3 * WAITS_MS / 2;
   private static final String REQUEST = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  private static final String CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+  private static final int BODY_BYTES = 6 << 20;
   private static final String ANSWERED = "HTTP/1.1 200";
 
   @TempDir private Path folder;
@@ -55,6 +58,60 @@ class LateGatewayIT {
           each.close();
         }
       }
+    }
+  }
+
+  /** More of a body than a loop reads at once, of which all waits in the socket. */
+  @Test
+  void aBodyThatArrivedMeanwhileIsRead() throws Exception {
+    Path config = folder.resolve("body.yaml");
+    try (FakeUpstream upstream = new FakeUpstream()) {
+      upstream.script((request, body) -> request.response().end("{}"));
+      Files.writeString(
+          config,
+          """
+          upstreams: [{url: "%s", models: [m]}]
+          deadlines: {body-ms: %d}
+          """
+              .formatted(upstream.url(), WAITS_MS));
+      try (GatewayProcess gateway =
+              GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady();
+          Socket client = new Socket(gateway.api("").getHost(), gateway.api("").getPort())) {
+        byte[] body = largeBody();
+        client.getOutputStream().write(head(body.length));
+        // The gateway has read the head when it says so.
+        client.getInputStream().readNBytes(CONTINUE.length());
+        long pid = gateway.process().pid();
+        GatewayProcess.signal("-STOP", pid);
+        Thread sending = Thread.ofVirtual().start(() -> sendAll(client, body));
+        TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+        GatewayProcess.signal("-CONT", pid);
+        sending.join();
+
+        assertEquals(ANSWERED, status(client));
+      }
+    }
+  }
+
+  private static byte[] largeBody() {
+    String json = InProcessGateway.chat(false) + " ".repeat(BODY_BYTES);
+    return json.getBytes(StandardCharsets.US_ASCII);
+  }
+
+  private static byte[] head(int length) {
+    String head =
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+            + "Content-Type: application/json\r\nContent-Length: "
+            + length
+            + "\r\n\r\n";
+    return head.getBytes(StandardCharsets.US_ASCII);
+  }
+
+  private static void sendAll(Socket client, byte[] body) {
+    try {
+      client.getOutputStream().write(body);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

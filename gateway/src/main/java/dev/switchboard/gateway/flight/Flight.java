@@ -352,6 +352,14 @@ public final class Flight {
     tlsNanos = handshakeNanos;
   }
 
+  /** How long its event loop did not run since then. */
+  public long lateNanosSince(long nanos) {
+    long now = now();
+    return lateness.between(nanos, now, now).stream()
+        .mapToLong(each -> each.endNanos() - each.startNanos())
+        .sum();
+  }
+
   /** Its stream has had no replica since then; 0 when one goes on. */
   public void lost(long nanos) {
     lostNanos = nanos;

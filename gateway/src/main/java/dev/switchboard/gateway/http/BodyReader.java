@@ -9,6 +9,8 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +41,62 @@ public final class BodyReader {
   /** The body, for which there is room in any case. */
   public static Future<Buffer> read(
       Vertx vertx, HttpServerRequest request, int maxBytes, int timeoutMs) {
-    return read(vertx, request, maxBytes, timeoutMs, new BodyMemory(maxBytes, () -> 0).open());
+    BodyMemory.Share memory = new BodyMemory(maxBytes, () -> 0).open();
+    return read(vertx, request, maxBytes, new Limit(timeoutMs, () -> 0), memory);
+  }
+
+  /**
+   * How long a body may take.
+   *
+   * @param lateNanos how long the event loop did not run since the body is read, and so could not
+   *     have read what had arrived: that is not the client's
+   */
+  public record Limit(int millis, LongSupplier lateNanos) {}
+
+  /** Fails what has not arrived in time. */
+  private static final class Watch {
+    private final Vertx vertx;
+    private final Limit limit;
+    private final Promise<Buffer> body;
+    private long excusedMs;
+    private long timer;
+
+    Watch(Vertx vertx, Limit limit, Promise<Buffer> body) {
+      this.vertx = vertx;
+      this.limit = limit;
+      this.body = body;
+      arm(limit.millis());
+    }
+
+    private void arm(long millis) {
+      timer = vertx.setTimer(millis, fired -> look());
+    }
+
+    /** As long as the loop did not run it has more, to read what lies there. */
+    private void look() {
+      long lateMs = TimeUnit.NANOSECONDS.toMillis(limit.lateNanos().getAsLong());
+      long more = lateMs - excusedMs;
+      if (more > 0) {
+        excusedMs = lateMs;
+        arm(more);
+      } else {
+        body.tryFail(tooSlow(limit.millis()));
+      }
+    }
+
+    void end() {
+      vertx.cancelTimer(timer);
+    }
+  }
+
+  private static ApiException tooSlow(int millis) {
+    return new ApiException(
+        new ApiError(
+            408,
+            "invalid_request_error",
+            "request_timeout",
+            null,
+            "The body did not arrive within " + millis + " ms."));
   }
 
   /**
@@ -48,11 +105,7 @@ public final class BodyReader {
    * left.
    */
   public static Future<Buffer> read(
-      Vertx vertx,
-      HttpServerRequest request,
-      int maxBytes,
-      int timeoutMs,
-      BodyMemory.Share memory) {
+      Vertx vertx, HttpServerRequest request, int maxBytes, Limit limit, BodyMemory.Share memory) {
     Promise<Buffer> promise = Promise.promise();
     long declared = declaredLength(request);
     if (declared > maxBytes) {
@@ -62,18 +115,7 @@ public final class BodyReader {
     if (!memory.fits(announced)) {
       return Future.failedFuture(new NoMemory(memory.untilRoom(announced)));
     }
-    long timer =
-        vertx.setTimer(
-            timeoutMs,
-            id ->
-                promise.tryFail(
-                    new ApiException(
-                        new ApiError(
-                            408,
-                            "invalid_request_error",
-                            "request_timeout",
-                            null,
-                            "The body did not arrive within " + timeoutMs + " ms."))));
+    Watch watch = new Watch(vertx, limit, promise);
     Pieces body = new Pieces();
     request.handler(
         chunk -> {
@@ -100,7 +142,7 @@ public final class BodyReader {
     if ("100-continue".equalsIgnoreCase(request.getHeader("Expect"))) {
       request.response().writeContinue();
     }
-    return promise.future().onComplete(done -> vertx.cancelTimer(timer));
+    return promise.future().onComplete(done -> watch.end());
   }
 
   /** What the length header says; Netty has checked that it is a number. */

@@ -4,7 +4,7 @@ package dev.switchboard.gateway.http;
  * How long each phase of a request may take, in milliseconds.
  *
  * @param headerMs from connecting to the end of the first head
- * @param bodyMs from the head to the last byte of the body
+ * @param bodyMs from the head to the last byte of the body, while the gateway runs
  * @param keepAliveMs a connection without a request
  * @param connectMs to a replica
  * @param firstTokenMs from admission to the first content, over all attempts

@@ -112,12 +112,11 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     deadline.request(head.slo().deadlineNanos(flight.at(Mark.ACCEPTED)));
     BodyMemory.Share memory = gateway.bodies().open();
     bodyMemory = memory;
+    long begun = flight.now();
+    BodyReader.Limit limit =
+        new BodyReader.Limit(gateway.deadlines().bodyMs(), () -> flight.lateNanosSince(begun));
     BodyReader.read(
-            call.loop().vertx(),
-            call.request(),
-            gateway.http().maxBodyBytes(),
-            gateway.deadlines().bodyMs(),
-            memory)
+            call.loop().vertx(), call.request(), gateway.http().maxBodyBytes(), limit, memory)
         .compose(this::parse)
         .onComplete(this::parsed, this::unreadable);
   }
