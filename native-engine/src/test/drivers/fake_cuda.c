@@ -1,16 +1,12 @@
 /*
  * A libcuda.so.1 with the devices that devices.conf describes. It checks what the driver checks: nothing before
- * cuInit, no memory call without a current context, no range registered twice. Results are CUDA's.
+ * cuInit. Results are CUDA's.
  */
 #include "fake.h"
 
-enum { OK = 0, INVALID_VALUE = 1, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_CONTEXT = 201 };
-enum { ALREADY_REGISTERED = 712, NOT_REGISTERED = 713, NOT_SUPPORTED = 801 };
+enum { OK = 0, INVALID_VALUE = 1, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101 };
 
 static int initialised;
-static int retained[64];
-static __thread int current = -1;
-static void *registered[16];
 
 static int count(void) {
   const char *visible = getenv("CUDA_VISIBLE_DEVICES");
@@ -20,10 +16,8 @@ static int count(void) {
 
 int cuGetErrorName(int error, const char **text) {
   static const struct { int code; const char *name; } names[] = {
-      {0, "CUDA_SUCCESS"}, {2, "CUDA_ERROR_OUT_OF_MEMORY"}, {34, "CUDA_ERROR_STUB_LIBRARY"},
-      {46, "CUDA_ERROR_DEVICE_UNAVAILABLE"}, {100, "CUDA_ERROR_NO_DEVICE"}, {101, "CUDA_ERROR_INVALID_DEVICE"},
-      {214, "CUDA_ERROR_ECC_UNCORRECTABLE"}, {801, "CUDA_ERROR_NOT_SUPPORTED"},
-      {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}, {999, "CUDA_ERROR_UNKNOWN"}};
+      {0, "CUDA_SUCCESS"}, {34, "CUDA_ERROR_STUB_LIBRARY"}, {100, "CUDA_ERROR_NO_DEVICE"},
+      {101, "CUDA_ERROR_INVALID_DEVICE"}, {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}, {999, "CUDA_ERROR_UNKNOWN"}};
   for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
     if (names[i].code == error) return *text = names[i].name, OK;
   }
@@ -87,7 +81,6 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
     case 75: *value = (int)setting("capability", 90) / 10; break;
     case 76: *value = (int)setting("capability", 90) % 10; break;
     case 97: *value = 232448; break;
-    case 113: *value = (int)setting("read_only", 1); break;
     default: return INVALID_VALUE;
   }
   return OK;
@@ -101,59 +94,4 @@ int cuDeviceCanAccessPeer(int *can, int from, int to) {
 int cuDeviceGetP2PAttribute(int *value, int attribute, int from, int to) {
   if (ordinal(from) < 0 || ordinal(to) < 0 || from == to) return INVALID_DEVICE;
   return attribute == 1 ? (*value = abs(from - to) - 1, OK) : (*value = (int)setting("peers", 1), OK);
-}
-
-int cuDevicePrimaryCtxRetain(void **context, int device) {
-  int number = ordinal(device);
-  int result = number < 0 ? INVALID_DEVICE : (int)setting("retain", OK);
-  if (result == OK) {
-    retained[number]++;
-    *context = &retained[number];
-  }
-  return result;
-}
-
-int cuDevicePrimaryCtxRelease_v2(int device) {
-  int number = ordinal(device);
-  return number < 0 || !retained[number] ? INVALID_CONTEXT : (retained[number]--, OK);
-}
-
-int cuCtxPushCurrent_v2(void *context) {
-  long number = (int *)context - retained;
-  return number < 0 || number >= 64 || !retained[number] ? INVALID_CONTEXT : (current = (int)number, OK);
-}
-
-int cuCtxPopCurrent_v2(void **context) {
-  if (current < 0) return INVALID_CONTEXT;
-  *context = &retained[current];
-  return current = -1, OK;
-}
-
-int cuMemGetInfo_v2(size_t *free, size_t *total) {
-  if (current < 0) return INVALID_CONTEXT;
-  *total = (size_t)setting("memory_mib", 81559) << 20;
-  *free = *total - ((size_t)setting("used_mib", 512) << 20);
-  return OK;
-}
-
-int cuMemHostRegister_v2(void *from, size_t bytes, unsigned flags) {
-  if (current < 0) return INVALID_CONTEXT;
-  if (!from || !bytes || !(flags & 1)) return INVALID_VALUE;
-  if ((flags & 8) && !setting("read_only", 1)) return NOT_SUPPORTED;
-  int result = (int)setting("register", OK);
-  for (int i = 0; result == OK && i < 16; i++) {
-    if (registered[i] == from) return ALREADY_REGISTERED;
-  }
-  for (int i = 0; result == OK && i < 16; i++) {
-    if (!registered[i]) return registered[i] = from, OK;
-  }
-  return result;
-}
-
-int cuMemHostUnregister(void *from) {
-  if (current < 0) return INVALID_CONTEXT;
-  for (int i = 0; i < 16; i++) {
-    if (registered[i] == from) return registered[i] = NULL, OK;
-  }
-  return NOT_REGISTERED;
 }

@@ -1,9 +1,7 @@
 package dev.switchboard.executor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.executor.CudaDevices.ComputeMode;
@@ -51,8 +49,7 @@ class DeviceInventoryIT {
                 232448,
                 3_352_320_000_000L,
                 true,
-                ComputeMode.SHARED,
-                true)),
+                ComputeMode.SHARED)),
         cuda.devices());
   }
 
@@ -164,59 +161,5 @@ class DeviceInventoryIT {
             + " the CPU computes",
         findings.getFirst().message());
     assertEquals(1, findings.size());
-  }
-
-  @Test
-  void aContextTellsMemoryAndRegistersRanges() {
-    FakeDriver.set("used_mib 1000");
-    try (CudaContext context = CudaContext.open(0);
-        TestRange range = new TestRange()) {
-      CudaContext.Memory memory = context.memory();
-      CudaContext.Registration first = context.register(range.readOnly());
-      CudaContext.Registration second = context.register(range.readOnly());
-      first.close();
-      CudaContext.Registration third = context.register(range.readOnly());
-      third.close();
-
-      assertEquals(81559L << 20, memory.totalBytes());
-      assertEquals((81559L - 1000) << 20, memory.freeBytes());
-      assertInstanceOf(CudaContext.Registration.Registered.class, first);
-      assertInstanceOf(CudaContext.Registration.Refused.class, second);
-      assertInstanceOf(CudaContext.Registration.Registered.class, third);
-    }
-  }
-
-  @Test
-  void aMappedFileIsNotRegisteredWhereTheDeviceCannot() {
-    FakeDriver.set("read_only 0");
-    try (CudaContext context = CudaContext.open(0);
-        TestRange range = new TestRange();
-        CudaContext.Registration writable = context.register(range.writable())) {
-      CudaContext.Registration refused = context.register(range.readOnly());
-
-      assertEquals(
-          new CudaContext.Registration.Refused(
-              "the device registers no memory that is mapped read-only"),
-          refused);
-      assertInstanceOf(CudaContext.Registration.Registered.class, writable);
-    }
-  }
-
-  @ParameterizedTest
-  @CsvSource({
-    "retain 46, BUSY, CUDA_ERROR_DEVICE_UNAVAILABLE",
-    "retain 2, OUT_OF_MEMORY, CUDA_ERROR_OUT_OF_MEMORY",
-    "retain 214, UNSUPPORTED, CUDA_ERROR_ECC_UNCORRECTABLE",
-    "devices 0, UNSUPPORTED, CUDA_ERROR_NO_DEVICE"
-  })
-  void aContextThatCannotBeHadSaysWhy(
-      String setting, ExecutorException.Status status, String message) {
-    FakeDriver.set(setting);
-
-    ExecutorException refused =
-        assertThrows(ExecutorException.class, () -> CudaContext.open(0).close());
-
-    assertEquals(status, refused.status());
-    assertTrue(String.valueOf(refused.getMessage()).contains(message), refused::toString);
   }
 }

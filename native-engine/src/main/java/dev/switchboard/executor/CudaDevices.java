@@ -73,7 +73,6 @@ public record CudaDevices(Driver driver, List<Device> devices, List<Peer> peers)
    * @param uuid without a prefix
    * @param pciBusId in small letters, {@code 0000:1b:00.0}; empty where it is not known
    * @param bandwidth bytes a second that its memory's clock and width allow; 0 where not known
-   * @param registersReadOnly whether a mapping that may not be written to can be registered
    */
   public record Device(
       int ordinal,
@@ -88,8 +87,7 @@ public record CudaDevices(Driver driver, List<Device> devices, List<Peer> peers)
       int sharedBytes,
       long bandwidth,
       boolean ecc,
-      ComputeMode mode,
-      boolean registersReadOnly) {
+      ComputeMode mode) {
 
     /** Whether it is a part of a device, as the driver names such. */
     public boolean isMigInstance() {
@@ -212,8 +210,7 @@ public record CudaDevices(Driver driver, List<Device> devices, List<Peer> peers)
           // Two transfers a cycle, of so many bits.
           2 * memoryKhz * 1000 * busBits / 8,
           attribute(Cuda.CU_DEVICE_ATTRIBUTE_ECC_ENABLED(), handle) != 0,
-          ComputeMode.of(attribute(Cuda.CU_DEVICE_ATTRIBUTE_COMPUTE_MODE(), handle)),
-          attribute(Cuda.CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED(), handle) != 0);
+          ComputeMode.of(attribute(Cuda.CU_DEVICE_ATTRIBUTE_COMPUTE_MODE(), handle)));
     }
 
     private List<Peer> peers(List<Device> devices, List<Integer> handles) {
