@@ -128,7 +128,8 @@ computations() {
   for module in native-engine gateway; do
     until [[ -s $home/$module/target/test.classpath ]]; do sleep 1; done
     cd "$home/$module"
-    "$JAVA_HOME/bin/java" -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED -Dswitchboard.home="$home" \
+    SWITCHBOARD_CUDA_LIBRARY=${engine_library%/*}/libswitchboard_emulated.so \
+      "$JAVA_HOME/bin/java" -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED -Dswitchboard.home="$home" \
       -Dswitchboard.library="$engine_library" -Djqwik.database=target/jqwik-computation \
       -cp "target/test-classes:target/classes:$(<target/test.classpath)" org.junit.platform.console.ConsoleLauncher execute \
       --disable-banner --disable-ansi-colors --fail-if-no-tests --include-tag computation --scan-class-path target/test-classes \

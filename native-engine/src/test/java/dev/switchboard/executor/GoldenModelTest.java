@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.executor.ExecutorConfig.Isa;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
@@ -23,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,28 +35,44 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class GoldenModelTest {
   private static final Path GOLDEN = Path.of("src/test/resources/golden");
+  private static final int PROMPTS = 3;
+  private static final int TOKENS = 24;
 
   @TestFactory
   List<DynamicTest> logprobsAreAsCloseToExactAsTheFormatAllows() throws IOException {
-    return forEveryModel(GoldenModelTest::compareLogprobs);
+    return forEveryModel(Isa.AUTO, GoldenModelTest::compareLogprobs);
   }
 
   @TestFactory
   List<DynamicTest> greedyTokensEqualWhereverTheGapExceedsTheErrors() throws IOException {
-    return forEveryModel(GoldenModelTest::compareGreedy);
+    return forEveryModel(Isa.AUTO, GoldenModelTest::compareGreedy);
+  }
+
+  /** The kernels for CUDA, on the device of the native tests. */
+  @TestFactory
+  List<DynamicTest> anEmulatedDeviceGoesOnWithTheSameTokens() throws IOException {
+    return forEveryModel(Isa.CUDA, (model, runner) -> compareGreedy(model, runner, 1, 8));
+  }
+
+  /** All tokens behind all prompts, which is too much of an emulation for every build. */
+  @Tag("computation")
+  @TestFactory
+  List<DynamicTest> anEmulatedDeviceGoesOnWithTheSameTokensBehindEveryPrompt() throws IOException {
+    return forEveryModel(Isa.CUDA, GoldenModelTest::compareGreedy);
   }
 
   private interface Comparison {
     void compare(JsonNode model, Runner runner);
   }
 
-  private static List<DynamicTest> forEveryModel(Comparison comparison) throws IOException {
+  private static List<DynamicTest> forEveryModel(Isa isa, Comparison comparison)
+      throws IOException {
     List<DynamicTest> tests = new ArrayList<>();
     for (String set : List.of("golden.json", "architectures.json", "formats.json")) {
       JsonNode golden = new ObjectMapper().readTree(GOLDEN.resolve(set).toFile());
       for (JsonNode model : golden.get("models")) {
         String file = model.get("model").asText();
-        tests.add(DynamicTest.dynamicTest(file, () -> run(file, model, comparison)));
+        tests.add(DynamicTest.dynamicTest(file, () -> run(file, model, isa, comparison)));
       }
     }
     assertEquals(29, tests.size());
@@ -81,7 +99,7 @@ class GoldenModelTest {
     return DynamicTest.dynamicTest(
         file + " " + kv,
         () -> {
-          try (Executor executor = open(file, kv)) {
+          try (Executor executor = open(file, kv, Isa.AUTO)) {
             compareLogprobs(model, new Runner(executor), kv + " " + file, allowed);
           }
         });
@@ -142,7 +160,7 @@ class GoldenModelTest {
   private static float[] scores(Path file, int context) {
     int[] text = new Random(3).ints(200, 0, 384).toArray();
     float[] scores = new float[text.length / 3];
-    try (Executor executor = open(file, KvType.F32, context)) {
+    try (Executor executor = open(file, KvType.F32, context, Isa.AUTO)) {
       Runner runner = new Runner(executor);
       runner.begin(text);
       for (int i = 0; i < scores.length; i++) {
@@ -153,19 +171,25 @@ class GoldenModelTest {
     return scores;
   }
 
-  private static void run(String file, JsonNode model, Comparison comparison) {
-    try (Executor executor = open(file, KvType.F16)) {
+  private static void run(String file, JsonNode model, Isa isa, Comparison comparison) {
+    try (Executor executor = open(file, KvType.F16, isa)) {
       comparison.compare(model, new Runner(executor));
     }
   }
 
-  private static Executor open(String file, KvType kv) {
+  private static Executor open(String file, KvType kv, Isa isa) {
     // What llama.cpp was given, which decides between Phi-3's sets of factors.
-    return open(GOLDEN.resolve("models").resolve(file), kv, 512);
+    return open(GOLDEN.resolve("models").resolve(file), kv, 512, isa);
   }
 
-  private static Executor open(Path file, KvType kv, int context) {
-    ExecutorConfig config = ExecutorConfig.defaults().withKv(kv, 32, 16).withSteps(1, 128, 128);
+  private static Executor open(Path file, KvType kv, int context, Isa isa) {
+    // An emulated step has no time to keep.
+    ExecutorConfig config =
+        ExecutorConfig.defaults()
+            .withKv(kv, 32, 16)
+            .withSteps(1, 128, 128)
+            .withIsa(isa)
+            .withFaults(false, 0);
     try (GgufFile gguf = GgufFile.open(file)) {
       ModelDescription model = ModelDescription.of(gguf).withContext(context);
       return NativeExecutor.open(model, config, (done, total) -> {});
@@ -216,14 +240,21 @@ class GoldenModelTest {
   }
 
   private static void compareGreedy(JsonNode model, Runner runner) {
+    compareGreedy(model, runner, PROMPTS, TOKENS);
+  }
+
+  private static void compareGreedy(JsonNode model, Runner runner, int prompts, int tokens) {
     double tolerance = 2 * Allowed.of(model).max;
-    for (JsonNode golden : model.get("cases")) {
+    assertEquals(PROMPTS, model.get("cases").size());
+    for (int number = 0; number < prompts; number++) {
+      JsonNode golden = model.get("cases").get(number);
       int[] prompt = ints(golden.get("prompt_tokens"));
       int[] greedy = ints(golden.get("greedy_continuation"));
       int[] all = Arrays.copyOf(prompt, prompt.length + greedy.length);
       System.arraycopy(greedy, 0, all, prompt.length, greedy.length);
       runner.begin(prompt);
-      for (int i = 0; i < greedy.length; i++) {
+      assertEquals(TOKENS, greedy.length);
+      for (int i = 0; i < tokens; i++) {
         runner.computeUpTo(all, prompt.length + i - 1);
         double gap = runner.gapTo(all, greedy[i]);
 
@@ -278,13 +309,12 @@ class GoldenModelTest {
       return result.logprob(0);
     }
 
-    /**
-     * How far our best token is above this one, after the computed ones and the next; 0 if it is.
-     */
+    /** Computes the next; how far our best token behind it is above this one, 0 if it is that. */
     double gapTo(int[] tokens, int wanted) {
       entry(tokens, computed, computed + 1, Executor.MAX_TOP_LOGPROBS);
       plan.output(wanted);
       StepResult result = step();
+      computed++;
       return result.topToken(0, 0) == wanted ? 0 : result.topLogprob(0, 0) - result.logprob(0);
     }
 
@@ -301,7 +331,7 @@ class GoldenModelTest {
 
     private StepResult step() {
       executor.submit(plan);
-      StepResult result = executor.await(10_000_000_000L);
+      StepResult result = executor.await(600_000_000_000L);
       assertNotNull(result);
       assertTrue(result.ok(), result.message());
       return result;
