@@ -34,9 +34,9 @@ HOLDOUT_FILE = HERE / "holdout.jsonl"
 HANDWRITTEN_FILE, DEVELOPMENT_FILE, NATURAL_FILE = (HERE / f"{name}.jsonl" for name in ("handwritten", "development", "natural"))
 RESERVED_FILES = (HOLDOUT_FILE, HANDWRITTEN_FILE, DEVELOPMENT_FILE, NATURAL_FILE)
 JOBS = ("fraud", "content", "sensor", "talk")
-JOB_MIX = (44, 20, 20, 16)
-MISREAD = 0.5  # share of training's exchanges that are drawn until they are easily misread
-MOST_DRAWS = 12
+JOB_MIX = (50, 18, 16, 16)
+HARDEST = 0.6  # share of training's exchanges that are the hardest of DRAWS
+DRAWS = 8
 MAKERS = {"fraud": payments, "content": messages, "sensor": readings}
 
 SYSTEM_PROMPTS = (
@@ -48,46 +48,36 @@ SYSTEM_PROMPTS = (
 )
 
 
-def drawn(rng, job):
-    """One user message of the job and its answer, and whether the message is easily misread."""
-    if job == "talk":
-        pair = smalltalk.talk_pair(rng)
-        return pair, smalltalk.easily_misread(*pair)
-    maker = MAKERS[job]
-    facts = maker.draw(rng)
-    pair = maker.prompt(rng, facts), maker.answer(facts)
-    return pair, maker.easily_misread(facts, pair[0])
-
-
 def exchange(rng, job):
     """One user message of the job and its answer, as they come."""
-    return drawn(rng, job)[0]
+    if job == "talk":
+        return smalltalk.talk_pair(rng)
+    facts = MAKERS[job].draw(rng)
+    return MAKERS[job].prompt(rng, facts), MAKERS[job].answer(facts)
 
 
-def practice(rng, job):
-    """An exchange to train on. A share of them is of those that are easily misread: as they come, some wordings are met
-    so seldom that they were still guessed after 27 million tokens. The held-out set has them as they come."""
-    wanted = rng.random() < MISREAD
-    for _ in range(MOST_DRAWS):
-        pair, misread = drawn(rng, job)
-        if misread or not wanted:
-            break
-    return pair
+def practice(rng, job, difficulty):
+    """An exchange to train on. A share of them is the hardest of several: as they come, most are answered right and teach
+    nothing, and some wordings are met so seldom that they were still guessed after 27 million tokens."""
+    if difficulty is None or rng.random() >= HARDEST:
+        return exchange(rng, job)
+    return max((exchange(rng, job) for _ in range(DRAWS)), key=lambda pair: difficulty(pair[0]))
 
 
 def job_mix(rng):
     return rng.choices(JOBS, JOB_MIX)[0]
 
 
-def conversation(rng, reserved=frozenset()):
-    """A list of chat messages: mostly one exchange, sometimes more, sometimes under a system prompt."""
+def conversation(rng, reserved=frozenset(), difficulty=None):
+    """A list of chat messages: mostly one exchange, sometimes more, sometimes under a system prompt. `difficulty` ranks
+    messages that may be drawn instead of each other."""
     turns = []
     if rng.random() < 0.08:
         turns.append({"role": "system", "content": rng.choice(SYSTEM_PROMPTS)})
     for _ in range(rng.choice((1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3))):
-        prompt, answer = practice(rng, job_mix(rng))
+        prompt, answer = practice(rng, job_mix(rng), difficulty)
         while prompt in reserved:
-            prompt, answer = practice(rng, job_mix(rng))
+            prompt, answer = practice(rng, job_mix(rng), difficulty)
         turns += [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
     return turns
 

@@ -196,13 +196,6 @@ FRAMES = (
 )  # fmt: skip
 
 
-def easily_misread(clauses, message):
-    """Words of which nothing says that they are a message, an insult at a thing, or two clauses of which one counts."""
-    alone = message[:1].lower() == clauses[0].text[:1].lower() and ":" not in message
-    at_a_thing = answer(clauses) == answer([Clause("", "none")]) and any(word in clauses[0].text for word in WORDS["bad"])
-    return alone or at_a_thing or len({clause.category for clause in clauses}) > 1
-
-
 def prompt(rng, clauses):
     parts = [part.text if rng.random() < 0.6 else part.text[0].upper() + part.text[1:] for part in clauses]
     message = rng.choice((". ", ", ", " and ", "! ", " ")).join(parts)

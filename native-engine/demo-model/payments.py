@@ -189,24 +189,6 @@ def draw(rng):
     return Payment(cents, card, merchant, abroad, shop, velocity, device)
 
 
-NEGATED = re.compile(
-    r"\b(not?|don't|never)\b[^,.;\n]{0,24}\b(device|phone|laptop|know|seen|used|recogni[sz]ed|familiar)\b"
-    r"|\b(not?|never) [^,.;\n]{0,12}(used|seen) before|new.?device\W{1,4}(no|false)\b|(device known|known.?device)\W{1,4}(no|false)\b",
-    re.IGNORECASE,
-)
-
-
-def easily_misread(payment, message):
-    """A device under a negation, a count in words, or a country that is told by a code, a city or an adjective."""
-    if payment.new_device is not None and NEGATED.search(message):
-        return True
-    count, text = payment.payments_in_hour, message.lower()
-    if count is not None and count and str(count) not in text:
-        return True
-    country = payment.merchant_country
-    return country is not None and country.removeprefix("the ").lower() not in text
-
-
 # ---------------------------------------------------------------------------------------------- facts in words
 
 

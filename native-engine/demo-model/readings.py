@@ -106,14 +106,6 @@ def draw(rng):
     return Window(rng.choice(tuple(QUANTITIES)), tuple(tenths))
 
 
-def easily_misread(window, message):
-    """A peak or a dip in the middle: neither the first nor the last reading tells of it."""
-    order = tuple(BANDS).index
-    bands = [order(band(reading)) for reading in window.tenths]
-    ends = (bands[0], bands[-1])
-    return max(bands) > max(ends) or min(bands) < min(ends)
-
-
 def shown(tenths, fraction):
     if not fraction:
         return str(tenths // 10)

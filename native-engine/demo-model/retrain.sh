@@ -12,7 +12,7 @@ if [ ! -e build/second.pt ]; then
   "$python" train.py --seed 1 "$@"
   "$python" export_gguf.py
 fi
-# Slips come again up to twice. Whether one longer round does as well has not been tried.
-"$python" train.py --seed 2 --from switchboard-demo.gguf --checkpoint build/second.pt --repeats 2 --steps 11000 --hold 2000 "$@"
+# Whether one longer round does as well has not been tried.
+"$python" train.py --seed 2 --from switchboard-demo.gguf --checkpoint build/second.pt --steps 11000 --hold 2000 "$@"
 "$python" export_gguf.py --checkpoint build/second.pt
 "$python" evaluate.py

@@ -118,11 +118,6 @@ def unclear(rng):
     return roughened(rng, clause(rng, "none").text)
 
 
-def easily_misread(message, answer):
-    """Questions that have an answer of their own, other scripts and languages, and what is too short to be about anything."""
-    return answer != FALLBACK or not message.isascii() or len(message) < 10 or any(message.lower().startswith(text.lower()) for text in FOREIGN)
-
-
 def talk_pair(rng):
     if rng.random() < 0.72:
         return unclear(rng), FALLBACK

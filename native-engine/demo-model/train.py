@@ -5,8 +5,8 @@ The matrices inside the layers follow Muon (momentum, then the nearest orthogona
 steps), which needs about half the conversations that Adam needs here; embedding and norms follow Adam.
 Loss is taken on the assistant's words alone. Products run in bfloat16, weights stay in float32.
 
-With --repeats a conversation of whose answer a token was not sure comes again in the next pool: once most messages are
-answered right, most of a batch teaches nothing.
+More than half of the messages are the hardest of several, as far as the training so far tells: once most are answered
+right, most of a batch teaches nothing.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import time
 import torch
 import torch.nn.functional as F
 
+import difficulty
 import evaluate
 import generator
 import model
@@ -30,21 +31,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 CHECKPOINT = HERE / "build" / "checkpoint.pt"
 POOL_BATCHES = 16  # batches drawn together, so that each holds conversations of similar length
 SURE = 0.7  # an answer with a less likely token than this counts as missed
-MOST_REPEATED = 0.5  # share of a pool that missed conversations may take
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A conversation: its ids, the id that follows each, whether that one counts (only in an answer), and how often the
-    conversation was repeated."""
+    """A conversation: its ids, the id that follows each, whether that one counts (only in an answer), and what was asked."""
 
     ids: list[int]
     labels: list[int]
     weights: list[float]
-    repeats: int = 0
-
-    def again(self):
-        return dataclasses.replace(self, repeats=self.repeats + 1)
+    asked: str
 
 
 def encode_example(tokenizer, messages):
@@ -57,7 +53,8 @@ def encode_example(tokenizer, messages):
         ids += turn
         spoken = 1.0 if message["role"] == "assistant" else 0.0
         weights += [0.0] * head + [spoken] * (len(turn) - head - tail) + [0.0] * tail
-    return Example(ids[:-1], ids[1:], weights[1:])
+    asked = "\n".join(message["content"] for message in messages if message["role"] == "user")
+    return Example(ids[:-1], ids[1:], weights[1:], asked)
 
 
 def padded(examples):
@@ -67,18 +64,14 @@ def padded(examples):
     return tuple(fill([getattr(example, name) for example in examples]) for name in ("ids", "labels", "weights"))
 
 
-def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved, repeated):
-    """The batches of one pool, lists of examples: the `repeated` ones and new ones. They are the same for the same seed,
-    pool and repeated ones, so a resumed run sees what it would have seen."""
+def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved, difficulty):
+    """The batches of one pool, lists of examples. They are the same for the same seed, pool and difficulties, so a resumed
+    run sees what it would have seen."""
     rng = random.Random(f"train {seed} {pool}")
     wanted = POOL_BATCHES * tokens_per_batch
     examples, total = [], 0
-    for example in rng.sample(repeated, len(repeated)):
-        if total < MOST_REPEATED * wanted:
-            examples.append(example.again())
-            total += len(example.ids)
     while total < wanted:
-        examples.append(encode_example(tokenizer, generator.conversation(rng, reserved)))
+        examples.append(encode_example(tokenizer, generator.conversation(rng, reserved, difficulty)))
         total += len(examples[-1].ids)
     examples.sort(key=lambda example: len(example.ids))
     batches, batch, size = [], [], 0
@@ -94,12 +87,12 @@ def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved, repeated)
 
 
 def training_batches(tokenizer, training, tokens_per_batch, reserved):
-    """Batch after batch from the step that the training has reached. A pool repeats what the one before it missed."""
+    """Batch after batch from the step that the training has reached."""
     pool, skip = divmod(training.step, POOL_BATCHES)
     while True:
         if skip == 0:
-            training.repeated, training.missed = training.missed, []
-        yield from batches_of_pool(tokenizer, training.seed, pool, tokens_per_batch, reserved, training.repeated)[skip:]
+            training.difficulty.settle()
+        yield from batches_of_pool(tokenizer, training.seed, pool, tokens_per_batch, reserved, training.difficulty.of)[skip:]
         pool, skip = pool + 1, 0
 
 
@@ -135,10 +128,11 @@ class Muon:
 class Training:
     """Weights, optimisers and the step reached; everything that a checkpoint keeps."""
 
-    def __init__(self, shape, seed, vocabulary_digest):
+    def __init__(self, shape, seed, tokenizer):
         self.shape, self.seed, self.step, self.seconds = shape, seed, 0, 0.0
-        self.vocabulary_digest = vocabulary_digest
-        self.repeated, self.missed = [], []  # examples that this pool repeats, and that the next one will
+        self.vocabulary_digest = tokenizer.digest()
+        self.difficulty = difficulty.Difficulty(tokenizer)
+        self.missed, self.seen = 0, 0  # examples since the last line of progress
         self.weights = {name: w.requires_grad_() for name, w in model.new_weights(shape, seed).items()}
         layers = [w for name, w in self.weights.items() if w.dim() == 2 and name.startswith("blk.")]
         others = [w for name, w in self.weights.items() if not (w.dim() == 2 and name.startswith("blk."))]
@@ -157,8 +151,7 @@ class Training:
             "weights": {name: weight.detach() for name, weight in self.weights.items()},
             "muon": self.muon.velocity,
             "adam": self.adam.state_dict(),
-            "repeated": [dataclasses.astuple(example) for example in self.repeated],
-            "missed": [dataclasses.astuple(example) for example in self.missed],
+            "difficulty": [torch.from_numpy(part) for part in self.difficulty.state()],
         }
         torch.save(state, part)
         os.replace(part, path)
@@ -174,7 +167,7 @@ class Training:
             weight.data.copy_(state["weights"][name])
         self.muon.velocity = state["muon"]
         self.adam.load_state_dict(state["adam"])
-        self.repeated, self.missed = ([Example(*fields) for fields in state[name]] for name in ("repeated", "missed"))
+        self.difficulty.restore([part.numpy() for part in state["difficulty"]])
 
     def begin_from(self, reader):
         """Takes the weights of a GGUF file; the optimisers begin anew."""
@@ -196,7 +189,11 @@ class Training:
         losses = self.losses(*columns, arguments.precision)
         loss = losses.mean()
         loss.backward()
-        self.keep_missed(batch, losses.detach().split((columns[2] > 0).sum(1).tolist()), arguments.repeats)
+        for example, tokens in zip(batch, losses.detach().split((columns[2] > 0).sum(1).tolist())):
+            missed = tokens.max().item() > -math.log(SURE)
+            self.missed += missed
+            self.difficulty.learn(example.asked, missed)
+        self.seen += len(batch)
         torch.nn.utils.clip_grad_norm_(list(self.weights.values()), 1.0)
         self.muon.step(arguments.muon_rate * rate, arguments.decay)
         for group in self.adam.param_groups:
@@ -206,12 +203,6 @@ class Training:
             weight.grad = None
         self.step += 1
         return loss.item()
-
-    def keep_missed(self, batch, losses, most_repeats):
-        """Keeps the examples that are to come again: those of which a token was not sure."""
-        for example, tokens in zip(batch, losses):
-            if example.repeats < most_repeats and tokens.max() > -math.log(SURE):
-                self.missed.append(example)
 
     @torch.no_grad()
     def agreement(self, examples):
@@ -257,10 +248,11 @@ def run(training, tokenizer, arguments):
             elapsed = time.monotonic() - began
             print(
                 f"step {training.step}/{arguments.steps}  loss {sum(losses) / len(losses):.4f}"
-                f"  {seen / elapsed:.0f} tokens/s  {training.seconds + elapsed:.0f} s  {len(training.repeated)} repeated",
+                f"  {seen / elapsed:.0f} tokens/s  {training.seconds + elapsed:.0f} s"
+                f"  {100 * training.missed / training.seen:.0f}% missed",
                 flush=True,
             )
-            losses = []
+            losses, training.missed, training.seen = [], 0, 0
         if training.step % arguments.check_every == 0 or training.step == last:
             scores = {job: training.agreement(examples) for job, examples in development.items()}
             print("  agreement  " + "  ".join(f"{job} {100 * score:.1f}%" for job, score in scores.items()), flush=True)
@@ -275,7 +267,6 @@ def main():
     parser.add_argument("--stop-at", type=int, help="stop early at this step; the same command without it resumes")
     parser.add_argument("--batch-tokens", type=int, default=4096, help="tokens in a step (default 4096)")
     parser.add_argument("--hold", type=int, help="step from which the rate falls (default: three tenths of the steps)")
-    parser.add_argument("--repeats", type=int, default=0, help="how often a conversation with a missed answer comes again at most (default 0)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=("bf16", "f32"), default="bf16", help="of matrix products (default bf16)")
@@ -301,7 +292,7 @@ def main():
         sys.exit(f"error: {problem}")
     tokenizer = reader.tokenizer() if reader else vocabulary.Tokenizer.load()
     shape = model.Shape(vocabulary=len(tokenizer.tokens))
-    training = Training(shape, arguments.seed, tokenizer.digest())
+    training = Training(shape, arguments.seed, tokenizer)
     if arguments.checkpoint.exists() and not arguments.restart:
         training.load(arguments.checkpoint)
         print(f"resuming {arguments.checkpoint} at step {training.step}")

@@ -176,9 +176,9 @@ class DemoAnswersIT {
     assertShare(1, unclear, answers, (example, answer) -> !kindOf(answer).equals("fraud"));
   }
 
-  /** What the file gets right of the first forty (36, 37, 38, 36), less three. */
+  /** What the file gets right of the first forty (39, 39, 37, 38), less three. */
   @ParameterizedTest
-  @CsvSource({"fraud, 33", "content, 34", "sensor, 35", "talk, 33"})
+  @CsvSource({"fraud, 36", "content, 36", "sensor, 34", "talk, 35"})
   void heldOutMessagesAreAnsweredByTheRules(String job, int right) throws Exception {
     List<Example> examples =
         examples("holdout.jsonl", 40).stream().filter(e -> e.job().equals(job)).toList();
