@@ -10,7 +10,7 @@ Usage: selftest.sh [OPTION]... [BUILD]
 Runs whole tiny models of every architecture and format on the device against the processor, bit for bit, and prints a table of
 decode and prompts: rates, and shares of what this device reads and multiplies at most by kernels of our own in the same run.
 Behind that, as far as ten minutes reach: llama-bench and vLLM where they are installed and a model is named, Nsight Compute on the
-three hot kernels, the tests again under compute-sanitizer. A line says what was left out, and why.
+hot kernels, the tests again under compute-sanitizer. A line says what was left out, and why.
 
   BUILD          folder with the programs; where they are not there they are built (nvcc, cmake, ninja, GoogleTest)
   --gguf FILE    for llama-bench, beside the table
@@ -148,7 +148,7 @@ main() {
   fi
   beside --gguf llama-bench "$gguf" -m "$gguf" -ngl 99 -fa 1 -p 2048 -n 128
   beside --vllm vllm "$vllm" bench latency --model "$vllm" --load-format dummy --batch-size 1 --input-len 128 --output-len 128
-  ! there ncu || as_far_as_time_reaches ncu --set full --kernel-name 'regex:multiply_vectors|multiply_short_floats|attend_part' \
+  ! there ncu || as_far_as_time_reaches ncu --set full --kernel-name 'regex:multiply_vectors|multiply_gated|multiply_short_floats|attend_part' \
     --launch-skip 200 --launch-count 9 "$build/sb_device_bench" cuda 1 1B
   ! there compute-sanitizer || as_far_as_time_reaches compute-sanitizer --error-exitcode 1 "${tests[@]}" '--gtest_filter=DeviceTest.*'
 }

@@ -150,9 +150,10 @@ TEST(CudaStoreTest, HeadsAndKvHaveTheReferencesBits) {
   }
 }
 
-// Attends the given tokens of a full cache, and holds each against the reference.
+// Attends the given tokens of a full cache, and holds each against the reference, and what it is
+// prepared as for the next matrix against prepare().
 void expect_references_bits(const Case& of, KvType type, const std::vector<std::int32_t>& kept,
-                            std::int32_t window, float softcap) {
+                            std::int32_t window, float softcap, Form form) {
   Cache cache(of, type);
   std::vector<float> q = random_floats(cache.tokens() * cache.q_heads() * of.head_dim, 11);
   std::vector<float> keys = random_floats(cache.tokens() * of.kv_heads * of.head_dim, 12, 2.0f);
@@ -170,7 +171,9 @@ void expect_references_bits(const Case& of, KvType type, const std::vector<std::
   const auto rows = static_cast<std::int64_t>(kept.size());
   std::vector<float> parts =
       untouched(attend_floats(rows, cache.q_heads(), of.head_dim, max_parts));
-  std::vector<float> out = untouched(rows * row);
+  constexpr std::int64_t kFirst = 2;  // row of its outputs
+  Buffers out(kFirst + rows, row);
+  Buffers prepared(kFirst + rows, row);
   AttendArgs args;
   args.kv = cache.view;
   args.q = q.data();
@@ -186,8 +189,13 @@ void expect_references_bits(const Case& of, KvType type, const std::vector<std::
   args.rows = rows;
   args.max_parts = max_parts;
   args.parts = parts.data();
-  args.out = out.data();
-  attend({}, args);
+  args.out = out.operand;
+  args.first_out = kFirst;
+  args.form = form;
+  CountingQueue queue;
+  attend(queue.stream(), args);
+  const bool in_place = form == Form::kFloat || (form != Form::kHalf && of.head_dim % 32 == 0);
+  EXPECT_EQ(queue.kernels, in_place ? 2 : 3);
   std::vector<float> scratch(ops::attention_scratch_floats(of.group, of.block_tokens, of.head_dim));
   for (std::int64_t i = 0; i < rows; ++i) {
     const std::int64_t token = kept[static_cast<std::size_t>(i)];
@@ -199,9 +207,20 @@ void expect_references_bits(const Case& of, KvType type, const std::vector<std::
                             {begins[at], ends[at], 0.2f, softcap}, q.data() + token * row + column,
                             of.group, expected.data() + column, scratch.data());
     }
-    const std::vector<float> got(out.begin() + i * row, out.begin() + (i + 1) * row);
-    ASSERT_TRUE(same_bits(got, expected)) << "token " << token;
+    const auto first = out.f32.begin() + (kFirst + i) * row;
+    ASSERT_TRUE(same_bits(std::vector<float>(first, first + row), expected)) << "token " << token;
+    std::copy(expected.begin(), expected.end(), prepared.f32.begin() + (kFirst + i) * row);
   }
+  Operand rest = prepared.operand;
+  rest.f32 += kFirst * row;
+  rest.q += kFirst * row;
+  rest.scale += kFirst * ((row + 31) / 32);
+  rest.sum += kFirst * ((row + 31) / 32);
+  rest.high += kFirst * pad16(row);
+  rest.low += kFirst * pad16(row);
+  rest.power += kFirst;
+  prepare({}, rest, rows, form);
+  expect_same_operand(out, prepared);
 }
 
 TEST(CudaAttendTest, HasTheReferencesBits) {
@@ -211,7 +230,11 @@ TEST(CudaAttendTest, HasTheReferencesBits) {
     for (const KvType type : kKvTypes) {
       simt::seed(++seed);
       const std::int32_t n = of.context;
-      expect_references_bits(of, type, {0, n / 2, n - 1, n, 2 * n - 1}, 0, 0);
+      for (const Form form : {Form::kFloat, Form::kQuantised, Form::kBrain, Form::kHalf}) {
+        const std::int64_t columns = std::int64_t{of.kv_heads} * of.group * of.head_dim;
+        if (form == Form::kQuantised && columns % ops::kQuantBlock != 0) continue;
+        expect_references_bits(of, type, {0, n / 2, n - 1, n, 2 * n - 1}, 0, 0, form);
+      }
     }
   }
 }
@@ -219,7 +242,8 @@ TEST(CudaAttendTest, HasTheReferencesBits) {
 TEST(CudaAttendTest, JoinsPartsOfLongContexts) {
   for (const Case& of : {Case{32, 16, 1, 2, 1300}, Case{8, 24, 2, 5, 600}}) {
     for (const KvType type : {KvType::kF16, KvType::kQ8}) {
-      expect_references_bits(of, type, {511, 512, of.context - 1, of.context + 514}, 0, 0);
+      expect_references_bits(of, type, {511, 512, of.context - 1, of.context + 514}, 0, 0,
+                             Form::kFloat);
     }
   }
 }
@@ -227,7 +251,7 @@ TEST(CudaAttendTest, JoinsPartsOfLongContexts) {
 TEST(CudaAttendTest, KeepsToWindowsAndCapsScores) {
   for (const std::int32_t window : {5, 16, 520}) {
     expect_references_bits({32, 16, 1, 3, 700}, KvType::kF16, {3, 15, 16, 100, 699, 720}, window,
-                           1.5f);
+                           1.5f, Form::kQuantised);
   }
 }
 

@@ -182,6 +182,98 @@ TEST_P(CudaMatmulTest, FuzzAgreesWithTheReference) {
   }
 }
 
+// Each with the bits that it has alone, which are the reference's.
+TEST_P(CudaMatmulTest, MatricesOfATypeAreMultipliedTogether) {
+  const std::int64_t cols = 1184;
+  const std::int64_t rows[] = {37, 5, 80};
+  std::vector<FileMatrix> files;
+  std::vector<Packed> matrices;
+  for (const std::int64_t n : rows) {
+    files.push_back(random_matrix(type(), n, 1280, static_cast<std::uint32_t>(n)));
+    matrices.push_back(pack_slice(files.back(), 0, n, 96, 96 + cols));
+  }
+  const std::vector<float> bias = random_floats(37, 61);
+  for (const std::int64_t m : {1, 2, 3, 8, 9}) {
+    const std::vector<float> x = random_floats(m * cols, 62);
+    for (int n = 1; n <= kMostMatrices; ++n) {
+      SCOPED_TRACE(::testing::Message() << m << " tokens, " << n << " matrices");
+      simt::seed(static_cast<std::uint64_t>(m + n));
+      Buffers buffers(x, m, cols);
+      prepare({}, buffers.operand, m, form_for(type()));
+      CountingQueue queue;
+      JointMatmulArgs args;
+      args.x = buffers.operand;
+      args.rows = m;
+      std::vector<std::vector<float>> outputs;
+      for (int i = 0; i < n; ++i) {
+        outputs.emplace_back(static_cast<std::size_t>(m * (rows[i] + 3)), 1234.0f);
+        args.matrices[args.n++] = {matrices[static_cast<std::size_t>(i)].matrix,
+                                   i == 0 ? bias.data() : nullptr, outputs.back().data(),
+                                   rows[i] + 3};
+      }
+
+      matmul_jointly(queue.stream(), args);
+
+      EXPECT_EQ(queue.kernels, m > kMostVectors && type() != WeightType::kF32 ? n : 1);
+      for (int i = 0; i < n; ++i) {
+        std::vector<float> alone(static_cast<std::size_t>(m * (rows[i] + 3)), 1234.0f);
+        const MatmulOutput& one = args.matrices[i];
+        matmul({}, {one.w, buffers.operand, m, one.bias, alone.data(), one.ldy, 0});
+        EXPECT_TRUE(same_bits(outputs[static_cast<std::size_t>(i)], alone)) << "matrix " << i;
+      }
+    }
+  }
+}
+
+// As two products and gate() give it, in every form that the next matrix may want.
+TEST_P(CudaMatmulTest, AGateIsThatOfItsTwoProducts) {
+  const std::int64_t cols = 1184;
+  const float kNothing = -7;
+  std::uint64_t seed = 0;
+  for (const std::int64_t n : {19, 32, 96, 112, 160}) {
+    const FileMatrix files[] = {random_matrix(type(), n, 1280, 71),
+                                random_matrix(type(), n, 1280, 72)};
+    const Packed gates = pack_slice(files[0], 0, n, 96, 96 + cols);
+    const Packed ups = pack_slice(files[1], 0, n, 96, 96 + cols);
+    const std::vector<float> bias = random_floats(n, 73);
+    for (const std::int64_t m : {1, 2, 3, 8}) {
+      for (const Form form : {Form::kFloat, Form::kQuantised, Form::kBrain, Form::kHalf}) {
+        if (form == Form::kQuantised && n % ops::kQuantBlock != 0) continue;
+        SCOPED_TRACE(::testing::Message()
+                     << n << " rows, " << m << " tokens, form " << static_cast<int>(form));
+        simt::seed(++seed);
+        const Activation activation = seed % 2 == 0 ? Activation::kSilu : Activation::kGeluTanh;
+        Buffers x(random_floats(m * cols, 74), m, cols);
+        prepare({}, x.operand, m, form_for(type()));
+        Buffers expected(m, n);
+        std::vector<float> let_through = untouched(m * n);
+        matmul({}, {gates.matrix, x.operand, m, nullptr, expected.f32.data(), n, 0});
+        matmul({}, {ups.matrix, x.operand, m, bias.data(), let_through.data(), n, 0});
+        gate({}, {activation, expected.f32.data(), let_through.data(), m, expected.operand, form});
+        Buffers out(m, n);
+        std::vector<float> up(static_cast<std::size_t>(m * n), kNothing);
+        CountingQueue queue;
+
+        matmul_gated(queue.stream(), {x.operand,
+                                      m,
+                                      {gates.matrix, nullptr, out.f32.data(), n},
+                                      {ups.matrix, bias.data(), up.data(), n},
+                                      activation,
+                                      out.operand,
+                                      form});
+
+        expect_same_operand(out, expected);
+        const bool by_column = form == Form::kFloat || form == Form::kBrain;
+        const bool once = ops::type_traits(type()).quantised
+                              ? m == 1 && form != Form::kHalf
+                              : type() != WeightType::kF32 && by_column;
+        EXPECT_EQ(queue.kernels, once ? 1 : form == Form::kHalf ? 3 : 2);
+        EXPECT_EQ(up[0] == kNothing, once);
+      }
+    }
+  }
+}
+
 TEST_P(CudaMatmulTest, NoTokensAreNoWork) {
   const FileMatrix file = random_matrix(type(), 16, 256, 1);
   const Packed w = pack_slice(file, 0, 16, 0, 256);

@@ -86,6 +86,7 @@ TEST(CudaNormTest, EveryFormIsThatOfPrepareAndMayBeMadeInPlace) {
     prepare({}, twice.operand, 2, form);
     EXPECT_EQ(twice.high, once.high);
     EXPECT_EQ(twice.low, once.low);
+    EXPECT_TRUE(same_bits(twice.power, once.power));
   }
 }
 
@@ -194,6 +195,58 @@ TEST(CudaEndBlockTest, AddsRanksInOrderNormsAndMovesKeptRows) {
         }
         const std::vector<float> got(out.begin() + row * dim, out.begin() + (row + 1) * dim);
         EXPECT_TRUE(same_bits(got, expected)) << "row " << row;
+      }
+    }
+  }
+}
+
+// In the same launch, but for nothing that is asked: as normalise() of what the block has ended
+// with.
+TEST(CudaEndBlockTest, BeginsTheNextBlockWithItsNorm) {
+  const std::int64_t rows = 3;
+  const std::vector<std::int32_t> kept = {0, 2, 4};
+  for (const Ending ending : {Ending{false, false}, {true, false}, {false, true}, {true, true}}) {
+    for (const std::int64_t dim : {100, 288, 576}) {
+      const std::vector<float> x = random_floats(5 * dim, 36);
+      const std::vector<float> weights = random_floats(4 * dim, 37);
+      for (const Form form : {Form::kFloat, Form::kQuantised, Form::kBrain, Form::kHalf}) {
+        if (form == Form::kQuantised && dim % ops::kQuantBlock != 0) continue;
+        SCOPED_TRACE(::testing::Message() << dim << " columns, form " << static_cast<int>(form));
+        const std::int32_t ranks = dim == 288 ? 3 : 1;
+        const std::vector<float> partials = random_floats(ranks * rows * dim, 38);
+        simt::seed(static_cast<std::uint64_t>(dim));
+        EndBlockArgs args;
+        args.ranks = ranks;
+        for (std::int32_t r = 0; r < ranks; ++r) {
+          args.partials[r] = partials.data() + r * rows * dim;
+        }
+        args.rows = rows;
+        args.dim = dim;
+        args.kept = kept.data();
+        args.norm_output = ending.norm_output ? weights.data() : nullptr;
+        args.norm_sum = ending.norm_sum ? weights.data() + dim : nullptr;
+        args.norm_sum_bias = ending.norm_sum ? weights.data() + 2 * dim : nullptr;
+        args.epsilon = 1e-5f;
+        args.x_in = x.data();
+        std::vector<float> expected_x = untouched(rows * dim);
+        args.x_out = expected_x.data();
+        end_block({}, args);
+        const float* norm = weights.data() + 3 * dim;
+        Buffers expected(rows, dim);
+        normalise({}, {expected_x.data(), rows, dim, norm, nullptr, 1e-5f, expected.operand, form});
+        std::vector<float> got_x = untouched(rows * dim);
+        args.x_out = got_x.data();
+        Buffers got(rows, dim);
+        args.next_norm = norm;
+        args.next = got.operand;
+        args.next_form = form;
+        CountingQueue queue;
+
+        end_block(queue.stream(), args);
+
+        EXPECT_TRUE(same_bits(got_x, expected_x));
+        expect_same_operand(got, expected);
+        EXPECT_EQ(queue.kernels, 1);
       }
     }
   }

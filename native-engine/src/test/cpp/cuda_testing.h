@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -49,6 +50,31 @@ struct Buffers {
     return {m, operand.k, f32.data(), q.data(), scale.data(), sum.data()};
   }
 };
+
+// A stream that counts the kernels that it is given, and does them.
+struct CountingQueue final : simt::Queue {
+  void put(std::function<void()> kernel) override {
+    ++kernels;
+    kernel();
+  }
+  [[nodiscard]] Stream stream() { return {static_cast<simt::Queue*>(this)}; }
+
+  int kernels = 0;
+};
+
+// Whether one has all that the other has, where both were written by the same form.
+inline void expect_same_operand(const Buffers& a, const Buffers& b) {
+  EXPECT_TRUE(same_bits(a.f32, b.f32));
+  EXPECT_EQ(a.q, b.q);
+  EXPECT_TRUE(same_bits(a.scale, b.scale));
+  for (std::size_t i = 0; i < a.sum.size(); ++i) {
+    EXPECT_EQ(a.sum[i].all, b.sum[i].all) << i;
+    EXPECT_EQ(a.sum[i].first_half, b.sum[i].first_half) << i;
+  }
+  EXPECT_EQ(a.high, b.high);
+  EXPECT_EQ(a.low, b.low);
+  EXPECT_TRUE(same_bits(a.power, b.power));
+}
 
 // The quantised form of x by the reference.
 inline ops::testing::Input quantised(const std::vector<float>& x, std::int64_t m, std::int64_t k) {

@@ -171,7 +171,7 @@ std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t byte
     if (fails && std::exchange(settings.copy_fails, false)) return kErrorMemory;
     settings.copied_in += bytes;
   }
-  queue_of(stream).put([=] { std::memcpy(to, from, bytes); });
+  queue_of(stream).put_copy([=] { std::memcpy(to, from, bytes); });
   return 0;
 }
 
@@ -182,7 +182,7 @@ std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void
     const std::lock_guard lock(mutex);
     settings.copied_out += bytes * rows;
   }
-  queue_of(stream).put([=] {
+  queue_of(stream).put_copy([=] {
     for (std::size_t row = 0; row < rows; ++row) {
       std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
                   static_cast<const std::byte*>(from) + row * from_stride, bytes);
@@ -197,7 +197,7 @@ std::int32_t copy_across(Stream stream, void* to, const void* from, std::size_t 
     const std::lock_guard lock(mutex);
     settings.copied_across += bytes;
   }
-  queue_of(stream).put([=] { std::memcpy(to, from, bytes); });
+  queue_of(stream).put_copy([=] { std::memcpy(to, from, bytes); });
   return 0;
 }
 

@@ -32,7 +32,7 @@ bool Recording::joined() const {
   });
 }
 
-Queue::Queue(std::int32_t device, const Settings& settings)
+Queue::Queue(std::int32_t device, Settings& settings)
     : device_(device),
       settings_(settings),
       number_(streams++),
@@ -40,7 +40,14 @@ Queue::Queue(std::int32_t device, const Settings& settings)
 
 Queue::~Queue() { std::erase(*group_, this); }
 
-void Queue::put(std::function<void()> work) {
+void Queue::put(std::function<void()> kernel) {
+  put_copy([this, kernel = std::move(kernel)] {
+    __atomic_add_fetch(&settings_.kernels, 1, __ATOMIC_RELAXED);
+    kernel();
+  });
+}
+
+void Queue::put_copy(std::function<void()> work) {
   if (settings_.slow_device != device_) return add({.work = std::move(work)});
   add({.work = [work = std::move(work)] {
     std::this_thread::sleep_for(kSlow);

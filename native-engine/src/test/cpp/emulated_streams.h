@@ -67,7 +67,7 @@ struct Recording {
 
 class Queue final : public simt::Queue {
  public:
-  Queue(std::int32_t device, const Settings& settings);
+  Queue(std::int32_t device, Settings& settings);
   ~Queue() override;
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
@@ -75,7 +75,8 @@ class Queue final : public simt::Queue {
   [[nodiscard]] std::int32_t device() const { return device_; }
   [[nodiscard]] bool records() const { return recording_ != nullptr; }
 
-  void put(std::function<void()> work) override;
+  void put(std::function<void()> kernel) override;
+  void put_copy(std::function<void()> work);
   void put_mark(Marker& marker);
   // False where a recording would wait for what is not in it. Left out, the streams are a group
   // only.
@@ -104,7 +105,7 @@ class Queue final : public simt::Queue {
   [[nodiscard]] Group order() const;
 
   const std::int32_t device_;
-  const Settings& settings_;
+  Settings& settings_;
   const std::uint64_t number_;
   std::deque<Item> items_;
   std::int64_t time_ns_ = 0;  // when what was done last ended

@@ -169,6 +169,108 @@ INSTANTIATE_TEST_SUITE_P(Formats, EveryFormatOnADevice,
                          ::testing::ValuesIn(ops::testing::kQuantisedTypes),
                          [](const auto& type) { return ops::testing::type_name(type.param); });
 
+// Of files whose matrices have several types, in every order of them that is put together.
+TEST_F(DeviceTest, MatricesOfSeveralTypesGiveTheBitsOfTheProcessor) {
+  using ops::WeightType;
+  using ops::testing::random_matrix;
+  const auto type_of = [](const sb_tensor& tensor) {
+    switch (tensor.role) {
+      case SB_ATTN_V:
+        return tensor.layer == 0 ? WeightType::kQ6_K : WeightType::kQ4_K;
+      case SB_ATTN_K:
+        return tensor.layer == 1 ? WeightType::kQ5_0 : WeightType::kQ4_K;
+      case SB_FFN_UP:
+        return tensor.layer == 2 ? WeightType::kQ8_0 : WeightType::kQ4_K;
+      case SB_FFN_DOWN:
+        return tensor.layer == 1 ? WeightType::kF32 : WeightType::kQ6_K;
+      case SB_FFN_GATE:
+        return tensor.layer == 3 ? WeightType::kF32 : WeightType::kQ4_K;
+      default:
+        return WeightType::kQ4_K;
+    }
+  };
+  ModelSpec spec = wide_model();
+  spec.n_layers = 4;
+  TestModel model(spec);
+  std::vector<ops::testing::FileMatrix> matrices;
+  uint32_t seed = 0;
+  for (sb_tensor& tensor : model.tensors()) {
+    if (tensor.rows == 1) continue;
+    const WeightType type = type_of(tensor);
+    matrices.push_back(random_matrix(type, tensor.rows, tensor.cols, ++seed));
+    tensor.type = static_cast<int32_t>(type);
+    tensor.data = matrices.back().bytes.data();
+    tensor.bytes = matrices.back().bytes.size();
+  }
+  const std::vector<int32_t> tokens = some_tokens(spec, 12);
+  for (const int32_t ranks : {1, 2}) {
+    TestEngine processor(model, engine_config(1, ranks, 1));
+    TestEngine device(model, on_device(engine_config(1, ranks, 1)));
+    const std::vector<float> expected = processor.score(0, tokens, 64);
+
+    for (const size_t chunk : {1U, 2U, 3U, 8U}) {
+      EXPECT_EQ(device.score(0, tokens, chunk), expected) << chunk << " tokens at a time";
+    }
+  }
+}
+
+// What a layer of a decode step launches, from how many kernels are run for two and for four
+// layers: of a step that is launched, of one that is recorded and of one that repeats it.
+TEST_F(EmulatedDeviceTest, ALayerOfADecodeStepTakesFewLaunches) {
+  bool short_floats = false;
+  const auto kernels = [&](ModelSpec spec, int32_t layers, int32_t rows, int32_t ranks) {
+    spec.n_layers = layers;
+    TestModel model(spec);
+    model.quantise_matrices();
+    std::vector<ops::testing::FileMatrix> matrices;
+    if (short_floats) {
+      matrices = give_matrices(model, SB_TYPE_BF16, [](const sb_tensor& tensor, uint32_t number) {
+        return ops::testing::random_matrix(ops::WeightType::kBF16, tensor.rows, tensor.cols,
+                                           number);
+      });
+    }
+    TestEngine engine(model, on_device(engine_config(1, ranks, 1)));
+    engine.record(false);
+    std::vector<Piece> pieces;
+    for (int32_t row = 0; row < rows; ++row) {
+      engine.begin(row);
+      pieces.push_back({row, 0, {row + 1}, {SB_TARGET_SAMPLE}, 0});
+    }
+    std::vector<int64_t> counts;
+    for (int32_t step = 0; step < 3; ++step) {
+      settings().kernels = 0;
+      EXPECT_EQ(engine.run(pieces).status, SB_OK);
+      counts.push_back(settings().kernels);
+      for (Piece& piece : pieces) ++piece.position;
+    }
+    return counts;
+  };
+  const auto of_layer = [&](const ModelSpec& spec, int32_t rows, int32_t ranks) {
+    const std::vector<int64_t> of_two = kernels(spec, 2, rows, ranks);
+    std::vector<int64_t> counts = kernels(spec, 4, rows, ranks);
+    for (size_t i = 0; i < counts.size(); ++i) counts[i] = (counts[i] - of_two[i]) / 2;
+    EXPECT_EQ(counts[1], counts[0]);
+    EXPECT_EQ(counts[2], counts[0]);
+    return counts[0];
+  };
+  ModelSpec spec = spec_of(SB_ARCH_LLAMA);
+  spec.head_dim = 32;
+  ModelSpec post_norms = gemma2();
+  post_norms.head_dim = 32;
+
+  // Query, key and value; their heads and the cache; attention's parts; their sum, quantised; its
+  // output; the residual and the next norm; gate, up and what goes on; down; residual and norm.
+  EXPECT_EQ(of_layer(spec, 1, 1), 9);
+  EXPECT_EQ(of_layer(post_norms, 1, 1), 9);
+  // Several tokens: what a gate lets through is worked out behind the two products.
+  EXPECT_EQ(of_layer(spec, 3, 1), 10);
+  // Of two ranks each has two norms for itself.
+  EXPECT_EQ(of_layer(spec, 1, 2), 2 * 11);
+  short_floats = true;
+  EXPECT_EQ(of_layer(spec, 1, 1), 9);
+  EXPECT_EQ(of_layer(spec, 3, 1), 9);
+}
+
 // A log-probability of such a model sums some thousand products, each within 2^-15 of its
 // magnitude.
 TEST_F(DeviceTest, ModelsOfShortFloatsAreNearTheProcessorAndKeepTheirBits) {

@@ -3,6 +3,19 @@
 namespace sb::cuda {
 namespace {
 
+Operand rows_from(const Operand& x, std::int64_t first) {
+  const std::int64_t blocks = (x.k + ops::kQuantBlock - 1) / ops::kQuantBlock;
+  Operand rest = x;
+  rest.f32 += first * x.k;
+  rest.q += first * x.k;
+  rest.scale += first * blocks;
+  rest.sum += first * blocks;
+  rest.high += first * pad16(x.k);
+  rest.low += first * pad16(x.k);
+  rest.power += first;
+  return rest;
+}
+
 template <ops::KvType kType>
 void store(Stream stream, const StoreArgs& args) {
   launch("prepare_heads", stream,
@@ -68,10 +81,16 @@ void attend(Stream stream, const AttendArgs& args) {
       portions<ops::KvType::kQ8>(stream, args);
       break;
   }
+  // A warp has 32 columns to quantise where heads are multiples of that. F16 takes a power of two
+  // of a token's whole row.
+  AttendArgs joined = args;
+  const bool at_once = args.form != Form::kHalf && args.kv.head_dim % kWarpThreads == 0;
+  if (!at_once) joined.form = Form::kFloat;
   launch(
       "join_parts", stream,
       {.x = args.rows, .y = args.q_heads, .threads = kJoinThreads, .shared_bytes = sizeof(float)},
-      join_parts, args);
+      join_parts, joined);
+  if (!at_once) prepare(stream, rows_from(args.out, args.first_out), args.rows, args.form);
 }
 
 }  // namespace sb::cuda

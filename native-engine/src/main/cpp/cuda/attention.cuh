@@ -442,9 +442,10 @@ SB_KERNEL(kJoinThreads) join_parts(AttendArgs args) {
     if (thread_id() == 0) *inverse = 1.0f / sum;
   }
   block_barrier();
-  float* out = args.out + (block_x() * static_cast<std::int64_t>(args.q_heads) + block_y()) * dim;
+  const std::int64_t row = args.first_out + block_x();
   for (int c = thread_id(); c < dim; c += kJoinThreads) {
-    out[c] = join_at(parts, n_parts, dim, c) * *inverse;
+    const float value = join_at(parts, n_parts, dim, c) * *inverse;
+    put_value(args.out, args.form, row, std::int64_t{block_y()} * dim + c, value);
   }
 }
 

@@ -29,13 +29,14 @@ void multiply(Stream stream, const FloatMatmul& args) {
   TensorMap weights;
   TensorMap high;
   TensorMap low;
-  if (!make_tensor_map(weight_tiles(args.w), &weights) ||
-      !make_tensor_map(token_tiles(args.high, args.m, args.w.cols), &high) ||
-      !make_tensor_map(token_tiles(args.low, args.m, args.w.cols), &low)) {
+  const ops::Matrix& w = args.matrices.each[0].w;
+  if (!make_tensor_map(weight_tiles(w), &weights) ||
+      !make_tensor_map(token_tiles(args.high, args.m, args.cols), &high) ||
+      !make_tensor_map(token_tiles(args.low, args.m, args.cols), &low)) {
     return;
   }
   launch("multiply_brains", stream,
-         {.x = (args.w.groups() + kGemmGroups - 1) / kGemmGroups,
+         {.x = (w.groups() + kGemmGroups - 1) / kGemmGroups,
           .y = (args.m + kGemmTokens - 1) / kGemmTokens,
           .threads = kGemmThreads,
           .shared_bytes = gemm_shared_bytes<kParts>()},
@@ -78,8 +79,11 @@ bool check_brain_kernel(char* text, std::size_t text_bytes) {
 }
 
 void matmul_brains(Stream stream, const MatmulArgs& args, BrainKernel kernel) {
-  const FloatMatmul f{args.w,    args.x.f32, args.x.high, args.x.low, nullptr,
-                      args.rows, args.bias,  args.y,      args.ldy,   args.softcap};
+  const Operand& x = args.x;
+  FloatMatmul f{{}, x.f32, x.high, x.low, nullptr, args.rows, args.w.cols};
+  f.matrices.n = 1;
+  f.matrices.softcap = args.softcap;
+  f.matrices.each[0] = {args.w, args.bias, args.y, args.ldy};
   if (args.rows == 0) return;
   if (kernel == BrainKernel::kWgmmaRounded) return multiply<1>(stream, f);
   multiply<2>(stream, f);

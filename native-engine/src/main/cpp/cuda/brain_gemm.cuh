@@ -113,7 +113,9 @@ SB_DEVICE void put_sums(const FloatMatmul& args, const float (&y)[64], std::int6
     const std::int64_t token =
         std::int64_t{block_y()} * kGemmTokens + 8 * (i / 4) + lane % 4 * 2 + i % 2;
     const std::int64_t row = first_row + lane / 4 + i % 4 / 2 * 8;
-    if (token < args.m && row < args.w.rows) put_output(args, token, row, y[i]);
+    if (token < args.m && row < args.matrices.each[0].w.rows) {
+      put_output(args.matrices.each[0], args.matrices.softcap, token, row, y[i]);
+    }
   }
 }
 
@@ -151,7 +153,7 @@ multiply_brains([[maybe_unused]] SB_TENSOR_MAP weights, [[maybe_unused]] SB_TENS
                 [[maybe_unused]] SB_TENSOR_MAP low, [[maybe_unused]] FloatMatmul args) {
 #ifdef SB_WGMMA
   const GemmRing<kParts> ring = gemm_ring<kParts>();
-  const int steps = (static_cast<int>(args.w.cols) + kGemmColumns - 1) / kGemmColumns;
+  const int steps = (static_cast<int>(args.cols) + kGemmColumns - 1) / kGemmColumns;
   if (thread_id() == 0) {
     for (int stage = 0; stage < kGemmStages<kParts>; ++stage) {
       arrival_init(ring.full(stage), 1);

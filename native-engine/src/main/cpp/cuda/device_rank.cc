@@ -544,6 +544,28 @@ void DeviceRank::give_hidden(std::int64_t count, std::span<float> hidden, Team& 
 
 // ---- layers ----
 
+DeviceRank::Beginning DeviceRank::beginning(std::int32_t layer, model::Partial of) const {
+  const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  if (of == model::Partial::kAttention) return {weights.attn_norm, weights.q.type};
+  return {weights.ffn_norm, weights.gate.rows > 0 ? weights.gate.type : weights.up.type};
+}
+
+// One block of threads would read the partial sums of all ranks, from other devices' memory: of
+// several ranks many do, and the norm is a launch of its own.
+bool DeviceRank::begins_behind_a_block(std::int32_t layer, model::Partial which) const {
+  return limits_.ranks == 1 && (layer > 0 || which == model::Partial::kFeedForward) &&
+         beginning(layer, which).norm != nullptr;
+}
+
+void DeviceRank::begin_block(std::int32_t layer, model::Partial which, std::int64_t rows) {
+  const Beginning block = beginning(layer, which);
+  if (begins_behind_a_block(layer, which)) {
+    normed_form_ = plugin_->form_for(block.type);
+  } else {
+    normalise(x_.data(), block.norm, rows, block.type);
+  }
+}
+
 void DeviceRank::normalise(const float* x, const float* weight, std::int64_t rows,
                            ops::WeightType type) {
   NormArgs args;
@@ -572,13 +594,24 @@ void DeviceRank::normalise_rows(const float* x, const float* weight, const float
   plugin_->normalise(stream_, args);
 }
 
-void DeviceRank::project(const ops::Matrix& w, const float* bias, std::int64_t rows, float* y) {
-  const Form form = plugin_->form_for(w.type);
-  if (form != normed_form_) {
-    plugin_->prepare(stream_, normed_, rows, form);
-    normed_form_ = form;
+void DeviceRank::project(std::span<const MatmulOutput> all, std::int64_t rows) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const ops::WeightType type = all[i].w.type;
+    const auto of_type = [type](const MatmulOutput& each) { return each.w.type == type; };
+    if (std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i), of_type)) continue;
+    const Form form = plugin_->form_for(type);
+    if (form != normed_form_) {
+      plugin_->prepare(stream_, normed_, rows, form);
+      normed_form_ = form;
+    }
+    JointMatmulArgs args;
+    args.x = normed_;
+    args.rows = rows;
+    for (const MatmulOutput& each : all) {
+      if (of_type(each)) args.matrices[args.n++] = each;
+    }
+    plugin_->matmul_jointly(stream_, args);
   }
-  multiply(w, normed_, bias, rows, y);
 }
 
 void DeviceRank::multiply(const ops::Matrix& w, const Operand& x, const float* bias,
@@ -643,7 +676,9 @@ void DeviceRank::attend(std::int32_t layer, const model::TokenSet& kept) {
     args.rows = std::min(most, kept.count - row);
     args.max_parts = spans.max_parts;
     args.parts = parts_.data();
-    args.out = attended_.f32 + row * q_cols;
+    args.out = attended_;
+    args.first_out = row;
+    args.form = plugin_->form_for(weights.attn_output.type);
     plugin_->attend(stream_, args);
   }
 }
@@ -664,14 +699,14 @@ bool DeviceRank::attention(std::int32_t layer, const model::Batch& batch,
 void DeviceRank::launch_attention(std::int32_t layer, std::int64_t tokens,
                                   const model::TokenSet& kept) {
   const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
-  normalise(x_.data(), weights.attn_norm, tokens, weights.q.type);
-  project(weights.q, weights.q_bias, tokens, q_.data());
-  project(weights.k, weights.k_bias, tokens, k_.data());
-  project(weights.v, weights.v_bias, tokens, v_.data());
+  begin_block(layer, model::Partial::kAttention, tokens);
+  const MatmulOutput heads[] = {{weights.q, weights.q_bias, q_.data(), weights.q.rows},
+                                {weights.k, weights.k_bias, k_.data(), weights.k.rows},
+                                {weights.v, weights.v_bias, v_.data(), weights.v.rows}};
+  project(heads, tokens);
   store(layer, tokens);
   if (kept.count == 0) return;
   attend(layer, kept);
-  plugin_->prepare(stream_, attended_, kept.count, plugin_->form_for(weights.attn_output.type));
   multiply(weights.attn_output, attended_, weights.attn_output_bias, kept.count,
            partial_[0].data());
   finish_partial(model::Partial::kAttention, kept.count);
@@ -686,17 +721,19 @@ bool DeviceRank::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
 void DeviceRank::launch_feed_forward(std::int32_t layer, std::int64_t m) {
   const model::LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const bool gated = weights.gate.rows > 0;
-  normalise(x_.data(), weights.ffn_norm, m, gated ? weights.gate.type : weights.up.type);
-  if (gated) project(weights.gate, nullptr, m, gated_.f32);
-  project(weights.up, weights.up_bias, m, gated ? up_.data() : gated_.f32);
-  GateArgs args;
-  args.activation = activation_for(config_.arch);
-  args.gate = gated_.f32;
-  args.up = up_.data();
-  args.rows = m;
-  args.out = gated_;
-  args.form = plugin_->form_for(weights.down.type);
-  plugin_->gate(stream_, args);
+  begin_block(layer, model::Partial::kFeedForward, m);
+  const Activation activation = activation_for(config_.arch);
+  const Form form = plugin_->form_for(weights.down.type);
+  const MatmulOutput gate{weights.gate, nullptr, gated_.f32, weights.gate.rows};
+  const MatmulOutput up{weights.up, weights.up_bias, gated ? up_.data() : gated_.f32,
+                        weights.up.rows};
+  if (gated && weights.gate.type == weights.up.type) {
+    plugin_->matmul_gated(stream_, {normed_, m, gate, up, activation, gated_, form});
+  } else {
+    const MatmulOutput both[] = {gate, up};
+    project(std::span(both).subspan(gated ? 0 : 1), m);
+    plugin_->gate(stream_, {activation, gated_.f32, up_.data(), m, gated_, form});
+  }
   multiply(weights.down, gated_, weights.down_bias, m, partial_[1].data());
   finish_partial(model::Partial::kFeedForward, m);
 }
@@ -760,6 +797,16 @@ void DeviceRank::launch_block_end(std::int32_t layer, model::Partial which,
   args.epsilon = config_.norm_epsilon;
   args.x_in = x_.data();
   args.x_out = moves ? other_x_.data() : x_.data();
+  const bool attended = which == model::Partial::kAttention;
+  const std::int32_t next_layer = attended ? layer : layer + 1;
+  const model::Partial next = attended ? model::Partial::kFeedForward : model::Partial::kAttention;
+  if (static_cast<std::size_t>(next_layer) < weights_->layers.size() &&
+      begins_behind_a_block(next_layer, next)) {
+    const Beginning block = beginning(next_layer, next);
+    args.next_norm = block.norm;
+    args.next = normed_;
+    args.next_form = plugin_->form_for(block.type);
+  }
   if (joined() && measures_) args.begun_at = stamps_.data() + kMeetings + 2 * meetings_ + 1;
   plugin_->end_block(stream_, args);
 }

@@ -188,11 +188,20 @@ class DeviceRank final : public model::RankCompute {
   void put_spans(const model::Batch& batch, Spans& spans);
   void put_tables(const model::Batch& batch);
   [[nodiscard]] const Spans& spans_of(const model::LayerWeights& weights) const;
+  // What attention or a feed-forward block does first: a norm, for a matrix of the type.
+  struct Beginning {
+    const float* norm;
+    ops::WeightType type;
+  };
+  [[nodiscard]] Beginning beginning(std::int32_t layer, model::Partial of) const;
+  // Whether the end of the block before does it, in one launch.
+  [[nodiscard]] bool begins_behind_a_block(std::int32_t layer, model::Partial which) const;
+  void begin_block(std::int32_t layer, model::Partial which, std::int64_t rows);
   void normalise(const float* x, const float* weight, std::int64_t rows, ops::WeightType type);
   void normalise_rows(const float* x, const float* weight, const float* bias, std::int64_t rows,
                       float* out);
-  // y = W normed, with the operand in the form the matrix wants.
-  void project(const ops::Matrix& w, const float* bias, std::int64_t rows, float* y);
+  // y = W normed for each, with the operand in the form that it wants; those of a type together.
+  void project(std::span<const MatmulOutput> all, std::int64_t rows);
   void multiply(const ops::Matrix& w, const Operand& x, const float* bias, std::int64_t rows,
                 float* y);
   void launch_embed(std::int64_t tokens);

@@ -116,6 +116,25 @@ struct MatmulArgs {
 };
 void matmul(Stream stream, const MatmulArgs& args);
 
+// Several matrices of one type, with as many columns each, times the same activations. Each output
+// has matmul()'s bits. Up to kMostVectors tokens are one launch, but for BrainKernel's wgmma; so is
+// any number of them by F32 weights.
+inline constexpr int kMostMatrices = 3;
+inline constexpr int kMostVectors = 8;
+struct MatmulOutput {
+  ops::Matrix w;
+  const float* bias = nullptr;
+  float* y = nullptr;  // [rows][ldy]
+  std::int64_t ldy = 0;
+};
+struct JointMatmulArgs {
+  Operand x;  // prepared in form_for() of their type
+  std::int64_t rows = 0;
+  std::int32_t n = 0;
+  MatmulOutput matrices[kMostMatrices];
+};
+void matmul_jointly(Stream stream, const JointMatmulArgs& args);
+
 // What multiplies BF16 weights, whatever the number of tokens: their bits may differ.
 enum class BrainKernel : std::int32_t {
   kMma,           // on every device
@@ -171,7 +190,9 @@ struct AttendArgs {
   std::int64_t rows = 0;       // kept tokens
   std::int32_t max_parts = 1;  // at least ops::attention_parts of every span
   float* parts = nullptr;      // attend_floats(); 16-byte aligned
-  float* out = nullptr;        // [rows][q_heads][head_dim]
+  Operand out;                 // out.k is q_heads * head_dim; f32 is always written
+  std::int64_t first_out = 0;  // the row of out that is the first kept token's
+  Form form = Form::kFloat;
 };
 [[nodiscard]] std::int64_t attend_floats(std::int64_t rows, std::int32_t q_heads,
                                          std::int32_t head_dim, std::int32_t max_parts);
@@ -191,8 +212,24 @@ struct GateArgs {
 };
 void gate(Stream stream, const GateArgs& args);
 
+// The matrices of a gate and of what it lets through, times the same activations, and gate() of
+// their outputs, with the same bits. One launch of one token by quantised weights where the form is
+// not kHalf, and of up to kMostVectors tokens by BF16 or F16 weights (of BrainKernel::kMma) where
+// it is kFloat or kBrain; then gate.y and up.y are not written.
+struct GatedMatmulArgs {
+  Operand x;  // as in JointMatmulArgs
+  std::int64_t rows = 0;
+  MatmulOutput gate;  // of one type, with out.k rows each, which are their ldy
+  MatmulOutput up;
+  Activation activation{};  // not kGelu
+  Operand out;              // out.f32 may be gate.y
+  Form form = Form::kFloat;
+};
+void matmul_gated(Stream stream, const GatedMatmulArgs& args);
+
 // Ends a block: adds the ranks' partial sums in rank order to the residual stream. With several
 // ranks every rank calls it on its own copy of x, where its stream is behind all partial sums.
+// What the next block begins with, an RMS norm of x_out, is done in the same launch where asked.
 struct EndBlockArgs {
   std::int32_t ranks = 1;
   const float* partials[kMaxRanks] = {};  // [rows][dim] each; of this device or a peer's
@@ -204,7 +241,10 @@ struct EndBlockArgs {
   const float* norm_sum_bias = nullptr;
   float epsilon = 0;
   const float* x_in = nullptr;
-  float* x_out = nullptr;             // [rows][dim]; may be x_in when kept is null
+  float* x_out = nullptr;            // [rows][dim]; may be x_in when kept is null
+  const float* next_norm = nullptr;  // null: none
+  Operand next;                      // next.k is dim
+  Form next_form = Form::kFloat;
   std::uint64_t* begun_at = nullptr;  // not null: the device's clock when it began
 };
 void end_block(Stream stream, const EndBlockArgs& args);

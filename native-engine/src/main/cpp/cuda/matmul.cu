@@ -4,50 +4,147 @@
 namespace sb::cuda {
 namespace {
 
+Matrices matrices_of(const MatmulOutput* each, int n, float softcap) {
+  Matrices all;
+  all.n = n;
+  all.softcap = softcap;
+  for (int i = 0; i < n; ++i) {
+    all.first_group[i] = all.groups;
+    all.each[i] = each[i];
+    all.groups += static_cast<int>(each[i].w.groups());
+  }
+  return all;
+}
+
 template <ops::WeightType kType, int kTokens>
-void vectors(Stream stream, const QuantisedMatmul& args, std::int64_t groups) {
+void vectors(Stream stream, const QuantisedMatmul& args) {
   launch("multiply_vectors", stream,
-         {.x = groups,
+         {.x = args.matrices.groups,
           .threads = kVectorThreads,
           .shared_bytes = vector_shared_bytes<kType, kTokens>()},
          multiply_vectors<kType, kTokens>, args);
 }
 
+// One matrix each.
 template <ops::WeightType kType>
-void quantised(Stream stream, const QuantisedMatmul& args) {
-  const std::int64_t groups = args.w.groups();
-  if (args.m == 1) return vectors<kType, 1>(stream, args, groups);
-  if (args.m <= 4) return vectors<kType, 4>(stream, args, groups);
-  if (args.m <= kMostVectors) return vectors<kType, kMostVectors>(stream, args, groups);
-  launch("multiply_tiles", stream,
-         {.x = (groups + kTileWarps - 1) / kTileWarps,
-          .y = (args.m + kTileTokens - 1) / kTileTokens,
-          .threads = kTileThreads,
-          .shared_bytes = tile_shared_bytes()},
-         multiply_tiles<kType>, args);
+void tiles(Stream stream, const QuantisedMatmul& args) {
+  for (int i = 0; i < args.matrices.n; ++i) {
+    QuantisedMatmul one = args;
+    one.matrices = matrices_of(&args.matrices.each[i], 1, args.matrices.softcap);
+    launch("multiply_tiles", stream,
+           {.x = (one.matrices.groups + kTileWarps - 1) / kTileWarps,
+            .y = (args.m + kTileTokens - 1) / kTileTokens,
+            .threads = kTileThreads,
+            .shared_bytes = tile_shared_bytes()},
+           multiply_tiles<kType>, one);
+  }
 }
 
-template <ops::WeightType kType, int kTiles>
-void tiles(Stream stream, const FloatMatmul& args) {
-  launch("multiply_short_floats", stream,
-         {.x = args.w.groups(),
-          .y = (args.m + kTiles * 8 - 1) / (kTiles * 8),
-          .threads = kShortThreads,
-          .shared_bytes = short_shared_bytes<kTiles>()},
-         multiply_short_floats<kType, kTiles>, args);
+template <ops::WeightType kType>
+void quantised(Stream stream, const QuantisedMatmul& args) {
+  if (args.m == 1) return vectors<kType, 1>(stream, args);
+  if (args.m <= 4) return vectors<kType, 4>(stream, args);
+  if (args.m <= kMostVectors) return vectors<kType, kMostVectors>(stream, args);
+  tiles<kType>(stream, args);
+}
+
+// One matrix each.
+template <ops::WeightType kType>
+void short_tiles(Stream stream, const FloatMatmul& args) {
+  for (int i = 0; i < args.matrices.n; ++i) {
+    const OneFloatMatmul one{
+        args.matrices.each[i], args.high, args.low, args.power, args.m, args.cols,
+        args.matrices.softcap};
+    launch("multiply_short_tiles", stream,
+           {.x = one.to.w.groups(),
+            .y = (args.m + kShortTiles * 8 - 1) / (kShortTiles * 8),
+            .threads = kShortThreads,
+            .shared_bytes = short_shared_bytes<kShortTiles>()},
+           multiply_short_tiles<kType>, one);
+  }
 }
 
 template <ops::WeightType kType>
 void short_floats(Stream stream, const FloatMatmul& args) {
-  if (args.m <= 8) return tiles<kType, 1>(stream, args);
-  return tiles<kType, 4>(stream, args);
+  if (args.m > kMostVectors) return short_tiles<kType>(stream, args);
+  launch("multiply_short_floats", stream,
+         {.x = args.matrices.groups,
+          .threads = kShortThreads,
+          .shared_bytes = short_shared_bytes<1>()},
+         multiply_short_floats<kType>, args);
+}
+
+template <ops::WeightType kType>
+void gated_shorts(Stream stream, const FloatMatmul& args, const GateOutput& to) {
+  launch("multiply_gated_shorts", stream,
+         {.x = args.matrices.each[0].w.groups(),
+          .threads = kGatedShortThreads,
+          .shared_bytes = 2 * short_shared_bytes<1>()},
+         multiply_gated_shorts<kType>, args, to);
 }
 
 void floats(Stream stream, const FloatMatmul& args) {
   constexpr int kTokens = kOrderedThreads / static_cast<int>(ops::kRowGroup);
   launch("multiply_floats", stream,
-         {.x = args.w.groups(), .y = (args.m + kTokens - 1) / kTokens, .threads = kOrderedThreads},
+         {.x = args.matrices.groups,
+          .y = (args.m + kTokens - 1) / kTokens,
+          .threads = kOrderedThreads},
          multiply_floats, args);
+}
+
+// Calls work with the type as a constant; a quantised one.
+template <class Work>
+void with_type(ops::WeightType type, const Work& work) {
+  using ops::WeightType;
+  switch (type) {
+    case WeightType::kQ4_0:
+      return work.template operator()<WeightType::kQ4_0>();
+    case WeightType::kQ4_1:
+      return work.template operator()<WeightType::kQ4_1>();
+    case WeightType::kQ5_0:
+      return work.template operator()<WeightType::kQ5_0>();
+    case WeightType::kQ5_1:
+      return work.template operator()<WeightType::kQ5_1>();
+    case WeightType::kQ8_0:
+      return work.template operator()<WeightType::kQ8_0>();
+    case WeightType::kQ2_K:
+      return work.template operator()<WeightType::kQ2_K>();
+    case WeightType::kQ3_K:
+      return work.template operator()<WeightType::kQ3_K>();
+    case WeightType::kQ4_K:
+      return work.template operator()<WeightType::kQ4_K>();
+    case WeightType::kQ5_K:
+      return work.template operator()<WeightType::kQ5_K>();
+    case WeightType::kQ6_K:
+      return work.template operator()<WeightType::kQ6_K>();
+    case WeightType::kIQ4_NL:
+      return work.template operator()<WeightType::kIQ4_NL>();
+    default:
+      return;
+  }
+}
+
+FloatMatmul float_matmul(const Operand& x, std::int64_t rows, const Matrices& matrices) {
+  const ops::Matrix& w = matrices.each[0].w;
+  const float* power = w.type == ops::WeightType::kF16 ? x.power : nullptr;
+  return {matrices, x.f32, x.high, x.low, power, rows, w.cols};
+}
+
+QuantisedMatmul quantised_matmul(const Operand& x, std::int64_t rows, const Matrices& matrices) {
+  return {matrices, x.q, x.scale, x.sum, rows};
+}
+
+// All of one type.
+void multiply(Stream stream, const Operand& x, std::int64_t rows, const Matrices& matrices) {
+  using ops::WeightType;
+  const WeightType type = matrices.each[0].w.type;
+  const FloatMatmul f = float_matmul(x, rows, matrices);
+  if (rows == 0) return;
+  if (type == WeightType::kF32) return floats(stream, f);
+  if (type == WeightType::kF16) return short_floats<WeightType::kF16>(stream, f);
+  if (type == WeightType::kBF16) return short_floats<WeightType::kBF16>(stream, f);
+  const QuantisedMatmul q = quantised_matmul(x, rows, matrices);
+  with_type(type, [&]<WeightType kType>() { quantised<kType>(stream, q); });
 }
 
 }  // namespace
@@ -66,47 +163,51 @@ Form form_for(ops::WeightType type) {
 }
 
 void matmul(Stream stream, const MatmulArgs& args) {
-  using ops::WeightType;
-  const Operand& x = args.x;
-  const QuantisedMatmul q{args.w,    x.q,    x.scale,  x.sum,       args.rows,
-                          args.bias, args.y, args.ldy, args.softcap};
-  const bool half = args.w.type == WeightType::kF16;
-  const FloatMatmul f{args.w,    x.f32,     x.high, x.low,    half ? x.power : nullptr,
-                      args.rows, args.bias, args.y, args.ldy, args.softcap};
-  if (args.rows == 0) return;
-  switch (args.w.type) {
-    case WeightType::kF32:
-      return floats(stream, f);
-    case WeightType::kF16:
-      return short_floats<WeightType::kF16>(stream, f);
-    case WeightType::kBF16:
-      if (const BrainKernel kernel = brain_kernel(); kernel != BrainKernel::kMma) {
-        return matmul_brains(stream, args, kernel);
-      }
-      return short_floats<WeightType::kBF16>(stream, f);
-    case WeightType::kQ4_0:
-      return quantised<WeightType::kQ4_0>(stream, q);
-    case WeightType::kQ4_1:
-      return quantised<WeightType::kQ4_1>(stream, q);
-    case WeightType::kQ5_0:
-      return quantised<WeightType::kQ5_0>(stream, q);
-    case WeightType::kQ5_1:
-      return quantised<WeightType::kQ5_1>(stream, q);
-    case WeightType::kQ8_0:
-      return quantised<WeightType::kQ8_0>(stream, q);
-    case WeightType::kQ2_K:
-      return quantised<WeightType::kQ2_K>(stream, q);
-    case WeightType::kQ3_K:
-      return quantised<WeightType::kQ3_K>(stream, q);
-    case WeightType::kQ4_K:
-      return quantised<WeightType::kQ4_K>(stream, q);
-    case WeightType::kQ5_K:
-      return quantised<WeightType::kQ5_K>(stream, q);
-    case WeightType::kQ6_K:
-      return quantised<WeightType::kQ6_K>(stream, q);
-    case WeightType::kIQ4_NL:
-      return quantised<WeightType::kIQ4_NL>(stream, q);
+  if (args.w.type == ops::WeightType::kBF16) {
+    if (const BrainKernel kernel = brain_kernel(); kernel != BrainKernel::kMma) {
+      return matmul_brains(stream, args, kernel);
+    }
   }
+  const MatmulOutput one{args.w, args.bias, args.y, args.ldy};
+  multiply(stream, args.x, args.rows, matrices_of(&one, 1, args.softcap));
+}
+
+void matmul_jointly(Stream stream, const JointMatmulArgs& args) {
+  if (args.matrices[0].w.type == ops::WeightType::kBF16 && brain_kernel() != BrainKernel::kMma) {
+    for (int i = 0; i < args.n; ++i) {
+      const MatmulOutput& one = args.matrices[i];
+      matmul(stream, {one.w, args.x, args.rows, one.bias, one.y, one.ldy, 0});
+    }
+    return;
+  }
+  multiply(stream, args.x, args.rows, matrices_of(args.matrices, args.n, 0));
+}
+
+void matmul_gated(Stream stream, const GatedMatmulArgs& args) {
+  const ops::WeightType type = args.gate.w.type;
+  const MatmulOutput both[] = {args.gate, args.up};
+  const Matrices matrices = matrices_of(both, 2, 0);
+  const GateOutput to{args.activation, args.out, args.form};
+  if (args.rows == 1 && form_for(type) == Form::kQuantised && args.form != Form::kHalf) {
+    const QuantisedMatmul q = quantised_matmul(args.x, args.rows, matrices);
+    return with_type(type, [&]<ops::WeightType kType>() {
+      launch("multiply_gated", stream,
+             {.x = (args.out.k + kWarpThreads - 1) / kWarpThreads,
+              .threads = kGateThreads,
+              .shared_bytes = gated_shared_bytes<kType>()},
+             multiply_gated<kType>, q, to);
+    });
+  }
+  const bool by_column = args.form == Form::kFloat || args.form == Form::kBrain;
+  if (args.rows > 0 && args.rows <= kMostVectors && by_column) {
+    const FloatMatmul f = float_matmul(args.x, args.rows, matrices);
+    if (type == ops::WeightType::kF16) return gated_shorts<ops::WeightType::kF16>(stream, f, to);
+    if (type == ops::WeightType::kBF16 && brain_kernel() == BrainKernel::kMma) {
+      return gated_shorts<ops::WeightType::kBF16>(stream, f, to);
+    }
+  }
+  matmul_jointly(stream, {args.x, args.rows, 2, {args.gate, args.up}});
+  gate(stream, {args.activation, args.gate.y, args.up.y, args.rows, args.out, args.form});
 }
 
 }  // namespace sb::cuda

@@ -11,11 +11,13 @@
 
 #include "cuda/device.h"
 #include "cuda/matmul_output.cuh"
+#include "cuda/prepare.cuh"
 
 namespace sb::cuda {
 
 inline constexpr int kShortWarps = 4;
 inline constexpr int kShortThreads = kShortWarps * kWarpThreads;
+inline constexpr int kShortBlocksPerSm = 6;  // of a decode step; shared memory has no room for more
 inline constexpr int kRunColumns = 64;
 inline constexpr int kRunsAhead = 3;  // 6 KiB of each warp's are on their way
 inline constexpr int kRunHalves = kRunColumns * static_cast<int>(ops::kRowGroup);
@@ -55,11 +57,11 @@ SB_DEVICE void multiply_shorts(float (&y)[4], const std::uint32_t (&a)[4],
   }
 }
 
-template <ops::WeightType kType, int kTiles>
-SB_DEVICE void add_run(const FloatMatmul& args, const std::uint16_t* run, int first_token,
+template <ops::WeightType kType, int kTiles, class Args>
+SB_DEVICE void add_run(const Args& args, const std::uint16_t* run, int first_token,
                        int first_column, float (&y)[kTiles][4]) {
   const int lane = thread_id() % kWarpThreads;
-  const int stride = static_cast<int>(pad16(args.w.cols));
+  const int stride = static_cast<int>(pad16(args.cols));
   // Matrices: columns 0 to 7 of rows 0 to 7, then of rows 8 to 15; columns 8 to 15 likewise.
   const std::uint16_t* matrices = run + (lane % 8 + lane / 16 * 8) * 16 + lane / 8 % 2 * 8;
   const int pair = lane % 4 * 2;
@@ -83,36 +85,30 @@ SB_DEVICE void add_run(const FloatMatmul& args, const std::uint16_t* run, int fi
   }
 }
 
-// Adds the warps' sums, which lie by warp, token and row.
+// What four warps work in.
+struct ShortShared {
+  std::uint16_t* runs;  // [warp][run]
+  float* sums;          // [warp][token][row]
+};
+
 template <int kTiles>
-SB_DEVICE void join_warps(const FloatMatmul& args, const float* sums, std::int64_t first_token) {
-  constexpr int kRows = static_cast<int>(ops::kRowGroup);
-  constexpr int kOutputs = kTiles * 8 * kRows;
-  for (int i = thread_id(); i < kOutputs; i += kShortThreads) {
-    const std::int64_t token = first_token + i / kRows;
-    const std::int64_t row = std::int64_t{block_x()} * kRows + i % kRows;
-    if (token >= args.m || row >= args.w.rows) continue;
-    float y = sums[i];
-#pragma unroll
-    for (int warp = 1; warp < kShortWarps; ++warp) y += sums[warp * kOutputs + i];
-    put_output(args, token, row, args.power == nullptr ? y : y * args.power[token]);
-  }
+SB_DEVICE ShortShared short_shared(int team) {
+  const std::size_t begin = static_cast<std::size_t>(team) * short_shared_bytes<kTiles>();
+  SharedCarver carver;
+  const std::size_t runs = carver.take<std::uint16_t>(kShortWarps * (kRunsAhead + 1) * kRunHalves);
+  const std::size_t sums = carver.take<float>(kShortWarps * kTiles * 8 * ops::kRowGroup);
+  return {shared_at<std::uint16_t>(begin + runs), shared_at<float>(begin + sums)};
 }
 
-template <ops::WeightType kType, int kTiles>
-SB_KERNEL(kShortThreads)
-multiply_short_floats(FloatMatmul args) {
+// By four warps, each of which leaves its own sums. The warp's number is the caller's: to take it
+// modulo four costs many tokens a register that some devices lack.
+template <ops::WeightType kType, int kTiles, class Args>
+SB_DEVICE void sum_runs(const Args& args, const ops::Matrix& w, int number, int first_token,
+                        int warp, const ShortShared& shared) {
   constexpr int kRows = static_cast<int>(ops::kRowGroup);
-  SharedCarver carver;
-  auto* runs = shared_at<std::uint16_t>(
-      carver.take<std::uint16_t>(kShortWarps * (kRunsAhead + 1) * kRunHalves));
-  auto* sums = shared_at<float>(carver.take<float>(kShortWarps * kTiles * 8 * kRows));
-  const int warp = thread_id() / kWarpThreads;
-  const int first_token = block_y() * kTiles * 8;
-  const int cols = static_cast<int>(args.w.cols);
-  const std::uint8_t* group =
-      args.w.data + static_cast<std::size_t>(block_x()) * args.w.group_bytes;
-  runs += warp * (kRunsAhead + 1) * kRunHalves;
+  const int cols = static_cast<int>(args.cols);
+  const std::uint8_t* group = w.data + static_cast<std::size_t>(number) * w.group_bytes;
+  std::uint16_t* runs = shared.runs + warp * (kRunsAhead + 1) * kRunHalves;
   float y[kTiles][4] = {};
   // Run i of the warp's own begins here.
   const auto column_of = [&](int i) { return (i * kShortWarps + warp) * kRunColumns; };
@@ -137,10 +133,87 @@ multiply_short_floats(FloatMatmul args) {
 #pragma unroll
   for (int i = 0; i < kTiles * 4; ++i) {
     const int token = 8 * (i / 4) + lane % 4 * 2 + i % 2;
-    sums[(warp * kTiles * 8 + token) * kRows + lane / 4 + i % 4 / 2 * 8] = y[i / 4][i % 4];
+    shared.sums[(warp * kTiles * 8 + token) * kRows + lane / 4 + i % 4 / 2 * 8] = y[i / 4][i % 4];
   }
+}
+
+// The sum of the warps' sums number i, in their order.
+template <int kTiles, class Args>
+SB_DEVICE float joined(const Args& args, const float* sums, int i, std::int64_t token) {
+  float y = sums[i];
+#pragma unroll
+  for (int warp = 1; warp < kShortWarps; ++warp) {
+    y += sums[warp * kTiles * 8 * static_cast<int>(ops::kRowGroup) + i];
+  }
+  return args.power == nullptr ? y : y * args.power[token];
+}
+
+// Of a group, what four warps have summed.
+template <int kTiles, class Args>
+SB_DEVICE void put_joined(const Args& args, const MatmulOutput& to, float softcap, int group,
+                          std::int64_t first_token, const float* sums) {
+  constexpr int kRows = static_cast<int>(ops::kRowGroup);
+  for (int i = thread_id(); i < kTiles * 8 * kRows; i += kShortThreads) {
+    const std::int64_t token = first_token + i / kRows;
+    const std::int64_t row = std::int64_t{group} * kRows + i % kRows;
+    if (token >= args.m || row >= to.w.rows) continue;
+    put_output(to, softcap, token, row, joined<kTiles>(args, sums, i, token));
+  }
+}
+
+// Up to eight tokens.
+template <ops::WeightType kType>
+SB_KERNEL(kShortThreads, kShortBlocksPerSm)
+multiply_short_floats(FloatMatmul args) {
+  const GroupAt at = group_at(args.matrices, block_x());
+  const MatmulOutput& to = args.matrices.each[at.matrix];
+  const ShortShared shared = short_shared<1>(0);
+  sum_runs<kType, 1>(args, to.w, at.group, 0, thread_id() / kWarpThreads, shared);
   block_barrier();
-  join_warps<kTiles>(args, sums, first_token);
+  put_joined<1>(args, to, args.matrices.softcap, at.group, 0, shared.sums);
+}
+
+// More tokens, and one matrix: the joint form would have more registers, and an SM fewer blocks of
+// threads.
+inline constexpr int kShortTiles = 4;
+
+template <ops::WeightType kType>
+SB_KERNEL(kShortThreads)
+multiply_short_tiles(OneFloatMatmul args) {
+  const ShortShared shared = short_shared<kShortTiles>(0);
+  const int first_token = block_y() * kShortTiles * 8;
+  sum_runs<kType, kShortTiles>(args, args.to.w, block_x(), first_token, thread_id() / kWarpThreads,
+                               shared);
+  block_barrier();
+  put_joined<kShortTiles>(args, args.to, args.softcap, block_x(), first_token, shared.sums);
+}
+
+// ---- a gate and what it lets through, of up to eight tokens ----
+// Four warps have a group of the one matrix, four the same of the other. What goes on is worked out
+// column by column: not for quantised weights behind it, nor for F16 ones.
+
+inline constexpr int kGatedShortThreads = 2 * kShortThreads;
+
+template <ops::WeightType kType>
+SB_KERNEL(kGatedShortThreads)
+multiply_gated_shorts(FloatMatmul args, GateOutput to) {
+  constexpr int kRows = static_cast<int>(ops::kRowGroup);
+  const int team = thread_id() / kShortThreads;
+  sum_runs<kType, 1>(args, args.matrices.each[team].w, block_x(), 0,
+                     thread_id() / kWarpThreads % kShortWarps, short_shared<1>(team));
+  block_barrier();
+  const int token = thread_id() / kRows;
+  const std::int64_t column = std::int64_t{block_x()} * kRows + thread_id() % kRows;
+  if (token >= args.m) return;
+  float value = 0;
+  if (column < to.out.k) {
+    const auto output = [&](int matrix) {
+      const float y = joined<1>(args, short_shared<1>(matrix).sums, thread_id(), token);
+      return finished(args.matrices.each[matrix], 0, column, y);
+    };
+    value = gated(to.activation, output(0), output(1));
+  }
+  put_value(to.out, to.form, token, column, value);
 }
 
 // ---- F32 ----
@@ -151,17 +224,18 @@ SB_KERNEL(kOrderedThreads) multiply_floats(FloatMatmul args) {
   constexpr int kRows = static_cast<int>(ops::kRowGroup);
   const std::int64_t token =
       std::int64_t{block_y()} * (kOrderedThreads / kRows) + thread_id() / kRows;
-  const std::int64_t row = std::int64_t{block_x()} * kRows + thread_id() % kRows;
-  if (token >= args.m || row >= args.w.rows) return;
-  const auto* w = reinterpret_cast<const float*>(args.w.data + static_cast<std::size_t>(block_x()) *
-                                                                   args.w.group_bytes) +
-                  thread_id() % kRows;
-  const float* x = args.f32 + token * args.w.cols;
+  const GroupAt at = group_at(args.matrices, block_x());
+  const MatmulOutput& to = args.matrices.each[at.matrix];
+  const std::int64_t row = std::int64_t{at.group} * kRows + thread_id() % kRows;
+  if (token >= args.m || row >= to.w.rows) return;
+  const std::uint8_t* group = to.w.data + static_cast<std::size_t>(at.group) * to.w.group_bytes;
+  const auto* w = reinterpret_cast<const float*>(group) + thread_id() % kRows;
+  const float* x = args.f32 + token * args.cols;
   float y = 0;
-  for (std::int64_t column = 0; column < args.w.cols; ++column) {
+  for (std::int64_t column = 0; column < args.cols; ++column) {
     y = fma(w[column * kRows], x[column], y);
   }
-  put_output(args, token, row, y);
+  put_output(to, args.matrices.softcap, token, row, y);
 }
 
 }  // namespace sb::cuda

@@ -6,32 +6,28 @@
 #include "cuda/matmul_output.cuh"
 #include "cuda/one_lane.h"
 #include "cuda/packed.cuh"
+#include "cuda/prepare.cuh"
 
 namespace sb::cuda {
 
 struct QuantisedMatmul {
-  ops::Matrix w;
+  Matrices matrices;
   const std::int8_t* q;
   const float* scale;
   const ops::BlockSum* sum;
   std::int64_t m;
-  const float* bias;
-  float* y;
-  std::int64_t ldy;
-  float softcap;
 };
 
 // ---- up to eight tokens ----
-// A block of threads has a group of 16 rows. Each half-warp takes a block of 32 columns, a thread
-// one of its rows, so that a load of the warp is two lines of 64 bytes and the weights are read
-// once and stay in registers for all tokens. The shares go to shared memory, where 16 threads per
-// token add them up in column order while the others already read the next columns: the order
-// costs a chain of fused multiply-adds of four cycles per 32 columns, beside memory that takes
-// about seventy for them.
+// A team of threads has a group of 16 rows; a block of threads is one team where it only
+// multiplies. Each half-warp takes a block of 32 columns, a thread one of its rows, so that a load
+// of the warp is two lines of 64 bytes and the weights are read once and stay in registers for all
+// tokens. The shares go to shared memory, where 16 threads per token add them up in column order
+// while the others already read the next columns: the order costs a chain of fused multiply-adds of
+// four cycles per 32 columns, beside memory that takes about seventy for them.
 
 inline constexpr int kVectorThreads = 256;
 inline constexpr int kVectorBlocks = kVectorThreads / static_cast<int>(ops::kRowGroup);
-inline constexpr int kMostVectors = 8;
 
 // Floats of a block's share.
 template <ops::WeightType kType>
@@ -115,24 +111,25 @@ SB_DEVICE float add_shares(float* shares, int blocks, int token, int row, float 
   return y;
 }
 
+// Thread "part" * 16 + "row" of a team returns that row's output of token "part", if there is one.
+// All teams of a block have as many columns. A team that has no group waits with the others.
 template <ops::WeightType kType, int kTokens>
-SB_KERNEL(kVectorThreads)
-multiply_vectors(QuantisedMatmul args) {
+SB_DEVICE float multiply_group(const QuantisedMatmul& args, const PackedGroup& group, bool there,
+                               float* buffer) {
   constexpr int kRows = static_cast<int>(ops::kRowGroup);
-  const PackedGroup group = packed_group<kType>(args.w, block_x());
   const int row = thread_id() % kRows;
-  const int part = thread_id() / kRows;  // of the blocks; of the tokens when adding
-  const std::int64_t output = std::int64_t{block_x()} * kRows + row;
-  float* buffer = shared_at<float>(0);
+  const int part =
+      thread_id() % kVectorThreads / kRows;  // of the blocks; of the tokens when adding
+  const int own_blocks = there ? group.blocks : 0;
   float* other = buffer + kVectorBlocks * kTokens * kShareFloats<kType> * kRows;
   float y = 0;
   RowOfBlock<kType> now{};
-  if (part < group.blocks) now = load_row<kType>(group, part, row);
+  if (part < own_blocks) now = load_row<kType>(group, part, row);
   for (int begin = 0; begin < group.blocks; begin += kVectorBlocks) {
-    const int blocks = group.blocks - begin < kVectorBlocks ? group.blocks - begin : kVectorBlocks;
+    const int blocks = own_blocks - begin < kVectorBlocks ? own_blocks - begin : kVectorBlocks;
     // The next blocks are on their way while these are multiplied.
     RowOfBlock<kType> next{};
-    if (begin + kVectorBlocks + part < group.blocks) {
+    if (begin + kVectorBlocks + part < own_blocks) {
       next = load_row<kType>(group, begin + kVectorBlocks + part, row);
     }
     if (part < blocks) {
@@ -146,7 +143,64 @@ multiply_vectors(QuantisedMatmul args) {
     buffer = other;
     other = swap;
   }
-  if (part < args.m && output < args.w.rows) put_output(args, part, output, y);
+  return y;
+}
+
+template <ops::WeightType kType, int kTokens>
+SB_KERNEL(kVectorThreads)
+multiply_vectors(QuantisedMatmul args) {
+  constexpr int kRows = static_cast<int>(ops::kRowGroup);
+  const GroupAt at = group_at(args.matrices, block_x());
+  const MatmulOutput& to = args.matrices.each[at.matrix];
+  const PackedGroup group = packed_group<kType>(to.w, at.group);
+  const float y = multiply_group<kType, kTokens>(args, group, true, shared_at<float>(0));
+  const int token = thread_id() / kRows;
+  const std::int64_t row = std::int64_t{at.group} * kRows + thread_id() % kRows;
+  if (token < args.m && row < to.w.rows) put_output(to, args.matrices.softcap, token, row, y);
+}
+
+// ---- a gate, what it lets through, and what goes on, of one token ----
+// What goes on is quantised by 32 columns, which are 32 rows of both matrices: a block of threads
+// has four teams, for two groups of either matrix. More tokens would take more shared memory than
+// every device has.
+
+inline constexpr int kGateTeams = 4;
+inline constexpr int kGateThreads = kGateTeams * kVectorThreads;
+
+template <ops::WeightType kType>
+constexpr std::size_t gated_shared_bytes() {
+  SharedCarver carver;
+  static_cast<void>(carver.take<float>(kGateTeams * ops::kRowGroup));
+  return carver.bytes() + kGateTeams * vector_shared_bytes<kType, 1>();
+}
+
+template <ops::WeightType kType>
+SB_KERNEL(kGateThreads)
+multiply_gated(QuantisedMatmul args, GateOutput to) {
+  constexpr int kRows = static_cast<int>(ops::kRowGroup);
+  constexpr int kOfMatrix = kGateTeams / 2;
+  SharedCarver carver;
+  float* outputs = shared_at<float>(carver.take<float>(kGateTeams * kRows));
+  const int team = thread_id() / kVectorThreads;
+  const MatmulOutput& matrix = args.matrices.each[team / kOfMatrix];
+  const int index = block_x() * kOfMatrix + team % kOfMatrix;
+  const bool there = index < row_groups(matrix.w);
+  const std::size_t buffer =
+      carver.bytes() + static_cast<std::size_t>(team) * vector_shared_bytes<kType, 1>();
+  const float y = multiply_group<kType, 1>(args, packed_group<kType>(matrix.w, there ? index : 0),
+                                           there, shared_at<float>(buffer));
+  const std::int64_t row = std::int64_t{index} * kRows + thread_id() % kRows;
+  if (thread_id() % kVectorThreads < kRows && row < matrix.w.rows) {
+    outputs[team * kRows + thread_id() % kRows] = finished(matrix, 0, row, y);
+  }
+  block_barrier();
+  if (thread_id() >= kWarpThreads) return;
+  const std::int64_t column = std::int64_t{block_x()} * kWarpThreads + thread_id();
+  float value = 0;
+  if (column < to.out.k) {
+    value = gated(to.activation, outputs[thread_id()], outputs[kOfMatrix * kRows + thread_id()]);
+  }
+  put_value(to.out, to.form, 0, column, value);
 }
 
 // ---- many tokens ----
@@ -253,7 +307,8 @@ SB_KERNEL(kTileThreads, kTilesPerSm)
 multiply_tiles(QuantisedMatmul args) {
   const std::int64_t index = std::int64_t{block_x()} * kTileWarps + thread_id() / kWarpThreads;
   const std::int64_t first_token = std::int64_t{block_y()} * kTileTokens;
-  const PackedGroup group = packed_group<kType>(args.w, index);
+  const MatmulOutput& to = args.matrices.each[0];
+  const PackedGroup group = packed_group<kType>(to.w, index);
   float y[kTileTokens / 8][4] = {};
   copy_tile(args, first_token, 0, group.blocks, token_tile(0));
   commit_copies();
@@ -268,18 +323,20 @@ multiply_tiles(QuantisedMatmul args) {
     }
     const int blocks = group.blocks - begin < kTileBlocks ? group.blocks - begin : kTileBlocks;
 #pragma unroll 1
-    for (int block = 0; block < blocks && index < row_groups(args.w); ++block) {
+    for (int block = 0; block < blocks && index < row_groups(to.w); ++block) {
       add_block<kType>(packed_place<kType>(group, begin + block), token_tile(now), block, y);
     }
   }
-  if (index >= row_groups(args.w)) return;
+  if (index >= row_groups(to.w)) return;
   const int g = thread_id() % kWarpThreads / 4;
   const int t = thread_id() % 4;
 #pragma unroll
   for (int i = 0; i < kTileTokens / 8 * 4; ++i) {
     const std::int64_t token = first_token + 8 * (i / 4) + 2 * t + i % 2;
     const std::int64_t row = index * ops::kRowGroup + g + 8 * (i % 4 / 2);
-    if (token < args.m && row < args.w.rows) put_output(args, token, row, y[i / 4][i % 4]);
+    if (token < args.m && row < to.w.rows) {
+      put_output(to, args.matrices.softcap, token, row, y[i / 4][i % 4]);
+    }
   }
 }
 

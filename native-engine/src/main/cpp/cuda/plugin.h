@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 6;
+inline constexpr std::uint32_t kPluginVersion = 7;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.
@@ -150,9 +150,11 @@ struct Plugin {
   void (*add_to_rows)(Stream stream, const float* y, std::int64_t rows, std::int64_t dim, float* x);
   void (*normalise)(Stream stream, const NormArgs& args);
   void (*matmul)(Stream stream, const MatmulArgs& args);
+  void (*matmul_jointly)(Stream stream, const JointMatmulArgs& args);
   void (*store_heads)(Stream stream, const StoreArgs& args);
   void (*attend)(Stream stream, const AttendArgs& args);
   void (*gate)(Stream stream, const GateArgs& args);
+  void (*matmul_gated)(Stream stream, const GatedMatmulArgs& args);
   void (*end_block)(Stream stream, const EndBlockArgs& args);
   void (*mean_rows)(Stream stream, const MeanArgs& args);
   void (*gather_rows)(Stream stream, const float* x, const std::int32_t* indices, std::int64_t rows,

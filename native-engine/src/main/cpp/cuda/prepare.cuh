@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/device.h"
+#include "cuda/one_lane.h"
 #include "ops/quantise.h"
 
 namespace sb::cuda {
@@ -41,6 +42,12 @@ SB_DEVICE void put_value(const Operand& x, Form form, std::int64_t token, std::i
   if (column < x.k && x.f32 != nullptr) x.f32[token * x.k + column] = value;
   if (form == Form::kQuantised) put_quantised(x, token, column, value);
   if (form == Form::kBrain) put_brains(x, token, column, value);
+}
+
+// What goes on behind a gate; kGelu has no other value to let through.
+SB_DEVICE float gated(Activation activation, float gate, float up) {
+  if (activation == Activation::kSilu) return Formulas::silu(gate) * up;
+  return Formulas::tanh_gelu(gate) * up;
 }
 
 inline constexpr int kPrepareThreads = 128;
@@ -85,15 +92,10 @@ SB_DEVICE unsigned block_max(unsigned value, unsigned* of_warps) {
   return all;
 }
 
-SB_KERNEL(kHalfThreads) prepare_halves(Operand x) {
-  const std::int64_t token = block_x();
-  const float* values = x.f32 + token * x.k;
-  unsigned largest = 0;
-  for (std::int64_t i = thread_id(); i < x.k; i += kHalfThreads) {
-    const unsigned bits = magnitude_bits(values[i]);
-    largest = bits > largest ? bits : largest;
-  }
-  const HalfPower power = half_power(block_max(largest, shared_at<unsigned>(0)));
+// A token's values, of which a thread has the largest of those that it reads, as bits.
+SB_DEVICE void put_halves(const Operand& x, std::int64_t token, const float* values,
+                          unsigned largest, unsigned* of_warps) {
+  const HalfPower power = half_power(block_max(largest, of_warps));
   for (std::int64_t i = thread_id(); i < pad16(x.k); i += kHalfThreads) {
     const float value = i < x.k ? values[i] * power.inverse : 0.0f;
     const std::uint16_t high = half_of_float(value);
@@ -102,6 +104,17 @@ SB_KERNEL(kHalfThreads) prepare_halves(Operand x) {
     x.low[token * pad16(x.k) + i] = half_of_float(is_finite(kept) ? value - kept : 0.0f);
   }
   if (thread_id() == 0) x.power[token] = power.power;
+}
+
+SB_KERNEL(kHalfThreads) prepare_halves(Operand x) {
+  const std::int64_t token = block_x();
+  const float* values = x.f32 + token * x.k;
+  unsigned largest = 0;
+  for (std::int64_t i = thread_id(); i < x.k; i += kHalfThreads) {
+    const unsigned bits = magnitude_bits(values[i]);
+    largest = bits > largest ? bits : largest;
+  }
+  put_halves(x, token, values, largest, shared_at<unsigned>(0));
 }
 
 }  // namespace sb::cuda

@@ -10,9 +10,6 @@ void elements(Stream stream, const ElementArgs& args) {
          each_element, args);
 }
 
-// A token's power of two is known once all its columns are.
-Form at_once(Form form) { return form == Form::kHalf ? Form::kFloat : form; }
-
 void halves(Stream stream, const Operand& x, std::int64_t rows) {
   launch("prepare_halves", stream,
          {.x = rows,
@@ -48,17 +45,15 @@ void add_to_rows(Stream stream, const float* y, std::int64_t rows, std::int64_t 
 }
 
 void normalise(Stream stream, const NormArgs& args) {
-  NormArgs first = args;
-  first.form = at_once(args.form);
   launch("normalise_rows", stream,
          {.x = args.rows, .threads = kRowThreads, .shared_bytes = row_shared_bytes(args.n)},
-         normalise_rows, first);
-  if (args.form == Form::kHalf) halves(stream, args.out, args.rows);
+         normalise_rows, args);
 }
 
 void gate(Stream stream, const GateArgs& args) {
   GateArgs first = args;
-  first.form = at_once(args.form);
+  // A token's power of two is known once all its columns are.
+  if (args.form == Form::kHalf) first.form = Form::kFloat;
   launch("gate_columns", stream,
          {.x = blocks_of(args.out.k, kPrepareThreads), .y = args.rows, .threads = kPrepareThreads},
          gate_columns, first);
@@ -66,7 +61,7 @@ void gate(Stream stream, const GateArgs& args) {
 }
 
 void end_block(Stream stream, const EndBlockArgs& args) {
-  if (args.norm_output == nullptr && args.norm_sum == nullptr) {
+  if (args.norm_output == nullptr && args.norm_sum == nullptr && args.next_norm == nullptr) {
     return launch("end_plainly", stream,
                   {.x = blocks_of(args.dim, kRowThreads), .y = args.rows, .threads = kRowThreads},
                   end_plainly, args);

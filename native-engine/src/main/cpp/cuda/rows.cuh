@@ -170,12 +170,14 @@ SB_DEVICE float normed(float x, const RowNorm& norm, const float* weight, const 
 struct RowShared {
   float* row;
   RowNorm* norm;
+  unsigned* of_warps;  // the largest value
 };
 
 constexpr std::size_t row_shared_bytes(std::int64_t n) {
   SharedCarver carver;
   static_cast<void>(carver.take<RowNorm>(1));
   static_cast<void>(carver.take<float>(static_cast<std::size_t>(n)));
+  static_cast<void>(carver.take<unsigned>(kRowThreads / kWarpThreads));
   return carver.bytes();
 }
 
@@ -183,7 +185,30 @@ SB_DEVICE RowShared row_shared(std::int64_t n) {
   SharedCarver carver;
   const std::size_t norm = carver.take<RowNorm>(1);
   const std::size_t row = carver.take<float>(static_cast<std::size_t>(n));
-  return {shared_at<float>(row), shared_at<RowNorm>(norm)};
+  const std::size_t of_warps = carver.take<unsigned>(kRowThreads / kWarpThreads);
+  return {shared_at<float>(row), shared_at<RowNorm>(norm), shared_at<unsigned>(of_warps)};
+}
+
+// The row in shared memory, each thread's part written by itself, becomes an operand; out.k is its
+// length.
+SB_DEVICE void put_normed(const RowShared& shared, const float* weight, const float* bias,
+                          float epsilon, const Operand& out, Form form, std::int64_t token) {
+  RowNorm norm;
+  if (weight != nullptr) {
+    norm = norm_of_row(shared.row, out.k, epsilon, bias != nullptr, shared.norm);
+  }
+  // A warp stays together, and each thread reads what it wrote, here and for the halves.
+  unsigned largest = 0;
+  for (std::int64_t i = thread_id(); i / kWarpThreads * kWarpThreads < out.k; i += kRowThreads) {
+    float value = i < out.k ? shared.row[i] : 0.0f;
+    if (i < out.k && weight != nullptr) value = normed(value, norm, weight, bias, i);
+    put_value(out, form, token, i, value);
+    if (form != Form::kHalf) continue;
+    if (i < out.k) shared.row[i] = value;
+    largest = magnitude_bits(value) > largest ? magnitude_bits(value) : largest;
+  }
+  static_assert(kHalfThreads == kRowThreads);
+  if (form == Form::kHalf) put_halves(out, token, shared.row, largest, shared.of_warps);
 }
 
 SB_KERNEL(kRowThreads) normalise_rows(NormArgs args) {
@@ -191,18 +216,7 @@ SB_KERNEL(kRowThreads) normalise_rows(NormArgs args) {
   const RowShared shared = row_shared(args.n);
   const float* x = args.x + token * args.n;
   for (std::int64_t i = thread_id(); i < args.n; i += kRowThreads) shared.row[i] = x[i];
-  RowNorm norm;
-  if (args.weight != nullptr) {
-    norm = norm_of_row(shared.row, args.n, args.epsilon, args.bias != nullptr, shared.norm);
-  }
-  // A warp stays together, and each thread reads what it wrote.
-  for (std::int64_t i = thread_id(); i / kWarpThreads * kWarpThreads < args.n; i += kRowThreads) {
-    float value = i < args.n ? shared.row[i] : 0.0f;
-    if (i < args.n && args.weight != nullptr) {
-      value = normed(value, norm, args.weight, args.bias, i);
-    }
-    put_value(args.out, args.form, token, i, value);
-  }
+  put_normed(shared, args.weight, args.bias, args.epsilon, args.out, args.form, token);
 }
 
 // ---- ends of blocks ----
@@ -222,7 +236,10 @@ SB_KERNEL(kRowThreads) end_plainly(EndBlockArgs args) {
   args.x_out[token * args.dim + i] = x;
 }
 
+// With norms, of what is added, of the sum or for the next block. Without the first two the partial
+// sums are added to the stream one by one, as above.
 SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
+  const bool plain = args.norm_output == nullptr && args.norm_sum == nullptr;
   tell_begin(args.begun_at);
   const std::int64_t token = block_x();
   const std::int64_t from = args.kept == nullptr ? token : args.kept[token];
@@ -231,6 +248,7 @@ SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
   float* out = args.x_out + token * args.dim;
   for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
     float sum = args.partials[0][token * args.dim + i];
+    if (plain) sum = x[i] + sum;
     for (int rank = 1; rank < args.ranks; ++rank) {
       sum += args.partials[rank][token * args.dim + i];
     }
@@ -243,14 +261,18 @@ SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
     }
   }
   for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
-    shared.row[i] = x[i] + shared.row[i];
+    if (!plain) shared.row[i] = x[i] + shared.row[i];
     if (args.norm_sum == nullptr) out[i] = shared.row[i];
   }
-  if (args.norm_sum == nullptr) return;
-  const RowNorm norm = norm_of_row(shared.row, args.dim, args.epsilon, true, shared.norm);
-  for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
-    out[i] = normed(shared.row[i], norm, args.norm_sum, args.norm_sum_bias, i);
+  if (args.norm_sum != nullptr) {
+    const RowNorm norm = norm_of_row(shared.row, args.dim, args.epsilon, true, shared.norm);
+    for (std::int64_t i = thread_id(); i < args.dim; i += kRowThreads) {
+      shared.row[i] = normed(shared.row[i], norm, args.norm_sum, args.norm_sum_bias, i);
+      out[i] = shared.row[i];
+    }
   }
+  if (args.next_norm == nullptr) return;
+  put_normed(shared, args.next_norm, nullptr, args.epsilon, args.next, args.next_form, token);
 }
 
 // ---- element by element ----
@@ -263,17 +285,9 @@ SB_KERNEL(kPrepareThreads) gate_columns(GateArgs args) {
   float value = 0;
   if (column < n) {
     value = args.gate[token * n + column];
-    switch (args.activation) {
-      case Activation::kSilu:
-        value = Formulas::silu(value) * args.up[token * n + column];
-        break;
-      case Activation::kGeluTanh:
-        value = Formulas::tanh_gelu(value) * args.up[token * n + column];
-        break;
-      case Activation::kGelu:
-        value = Formulas::erf_gelu(value);
-        break;
-    }
+    value = args.activation == Activation::kGelu
+                ? Formulas::erf_gelu(value)
+                : gated(args.activation, value, args.up[token * n + column]);
   }
   put_value(args.out, args.form, token, column, value);
 }
