@@ -38,6 +38,7 @@ missing_packages() {
     command -v promtool >/dev/null || say prometheus
     command -v kubectl >/dev/null || say kubectl
     command -v shellcheck >/dev/null || say shellcheck
+    command -v xz >/dev/null || say xz-utils
   fi
   if [[ ${1:-} == chaos ]]; then
     # For a small disk that gets full; Debian has it in a package that is not essential.
