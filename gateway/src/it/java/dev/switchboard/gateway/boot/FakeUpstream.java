@@ -78,6 +78,7 @@ final class FakeUpstream implements AutoCloseable {
   static FakeUpstream secure(TestCertificate own) throws Exception {
     return new FakeUpstream(
         new HttpServerOptions()
+            .setPort(0)
             .setSsl(true)
             .setKeyCertOptions(
                 new PemKeyCertOptions()

@@ -787,6 +787,7 @@ class RoutingIT {
     keytool(store, "-exportcert", "-rfc", "-file", certificate.toString());
     HttpServerOptions options =
         new HttpServerOptions()
+            .setPort(0)
             .setSsl(true)
             .setKeyCertOptions(new PfxOptions().setPath(store.toString()).setPassword("password"));
     try (FakeUpstream secure = new FakeUpstream(options)) {
