@@ -152,34 +152,54 @@ struct Ending {
   bool norm_sum;
 };
 
+// What a block ends with: the kept rows of x, the partial sums of the ranks, and weights of dim
+// each for the norms of an ending.
+struct BlockEnd {
+  std::int64_t dim;
+  std::int32_t ranks;
+  std::vector<std::int32_t> kept;
+  std::vector<float> x;
+  std::vector<float> weights;
+  std::vector<float> partials;
+
+  [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(kept.size()); }
+
+  [[nodiscard]] EndBlockArgs args(const Ending& ending, float* out) const {
+    EndBlockArgs args;
+    args.ranks = ranks;
+    for (std::int32_t r = 0; r < ranks; ++r) args.partials[r] = partials.data() + r * rows() * dim;
+    args.rows = rows();
+    args.dim = dim;
+    args.kept = kept.data();
+    args.norm_output = ending.norm_output ? weights.data() : nullptr;
+    args.norm_sum = ending.norm_sum ? weights.data() + dim : nullptr;
+    args.norm_sum_bias = ending.norm_sum ? weights.data() + 2 * dim : nullptr;
+    args.epsilon = 1e-5f;
+    args.x_in = x.data();
+    args.x_out = out;
+    return args;
+  }
+};
+
 TEST(CudaEndBlockTest, AddsRanksInOrderNormsAndMovesKeptRows) {
   const std::int64_t dim = 100;
   const std::int64_t rows = 3;
-  const std::vector<float> x = random_floats(5 * dim, 31);
-  const std::vector<float> weights = random_floats(3 * dim, 32);
-  const std::vector<std::int32_t> kept = {0, 2, 4};
   for (const Ending ending : {Ending{false, false}, {true, false}, {false, true}, {true, true}}) {
     for (const std::int32_t ranks : {1, 3}) {
       simt::seed(static_cast<std::uint64_t>(ranks));
-      const std::vector<float> partials = random_floats(ranks * rows * dim, 33);
+      const BlockEnd end{dim,
+                         ranks,
+                         {0, 2, 4},
+                         random_floats(5 * dim, 31),
+                         random_floats(3 * dim, 32),
+                         random_floats(ranks * rows * dim, 33)};
       std::vector<float> out = untouched(rows * dim);
-      EndBlockArgs args;
-      args.ranks = ranks;
-      for (std::int32_t r = 0; r < ranks; ++r) args.partials[r] = partials.data() + r * rows * dim;
-      args.rows = rows;
-      args.dim = dim;
-      args.kept = kept.data();
-      args.norm_output = ending.norm_output ? weights.data() : nullptr;
-      args.norm_sum = ending.norm_sum ? weights.data() + dim : nullptr;
-      args.norm_sum_bias = ending.norm_sum ? weights.data() + 2 * dim : nullptr;
-      args.epsilon = 1e-5f;
-      args.x_in = x.data();
-      args.x_out = out.data();
+      const EndBlockArgs args = end.args(ending, out.data());
       end_block({}, args);
       for (std::int64_t row = 0; row < rows; ++row) {
-        const float* from = x.data() + kept[static_cast<std::size_t>(row)] * dim;
+        const float* from = end.x.data() + end.kept[static_cast<std::size_t>(row)] * dim;
         std::vector<float> expected(from, from + dim);
-        std::vector<float> sum(partials.begin() + row * dim, partials.begin() + (row + 1) * dim);
+        std::vector<float> sum(args.partials[0] + row * dim, args.partials[0] + (row + 1) * dim);
         const bool plain = !ending.norm_output && !ending.norm_sum;
         if (plain) reference().add(expected.data(), sum.data(), dim);
         for (std::int32_t r = 1; r < ranks; ++r) {
@@ -204,34 +224,23 @@ TEST(CudaEndBlockTest, AddsRanksInOrderNormsAndMovesKeptRows) {
 // with.
 TEST(CudaEndBlockTest, BeginsTheNextBlockWithItsNorm) {
   const std::int64_t rows = 3;
-  const std::vector<std::int32_t> kept = {0, 2, 4};
   for (const Ending ending : {Ending{false, false}, {true, false}, {false, true}, {true, true}}) {
     for (const std::int64_t dim : {100, 288, 576}) {
-      const std::vector<float> x = random_floats(5 * dim, 36);
-      const std::vector<float> weights = random_floats(4 * dim, 37);
       for (const Form form : {Form::kFloat, Form::kQuantised, Form::kBrain, Form::kHalf}) {
         if (form == Form::kQuantised && dim % ops::kQuantBlock != 0) continue;
         SCOPED_TRACE(::testing::Message() << dim << " columns, form " << static_cast<int>(form));
         const std::int32_t ranks = dim == 288 ? 3 : 1;
-        const std::vector<float> partials = random_floats(ranks * rows * dim, 38);
+        const BlockEnd end{dim,
+                           ranks,
+                           {0, 2, 4},
+                           random_floats(5 * dim, 36),
+                           random_floats(4 * dim, 37),
+                           random_floats(ranks * rows * dim, 38)};
         simt::seed(static_cast<std::uint64_t>(dim));
-        EndBlockArgs args;
-        args.ranks = ranks;
-        for (std::int32_t r = 0; r < ranks; ++r) {
-          args.partials[r] = partials.data() + r * rows * dim;
-        }
-        args.rows = rows;
-        args.dim = dim;
-        args.kept = kept.data();
-        args.norm_output = ending.norm_output ? weights.data() : nullptr;
-        args.norm_sum = ending.norm_sum ? weights.data() + dim : nullptr;
-        args.norm_sum_bias = ending.norm_sum ? weights.data() + 2 * dim : nullptr;
-        args.epsilon = 1e-5f;
-        args.x_in = x.data();
         std::vector<float> expected_x = untouched(rows * dim);
-        args.x_out = expected_x.data();
+        EndBlockArgs args = end.args(ending, expected_x.data());
         end_block({}, args);
-        const float* norm = weights.data() + 3 * dim;
+        const float* norm = end.weights.data() + 3 * dim;
         Buffers expected(rows, dim);
         normalise({}, {expected_x.data(), rows, dim, norm, nullptr, 1e-5f, expected.operand, form});
         std::vector<float> got_x = untouched(rows * dim);

@@ -334,6 +334,16 @@ class EmulatedRanksAheadDeviceTest : public EmulatedAheadDeviceTest {
     model_.quantise_matrices();
   }
 
+  // Of two ranks, on a device each, the sixth wait for which fails on one.
+  std::vector<StepOutput> with_a_failure_on(int32_t rank, const Script& script) {
+    settings().devices = 2;
+    settings().fault_device = rank;
+    settings().waits_left = 5;
+    TestEngine device(model_, on_device(engine_config(1, 2, 1)));
+    device.record(false);
+    return on_device_late(device, script);
+  }
+
   const Script script_{
       12,
       {{.row = 0, .to = 12, .sampling = warm(1), .prompt = 5, .logprobs = true},
@@ -391,14 +401,8 @@ TEST_F(EmulatedRanksAheadDeviceTest, EveryWaitOfAStreamForAnotherIsNeeded) {
 }
 
 TEST_F(EmulatedRanksAheadDeviceTest, TheRankWhoseDeviceFailsIsNamed) {
-  settings().devices = 2;
   for (const int32_t rank : {0, 1}) {
-    settings().fault_device = rank;
-    settings().waits_left = 5;
-    TestEngine device(model_, on_device(engine_config(1, 2, 1)));
-    device.record(false);
-
-    const std::vector<StepOutput> actual = on_device_late(device, script_);
+    const std::vector<StepOutput> actual = with_a_failure_on(rank, script_);
 
     ASSERT_EQ(actual.size(), 6U);
     EXPECT_EQ(actual[4].status, SB_OK);
@@ -413,15 +417,9 @@ TEST_F(EmulatedRanksAheadDeviceTest, MemoryThatRunsOutOnOneRankFailsItsStepAndWh
                        {.row = 2, .from = 7, .to = 12, .prompt = 2},
                        {.row = 0, .from = 8, .to = 12, .sampling = warm(3), .prompt = 7}}};
   const std::vector<StepOutput> expected = on_processor(script, 2);
-  settings().devices = 2;
   settings().fault = cuda::kErrorMemory;
   for (const int32_t rank : {0, 1}) {
-    settings().fault_device = rank;
-    settings().waits_left = 5;
-    TestEngine device(model_, on_device(engine_config(1, 2, 1)));
-    device.record(false);
-
-    const std::vector<StepOutput> actual = on_device_late(device, script);
+    const std::vector<StepOutput> actual = with_a_failure_on(rank, script);
 
     ASSERT_EQ(actual.size(), expected.size());
     for (size_t step = 0; step < actual.size(); ++step) {

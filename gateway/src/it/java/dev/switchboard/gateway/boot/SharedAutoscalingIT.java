@@ -47,16 +47,12 @@ class SharedAutoscalingIT {
 
   @Test
   void overAValkeyBothDesireWhatAllNeed() throws Exception {
-    try (ValkeyServer valkey = new ValkeyServer()) {
-      assertBothDesireTheSum("shared: {url: \"" + valkey.url() + "\"}\n");
-    }
+    overAValkey(this::assertBothDesireTheSum);
   }
 
   @Test
   void overAPostgresBothDesireWhatAllNeed() throws Exception {
-    try (PostgresServer postgres = new PostgresServer()) {
-      assertBothDesireTheSum("store: {url: \"" + postgres.url() + "\", poll-ms: 100}\n");
-    }
+    overAPostgres(this::assertBothDesireTheSum);
   }
 
   private void assertBothDesireTheSum(String shared) throws Exception {
@@ -90,16 +86,12 @@ class SharedAutoscalingIT {
 
   @Test
   void whatAGatewayHadThatLeavesAValkeyCountsNoLonger() throws Exception {
-    try (ValkeyServer valkey = new ValkeyServer()) {
-      assertLeavesAtOnce("shared: {url: \"" + valkey.url() + "\"}\n");
-    }
+    overAValkey(this::assertLeavesAtOnce);
   }
 
   @Test
   void whatAGatewayHadThatLeavesAPostgresCountsNoLonger() throws Exception {
-    try (PostgresServer postgres = new PostgresServer()) {
-      assertLeavesAtOnce("store: {url: \"" + postgres.url() + "\", poll-ms: 100}\n");
-    }
+    overAPostgres(this::assertLeavesAtOnce);
   }
 
   /** Long before its last word would count no longer by its age. */
@@ -114,6 +106,22 @@ class SharedAutoscalingIT {
       JsonNode alone = told(one, 3 * GatewayLoads.TELL_MS / 1000, SharedAutoscalingIT::isAlone);
 
       assertEquals(0, running(alone));
+    }
+  }
+
+  private interface Check {
+    void with(String shared) throws Exception;
+  }
+
+  private static void overAValkey(Check check) throws Exception {
+    try (ValkeyServer valkey = new ValkeyServer()) {
+      check.with("shared: {url: \"" + valkey.url() + "\"}\n");
+    }
+  }
+
+  private static void overAPostgres(Check check) throws Exception {
+    try (PostgresServer postgres = new PostgresServer()) {
+      check.with("store: {url: \"" + postgres.url() + "\", poll-ms: 100}\n");
     }
   }
 
