@@ -56,28 +56,28 @@ def exchange(rng, job):
     return MAKERS[job].prompt(rng, facts), MAKERS[job].answer(facts)
 
 
-def practice(rng, job, difficulty):
+def practice(rng, job, difficulty_of):
     """An exchange to train on. A share of them is the hardest of several: as they come, most are answered right and teach
     nothing, and some wordings are met so seldom that they were still guessed after 27 million tokens."""
-    if difficulty is None or rng.random() >= HARDEST:
+    if difficulty_of is None or rng.random() >= HARDEST:
         return exchange(rng, job)
-    return max((exchange(rng, job) for _ in range(DRAWS)), key=lambda pair: difficulty(pair[0]))
+    return max((exchange(rng, job) for _ in range(DRAWS)), key=lambda pair: difficulty_of(pair[0]))
 
 
 def job_mix(rng):
     return rng.choices(JOBS, JOB_MIX)[0]
 
 
-def conversation(rng, reserved=frozenset(), difficulty=None):
-    """A list of chat messages: mostly one exchange, sometimes more, sometimes under a system prompt. `difficulty` ranks
+def conversation(rng, reserved=frozenset(), difficulty_of=None):
+    """A list of chat messages: mostly one exchange, sometimes more, sometimes under a system prompt. `difficulty_of` ranks
     messages that may be drawn instead of each other."""
     turns = []
     if rng.random() < 0.08:
         turns.append({"role": "system", "content": rng.choice(SYSTEM_PROMPTS)})
     for _ in range(rng.choice((1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3))):
-        prompt, answer = practice(rng, job_mix(rng), difficulty)
+        prompt, answer = practice(rng, job_mix(rng), difficulty_of)
         while prompt in reserved:
-            prompt, answer = practice(rng, job_mix(rng), difficulty)
+            prompt, answer = practice(rng, job_mix(rng), difficulty_of)
         turns += [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
     return turns
 

@@ -64,14 +64,14 @@ def padded(examples):
     return tuple(fill([getattr(example, name) for example in examples]) for name in ("ids", "labels", "weights"))
 
 
-def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved, difficulty):
+def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved, difficulty_of):
     """The batches of one pool, lists of examples. They are the same for the same seed, pool and difficulties, so a resumed
     run sees what it would have seen."""
     rng = random.Random(f"train {seed} {pool}")
     wanted = POOL_BATCHES * tokens_per_batch
     examples, total = [], 0
     while total < wanted:
-        examples.append(encode_example(tokenizer, generator.conversation(rng, reserved, difficulty)))
+        examples.append(encode_example(tokenizer, generator.conversation(rng, reserved, difficulty_of)))
         total += len(examples[-1].ids)
     examples.sort(key=lambda example: len(example.ids))
     batches, batch, size = [], [], 0
