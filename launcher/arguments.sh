@@ -112,7 +112,7 @@ part_of() {
 }
 parts_of() { # parts_of COMMAND: the words that may follow it
   case $1 in
-    bench) printf '%s\n' engine gateway chaos why tail telemetry exemplars dispatch scaling fleet console discovery kernels constraint step ;;
+    bench) printf '%s\n' engine gateway serving chaos why tail telemetry exemplars dispatch scaling fleet console discovery kernels constraint step ;;
     keys) printf '%s\n' create list revoke ;;
     config) printf '%s\n' check reference init ;;
     images) printf '%s\n' gateway console worker worker-cuda ;;

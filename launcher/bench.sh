@@ -15,6 +15,11 @@ bench() {
       bench_main gateway gateway.bench.ExemplarBench --url "$(field api "$(ready_line)")" --admin "$(field admin "$(ready_line)")" \
         --zipkin "http://127.0.0.1:$zipkin_port" "$@"
       ;;
+    serving)
+      shift
+      ! gateway_pid >/dev/null || set -- --url "$(field api "$(ready_line)")" "$@"
+      bench_main gateway gateway.bench.ServingBench "$@"
+      ;;
     chaos)
       shift
       install_missing chaos
@@ -52,7 +57,7 @@ bench() {
       benchmarks native-engine
       jmh StepBenchmark "$@"
       ;;
-    *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), exemplars (whether each leads to its trace), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
+    *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), serving (tokens per second over HTTP, ours beside others), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), exemplars (whether each leads to its trace), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
   esac
 }
 # Benchmarks are among the tests, so that nothing of them is in what serves; it is what was built that they measure.

@@ -32,7 +32,7 @@ Usage: ./switchboard COMMAND [OPTIONS]
             README.md and docs only, also those that take minutes; `test --browser` the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
             other compilers; `test --package` the archive in a Debian 13 of essential packages and its unit under systemd, as root;
             `test --long` the Kubernetes base under podman, rolled out under 200 streams, as root; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (hours)
-  bench     measure: `bench engine`, `bench gateway`, `bench chaos`, `bench telemetry`, `bench dispatch`, `bench scaling`,
+  bench     measure: `bench engine`, `bench gateway`, `bench serving`, `bench chaos`, `bench telemetry`, `bench dispatch`, `bench scaling`,
             `bench fleet`, `bench discovery`, `bench kernels`, `bench constraint`, `bench step`, `bench why`, `bench tail`, `bench exemplars`, `bench console`
   dashboards
             draw the Grafana dashboards as SVG from what a Prometheus knows
@@ -128,6 +128,7 @@ help_of_bench() {
     telemetry) options_of_bench gateway gateway.bench.TelemetryBench ;;
     why) options_of_bench gateway gateway.bench.WhyBench ;;
     exemplars) options_of_bench gateway gateway.bench.ExemplarBench ;;
+    serving) options_of_bench gateway gateway.bench.ServingBench ;;
     tail) options_of_bench gateway gateway.bench.TailBench ;;
     dispatch) options_of_bench gateway gateway.simulation.DispatchSimulation ;;
     console)

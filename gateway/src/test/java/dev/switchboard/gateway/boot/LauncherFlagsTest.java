@@ -7,6 +7,7 @@ import dev.switchboard.gateway.bench.DiscoveryBench;
 import dev.switchboard.gateway.bench.ExemplarBench;
 import dev.switchboard.gateway.bench.FleetPageBench;
 import dev.switchboard.gateway.bench.GatewayBench;
+import dev.switchboard.gateway.bench.ServingBench;
 import dev.switchboard.gateway.bench.TailBench;
 import dev.switchboard.gateway.bench.TelemetryBench;
 import dev.switchboard.gateway.bench.WhyBench;
@@ -45,6 +46,7 @@ class LauncherFlagsTest {
         same("bench/chaos", ChaosBench.class),
         same("bench/why", WhyBench.class),
         same("bench/exemplars", ExemplarBench.class),
+        same("bench/serving", ServingBench.class),
         same("bench/fleet", FleetPageBench.class),
         same("bench/discovery", DiscoveryBench.class),
         same("bench/engine", Class.forName("dev.switchboard.bench.EngineBench")),
