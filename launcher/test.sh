@@ -109,6 +109,8 @@ sanitizer_tests() {
   step "native tests under the thread sanitizer" tsan sanitized tsan
   step "CUDA kernels without each barrier, exchange and wait in turn, and with each mask changed" mutations cuda_mutations
   cuda_kernels
+  build
+  step "the pack for a machine with a device" pack-test "$home/.ci/pack-test"
 }
 cuda_mutations() { native_build release && "$home/.ci/mutation-test"; }
 # After cuda_mutations, by which CMake has looked for nvcc.
@@ -118,7 +120,7 @@ cuda_kernels() {
     say "  ${yellow}left out${off}  $title: no nvcc on the PATH or in /usr/local/cuda/bin"
     return
   fi
-  step "$title" nvcc cmake --build "$release" --target switchboard_cuda
+  step "$title" nvcc cmake --build "$release" --target switchboard_cuda sb_device_bench
 }
 sanitized() { native_build "$1" && ctest --preset "$1"; }
 # Java tests that compute for minutes, measure no time and wait for nothing, so that Maven need not: it tells the class path as soon as a

@@ -8,25 +8,29 @@ Usage: selftest.sh [OPTION]... [BUILD]
        selftest.sh --pack FILE [BUILD]
 
 Runs whole tiny models of every architecture and format on the device against the processor, bit for bit, and prints a table of
-decode and prompts: rates, and shares of what this device reads and multiplies at most by kernels of our own in the same run.
+decode and prompts: rates, and shares of what this device reads and multiplies at most by kernels of our own in the same run. From a
+pack, a worker on the device then answers over HTTP what a worker on the processor answers.
 Behind that, as far as ten minutes reach: llama-bench and vLLM where they are installed and a model is named, Nsight Compute on the
 hot kernels, the tests again under compute-sanitizer. A line says what was left out, and why.
 
   BUILD          folder with the programs; where they are not there they are built (nvcc, cmake, ninja, GoogleTest)
   --gguf FILE    for llama-bench, beside the table
   --vllm FOLDER  for `vllm bench latency` with random weights, beside the table: a model's configuration
-  --pack FILE    packs this script and the programs for all devices (.tar.xz, at most 64 MiB), to be unpacked where a device is
-                 and no compiler: tar -xJf FILE && switchboard-gpu/selftest.sh
+  --pack FILE    packs this script, the programs for all devices and the worker with its Java runtime (.tar.xz, at most 64 MiB), to
+                 be unpacked where a device is, no compiler and no JDK: tar -xJf FILE && switchboard-gpu/selftest.sh. What is not
+                 in BUILD is built; the worker is taken from ./switchboard build, its runtime from the JDK that JAVA_HOME names.
+                 There, switchboard-gpu/worker/bin/worker --help says how to start the worker
   --dry-run      prints the commands for an H100 and runs none
 TEXT
 }
 
 folder=$(cd "$(dirname "$0")" && pwd)
 sources=$(dirname "$folder")
+checkout=$(dirname "$sources")
 most_bytes=$((64 << 20))
 programs=(libswitchboard_cuda.so sb_engine_tests sb_device_bench)
 deadline=$((SECONDS + 600))
-build='' gguf='' vllm='' pack='' dry='' staged=''
+build='' gguf='' vllm='' pack='' dry='' staged='' aside='' answer=''
 
 fail() {
   printf 'selftest.sh: %s\n' "$*" >&2
@@ -53,6 +57,10 @@ arguments() {
   done
 }
 
+clean_up() {
+  [[ -z $aside ]] || kill "$aside" 2>/dev/null || true
+  [[ -z $staged ]] || rm -rf "$staged"
+}
 left() { echo $((deadline > SECONDS ? deadline - SECONDS : 0)); }
 left_out() { printf 'left out: %s\n' "$*"; }
 there() { command -v "$1" >/dev/null || { left_out "$1 is not installed" && false; }; }
@@ -63,6 +71,13 @@ run() {
   [[ -z $dry ]] || return 0
   (($(left) > 0)) || { printf 'selftest.sh: the ten minutes are over\n' >&2 && exit 1; }
   timeout "$(left)" "$@"
+}
+# run_aside OUTPUT COMMAND...: aside is its process
+run_aside() {
+  printf '+ %s\n' "${*:2}"
+  [[ -z $dry ]] || return 0
+  "${@:2}" >"$1" 2>"$1.log" &
+  aside=$!
 }
 # What may end when the time does.
 as_far_as_time_reaches() {
@@ -94,14 +109,24 @@ build_programs() {
   run cmake --build "$build" --target switchboard_cuda sb_engine_tests sb_device_bench
 }
 
+# pack_worker FOLDER: the worker in one folder, which images are made of too; it finds the library for CUDA beside its own.
+pack_worker() {
+  local parts=$staged/parts
+  run "$checkout/images/stage" worker "$parts" || fail "--pack needs the worker of ./switchboard build and JAVA_HOME"
+  [[ -z $dry ]] || return 0
+  mkdir "$1"
+  cp -a "$parts/java" "$parts"/{libraries,own}/. "$1/"
+  ln -s ../../libswitchboard_cuda.so "$1/native/"
+}
+
 pack_programs() {
   deadline=$((SECONDS + 86400))
   build=${build:-$sources/build/gpu-pack}
   complete "$build" || build_programs
-  [[ -z $dry ]] || return 0
   staged=$(mktemp -d)
-  trap 'rm -rf "$staged"' EXIT
   mkdir "$staged/switchboard-gpu"
+  pack_worker "$staged/switchboard-gpu/worker"
+  [[ -z $dry ]] || return 0
   cp "$0" "$staged/switchboard-gpu/"
   local program
   for program in "${programs[@]}"; do strip -o "$staged/switchboard-gpu/$program" "$build/$program"; done
@@ -129,7 +154,44 @@ beside() {
   ! there "$program" || as_far_as_time_reaches "$program" "$@"
 }
 
+question='{"model":"switchboard-demo","temperature":0,"messages":[{"role":"user","content":"Payment of 40 EUR at a bakery, card present"}]}'
+# answer_on DEVICE: sets answer to what a worker there answers.
+answer_on() {
+  local model=$build/worker/models/switchboard-demo.gguf port
+  local events=$staged/$1.events
+  run_aside "$events" "$build/worker/bin/worker" --device "$1" --model "$model"
+  [[ -z $dry ]] || return 0
+  until grep -q '"event":"ready"' "$events"; do
+    if ! kill -0 "$aside" 2>/dev/null || (($(left) == 0)); then
+      tail -n 3 "$events" "$events.log" >&2
+      fail "the worker on $1 does not start"
+    fi
+    sleep 0.2
+  done
+  port=$(sed -n 's/.*"event":"listening".*"port":\([0-9]*\).*/\1/p' "$events")
+  exec 3<>"/dev/tcp/127.0.0.1/$port"
+  printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' \
+    "${#question}" "$question" >&3
+  answer=$(timeout "$(left)" cat <&3)
+  exec 3>&-
+  kill "$aside"
+  wait "$aside" || true
+  aside=''
+  [[ $answer == 'HTTP/1.1 200 '*'"finish_reason":"stop"'* ]] || fail "the worker on $1 answers: $answer"
+  answer=${answer#*\"choices\":}
+}
+same_answers() {
+  local on_processor
+  staged=$(mktemp -d)
+  answer_on cpu
+  on_processor=$answer
+  answer_on cuda
+  [[ $answer == "$on_processor" ]] || fail "the worker on the device answers $answer, that on the processor $on_processor"
+  [[ -n $dry ]] || printf 'the worker on the device answers as that on the processor\n'
+}
+
 main() {
+  trap clean_up EXIT
   arguments "$@"
   [[ -z $pack ]] || { pack_programs && return; }
   [[ -n $dry ]] || command -v nvidia-smi >/dev/null || fail "there is no nvidia-smi, so no NVIDIA driver"
@@ -145,6 +207,11 @@ main() {
     for kernel in wgmma wgmma-rounded; do
       as_far_as_time_reaches env SWITCHBOARD_CUDA_BF16=$kernel "$build/sb_device_bench" cuda 1 BF16
     done
+  fi
+  if [[ -n $dry || -x $build/worker/bin/worker ]]; then
+    same_answers
+  else
+    left_out "a worker on the device: only a pack has one"
   fi
   beside --gguf llama-bench "$gguf" -m "$gguf" -ngl 99 -fa 1 -p 2048 -n 128
   beside --vllm vllm "$vllm" bench latency --model "$vllm" --load-format dummy --batch-size 1 --input-len 128 --output-len 128
