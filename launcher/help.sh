@@ -31,7 +31,7 @@ Usage: ./switchboard COMMAND [OPTIONS]
   test      install what is missing, build, run every test and quality gate. `test --readme` runs the commands of
             README.md and docs only, also those that take minutes; `test --browser` the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
             other compilers; `test --package` the archive in a Debian 13 of essential packages and its unit under systemd, as root;
-            `test --long` the Kubernetes base under podman, rolled out under 200 streams, as root; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (hours)
+            `test --long` the Kubernetes base under podman, rolled out under 200 streams, as root; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (an hour)
   bench     measure: `bench engine`, `bench gateway`, `bench serving`, `bench chaos`, `bench telemetry`, `bench dispatch`, `bench scaling`,
             `bench fleet`, `bench discovery`, `bench kernels`, `bench constraint`, `bench step`, `bench why`, `bench tail`, `bench exemplars`, `bench console`
   dashboards
