@@ -24,10 +24,12 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a gateway that stops owes to the connections it has. */
+@Tag("untimed")
 class FarewellIT {
   private static final int LINGER_MS = 300;
   private static final int STREAMS = 40;

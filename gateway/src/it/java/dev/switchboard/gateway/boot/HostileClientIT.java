@@ -28,9 +28,11 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Clients that do harm: each is cut off in time, costs a bounded amount, and the others go on. */
+@Tag("untimed")
 class HostileClientIT {
   private static final String DEADLINES =
       "deadlines: {header-ms: 700, body-ms: 700, write-stall-ms: 700}\n"

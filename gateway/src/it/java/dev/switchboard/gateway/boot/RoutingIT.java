@@ -28,12 +28,14 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Aliases, splits, fallbacks, sessions and foreign servers, before scripted upstreams. */
+@Tag("untimed")
 class RoutingIT {
   private static final String MODEL = "X-Switchboard-Model";
   private static final String FALLBACK = "X-Switchboard-Fallback";
