@@ -108,7 +108,7 @@ public final class TenantsView extends GatewayView {
         .setHeader("Used now")
         .setWidth("190px")
         .setFlexGrow(0);
-    number("Requests/min", t -> limit(t, Limit.REQUESTS_PER_MINUTE));
+    number("Req/min", t -> limit(t, Limit.REQUESTS_PER_MINUTE));
     number("Tok/min", t -> limit(t, Limit.TOKENS_PER_MINUTE));
     number("At once", t -> limit(t, Limit.CONCURRENCY));
     number("Tok/day", t -> limit(t, Limit.TOKENS_PER_DAY));
