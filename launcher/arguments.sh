@@ -5,6 +5,9 @@ usage_error() {
   exit_status=2
   fail "$*"
 }
+# one_of WORD LINES: whether one of the lines is the word. A grep -q behind a pipe would end before all is written to it, and a writer
+# that dies of that fails the pipe.
+one_of() { [[ -n $1 && $'\n'$2$'\n' == *$'\n'"$1"$'\n'* ]]; }
 # nearest WORD CANDIDATE...: the candidate that WORD is a misspelling of; nothing when none is near. Transposed neighbours count as one.
 nearest() {
   awk 'function least(a, b) {return a < b ? a : b}

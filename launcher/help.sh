@@ -106,7 +106,7 @@ unknown_part() { # unknown_part COMMAND [WORD]: what follows a command is none o
 # is built already; nothing is installed or built for that.
 help_of() {
   [[ -n ${1:-} ]] || { usage && return; }
-  commands | grep -qx -- "$1" || unknown_command "$1"
+  one_of "$1" "$(commands)" || unknown_command "$1"
   say "Usage: ./switchboard $1${2:+ $2} [OPTIONS]"
   say
   usage | awk -v name="$1" '/^Options/ {exit} /^  [a-z]/ {shown = $1 == name} shown {print}'

@@ -10,7 +10,7 @@ logs_of() { # logs_of [-f] [WHAT]
       *) what=$argument ;;
     esac
   done
-  parts_of logs | grep -qx -- "$what" || [[ -e $logs/$what.log && $what != */* ]] || unknown_part logs "$what"
+  one_of "$what" "$(parts_of logs)" || [[ -e $logs/$what.log && $what != */* ]] || unknown_part logs "$what"
   [[ -e $logs/$what.log ]] || fail "there is no log of $what: it has not run here"
   if [[ -n $follow ]]; then
     tail -n 100 -F "$logs/$what.log" 2>/dev/null
