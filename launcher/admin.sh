@@ -17,7 +17,7 @@ ask() {
   return "$exit_status"
 }
 diagnostics() { # diagnostics [FILE]
-  [[ $# -le 1 ]] || usage_error "diagnostics takes one file; ./switchboard diagnostics --help"
+  check_words diagnostics 0 1 '' "$@"
   ask diagnostics "${1:-switchboard-diagnostics-$(date -u +%Y%m%dT%H%M%SZ).zip}"
 }
 config() {
@@ -26,9 +26,14 @@ config() {
   "$JAVA_HOME/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dswitchboard.home="$home" -cp "$class_path" \
     dev.switchboard.gateway.boot.ConfigMain "$@"
 }
-keys() {
-  case ${1:-} in
-    create | list | revoke) ask keys "$@" ;;
-    *) unknown_part keys "${1:-}" ;;
+keys() { # keys PART ARGUMENT...
+  case $1 in
+    create)
+      without_words keys/create "${@:2}"
+      [[ " ${*:2}" == *" --name"* ]] || usage_error "keys create needs --name NAME; ./switchboard keys create --help"
+      ;;
+    list) without_words keys/list "${@:2}" ;;
+    revoke) check_words keys/revoke 1 1 'the id of a key' "${@:2}" ;;
   esac
+  ask keys "$@"
 }

@@ -23,7 +23,7 @@ nearest() {
       return d[length(s), length(t)]
     }
     BEGIN {
-      word = ARGV[1]; best = length(word) > 5 ? 3 : 2
+      word = ARGV[1]; best = length(word) - (word ~ /^--/ ? 2 : 0) > 5 ? 3 : 2
       for (k = 2; k < ARGC; k++) {
         n = index(ARGV[k], word) == 1 && length(word) > 2 ? 1 : distance(word, ARGV[k])
         if (n <= best && n < length(ARGV[k]) - (ARGV[k] ~ /^--/ ? 2 : 0)) {best = n - 1; found = ARGV[k]}
@@ -74,7 +74,13 @@ literal() { sed 's/[][\.*^$/]/\\&/g' <<<"$1"; }
 check_value() { # check_value FLAG KIND VALUE
   case $2 in
     number) [[ $3 =~ ^[0-9]{1,9}$ ]] || usage_error "$1 needs a number, not '$3'" ;;
+    [0-9]*-[0-9]*)
+      [[ $3 =~ ^[0-9]{1,9}$ && $((10#0$3)) -ge ${2%-*} && $((10#0$3)) -le ${2#*-} ]] ||
+        usage_error "$1 needs a number from ${2%-*} to ${2#*-}, not '$3'"
+      ;;
     port) is_port "$3" || usage_error "$1 needs a port from 1 to 65535, not '$3'" ;;
+    address) is_address "$3" || usage_error "$1 needs an address to listen on, such as 127.0.0.1 or 0.0.0.0, not '$3'" ;;
+    companions) check_names "$1" "$3" prometheus zipkin ;;
     file) [[ -f $3 && -r $3 ]] || usage_error "$1: cannot read $3$(beside_it "$3")" ;;
     model)
       [[ -f $3 && -r $3 ]] || usage_error "$1: cannot read the model $3$(beside_it "$3")"
@@ -92,16 +98,61 @@ beside_it() {
   mapfile -t files < <(cd "$folder" && printf '%s\n' * | head -n 200)
   did_you_mean "$(basename "$1")" ${files[@]+"${files[@]}"}
 }
+# check_names FLAG LIST NAME...: what the list has between its commas is among the names.
+check_names() {
+  local name
+  while IFS= read -r -d , name; do
+    one_of "$name" "$(printf '%s\n' "${@:3}")" || usage_error "$1 knows $(listed "${@:3}"), not '$name'$(did_you_mean "$name" "${@:3}")"
+  done <<<"$2,"
+}
+listed() { printf '%s' "$1" && printf ' and %s' "${@:2}"; }
+# An address of IPv4 or IPv6, or the name of a host; whether this machine has it, the gateway finds out.
+is_address() {
+  local part parts
+  case $1 in
+    *:*) [[ $1 =~ ^[0-9a-fA-F:.]+(%[A-Za-z0-9]+)?$ ]] ;;
+    *[!0-9.]*) [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ;;
+    *)
+      [[ $1 =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}$ ]] || return 1
+      IFS=. read -ra parts <<<"$1"
+      for part in "${parts[@]}"; do ((10#$part < 256)) || return 1; done
+      ;;
+  esac
+}
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 > 0 && 10#$1 < 65536)); }
-without_words() { # without_words COMMAND ARGUMENT...: the command takes flags only
-  local name=$1 kind
-  shift
+without_words() { check_words "$1" 0 0 '' "${@:2}"; } # without_words COMMAND ARGUMENT...: the command takes flags only
+# check_words COMMAND[/PART] LEAST MOST NAME ARGUMENT...: as many words that are no flags as the command takes, of which one is called NAME.
+check_words() {
+  local name=$1 least=$2 most=$3 what=$4 kind words=()
+  shift 4
   while (($#)); do
-    [[ $1 == -* ]] || usage_error "$name takes no '$1'; ./switchboard $name --help"
-    kind=$(flags_of "$name" | sed -n "s/^$(literal "$1") //p")
-    [[ $1 == *=* || $kind == - ]] || shift
+    if [[ $1 == -- ]]; then
+      words+=("${@:2}")
+      break
+    elif [[ $1 == -* ]]; then
+      kind=$(flags_of "$name" | sed -n "s/^$(literal "$1") //p")
+      [[ $1 == *=* || $kind == - ]] || shift
+    else
+      words+=("$1")
+    fi
     shift
   done
+  ((${#words[@]} >= least)) || usage_error "${name/\// } needs $what; ./switchboard ${name/\// } --help"
+  ((${#words[@]} <= most)) || usage_error "${name/\// } takes no '${words[most]}'; ./switchboard ${name/\// } --help"
+}
+# check_config PART ARGUMENT...: what the part takes, and the file, before anything is built for it.
+check_config() {
+  case ${1:-} in
+    check)
+      check_words config/check 1 1 'a file' "${@:2}"
+      [[ -f $2 && -r $2 ]] || usage_error "config check: cannot read $2$(beside_it "$2")"
+      ;;
+    init)
+      check_words config/init 0 1 '' "${@:2}"
+      [[ -z ${2:-} || ! -e $2 ]] || fail "there is a file $2 already; nothing was written"
+      ;;
+    *) without_words "config/$1" "${@:2}" ;;
+  esac
 }
 without_options() { # without_options COMMAND ARGUMENT...
   (($# == 1)) || usage_error "$1 takes no options, and '$2' is given; ./switchboard $1 --help"
@@ -134,8 +185,9 @@ completion() {
   say '# Completion of ./switchboard: source <(./switchboard completion bash)'
   say '_switchboard() {'
   say '  local word=${COMP_WORDS[COMP_CWORD]} name=${COMP_WORDS[1]:-} before=${COMP_WORDS[COMP_CWORD - 1]} words'
-  say '  case $before in --model | --config | --json | --output | --out) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;; esac'
+  say '  case $before in --model | --config | --output | --out) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;; esac'
   say '  [[ $name != bench && $name != keys || $COMP_CWORD -le 2 ]] || name+=/${COMP_WORDS[2]}'
+  say '  [[ $before != --json || $name != bench/* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$word"); return; }'
   say '  ((COMP_CWORD > 1)) || name='
   say '  case $name in'
   say "    '') words='${names% }' ;;"

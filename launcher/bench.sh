@@ -30,6 +30,7 @@ bench() {
     fleet) shift && bench_main gateway gateway.bench.FleetPageBench "$@" ;;
     console)
       shift
+      check_console_bench "$@"
       install_missing console
       build
       benchmarks console
@@ -57,7 +58,6 @@ bench() {
       benchmarks native-engine
       jmh StepBenchmark "$@"
       ;;
-    *) fail "bench what? engine (tokens per second through the whole engine), gateway (what it adds to a worker), serving (tokens per second over HTTP, ours beside others), chaos (whether anybody notices what breaks), why (whether explanations name the culprit), tail (what listing and following requests costs), telemetry (what it costs to be watched), exemplars (whether each leads to its trace), dispatch (how requests are shared out among engines), scaling (which rule of scaling misses least), fleet (what a page of many replicas takes), console (what that page takes in a browser), discovery (what a thousand endpoints cost), kernels (one operation at a time), constraint (what a mask costs) or step (what a step costs beside its computing)" ;;
   esac
 }
 # Benchmarks are among the tests, so that nothing of them is in what serves; it is what was built that they measure.
@@ -85,14 +85,17 @@ dashboards() {
   ! beside prometheus || [[ " $*" == *" --prometheus"* ]] || set -- --prometheus "http://localhost:$prometheus_port" "$@"
   bench_main gateway gateway.dashboards.DashboardsCommand "$@"
 }
+# What it takes is checked before anything is built for it.
+check_console_bench() {
+  case ${1:-} in
+    '' | page | sessions | up) ;;
+    screenshots) (($# > 1)) || usage_error "bench console screenshots needs a folder" ;;
+    *) usage_error "bench console knows page, sessions, up and screenshots, not '$1'$(did_you_mean "$1" page sessions up screenshots)" ;;
+  esac
+}
 console_bench() { # console_bench [page] [sessions] [up] | screenshots FOLDER [SECONDS [VIEW...]]
   local run=(PageBench "$@")
-  if [[ ${1:-} == screenshots ]]; then
-    (($# > 1)) || fail "bench console screenshots wants a folder"
-    run=(Screenshots "$(realpath -m "$2")" "${3:-120}" "${@:4}")
-  elif [[ -n ${1:-} && $1 != page && $1 != sessions && $1 != up ]]; then
-    fail "bench console knows page, sessions, up and screenshots, not '$1'"
-  fi
+  [[ ${1:-} != screenshots ]] || run=(Screenshots "$(realpath -m "$2")" "${3:-120}" "${@:4}")
   (cd "$home/console" && exec "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Dswitchboard.home="$home" \
     -Dswitchboard.library="$home/native-engine/build/release/libswitchboard.so" \
     -cp "target/test-classes:target/classes:$(<target/test.classpath)" "dev.switchboard.console.${run[0]}" "${run[@]:1}")

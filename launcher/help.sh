@@ -20,8 +20,8 @@ Usage: ./switchboard COMMAND [OPTIONS]
   why       `why [--json] ID`: why a request took as long as it did, in a paragraph and as numbers, or as these alone; the id is that of its header
             X-Request-Id
   models    what the gateway serves: models, their replicas and what is ready; `models --json`
-  keys      API keys of the running gateway: `keys create --name N [--tenant T] [--role R] [--expires-in SECONDS]`,
-            `keys list`, `keys revoke ID`; each with --json
+  keys      API keys of the running gateway: `keys create --name N [--tenant T] [--role R] [--expires-in SECONDS]`, where R is app
+            (calls models; unless said), viewer, operator or admin; `keys list`, `keys revoke ID`; each with --json
   drain     `drain [--yes] REPLICA`: takes no new requests to a replica; says what that does, and asks where it is the last ready one
   reload    make the running gateway read its configuration again
   diagnostics
@@ -112,10 +112,33 @@ help_of() {
   usage | awk -v name="$1" '/^Options/ {exit} /^  [a-z]/ {shown = $1 == name} shown {print}'
   case $1 in
     up | restart) usage | awk '/^Options/ {shown = 1} shown {print}' | sed '1i\\' ;;
-    bench) [[ -z ${2:-} ]] || help_of_bench "$2" ;;
+    bench) if [[ -n ${2:-} ]]; then help_of_bench "$2"; else bench_meanings; fi ;;
     config) options_of gateway gateway.boot.ConfigMain ;;
     dashboards) options_of_bench gateway gateway.dashboards.DashboardsCommand ;;
   esac
+}
+bench_meanings() {
+  cat <<'HELP'
+
+  engine      tokens per second through the whole engine
+  kernels     one operation at a time
+  step        what a step costs beside its computing
+  constraint  what a mask costs
+  gateway     what the gateway adds to a worker
+  serving     tokens per second over HTTP, of the gateway that runs and of others beside it
+  telemetry   what it costs to be watched
+  tail        what listing and following requests costs
+  exemplars   whether each leads to its trace
+  chaos       whether anybody notices what breaks
+  why         whether explanations name the culprit
+  dispatch    how requests are shared out among engines
+  scaling     which rule of scaling misses least
+  discovery   what a thousand endpoints cost
+  fleet       what a page of many replicas takes
+  console     what that page takes in a browser
+
+./switchboard bench NAME --help lists the options of one.
+HELP
 }
 help_of_bench() {
   case $1 in

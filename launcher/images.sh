@@ -7,13 +7,10 @@ images() {
   local wanted=() output=$home/target/images part
   while (($#)); do
     case $1 in
-      --output)
-        (($# > 1)) || fail "--output needs a folder"
-        output=$(realpath -m "$2")
-        shift
-        ;;
+      --output=*) output=$(realpath -m "${1#*=}") ;;
+      --output) output=$(realpath -m "$2") && shift ;;
       gateway | console | worker | worker-cuda) wanted+=("$1") ;;
-      *) fail "images are ${image_parts[*]}, not '$1'; ./switchboard images --help" ;;
+      *) usage_error "images are ${image_parts[*]}, not '$1'$(did_you_mean "$1" "${image_parts[@]}"); ./switchboard images --help" ;;
     esac
     shift
   done

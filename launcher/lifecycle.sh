@@ -169,7 +169,6 @@ remember_arguments() {
 restart() {
   local old begun=$SECONDS arguments=()
   old=$(gateway_pid) || nothing_runs
-  [[ " $* " != *" --with"* ]] || fail "restart keeps what runs beside the gateway; --with belongs to up"
   if (($#)); then
     arguments=("$@")
   elif [[ -s $run/arguments ]]; then

@@ -6,12 +6,8 @@ package() { # package [--output FOLDER]
   local output=$home/target/package name work
   while (($#)); do
     case $1 in
-      --output)
-        (($# > 1)) || fail "--output needs a folder"
-        output=$(realpath -m "$2")
-        shift
-        ;;
-      *) fail "package knows --output, not '$1'; ./switchboard package --help" ;;
+      --output=*) output=$(realpath -m "${1#*=}") ;;
+      --output) output=$(realpath -m "$2") && shift ;;
     esac
     shift
   done

@@ -54,7 +54,7 @@ run_tests() {
       say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
       return
       ;;
-    *) fail "test knows --readme, --browser, --sanitizers, --package, --long and --fresh, not '$1'; ./switchboard test --help" ;;
+    *) usage_error "test knows --readme, --browser, --sanitizers, --package, --long and --fresh, not '$1'; ./switchboard test --help" ;;
   esac
   install_missing test
   readme_ports_free
