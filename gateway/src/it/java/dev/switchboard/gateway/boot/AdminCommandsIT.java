@@ -91,6 +91,7 @@ class AdminCommandsIT {
   void statusAndModelsAndTopAreTablesOrJson() throws Exception {
     assertEquals(0, run("", "status"), () -> log);
     assertTrue(out.contains("REPLICA") && out.contains("READY") && out.contains(replica()), out);
+    assertTrue(out.contains("ADDRESS") && out.contains(upstream.url().toString()), out);
     assertEquals(0, run("", "status", "--json"), () -> log);
     assertTrue(json().path("running").asBoolean());
     assertEquals(1, json().path("replicas").size());
@@ -102,7 +103,46 @@ class AdminCommandsIT {
 
     assertEquals(0, run("", "top"), () -> log);
     assertTrue(out.startsWith("1 of 1 replicas ready, "), out);
-    assertFalse(out.contains("\u001b"), out);
+    assertFalse(out.contains("\u001b") || out.contains("ADDRESS"), out);
+  }
+
+  @Test
+  void reloadSaysWhatHasChangedInWordsOrAsJson() throws Exception {
+    try (InProcessGateway changed = InProcessGateway.before("", upstream)) {
+      assertEquals(0, run(changed, "", "reload"), () -> log);
+      assertEquals("Nothing has changed\n", out);
+
+      String url = upstream.url().toString();
+      changed.rewrite(
+          """
+          circuit: {failures: 9}
+          upstreams:
+          - {url: "%s", models: [m]}
+          - {url: "%s/other", models: [other], check-models: false}
+          """
+              .formatted(url, url));
+      assertEquals(0, run(changed, "", "reload"), () -> log);
+      assertEquals(
+          List.of("keys changed: circuit.failures, upstreams", "models added: other"),
+          out.lines().limit(2).toList());
+      assertEquals("replicas added: u1", out.lines().skip(2).findFirst().orElse(""));
+
+      assertEquals(0, run(changed, "", "reload", "--json"), () -> log);
+      assertTrue(json().path("changed").isEmpty(), out);
+    }
+  }
+
+  @Test
+  void whoeverIsRefusedForWantOfAKeyIsToldWhereOneGoes() throws Exception {
+    String keys =
+        "auth: {keys: [{name: boss, role: admin, sha256: %1$s}, {name: app, sha256: %1$s}]}%n"
+            .formatted("0".repeat(64));
+    try (InProcessGateway closed = InProcessGateway.before(keys, upstream)) {
+      assertEquals(1, run(closed, "", "models"));
+      assertTrue(log.contains("SWITCHBOARD_ADMIN_KEY takes one"), log);
+      assertEquals(1, run(closed, "Hello\n", "chat", "m"));
+      assertTrue(log.contains("--key or SWITCHBOARD_KEY takes one"), log);
+    }
   }
 
   @Test

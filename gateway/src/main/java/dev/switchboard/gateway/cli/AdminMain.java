@@ -136,7 +136,12 @@ public final class AdminMain {
 
   @Command(name = "reload", description = "Makes the gateway read its configuration again.")
   int reload(@Option(names = "--json", description = "As JSON.") boolean json) {
-    print(client().post("config/reload", null));
+    JsonNode told = client().post("config/reload", null);
+    if (json) {
+      print(told);
+    } else {
+      out.print(FleetTables.reload(told));
+    }
     return 0;
   }
 

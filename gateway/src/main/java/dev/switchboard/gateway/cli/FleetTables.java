@@ -1,40 +1,51 @@
 package dev.switchboard.gateway.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
 
-/** Replicas, models and keys of the admin API as tables for people. */
+/** What the admin API tells of replicas, models, keys and reloads, for people. */
 final class FleetTables {
   private static final double PERCENT = 100;
 
   private FleetTables() {}
 
-  /**
-   * @param replicas in full or as summaries
-   */
+  /** Replicas in full, with their addresses. */
   static String replicas(JsonNode replicas) {
-    TextTable table =
-        new TextTable(
-            "REPLICA",
-            "MODEL",
-            "DEVICE",
-            "STATE",
-            "IN FLIGHT",
-            "RUNNING",
-            "WAITING",
-            "KV",
-            "ADDRESS");
+    return table(replicas, true);
+  }
+
+  /** Replicas as summaries, which have no addresses. */
+  static String summaries(JsonNode replicas) {
+    return table(replicas, false);
+  }
+
+  private static String table(JsonNode replicas, boolean addresses) {
+    List<String> heads =
+        new ArrayList<>(
+            List.of(
+                "REPLICA", "MODEL", "DEVICE", "STATE", "IN FLIGHT", "RUNNING", "WAITING", "KV"));
+    if (addresses) {
+      heads.add("ADDRESS");
+    }
+    TextTable table = new TextTable(heads.toArray(String[]::new));
     for (JsonNode each : replicas) {
       JsonNode report = each.path("report").isObject() ? each.path("report") : each;
-      table.row(
-          each.path("id").asText(),
-          each.path("model").asText(),
-          device(each),
-          state(each),
-          each.path("in_flight").asText("-"),
-          number(report.path("running")),
-          number(report.path("waiting")),
-          share(report.path("kv_used_ratio")),
-          address(each));
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  each.path("id").asText(),
+                  each.path("model").asText(),
+                  device(each),
+                  state(each),
+                  each.path("in_flight").asText("-"),
+                  number(report.path("running")),
+                  number(report.path("waiting")),
+                  share(report.path("kv_used_ratio"))));
+      if (addresses) {
+        cells.add(address(each));
+      }
+      table.row(cells.toArray(String[]::new));
     }
     return table.text();
   }
@@ -97,5 +108,25 @@ final class FleetTables {
           text(each.path("expires_at")));
     }
     return table.text();
+  }
+
+  /** What a reload has done; a line for each kind of change. */
+  static String reload(JsonNode told) {
+    StringBuilder text = new StringBuilder();
+    line(text, "keys changed", told.path("changed"));
+    told.path("models")
+        .properties()
+        .forEach(each -> line(text, "models " + each.getKey(), each.getValue()));
+    told.path("replicas")
+        .properties()
+        .forEach(each -> line(text, "replicas " + each.getKey(), each.getValue()));
+    return text.isEmpty() ? "Nothing has changed\n" : text.toString();
+  }
+
+  private static void line(StringBuilder text, String what, JsonNode names) {
+    if (!names.isEmpty()) {
+      String[] all = GatewayClient.JSON.convertValue(names, String[].class);
+      text.append(what).append(": ").append(String.join(", ", all)).append('\n');
+    }
   }
 }

@@ -34,6 +34,10 @@ final class GatewayClient {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int MOST_ERROR_BYTES = 65_536;
+  private static final int UNAUTHORIZED = 401;
+  private static final String ADMIN_KEY = " (SWITCHBOARD_ADMIN_KEY takes one)";
+  private static final String KEY =
+      " (--key or SWITCHBOARD_KEY takes one; ./switchboard keys create --name NAME makes one)";
 
   private final String admin;
   private final String api;
@@ -143,7 +147,7 @@ final class GatewayClient {
     }
     try (InputStream told = response.body()) {
       String text = new String(told.readNBytes(MOST_ERROR_BYTES), StandardCharsets.UTF_8);
-      throw refused(response.statusCode(), parsed(text));
+      throw refused(response.statusCode(), parsed(text), ADMIN_KEY);
     }
   }
 
@@ -174,7 +178,7 @@ final class GatewayClient {
   private static JsonNode answer(HttpResponse<String> response) {
     JsonNode json = parsed(response.body());
     if (response.statusCode() / 100 != 2) {
-      throw refused(response.statusCode(), json);
+      throw refused(response.statusCode(), json, ADMIN_KEY);
     }
     return json;
   }
@@ -187,10 +191,12 @@ final class GatewayClient {
     }
   }
 
-  private static CommandFailure refused(int status, JsonNode json) {
+  private static CommandFailure refused(int status, JsonNode json, String key) {
     String message = json.path("error").path("message").asText("");
     return new CommandFailure(
-        CommandFailure.FAILED, message.isEmpty() ? "the answer has status " + status : message);
+        CommandFailure.FAILED,
+        (message.isEmpty() ? "the answer has status " + status : message)
+            + (status == UNAUTHORIZED ? key : ""));
   }
 
   private static CommandFailure unreachable(String what, IOException cause) {
@@ -240,7 +246,8 @@ final class GatewayClient {
           apiClient.send(request.build(), BodyHandlers.ofLines());
       if (response.statusCode() != 200) {
         try (Stream<String> lines = response.body()) {
-          throw refused(response.statusCode(), parsed(String.join("\n", lines.toList())));
+          JsonNode json = parsed(String.join("\n", lines.toList()));
+          throw refused(response.statusCode(), json, KEY);
         }
       }
       return response;

@@ -46,7 +46,7 @@ final class LiveTable {
     }
     String frame =
         ready + " of " + replicas.size() + " replicas ready, " + inFlight + " requests in flight\n";
-    out.print((live ? TOP_OF_THE_SCREEN : "") + frame + FleetTables.replicas(replicas));
+    out.print((live ? TOP_OF_THE_SCREEN : "") + frame + FleetTables.summaries(replicas));
     out.flush();
   }
 }
