@@ -264,6 +264,26 @@ class LauncherIT extends LauncherHome {
     assertEquals(0, exit(launch("logs")));
   }
 
+  /** What a wrong configuration does: the new gateway says why, and ends. */
+  @Test
+  void aRestartThatFailsLeavesTheOldGatewayUnderControl() throws Exception {
+    String old = current();
+    String log = Files.readString(home.resolve(".switchboard/log/gateway.log"));
+    aside("event", "{\"event\":\"failed\",\"message\":\"wrong key\",\"status\":1}\n");
+
+    assertEquals(1, exit(launch("restart")));
+
+    assertTrue(output().contains("not restarted, the old gateway goes on: wrong key"), output());
+    assertEquals(List.of(old), gateways());
+    assertEquals(old, current());
+    assertEquals(0, exit(launch("status")));
+    assertTrue(output().contains("pid " + old + "), API http://127.0.0.1:1"), output());
+    assertEquals(log, Files.readString(home.resolve(".switchboard/log/gateway.log")));
+    Files.delete(folder.resolve("hang.event"));
+    assertEquals(0, exit(launch("restart")));
+    assertNotEquals(old, current());
+  }
+
   @Test
   void aRestartThatIsNotEndsTheOldGateway() throws Exception {
     String old = current();

@@ -93,7 +93,7 @@ class LauncherInterruptIT extends LauncherHome {
 
     GatewayProcess.signal("-INT", up.pid());
 
-    assertTrue(up.waitFor(10, TimeUnit.SECONDS));
+    assertTrue(up.waitFor(5, TimeUnit.SECONDS), "it waits");
     assertEquals(130, up.exitValue());
     // A process that the killed one had just forked still looks like it.
     InProcessGateway.await(() -> gateways().isEmpty());

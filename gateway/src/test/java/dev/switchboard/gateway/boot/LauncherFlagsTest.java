@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.ChaosBench;
 import dev.switchboard.gateway.bench.DiscoveryBench;
@@ -15,6 +16,7 @@ import dev.switchboard.gateway.cli.AdminMain;
 import dev.switchboard.gateway.dashboards.DashboardsCommand;
 import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.Method;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +28,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -99,6 +103,56 @@ class LauncherFlagsTest {
         assertEquals(flags, flags(name), name);
       }
     }
+  }
+
+  /** The launcher refuses before a build what the gateway would refuse after it, and no more. */
+  @ParameterizedTest
+  @CsvSource({
+    "--workers, workers.local",
+    "--stages, workers.stages",
+    "--ranks, workers.ranks",
+    "--threads, workers.threads"
+  })
+  void rangesAreThoseOfTheKeys(String flag, String key) throws Exception {
+    String range =
+        ConfigReference.keys().stream()
+            .filter(each -> each.path().equals(key))
+            .map(ConfigReference.Key::range)
+            .findFirst()
+            .orElseThrow();
+
+    assertTrue(
+        Files.readAllLines(FLAGS).contains("up,restart " + flag + " " + range.replace(" to ", "-")),
+        range);
+  }
+
+  @Test
+  void theDispatcherIsShort() throws Exception {
+    assertTrue(Files.readAllLines(FLAGS.resolve("../../switchboard").normalize()).size() <= 150);
+  }
+
+  /**
+   * A {@code grep -q} ends at the first line that it finds. Where the other side has more to write
+   * it dies of that, and with {@code pipefail} a word that is there is said not to be, now and
+   * then.
+   */
+  @Test
+  void nothingIsPipedIntoAGrepThatStopsReading() throws Exception {
+    Path home = FLAGS.resolve("../..").normalize();
+    List<String> found = new ArrayList<>();
+    List<Path> files = new ArrayList<>(List.of(home.resolve("switchboard")));
+    files.add(home.resolve("package/packaged.sh"));
+    try (DirectoryStream<Path> parts = Files.newDirectoryStream(home.resolve("launcher"), "*.sh")) {
+      parts.forEach(files::add);
+    }
+    for (Path file : files) {
+      Files.readAllLines(file).stream()
+          .filter(line -> line.matches(".*[^|]\\| *grep +(-\\w+ +)*-\\w*q.*"))
+          .forEach(line -> found.add(file.getFileName() + ": " + line.strip()));
+    }
+
+    assertTrue(files.size() > 15);
+    assertEquals(List.of(), found);
   }
 
   private static Set<String> flags(String command) throws Exception {
