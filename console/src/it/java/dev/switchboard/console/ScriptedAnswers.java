@@ -22,7 +22,7 @@ final class ScriptedAnswers {
   private static final int WITH_RANKS = 60;
 
   private static final int STEPS = 24;
-  private static final int HAPPENINGS = 60;
+  private static final int RECENT_EVENTS = 60;
   private static final int HAPPEN_EVERY_SECONDS = 55;
   private static final long STEP_US = 42_000;
 
@@ -136,7 +136,7 @@ final class ScriptedAnswers {
     Instant now = Instant.now();
     ObjectNode answer = JsonMapper.shared().createObjectNode();
     ArrayNode events = answer.putArray("events");
-    for (int i = 0; i < HAPPENINGS; i++) {
+    for (int i = 0; i < RECENT_EVENTS; i++) {
       String at = now.minusSeconds((long) i * HAPPEN_EVERY_SECONDS).toString();
       boolean back = i % 2 == 0;
       ObjectNode event = events.addObject().put("id", 1_000_000 - i).put("gateway", "scripted");

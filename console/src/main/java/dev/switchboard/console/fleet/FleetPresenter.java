@@ -374,14 +374,14 @@ public final class FleetPresenter {
   }
 
   /** What happened in the last hour, the newest first. */
-  public List<Happening> happenings(int most) {
+  public List<EventLine> recentEvents(int most) {
     Instant since = clock.instant().minus(Duration.ofHours(1));
     return gateways.all().stream()
         .flatMap(gateway -> gateway.events().stream())
         .filter(event -> event.at().isAfter(since))
         .filter(event -> !past() || event.at().getEpochSecond() <= at)
-        .flatMap(event -> Happening.of(event).stream())
-        .sorted(Comparator.comparing(Happening::at).reversed())
+        .flatMap(event -> EventLine.of(event).stream())
+        .sorted(Comparator.comparing(EventLine::at).reversed())
         .limit(most)
         .toList();
   }

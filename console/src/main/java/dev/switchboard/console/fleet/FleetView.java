@@ -43,10 +43,10 @@ import java.util.function.Function;
 @PageTitle("Fleet · Switchboard")
 @Needs(Role.VIEWER)
 public final class FleetView extends LiveView implements AfterNavigationObserver {
-  private static final int HAPPENINGS_MAX = 60;
+  private static final int RECENT_EVENTS_MAX = 60;
 
   /** With the page; the others come when it is shown anew, so that no task makes all of it. */
-  private static final int HAPPENINGS_FIRST = 15;
+  private static final int RECENT_EVENTS_FIRST = 15;
 
   /** More rows than these scroll: the browser would draw each of them. */
   private static final int FEW_ROWS = 40;
@@ -78,10 +78,10 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
   private final TreeGrid<FleetNode> tree = new TreeGrid<>();
   private final Div table = Parts.box("sb-table");
   private final TreeData<FleetNode> data = new TreeData<>();
-  private final Div happenings = Parts.box("sb-events");
+  private final Div recentEvents = Parts.box("sb-events");
   private final Div slos = Parts.box("sb-slos");
   private Map<FleetNode, FleetRow> rows = Map.of();
-  private List<Happening> shown = List.of();
+  private List<EventLine> shown = List.of();
   private Map<FleetPresenter.SloRow, String> slosShown = Map.of();
   private List<String> shape = List.of();
   private final Map<FleetNode, FleetRow> ranksShown = new HashMap<>();
@@ -119,7 +119,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
         Parts.box(
             "sb-stack",
             Parts.card("Error budget of the last hour", slos),
-            Parts.card("What changed in the last hour", happenings));
+            Parts.card("What changed in the last hour", recentEvents));
     body.add(tiles, topology, Parts.box("sb-columns", charts, right));
     past.setVisible(false);
     add(Parts.head("Fleet", line, span, time), past, nothing, body);
@@ -262,7 +262,8 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     time.say(at, Services.get().clock().instant());
     showTree(presenter.rows());
     showTiles();
-    showHappenings(presenter.happenings(shown.isEmpty() ? HAPPENINGS_FIRST : HAPPENINGS_MAX));
+    showRecentEvents(
+        presenter.recentEvents(shown.isEmpty() ? RECENT_EVENTS_FIRST : RECENT_EVENTS_MAX));
     showSlos(presenter.slos());
     charts.show();
   }
@@ -375,19 +376,19 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     tile.history(presenter.worst(high, Ring.SLOTS));
   }
 
-  private void showHappenings(List<Happening> now) {
-    if (now.equals(shown) && happenings.getComponentCount() > 0) {
+  private void showRecentEvents(List<EventLine> now) {
+    if (now.equals(shown) && recentEvents.getComponentCount() > 0) {
       return;
     }
     shown = now;
-    happenings.removeAll();
+    recentEvents.removeAll();
     if (now.isEmpty()) {
-      happenings.add(
+      recentEvents.add(
           Parts.empty(
               "live", "Nothing changed", "No state, drain, reload or action in the last hour."));
     }
     boolean many = Services.get().gateways().all().size() > 1;
-    for (Happening each : now) {
+    for (EventLine each : now) {
       Div text = Parts.box("sb-event-line");
       sentence(each).forEach(text::add);
       if (many) {
@@ -399,12 +400,12 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
               Parts.text("sb-event-time", Format.clock(each.at())),
               new Icon(each.icon()),
               text);
-      happenings.add(row);
+      recentEvents.add(row);
     }
   }
 
   /** The sentence, with the replica's name as a link. */
-  private static List<Component> sentence(Happening each) {
+  private static List<Component> sentence(EventLine each) {
     int at = each.replica().isEmpty() ? -1 : each.text().indexOf(each.replica());
     if (at < 0) {
       return List.of(new Span(each.text()));

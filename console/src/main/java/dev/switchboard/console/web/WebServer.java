@@ -126,7 +126,7 @@ public final class WebServer implements AutoCloseable {
     // Else logback ends with the context, and the rest of the stop is not logged.
     context.setInitParameter("logbackDisableServletContainerInitializer", "true");
     cookies(context.getSessionHandler(), secure, idle);
-    context.getSessionHandler().addEventListener(new Strangers(Visit.SIGNED_IN));
+    context.getSessionHandler().addEventListener(new AnonymousSessions(Visit.SIGNED_IN));
     FilterHolder guard = new FilterHolder(new Guard(names));
     guard.setAsyncSupported(true);
     context.addFilter(guard, "/*", EnumSet.of(DispatcherType.REQUEST));

@@ -160,10 +160,10 @@ class FleetViewTest extends ConsoleViewTest {
         audited("POST /admin/v1/replicas/:id/drain").orElseThrow().text());
   }
 
-  private static Optional<Happening> audited(String action) {
+  private static Optional<EventLine> audited(String action) {
     ObjectNode data = JsonNodeFactory.instance.objectNode();
     data.put("actor", "alice").put("action", action).put("target", "w0").put("status", 200);
-    return Happening.of(new Event("gw", "audit", Instant.EPOCH, data));
+    return EventLine.of(new Event("gw", "audit", Instant.EPOCH, data));
   }
 
   @Test

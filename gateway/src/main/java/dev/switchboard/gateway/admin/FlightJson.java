@@ -12,7 +12,7 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.slo.Slo;
-import dev.switchboard.gateway.telemetry.SloVerdict;
+import dev.switchboard.gateway.telemetry.SloCheck;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -67,7 +67,7 @@ final class FlightJson {
   private static void more(ObjectNode json, FlightRecord record) {
     json.put("priority", record.slo().priority());
     ArrayNode missed = json.putArray("slo_missed");
-    SloVerdict.missed(record).forEach(objective -> missed.add(objective.label()));
+    SloCheck.missed(record).forEach(objective -> missed.add(objective.label()));
     if (record.outcome() == Outcome.DEADLINE) {
       missed.add("deadline");
     }

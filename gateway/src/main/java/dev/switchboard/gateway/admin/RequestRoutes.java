@@ -9,8 +9,8 @@ import dev.switchboard.gateway.flight.FlightQuery;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.FlightTail;
+import dev.switchboard.gateway.flight.LoopPauses;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.Rest;
 import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.RunningRequest;
 import dev.switchboard.gateway.http.RunningRequests;
@@ -148,7 +148,7 @@ final class RequestRoutes {
     int since = 0;
     for (FlightTail.Ended each : found.requests()) {
       requests.add(lines.of(each.record(), each.waitedFor()).toString());
-      Rest.after(++since, AT_ONCE);
+      LoopPauses.after(++since, AT_ONCE);
     }
     String next = found.next() == 0 ? "" : ",\"next\":\"" + found.next() + "\"";
     return requests + next + (found.whole() ? "}" : ",\"store_missing\":true}");

@@ -280,11 +280,11 @@ public final class Admission {
   private Answer queued(AdmissionQueue queue, Pass pass, TenantGate.Word word, long now) {
     Map<String, String> headers = word.headers();
     return switch (queue.offer(pass.demand, word.weight(), pass, now)) {
-      case Verdict.Running running -> {
+      case AdmissionDecision.Running running -> {
         pass.entry = running.entry();
         yield new Answer(pass, false, null, headers);
       }
-      case Verdict.Waiting waiting -> {
+      case AdmissionDecision.Waiting waiting -> {
         pass.entry = waiting.entry();
         yield new Answer(pass, true, null, headers);
       }

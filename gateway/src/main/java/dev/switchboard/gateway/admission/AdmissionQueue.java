@@ -275,7 +275,7 @@ public final class AdmissionQueue {
    *
    * @param weight of its tenant's share, above 0
    */
-  public Verdict offer(Demand demand, double weight, Listener listener, long nowNanos) {
+  public AdmissionDecision offer(Demand demand, double weight, Listener listener, long nowNanos) {
     if (!(weight > 0)) {
       throw new IllegalArgumentException("weight must be above 0");
     }
@@ -289,7 +289,7 @@ public final class AdmissionQueue {
     }
   }
 
-  private Verdict decide(
+  private AdmissionDecision decide(
       Demand demand, double weight, Listener listener, long now, DeferredNotifications notices) {
     pace.offered(demand, now);
     flow.offered(demand);
@@ -307,7 +307,7 @@ public final class AdmissionQueue {
     if (free) {
       settle(band(entry), entry);
       begin(entry, now);
-      return new Verdict.Running(entry);
+      return new AdmissionDecision.Running(entry);
     }
     if (entry.ttftBinds && !entry.promised && expected.missesTarget(demand, now)) {
       return refusal(Reason.TTFT, entry, expected, now);
@@ -323,11 +323,11 @@ public final class AdmissionQueue {
     byExpiry.add(entry);
     waitingBytes += demand.bytes();
     flow.waits(demand);
-    return new Verdict.Waiting(entry, position);
+    return new AdmissionDecision.Waiting(entry, position);
   }
 
   /** It waits for the first replica, which is no load that could miss its target. */
-  private Verdict hold(Entry entry, long now, DeferredNotifications notices) {
+  private AdmissionDecision hold(Entry entry, long now, DeferredNotifications notices) {
     heldSince = heldSince == 0 ? now : heldSince;
     if (!makeRoom(entry, now, notices)) {
       return refusal(Reason.REPLICA_WAIT_FULL, entry, expectedHeld(now), now);
@@ -337,7 +337,7 @@ public final class AdmissionQueue {
     byExpiry.add(entry);
     waitingBytes += entry.demand.bytes();
     flow.waits(entry.demand);
-    return new Verdict.Waiting(entry, position);
+    return new AdmissionDecision.Waiting(entry, position);
   }
 
   /** There is no replica, and somebody starts one for what waits. */

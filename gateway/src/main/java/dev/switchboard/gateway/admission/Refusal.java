@@ -22,7 +22,7 @@ public record Refusal(
     long endMs,
     long leftMs,
     int retryAfterSeconds)
-    implements Verdict {
+    implements AdmissionDecision {
 
   /** Which limit fired. */
   public enum Reason {

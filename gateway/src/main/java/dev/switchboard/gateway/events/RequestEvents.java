@@ -8,7 +8,7 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.telemetry.KeepReason;
 import dev.switchboard.gateway.telemetry.Pace;
-import dev.switchboard.gateway.telemetry.SloVerdict;
+import dev.switchboard.gateway.telemetry.SloCheck;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
@@ -66,7 +66,7 @@ public final class RequestEvents {
    */
   public void ended(FlightRecord record, Slo slo, boolean slow, long nowNanos) {
     watcher.accept(record);
-    if (SloVerdict.shedForLoad(record)) {
+    if (SloCheck.shedForLoad(record)) {
       shed(model(record), nowNanos);
       return;
     }

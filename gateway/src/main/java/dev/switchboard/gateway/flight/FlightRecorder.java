@@ -280,7 +280,7 @@ public final class FlightRecorder {
     List<FlightRecord> records = new ArrayList<>();
     for (byte[] packed : wanted) {
       records.add(unpack.apply(packed));
-      Rest.after(records.size(), UNPACKED_AT_ONCE);
+      LoopPauses.after(records.size(), UNPACKED_AT_ONCE);
     }
     return new Found(records, next);
   }

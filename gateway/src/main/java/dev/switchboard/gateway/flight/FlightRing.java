@@ -217,7 +217,7 @@ final class FlightRing {
         if (at < 0) {
           chunk--;
           at = CHUNK - 1;
-          Rest.after(++done, CHUNKS_AT_ONCE);
+          LoopPauses.after(++done, CHUNKS_AT_ONCE);
         }
       }
       return found != null;

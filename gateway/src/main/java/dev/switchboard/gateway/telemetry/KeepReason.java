@@ -3,7 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
-import dev.switchboard.gateway.telemetry.SloVerdict.Kept;
+import dev.switchboard.gateway.telemetry.SloCheck.Kept;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -51,11 +51,11 @@ public enum KeepReason {
 
   /** Adds what a finished request tells of itself. */
   static void judge(FlightRecord record, Slo slo, boolean slow, Set<KeepReason> to) {
-    if (SloVerdict.of(Objective.AVAILABILITY, record, slo) == Kept.MISSED) {
+    if (SloCheck.of(Objective.AVAILABILITY, record, slo) == Kept.MISSED) {
       to.add(FAILED);
     }
-    if (SloVerdict.of(Objective.TTFT, record, slo) == Kept.MISSED
-        || SloVerdict.of(Objective.TPOT, record, slo) == Kept.MISSED) {
+    if (SloCheck.of(Objective.TTFT, record, slo) == Kept.MISSED
+        || SloCheck.of(Objective.TPOT, record, slo) == Kept.MISSED) {
       to.add(SLO);
     }
     if (record.moves() > 0) {

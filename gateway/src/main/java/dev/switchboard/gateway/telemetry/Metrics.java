@@ -18,7 +18,7 @@ import dev.switchboard.gateway.slo.SloCause;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.slo.SloMeter;
 import dev.switchboard.gateway.slo.SloResult;
-import dev.switchboard.gateway.telemetry.SloVerdict.Kept;
+import dev.switchboard.gateway.telemetry.SloCheck.Kept;
 import dev.switchboard.timeline.RequestTimeline;
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
@@ -755,7 +755,7 @@ public final class Metrics {
     if (!harming.isEmpty()) {
       boolean missed =
           Arrays.stream(Objective.values())
-              .anyMatch(objective -> SloVerdict.of(objective, record, slo) == Kept.MISSED);
+              .anyMatch(objective -> SloCheck.of(objective, record, slo) == Kept.MISSED);
       blame.charge(label(record.model()), record, harming, missed);
     }
     return harming;
@@ -766,15 +766,13 @@ public final class Metrics {
     List<SloResult.Judged> judged = new ArrayList<>(OBJECTIVES.length);
     boolean good = true;
     for (Objective objective : OBJECTIVES) {
-      Kept kept = SloVerdict.of(objective, record, slo);
+      Kept kept = SloCheck.of(objective, record, slo);
       if (kept != Kept.NONE) {
         SloResult.Judged one =
             kept == Kept.MET
                 ? new SloResult.Judged(objective, null, 0)
                 : new SloResult.Judged(
-                    objective,
-                    blame.apply(objective),
-                    SloVerdict.lateMicros(objective, record, slo));
+                    objective, blame.apply(objective), SloCheck.lateMicros(objective, record, slo));
         model.ofClass(slo.name()).kept(one);
         judged.add(one);
         good &= kept == Kept.MET;

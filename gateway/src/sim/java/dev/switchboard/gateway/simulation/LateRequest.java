@@ -4,12 +4,12 @@ import dev.switchboard.executor.Fault;
 import dev.switchboard.executor.LatencyModel;
 import dev.switchboard.executor.SimulatedMachine;
 import dev.switchboard.gateway.admission.AdmissionConfig;
+import dev.switchboard.gateway.admission.AdmissionDecision;
 import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.admission.Asker;
 import dev.switchboard.gateway.admission.Band;
 import dev.switchboard.gateway.admission.Demand;
 import dev.switchboard.gateway.admission.Refusal;
-import dev.switchboard.gateway.admission.Verdict;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
@@ -249,8 +249,9 @@ final class LateRequest {
     AdmissionQueue queue = new AdmissionQueue(ONE_PLACE, (demand, at) -> -1, () -> 0);
     queue.replica("w0", true, now);
     Turn turn = new Turn();
-    if (queue.offer(demand(), 1, turn, now) instanceof Verdict.Running(AdmissionQueue.Entry other)
-        && queue.offer(demand(), 1, turn, now) instanceof Verdict.Waiting) {
+    if (queue.offer(demand(), 1, turn, now)
+            instanceof AdmissionDecision.Running(AdmissionQueue.Entry other)
+        && queue.offer(demand(), 1, turn, now) instanceof AdmissionDecision.Waiting) {
       loop(now + (has(Cause.LONG_QUEUE) ? draws.queue : MS));
       if (has(Cause.ALL_REPLICAS_DEAD)) {
         queue.replica("w0", false, now);

@@ -94,8 +94,8 @@ class AdmissionQueuePropertyTest {
             random.nextInt(500),
             random.nextInt(300));
     switch (queue.offer(demand, 1 + random.nextInt(3), listener, now)) {
-      case Verdict.Running(AdmissionQueue.Entry entry) -> running.add(entry);
-      case Verdict.Waiting(AdmissionQueue.Entry entry, int position) -> {
+      case AdmissionDecision.Running(AdmissionQueue.Entry entry) -> running.add(entry);
+      case AdmissionDecision.Waiting(AdmissionQueue.Entry entry, int position) -> {
         assertTrue(position >= 1 && position <= MOST_WAITING);
         waiting.add(entry);
       }

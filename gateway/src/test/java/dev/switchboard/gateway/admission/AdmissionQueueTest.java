@@ -76,18 +76,18 @@ class AdmissionQueueTest {
     return demand("t", band, NEVER, NEVER, 100);
   }
 
-  private Verdict offer(String name, Demand demand, long now) {
+  private AdmissionDecision offer(String name, Demand demand, long now) {
     return offer(name, demand, 1, now);
   }
 
-  private Verdict offer(String name, Demand demand, double weight, long now) {
-    Verdict verdict = queue.offer(demand, weight, listener, now);
+  private AdmissionDecision offer(String name, Demand demand, double weight, long now) {
+    AdmissionDecision verdict = queue.offer(demand, weight, listener, now);
     switch (verdict) {
-      case Verdict.Running(AdmissionQueue.Entry entry) -> {
+      case AdmissionDecision.Running(AdmissionQueue.Entry entry) -> {
         names.put(entry, name);
         running.add(entry);
       }
-      case Verdict.Waiting(AdmissionQueue.Entry entry, int _) -> names.put(entry, name);
+      case AdmissionDecision.Waiting(AdmissionQueue.Entry entry, int _) -> names.put(entry, name);
       case Refusal refusal -> refused.put(name, refusal);
     }
     return verdict;
@@ -109,9 +109,11 @@ class AdmissionQueueTest {
 
   @Test
   void aFreePlaceIsTakenAtOnce() {
-    assertInstanceOf(Verdict.Running.class, offer("a", plain(Band.NORMAL), 0));
+    assertInstanceOf(AdmissionDecision.Running.class, offer("a", plain(Band.NORMAL), 0));
     assertEquals(
-        1, assertInstanceOf(Verdict.Waiting.class, offer("b", plain(Band.NORMAL), 0)).position());
+        1,
+        assertInstanceOf(AdmissionDecision.Waiting.class, offer("b", plain(Band.NORMAL), 0))
+            .position());
   }
 
   @Test
@@ -147,13 +149,13 @@ class AdmissionQueueTest {
   @Test
   void itsPlaceInTheQueueIsToldByWhenItIsDue() {
     offer("first", plain(Band.NORMAL), 0);
-    Verdict one = offer("never", plain(Band.NORMAL), 0);
-    Verdict two = offer("late", demand("t", Band.NORMAL, NEVER, 900 * MS, 1), 0);
-    Verdict three = offer("between", demand("t", Band.NORMAL, NEVER, 950 * MS, 1), 0);
+    AdmissionDecision one = offer("never", plain(Band.NORMAL), 0);
+    AdmissionDecision two = offer("late", demand("t", Band.NORMAL, NEVER, 900 * MS, 1), 0);
+    AdmissionDecision three = offer("between", demand("t", Band.NORMAL, NEVER, 950 * MS, 1), 0);
 
-    assertEquals(1, assertInstanceOf(Verdict.Waiting.class, one).position());
-    assertEquals(1, assertInstanceOf(Verdict.Waiting.class, two).position());
-    assertEquals(2, assertInstanceOf(Verdict.Waiting.class, three).position());
+    assertEquals(1, assertInstanceOf(AdmissionDecision.Waiting.class, one).position());
+    assertEquals(1, assertInstanceOf(AdmissionDecision.Waiting.class, two).position());
+    assertEquals(2, assertInstanceOf(AdmissionDecision.Waiting.class, three).position());
   }
 
   @Test
@@ -312,7 +314,7 @@ class AdmissionQueueTest {
     assertFalse(queue.inTime(tight, 100 * MS));
     assertTrue(queue.inTime(enough, 100 * MS));
     offer("no", tight, 100 * MS);
-    assertInstanceOf(Verdict.Waiting.class, offer("yes", enough, 100 * MS));
+    assertInstanceOf(AdmissionDecision.Waiting.class, offer("yes", enough, 100 * MS));
     assertEquals(Reason.DEADLINE, reason("no"));
   }
 
@@ -363,13 +365,14 @@ class AdmissionQueueTest {
     }
 
     offer("tight", demand("t", Band.NORMAL, now + 1900 * MS, NEVER, 100), now);
-    Verdict loose = offer("loose", demand("t", Band.NORMAL, now + 2100 * MS, NEVER, 100), now);
+    AdmissionDecision loose =
+        offer("loose", demand("t", Band.NORMAL, now + 2100 * MS, NEVER, 100), now);
 
     Refusal refusal = refusal("tight");
     assertEquals(Reason.TTFT, refusal.reason());
     assertEquals(10, refusal.position());
     assertEquals(2000, refusal.waitP50Ms());
-    assertInstanceOf(Verdict.Waiting.class, loose);
+    assertInstanceOf(AdmissionDecision.Waiting.class, loose);
   }
 
   @Test
@@ -396,10 +399,11 @@ class AdmissionQueueTest {
     finishOne(10 * MS);
     offer("first", plain(Band.NORMAL), 10 * MS);
 
-    Verdict early = offer("early", demand("t", Band.NORMAL, 1000 * MS, NEVER, 1), 20 * MS);
+    AdmissionDecision early =
+        offer("early", demand("t", Band.NORMAL, 1000 * MS, NEVER, 1), 20 * MS);
     offer("late", demand("t", Band.NORMAL, 4000 * MS, NEVER, 1), 3010 * MS);
 
-    assertInstanceOf(Verdict.Waiting.class, early);
+    assertInstanceOf(AdmissionDecision.Waiting.class, early);
     assertEquals(Reason.TTFT, reason("late"));
   }
 
@@ -415,11 +419,12 @@ class AdmissionQueueTest {
     long now = 35_000 * MS;
 
     offer("tight", demand("t", Band.NORMAL, now + 22_000 * MS, NEVER, 100), now);
-    Verdict loose = offer("loose", demand("t", Band.NORMAL, now + 24_000 * MS, NEVER, 100), now);
+    AdmissionDecision loose =
+        offer("loose", demand("t", Band.NORMAL, now + 24_000 * MS, NEVER, 100), now);
 
     // A third of the silence of 15 s, then nine times a tenth of 20 s.
     assertEquals(22_950, refusal("tight").waitP50Ms());
-    assertInstanceOf(Verdict.Waiting.class, loose);
+    assertInstanceOf(AdmissionDecision.Waiting.class, loose);
   }
 
   @Test
@@ -505,7 +510,7 @@ class AdmissionQueueTest {
     queue.tick(900 * MS);
     assertEquals(List.of(), dispatched);
     // Who comes meanwhile hears at once that nobody serves.
-    assertInstanceOf(Verdict.Running.class, offer("late", plain(Band.NORMAL), 900 * MS));
+    assertInstanceOf(AdmissionDecision.Running.class, offer("late", plain(Band.NORMAL), 900 * MS));
     finishOne(900 * MS);
     queue.comesBack("r", NEVER);
     queue.replica("r", true, 1000 * MS);
@@ -603,7 +608,8 @@ class AdmissionQueueTest {
     List.copyOf(running).forEach(entry -> queue.resumed(entry, 9000 * MS));
 
     for (int i = 0; i < 8; i++) {
-      assertInstanceOf(Verdict.Running.class, offer("next", plain(Band.NORMAL), 9000 * MS));
+      assertInstanceOf(
+          AdmissionDecision.Running.class, offer("next", plain(Band.NORMAL), 9000 * MS));
       queue.routed(running.getLast(), "other", true, 9000 * MS);
     }
   }
@@ -625,13 +631,14 @@ class AdmissionQueueTest {
               queue.resumed(entry, 300 * MS);
             });
     // 24 where 16 are taken.
-    assertInstanceOf(Verdict.Waiting.class, offer("first", plain(Band.NORMAL), 400 * MS));
+    assertInstanceOf(AdmissionDecision.Waiting.class, offer("first", plain(Band.NORMAL), 400 * MS));
 
     queue.replica("r", true, 500 * MS);
 
     assertEquals(List.of("first"), dispatched);
     for (int i = 0; i < 7; i++) {
-      assertInstanceOf(Verdict.Running.class, offer("next", plain(Band.NORMAL), 600 * MS));
+      assertInstanceOf(
+          AdmissionDecision.Running.class, offer("next", plain(Band.NORMAL), 600 * MS));
       queue.routed(running.getLast(), "r", true, 600 * MS);
     }
   }
@@ -645,7 +652,7 @@ class AdmissionQueueTest {
       queue.routed(running.getLast(), "r", true, 0);
     }
 
-    assertInstanceOf(Verdict.Waiting.class, offer("next", plain(Band.NORMAL), 0));
+    assertInstanceOf(AdmissionDecision.Waiting.class, offer("next", plain(Band.NORMAL), 0));
   }
 
   @Test
@@ -674,7 +681,7 @@ class AdmissionQueueTest {
     queue.replica("r", true, 0);
     Demand inASecond = demand("t", Band.NORMAL, NEVER, 1000 * MS, 100);
 
-    assertInstanceOf(Verdict.Running.class, offer("free", inASecond, 0));
+    assertInstanceOf(AdmissionDecision.Running.class, offer("free", inASecond, 0));
     assertEquals(Reason.DEADLINE, ((Refusal) offer("queued", inASecond, 0)).reason());
     finishOne(0);
     end[0] = 1100 * MS;
@@ -727,7 +734,8 @@ class AdmissionQueueTest {
       finishOne(60 * MS);
     }
 
-    assertInstanceOf(Verdict.Running.class, offer("batch", plain(Band.SHEDDABLE), 61 * MS));
+    assertInstanceOf(
+        AdmissionDecision.Running.class, offer("batch", plain(Band.SHEDDABLE), 61 * MS));
   }
 
   /** Eight may be without a token, of which one place is kept for people. */
@@ -743,7 +751,7 @@ class AdmissionQueueTest {
     }
 
     assertEquals(1 + 7, running.size());
-    assertInstanceOf(Verdict.Running.class, offer("another", plain(Band.HIGH), 52 * MS));
+    assertInstanceOf(AdmissionDecision.Running.class, offer("another", plain(Band.HIGH), 52 * MS));
   }
 
   @Test
@@ -752,11 +760,11 @@ class AdmissionQueueTest {
     rooms = 0;
     offer("batch", plain(Band.SHEDDABLE), 0);
 
-    assertInstanceOf(Verdict.Running.class, offer("one", plain(Band.NORMAL), MS));
+    assertInstanceOf(AdmissionDecision.Running.class, offer("one", plain(Band.NORMAL), MS));
     assertFalse(queue.snapshot(MS).full());
-    assertInstanceOf(Verdict.Running.class, offer("two", plain(Band.HIGH), MS));
+    assertInstanceOf(AdmissionDecision.Running.class, offer("two", plain(Band.HIGH), MS));
     assertTrue(queue.snapshot(MS).full());
-    assertInstanceOf(Verdict.Waiting.class, offer("three", plain(Band.HIGH), MS));
+    assertInstanceOf(AdmissionDecision.Waiting.class, offer("three", plain(Band.HIGH), MS));
     finishOne(2 * MS);
     assertEquals(List.of("three"), dispatched);
   }
@@ -814,13 +822,14 @@ class AdmissionQueueTest {
     now += 100 * MS;
 
     offer("late", demand("u", Band.SHEDDABLE, NEVER, now + 3900 * MS, 1), now);
-    Verdict inTime = offer("in time", demand("u", Band.SHEDDABLE, NEVER, now + 4100 * MS, 1), now);
+    AdmissionDecision inTime =
+        offer("in time", demand("u", Band.SHEDDABLE, NEVER, now + 4100 * MS, 1), now);
 
     assertEquals(Reason.DEADLINE, reason("late"));
     assertEquals(2, refusal("late").position());
     assertEquals(4000, refusal("late").waitP50Ms());
     assertEquals(4, refusal("late").retryAfterSeconds());
-    assertInstanceOf(Verdict.Waiting.class, inTime);
+    assertInstanceOf(AdmissionDecision.Waiting.class, inTime);
     assertEquals(20, dispatched.size());
   }
 
@@ -829,7 +838,7 @@ class AdmissionQueueTest {
     queue.replica("r", false, 0);
     rooms = 0;
 
-    assertInstanceOf(Verdict.Running.class, offer("batch", plain(Band.SHEDDABLE), 0));
+    assertInstanceOf(AdmissionDecision.Running.class, offer("batch", plain(Band.SHEDDABLE), 0));
   }
 
   /** All of them are long streams, so first tokens tell nothing after the first ones. */

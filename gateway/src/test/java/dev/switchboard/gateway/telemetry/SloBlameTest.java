@@ -137,11 +137,11 @@ class SloBlameTest {
     FlightRecord record = decoded(300, new Critical(130 * MS, 0, 0, 0, 0, 0));
     FlightRecord unanswered = unanswered(Outcome.UNAVAILABLE, 2000);
 
-    assertEquals(200_000, SloVerdict.lateMicros(Objective.TTFT, record, SLO));
+    assertEquals(200_000, SloCheck.lateMicros(Objective.TTFT, record, SLO));
     // Ten tokens of 13 ms where 10 are asked for.
-    assertEquals(30_000, SloVerdict.lateMicros(Objective.TPOT, record, SLO));
-    assertEquals(0, SloVerdict.lateMicros(Objective.DEADLINE, record, SLO));
-    assertEquals(0, SloVerdict.lateMicros(Objective.AVAILABILITY, unanswered, SLO));
+    assertEquals(30_000, SloCheck.lateMicros(Objective.TPOT, record, SLO));
+    assertEquals(0, SloCheck.lateMicros(Objective.DEADLINE, record, SLO));
+    assertEquals(0, SloCheck.lateMicros(Objective.AVAILABILITY, unanswered, SLO));
   }
 
   @Test
@@ -161,9 +161,9 @@ class SloBlameTest {
     FlightRecord late = unanswered(Outcome.DEADLINE, 1100);
     FlightRecord inTime = decoded(0, new Critical(130 * MS, 0, 0, 0, 0, 0));
 
-    assertEquals(SloVerdict.Kept.MISSED, SloVerdict.of(Objective.DEADLINE, late, SLO));
-    assertEquals(SloVerdict.Kept.MET, SloVerdict.of(Objective.DEADLINE, inTime, SLO));
-    assertEquals(SloVerdict.Kept.NONE, SloVerdict.of(Objective.DEADLINE, late, Slo.NONE));
+    assertEquals(SloCheck.Kept.MISSED, SloCheck.of(Objective.DEADLINE, late, SLO));
+    assertEquals(SloCheck.Kept.MET, SloCheck.of(Objective.DEADLINE, inTime, SLO));
+    assertEquals(SloCheck.Kept.NONE, SloCheck.of(Objective.DEADLINE, late, Slo.NONE));
   }
 
   /** So that the store's histograms add up to the metrics'. */

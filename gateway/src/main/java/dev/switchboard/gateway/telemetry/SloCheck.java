@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * Whether a finished request got what its service class promises. What its client spoilt, or what a
  * limit of its tenant refused, says nothing about the service.
  */
-public final class SloVerdict {
+public final class SloCheck {
   /** The answer to one question. */
   public enum Kept {
     MET,
@@ -22,7 +22,7 @@ public final class SloVerdict {
     NONE
   }
 
-  private SloVerdict() {}
+  private SloCheck() {}
 
   static Kept of(Objective objective, FlightRecord record, Slo slo) {
     return switch (objective) {

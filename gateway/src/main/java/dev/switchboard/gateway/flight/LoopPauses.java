@@ -6,10 +6,10 @@ import java.util.concurrent.locks.LockSupport;
  * Pauses of a loop over many requests that is not on an event loop, so that an event loop which
  * shares its core gets its turn.
  */
-public final class Rest {
+public final class LoopPauses {
   private static final long NANOS = 100_000;
 
-  private Rest() {}
+  private LoopPauses() {}
 
   /**
    * Pauses where a turn is done.

@@ -15,11 +15,11 @@ import tools.jackson.databind.JsonNode;
  * @param icon of console.js
  * @param replica that it happened to; empty for others
  */
-public record Happening(
+public record EventLine(
     Instant at, String gateway, String replica, Tone tone, String icon, String text) {
 
   /** Of an event; nothing for those that another one tells too. */
-  public static Optional<Happening> of(Event event) {
+  public static Optional<EventLine> of(Event event) {
     JsonNode d = event.data();
     String r = d.path("replica").asString("");
     return Optional.ofNullable(
@@ -42,7 +42,7 @@ public record Happening(
         });
   }
 
-  private static @Nullable Happening ofGateway(Event event, JsonNode d) {
+  private static @Nullable EventLine ofGateway(Event event, JsonNode d) {
     return switch (event.type()) {
       case "config_reload" ->
           at(
@@ -78,12 +78,12 @@ public record Happening(
     };
   }
 
-  private static Happening at(
+  private static EventLine at(
       Event event, String replica, Tone tone, String icon, String sentence) {
-    return new Happening(event.at(), event.gateway(), replica, tone, icon, sentence);
+    return new EventLine(event.at(), event.gateway(), replica, tone, icon, sentence);
   }
 
-  private static Happening state(Event event, JsonNode d, String r) {
+  private static EventLine state(Event event, JsonNode d, String r) {
     String to = d.path("to").asString("");
     String reason = d.path("reason").asString("");
     String sentence = r + ": " + to.toLowerCase(Locale.ROOT);
@@ -106,7 +106,7 @@ public record Happening(
     };
   }
 
-  private static Happening drained(Event event, JsonNode d, String r) {
+  private static EventLine drained(Event event, JsonNode d, String r) {
     int moved = number(d, "migrated") + number(d, "restarted");
     String sentence =
         "%s: drain ended after %s: %d finished, %d moved, %d broken"
@@ -119,7 +119,7 @@ public record Happening(
     return at(event, r, number(d, "broken") > 0 ? Tone.BAD : Tone.GOOD, "drain", sentence);
   }
 
-  private static @Nullable Happening audit(Event event, JsonNode d) {
+  private static @Nullable EventLine audit(Event event, JsonNode d) {
     int status = number(d, "status");
     String action = d.path("action").asString("");
     if (Actions.isDryRun(action)) {

@@ -13,7 +13,7 @@ import java.util.Map;
  * Bounds the sessions in which nobody is signed in: each page that is asked for without a cookie
  * makes one, and holds memory until it is idle for long. Where one more comes, the oldest ends.
  */
-final class Strangers implements HttpSessionListener {
+final class AnonymousSessions implements HttpSessionListener {
   static final int MOST = 100;
 
   private final String person;
@@ -22,7 +22,7 @@ final class Strangers implements HttpSessionListener {
   /**
    * @param person the attribute of a session in which somebody is signed in
    */
-  Strangers(String person) {
+  AnonymousSessions(String person) {
     this.person = person;
   }
 
@@ -40,7 +40,7 @@ final class Strangers implements HttpSessionListener {
         }
       }
     }
-    over.forEach(Strangers::end);
+    over.forEach(AnonymousSessions::end);
   }
 
   @Override
