@@ -65,6 +65,7 @@ final class JsonSchemaReader {
   private final Map<JsonNode, Rule> shared = new HashMap<>();
 
   private final Map<List<StringSet>, Rule> sharedStrings = new HashMap<>();
+  private final StringMachine.Known graphs = new StringMachine.Known();
   private final Map<String, RegexReader.Found> patterns = new HashMap<>();
   private final SchemaForm form;
   private final SchemaCheck check;
@@ -449,7 +450,7 @@ final class JsonSchemaReader {
       return new Call(format.rule());
     }
     if (known == null) {
-      StringMachine machine = StringMachine.difference(sets, budget);
+      StringMachine machine = StringMachine.difference(sets, graphs, budget);
       Expression all = sequence(text("\""), machine.build(JsonRules::characters), text("\""));
       known = new Rule("string", all);
       distinct.notePlain(known);

@@ -88,6 +88,11 @@ enum StringFormat {
     return null;
   }
 
+  /** Whether these are the expressions of a format, whatever its length. */
+  static boolean isOf(List<RegexNfa> expressions) {
+    return STRINGS.values().stream().anyMatch(known -> known.expressions().equals(expressions));
+  }
+
   StringSet strings() {
     return STRINGS.computeIfAbsent(this, StringFormat::find);
   }

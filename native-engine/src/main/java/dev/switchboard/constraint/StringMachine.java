@@ -11,6 +11,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -60,18 +61,33 @@ final class StringMachine {
   /** Whether it is the first set's strings that no other one has. */
   private final boolean difference;
 
+  private final Known known;
+
+  /** States with what each atom leads to, and which of them end a string. */
+  private record Explored(List<int[]> nexts, boolean[] finals) {}
+
+  /** What was found of expressions, so that each length of them needs not find it again. */
+  static final class Known {
+    private final Map<List<List<RegexNfa>>, Explored> graphs = new HashMap<>();
+  }
+
+  /** The same of formats, whose expressions no schema makes. */
+  private static final Map<List<RegexNfa>, Explored> OF_FORMATS = new ConcurrentHashMap<>();
+
   /** Strings that exactly one set has. */
   StringMachine(List<StringSet> sets, CompileBudget budget) {
-    this(sets, false, budget);
+    this(sets, false, new Known(), budget);
   }
 
   /** Strings that the first set has and no other one. */
-  static StringMachine difference(List<StringSet> sets, CompileBudget budget) {
-    return new StringMachine(sets, true, budget);
+  static StringMachine difference(List<StringSet> sets, Known known, CompileBudget budget) {
+    return new StringMachine(sets, true, known, budget);
   }
 
-  private StringMachine(List<StringSet> sets, boolean difference, CompileBudget budget) {
+  private StringMachine(
+      List<StringSet> sets, boolean difference, Known known, CompileBudget budget) {
     this.difference = difference;
+    this.known = known;
     this.sets = sets;
     this.budget = budget;
     atoms = atoms(sets.stream().flatMap(set -> set.expressions().stream()).toList());
@@ -119,9 +135,10 @@ final class StringMachine {
    * @param characters how a set of characters is written
    */
   Expression build(Function<CodePoints, Expression> characters) {
-    List<int[]> nexts = explore();
-    boolean[] finals = finals();
     StringSet counting = length;
+    Explored graph = counting == null ? explored() : exploredOnce();
+    List<int[]> nexts = graph.nexts;
+    boolean[] finals = graph.finals;
     if (counting == null) {
       int[][] alike = new Partition(nexts, finals, budget).alike();
       return new Graph(finals.length, edges(nexts, characters, null), finals, alike);
@@ -146,12 +163,11 @@ final class StringMachine {
 
   /** What the first set has and no other one; no lengths are asked for. */
   static RegexNfa minimal(List<StringSet> sets, CompileBudget budget) {
-    StringMachine machine = difference(sets, budget);
-    List<int[]> nexts = machine.explore();
-    boolean[] finals = machine.finals();
-    Partition partition = new Partition(nexts, finals, budget);
+    StringMachine machine = difference(sets, new Known(), budget);
+    Explored graph = machine.explored();
+    Partition partition = new Partition(graph.nexts, graph.finals, budget);
     partition.refine(Integer.MAX_VALUE);
-    return machine.expression(nexts, finals, partition.firstOfEach());
+    return machine.expression(graph.nexts, graph.finals, partition.firstOfEach());
   }
 
   private RegexNfa expression(List<int[]> nexts, boolean[] finals, int[] first) {
@@ -203,6 +219,27 @@ final class StringMachine {
       withEnd[level][end] = end;
     }
     return new Graph(end + 1, edges, ends, withEnd);
+  }
+
+  /** Where lengths are counted, the states are the same whatever they are. */
+  private Explored exploredOnce() {
+    List<List<RegexNfa>> all = sets.stream().map(StringSet::expressions).toList();
+    return all.size() == 1 && StringFormat.isOf(all.getFirst())
+        ? OF_FORMATS.computeIfAbsent(all.getFirst(), StringMachine::ofFormat)
+        : known.graphs.computeIfAbsent(all, missing -> explored());
+  }
+
+  private static Explored ofFormat(List<RegexNfa> expressions) {
+    CompileBudget own = CompileBudget.unbounded();
+    Explored found = new StringMachine(List.of(new StringSet(expressions, 0, -1)), own).explored();
+    // It takes out what cannot be ended, so that nobody changes what others read.
+    Partition _ = new Partition(found.nexts, found.finals, own);
+    return found;
+  }
+
+  private Explored explored() {
+    List<int[]> nexts = explore();
+    return new Explored(nexts, finals());
   }
 
   /** All states, as they are reached, and what each atom leads to. */

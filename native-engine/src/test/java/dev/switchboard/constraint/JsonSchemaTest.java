@@ -329,6 +329,30 @@ class JsonSchemaTest {
     assertTrue(answers.compiler().automaton(source).states < 7_000, schema);
   }
 
+  /** What properties of one format share is compiled once, whatever their lengths. */
+  @ParameterizedTest
+  @CsvSource({"360, 64, 64", "18, 64, 97"})
+  void formatsMayStandInAnyNumber(int properties, int first, int second) {
+    List<String> formats =
+        List.of(
+            "email", "uri", "uuid", "date-time", "ipv4", "ipv6", "duration", "hostname", "time");
+    String all =
+        IntStream.range(0, properties)
+            .mapToObj(
+                i ->
+                    "\"p%d\":{\"format\":\"%s\",\"maxLength\":%d}"
+                        .formatted(
+                            i,
+                            formats.get(i % formats.size()),
+                            i / formats.size() % 2 == 0 ? first : second))
+            .collect(Collectors.joining(","));
+    ConstraintSource source = new ConstraintSource.JsonSchema("{\"properties\":{" + all + "}}");
+
+    String most = "{\"p0\":\"%s@b.co\",\"p14\":\"2001:db8::1\"}";
+    assertTrue(answers.accepts(source, most.formatted("a".repeat(59))));
+    assertFalse(answers.accepts(source, most.formatted("a".repeat(60))));
+  }
+
   @Test
   void aCountEndsWhereItsLengthDoes() {
     ConstraintSource source =
