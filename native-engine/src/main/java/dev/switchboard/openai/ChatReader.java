@@ -35,6 +35,9 @@ final class ChatReader {
           "suffix",
           "prompt");
 
+  /** How a raw prompt is read. Of a chat only the template writes control tokens. */
+  private static final List<String> OF_RAW_PROMPTS = List.of("parse_special", "add_special_tokens");
+
   private final JsonFields body;
   private final RequestLimits limits;
   private final JsonBody json;
@@ -49,6 +52,7 @@ final class ChatReader {
     String model = RequestParser.model(body);
     Conversation conversation = conversation();
     requireTextOnly();
+    OF_RAW_PROMPTS.forEach(name -> OptionsReader.refuse(body, name));
     return new ChatCompletionRequest(
         model,
         conversation,

@@ -141,6 +141,8 @@ class BadRequestTest {
         "'prediction':{'type':'content'}        | prediction | not supported",
         "'chat_template':'{{ 1 }}'              | chat_template | not supported",
         "'continue_final_message':true          | continue_final_message | not supported",
+        "'parse_special':true                   | parse_special | not supported",
+        "'add_special_tokens':true              | add_special_tokens | not supported",
         "'add_generation_prompt':'yes'          | add_generation_prompt | a boolean",
         "'chat_template_kwargs':[]              | chat_template_kwargs | an object",
         "'chat_template_kwargs':{'messages':[]} | chat_template_kwargs | variable of the server",

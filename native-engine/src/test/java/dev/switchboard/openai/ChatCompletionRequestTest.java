@@ -83,7 +83,8 @@ class ChatCompletionRequestTest {
         'temperature':null,'response_format':{'type':'text'},'modalities':['text'],'tools':[],
         'functions':[],'audio':null,'min_tokens':0,'use_beam_search':false,'guided_json':null,
         'tool_choice':'auto','parallel_tool_calls':true,'store':false,'metadata':{'a':'b'},
-        'stop':null,'n':1.0,'service_tier':'auto','chat_template':null
+        'stop':null,'n':1.0,'service_tier':'auto','chat_template':null,'parse_special':false,
+        'add_special_tokens':false
         """);
   }
 
