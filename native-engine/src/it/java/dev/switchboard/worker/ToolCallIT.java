@@ -14,6 +14,7 @@ import com.openai.models.FunctionDefinition;
 import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import dev.switchboard.constraint.Constraint;
 import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.LatencyModel;
 import dev.switchboard.executor.SimulatedExecutor;
@@ -25,6 +26,7 @@ import dev.switchboard.toolcall.ToolFormat;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -441,6 +443,32 @@ class ToolCallIT {
           demanding("'required'", ",'response_format':{'type':'json_object'}"),
           "tool_choice");
     }
+  }
+
+  /** It is held to its schema whenever the model calls it, or the request is refused. */
+  @Test
+  void aStrictFunctionUnderAutoIsHeldToItsSchemaOrRefused() {
+    ScriptedEngine engine = WorkerFixture.answering("x");
+    try (WorkerFixture worker = new WorkerFixture(engine).calling(ToolFormat.HERMES);
+        WorkerFixture text = anything(ToolFormat.NONE)) {
+      HttpResponse<String> answer = worker.post(CHAT, strictly(""));
+
+      assertEquals(200, answer.statusCode(), answer.body());
+      Constraint held = Objects.requireNonNull(engine.submitted().getLast().constraint());
+      assertTrue(held.isWhole(said("{\"a\":3,\"b\":\"x\"}")));
+      assertFalse(held.isWhole(said("{\"a\":30,\"b\":\"x\"}")));
+      assertRefused(worker, strictly(",'ignore_eos':true"), "ignore_eos");
+      assertRefused(text, strictly(""), "tools");
+    }
+  }
+
+  private static String said(String arguments) {
+    return "So: <tool_call>\n{\"name\": \"add\", \"arguments\": " + arguments + "}\n</tool_call>";
+  }
+
+  private static String strictly(String more) {
+    String name = "\"name\":\"add\",";
+    return demanding("'auto'", more).replace(name, name + "\"strict\":true,");
   }
 
   private static void assertRefused(WorkerFixture worker, String body, String param) {
