@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.chat.ChatTemplate.TemplateException;
 import dev.switchboard.chat.ChatTemplates;
 import dev.switchboard.chat.TemplateLimits;
+import dev.switchboard.golden.Published;
 import dev.switchboard.openai.Conversation;
 import dev.switchboard.openai.RequestLimits;
 import dev.switchboard.openai.RequestParser;
@@ -16,10 +17,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,6 +34,9 @@ class TemplateFormsTest {
   private static final String CALLS =
       "{% for c in m.tool_calls %}{{ c.function.name }} {{ c.function.arguments | tojson }}"
           + "{% endfor %}";
+
+  private static final String JINJA = ".jinja";
+  private static final Path OWN = Path.of("src/test/resources/golden/jinja");
 
   @ParameterizedTest
   @CsvSource(
@@ -87,7 +95,7 @@ class TemplateFormsTest {
         "typed_tool_calls"
       })
   void aTemplateOfEachKindShowsTheCallAndNothingElse(String name) throws IOException {
-    String source = Files.readString(Path.of("src/test/resources/golden/jinja", name + ".jinja"));
+    String source = Files.readString(OWN.resolve(name + JINJA));
     TemplateForms forms = compiled(source);
     String tool = ",{'role':'tool','tool_call_id':'call00001','content':'21'}";
     String call = CALL.replace("c1", "call00001");
@@ -98,6 +106,59 @@ class TemplateFormsTest {
 
       assertTrue(text.contains("add"), text);
       assertFalse(text.contains("None"), text);
+    }
+  }
+
+  /** What every client of OpenAI's sends back, to the project's own and the published ones. */
+  @TestFactory
+  List<DynamicTest> everyTemplateTakesAnAnswerWithoutContent() throws IOException {
+    List<Path> published = Published.files("switchboard.golden.templates", "chat_templates", JINJA);
+    Published.ran(published.size(), "templates with an answer without content");
+    return Stream.concat(own().stream(), published.stream())
+        .map(
+            file ->
+                DynamicTest.dynamicTest(
+                    file.getFileName().toString(), () -> takesAnAnswerWithoutContent(file)))
+        .toList();
+  }
+
+  /** Those that show messages. */
+  private static List<Path> own() throws IOException {
+    try (Stream<Path> files = Files.list(OWN)) {
+      List<Path> found = new ArrayList<>();
+      for (Path file : files.filter(each -> each.toString().endsWith(JINJA)).sorted().toList()) {
+        if (Files.readString(file).contains("messages")) {
+          found.add(file);
+        }
+      }
+      return found;
+    }
+  }
+
+  private static void takesAnAnswerWithoutContent(Path file) throws IOException {
+    TemplateForms forms = compiled(Files.readString(file));
+    String calls = "{'role':'assistant','tool_calls':[" + CALL.replace("c1", "call00001") + "]%s},";
+    String tool = "{'role':'tool','tool_call_id':'call00001','content':'21'}";
+    String user = "{'role':'user','content':'And now?'}";
+    // Some have no turn of a tool, whatever the content before it.
+    String then = takes(forms, calls.formatted(",'content':'So:'") + tool) ? tool : user;
+    for (String messages :
+        List.of(
+            calls.formatted("") + then,
+            calls.formatted(",'content':null") + then,
+            "{'role':'assistant','content':null}," + user)) {
+      String text = forms.render(history(messages)).text();
+
+      assertTrue(text.contains("Weather?"), text);
+      assertFalse(text.contains("None"), text);
+    }
+  }
+
+  private static boolean takes(TemplateForms forms, String messages) {
+    try {
+      return !forms.render(history(messages)).text().isEmpty();
+    } catch (TemplateException refused) {
+      return false;
     }
   }
 
