@@ -29,6 +29,37 @@ final class TidyTest {
   private static final Pattern LEFTOVER =
       Pattern.compile("\\b(TODO|FIXME|XXX)\\b|@Disabled|@Ignore");
 
+  /** The text of what is logged. */
+  private static final Pattern LOGGED =
+      Pattern.compile("\\bLOG\\.(?:debug|info|warn|error)\\(\\s*\"([^\"]*)");
+
+  /** Packages of the gateway that are about requests, and nothing else. */
+  private static final Pattern ABOUT_REQUESTS =
+      Pattern.compile("gateway/src/main/.*/gateway/(http|stream)/.*");
+
+  /** Of whose request it is nobody can say. */
+  private static final String OF_NONE = "fault_outside_requests";
+
+  private static final String IDS = "request={} trace={}";
+
+  @Test
+  void everyLineOfTheLogAboutARequestHasItsIdAndItsTrace() throws IOException {
+    List<String> found = new ArrayList<>();
+
+    for (Path file : sources()) {
+      String name = HOME.relativize(file).toString();
+      LOGGED
+          .matcher(Files.readString(file))
+          .results()
+          .map(line -> line.group(1))
+          .filter(line -> line.contains("request={}") || ABOUT_REQUESTS.matcher(name).matches())
+          .filter(line -> !line.contains(IDS) && !line.equals(OF_NONE))
+          .forEach(line -> found.add(name + ": " + line));
+    }
+
+    assertEquals(List.of(), found);
+  }
+
   @Test
   void noMethodIsLongerThanSixtyLines() throws IOException {
     List<String> found = new ArrayList<>();

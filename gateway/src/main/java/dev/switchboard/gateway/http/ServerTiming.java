@@ -7,6 +7,7 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.PhaseBreakdown;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,22 +35,30 @@ final class ServerTiming {
    */
   static void tell(HttpServerResponse response, NanoClock clock) {
     long begun = clock.epochNanos();
-    tell(response, () -> total(new StringBuilder(), clock.epochNanos() - begun).toString());
+    tell(
+        response,
+        () -> null,
+        () -> total(new StringBuilder(), clock.epochNanos() - begun).toString());
   }
 
   /** The same with the phases of a flight. */
   static void tell(HttpServerResponse response, Flight flight) {
-    tell(response, () -> of(flight));
+    tell(response, flight::traceId, () -> of(flight));
   }
 
-  private static void tell(HttpServerResponse response, Supplier<String> times) {
+  private static void tell(
+      HttpServerResponse response, Supplier<@Nullable String> trace, Supplier<String> times) {
     response.headersEndHandler(
         head -> {
           try {
             response.putHeader(HEADER, times.get());
           } catch (RuntimeException fault) {
             // It is written in the middle of writing the answer, which must not fail with it.
-            LOG.error("server_timing_failed", fault);
+            LOG.error(
+                "server_timing_failed request={} trace={}",
+                response.headers().get(RequestIds.HEADER),
+                trace.get(),
+                fault);
           }
         });
   }
