@@ -149,7 +149,15 @@ public final class PublicServer extends VerticleBase {
         request -> {
           watch.requestBegins(request);
           HalfClose.requestBegins(request);
-          if (admitted(request)) {
+          boolean admitted;
+          try {
+            admitted = admitted(request);
+          } catch (RuntimeException fault) {
+            // The router, which answers faults of what it calls, has not been asked yet.
+            internal(request, fault);
+            return;
+          }
+          if (admitted) {
             router.handle(request);
           }
         });
@@ -464,14 +472,18 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void internal(RoutingContext context) {
+    internal(context.request(), context.failure());
+  }
+
+  private void internal(HttpServerRequest request, Throwable fault) {
     SpanContext span = Span.current().getSpanContext();
     LOG.error(
         "request_failed request={} trace={} path={}",
-        requestId(context),
+        request.response().headers().get(RequestIds.HEADER),
         span.isValid() ? span.getTraceId() : null,
-        context.normalizedPath(),
-        context.failure());
-    refuse(context, Failure.of(ApiError.internal()));
+        request.path(),
+        fault);
+    refuse(request, Failure.of(ApiError.internal()));
   }
 
   private void refuse(RoutingContext context, Failure failure) {

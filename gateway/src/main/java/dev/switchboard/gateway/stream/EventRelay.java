@@ -174,6 +174,12 @@ public final class EventRelay {
     try {
       take(bytes);
     } catch (RuntimeException | Error e) {
+      if (over) {
+        // All is passed on, or told to be broken: who was to hear of it failed, and the request
+        // must
+        // end nevertheless.
+        throw e;
+      }
       lost(e);
     }
   }
@@ -188,10 +194,8 @@ public final class EventRelay {
     if (told != null) {
       told.lose();
     }
-    if (!over) {
-      over = true;
-      listener.broken(Break.empty("it could not be passed on", false));
-    }
+    over = true;
+    listener.broken(Break.empty("it could not be passed on", false));
   }
 
   private void take(Buffer bytes) {

@@ -1,0 +1,184 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.http.GatewayContext;
+import dev.switchboard.gateway.http.PublicServer;
+import io.vertx.core.Vertx;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A fault at each step of a request's course, one after the other. */
+class StepFaultIT extends TwoUpstreams {
+  private static final int LEAST_STEPS = 20;
+
+  /** Far less than any deadline of the gateway's. */
+  private static final int AT_ONCE_MS = 10_000;
+
+  /**
+   * Throws once, at the call of a request's course that it is told: each step asks for the time.
+   */
+  private static final class FaultyClock implements NanoClock {
+    /** What asks for it beside requests. */
+    private static final Set<String> BESIDE = Set.of("LoopLag", "LoopLateness", "ConnectionWatch");
+
+    private final NanoClock clock;
+
+    /** Calls before the one that throws; below 0 none does. */
+    private final AtomicInteger left = new AtomicInteger(-1);
+
+    FaultyClock(NanoClock clock) {
+      this.clock = clock;
+    }
+
+    @Override
+    public long epochNanos() {
+      if (left.get() >= 0 && ofARequest() && left.getAndDecrement() == 0) {
+        throw new IllegalStateException("a fault of the clock");
+      }
+      return clock.epochNanos();
+    }
+
+    private static boolean ofARequest() {
+      return StackWalker.getInstance()
+          .walk(
+              frames ->
+                  frames
+                      .map(frame -> frame.getClassName().replaceAll(".*\\.|\\$.*", ""))
+                      .noneMatch(BESIDE::contains));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void itGivesBackAllThatTheRequestHeldAndItsClientHearsAtOnce(boolean stream) throws Exception {
+    first.script(
+        (request, body) -> {
+          if (stream) {
+            FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done());
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    String yaml = "tenants: [{name: default, max-concurrency: 3}]\ncircuit: {failures: 1000}";
+    Vertx vertx = Vertx.vertx();
+    try (InProcessGateway gateway = InProcessGateway.before(yaml, first)) {
+      GatewayContext context = gateway.gateway().reconfiguration().context();
+      FaultyClock clock = new FaultyClock(context.clock());
+      URI uri = listener(vertx, with(context, clock));
+      assertEquals(200, send(gateway, uri, stream).statusCode());
+      boolean thrown = true;
+      int step = 0;
+      for (; thrown; step++) {
+        clock.left.set(step);
+        long begun = System.nanoTime();
+        hears(gateway, uri, stream);
+        long tookMs = (System.nanoTime() - begun) / 1_000_000;
+        assertTrue(tookMs < AT_ONCE_MS, "step " + step + " took " + tookMs + " ms");
+        nothingIsHeld(gateway, context);
+        thrown = clock.left.getAndSet(-1) < 0;
+      }
+
+      assertTrue(step > LEAST_STEPS, "only " + step + " steps");
+      HttpResponse<String> next = send(gateway, uri, stream);
+      assertEquals(200, next.statusCode(), next::body);
+      assertEquals("2", next.headers().firstValue("x-ratelimit-remaining-concurrency").orElse(""));
+    } finally {
+      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  /** An answer, an error, or that its connection is cut where the answer was being written. */
+  private static void hears(InProcessGateway gateway, URI uri, boolean stream) throws Exception {
+    try {
+      send(gateway, uri, stream);
+    } catch (HttpTimeoutException e) {
+      throw e;
+    } catch (IOException cut) {
+      // A new connection is made for the next one.
+    }
+  }
+
+  /** The answer goes out before the last place is given back. */
+  private static void nothingIsHeld(InProcessGateway gateway, GatewayContext context)
+      throws Exception {
+    InProcessGateway.await(
+        () ->
+            context.admission().inFlight() == 0
+                && context.admission().queue("m").snapshot(context.clock().epochNanos()).running()
+                    == 0
+                && gateway.fleet().replicas().getFirst().inFlight() == 0
+                && metric(gateway, "switchboard_requests_in_flight{model=\"m\"}") == 0
+                && metric(gateway, "switchboard_replica_in_flight{replica=\"u0\"}") == 0);
+  }
+
+  private static double metric(InProcessGateway gateway, String series) {
+    try {
+      return gateway.metric(series);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static HttpResponse<String> send(InProcessGateway gateway, URI uri, boolean stream)
+      throws Exception {
+    return gateway
+        .client()
+        .send(
+            HttpRequest.newBuilder(uri)
+                .timeout(Duration.ofSeconds(10))
+                .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+  }
+
+  private static URI listener(Vertx vertx, GatewayContext context) throws Exception {
+    PublicServer server = new PublicServer(() -> context, 1, 100, true, null);
+    vertx
+        .deployVerticle(server)
+        .toCompletionStage()
+        .toCompletableFuture()
+        .get(10, TimeUnit.SECONDS);
+    return URI.create("http://127.0.0.1:" + server.port() + InProcessGateway.CHAT);
+  }
+
+  private static GatewayContext with(GatewayContext of, NanoClock clock) {
+    return new GatewayContext(
+        of.http(),
+        of.deadlines(),
+        of.migration(),
+        clock,
+        of.freshIds(),
+        of.keys(),
+        of.cacheSalt(),
+        of.slos(),
+        of.admission(),
+        of.fleet(),
+        of.router(),
+        of.edges(),
+        of.affinity(),
+        of.retries(),
+        of.poison(),
+        of.metrics(),
+        of.recorder(),
+        of.events(),
+        of.usage(),
+        of.shared(),
+        of.bodies(),
+        of.traces(),
+        of.steps(),
+        of.tracer(),
+        of.propagator());
+  }
+}
