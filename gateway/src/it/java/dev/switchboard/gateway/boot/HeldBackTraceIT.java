@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.MetricsText;
 import io.opentelemetry.proto.trace.v1.Span;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * What a collector gets from a real gateway whose agent samples everything, while telemetry takes
- * more of the machine than it may: few of the good requests' spans, and all of a failed one's.
+ * more of the machine than it may: few of the good requests' spans, all of a failed one's, and
+ * those of a late one's ranks.
  */
 @Tag("untimed")
 class HeldBackTraceIT {
@@ -33,9 +33,10 @@ class HeldBackTraceIT {
     Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
     try (OtlpReceiver collector = new OtlpReceiver();
         FakeUpstream upstream = new FakeUpstream()) {
-      Files.writeString(
+      GatewayProcess.writeConfig(
           config,
           """
+          workers: {local: 1}
           upstreams: [{url: "URL", models: [foreign]}]
           retry: {attempts: 1}
           circuit: {failures: 1000}
@@ -69,8 +70,27 @@ class HeldBackTraceIT {
           told += collector.named("chat foreign", trace).size();
         }
         assertTrue(told <= REQUESTS / 4, "told of " + told);
+        ranksOfALateOneAreTold(gateway, collector);
       }
     }
+  }
+
+  private static void ranksOfALateOneAreTold(GatewayProcess gateway, OtlpReceiver collector)
+      throws Exception {
+    String trace = "9cf92f3577b34da6a3ce929dffffffff";
+    String body =
+        "{\"model\":\"switchboard-demo\",\"max_tokens\":4,\"stream\":true,"
+            + "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}";
+    gateway.post(
+        gateway.api("/v1/chat/completions"),
+        body,
+        "X-SLO-TTFT-Ms",
+        "1",
+        "traceparent",
+        "00-" + trace + "-" + CALLER + "-01");
+
+    assertTrue(told(gateway) < 0.02);
+    InProcessGateway.await(() -> !collector.named("stage 0 › rank 0", trace).isEmpty());
   }
 
   private String send(GatewayProcess gateway, int status) throws Exception {
