@@ -18,10 +18,13 @@ import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What happens between an upstream's bytes and the client's, when all goes well and when not. */
 class RelayIT extends TwoUpstreams {
@@ -98,6 +101,29 @@ class RelayIT extends TwoUpstreams {
           JSON.readTree("{\"choices\":[],\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":3}}"),
           JSON.readTree(answer.body()));
       assertEquals(3, gateway.timeline("r").path("completion_tokens").asInt());
+    }
+  }
+
+  /** That a schema says something in vain must reach who wrote it. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatAWorkerSaysOfASchemaIsTold(boolean stream) throws Exception {
+    String ignored = "properties.a.widget,format";
+    first.script(
+        (request, body) -> {
+          request.response().putHeader("X-Switchboard-Schema-Ignored", ignored);
+          if (stream) {
+            FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done());
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(stream));
+
+      assertEquals(200, answer.statusCode(), answer::body);
+      assertEquals(List.of(ignored), answer.headers().allValues("X-Switchboard-Schema-Ignored"));
     }
   }
 
