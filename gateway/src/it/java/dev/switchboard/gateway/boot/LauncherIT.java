@@ -64,6 +64,9 @@ class LauncherIT extends LauncherHome {
     assertTrue(spans > 0);
     assertTrue(2 * 3_400 * spans <= heap, spans + " spans in " + heap);
     assertTrue(java.contains("-XX:+ExitOnOutOfMemoryError"), java);
+    String told = spans / 1000 + " 000 spans in a heap of " + (heap >> 20) + " MiB";
+    Path page = Path.of(System.getProperty("switchboard.home", "..")).resolve("otel/README.md");
+    assertTrue(Files.readString(page).contains(told), told);
   }
 
   /** In a package the folders are apart; whose process it is not is never stopped. */
