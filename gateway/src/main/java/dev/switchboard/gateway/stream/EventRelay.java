@@ -175,9 +175,8 @@ public final class EventRelay {
       take(bytes);
     } catch (RuntimeException | Error e) {
       if (over) {
-        // All is passed on, or told to be broken: who was to hear of it failed, and the request
-        // must
-        // end nevertheless.
+        // The end, or the break, has been told: who was to hear of it failed. Its own fault ends
+        // it.
         throw e;
       }
       lost(e);
