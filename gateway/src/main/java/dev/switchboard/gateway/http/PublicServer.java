@@ -475,7 +475,7 @@ public final class PublicServer extends VerticleBase {
     internal(context.request(), context.failure());
   }
 
-  private void internal(HttpServerRequest request, Throwable fault) {
+  private void internal(HttpServerRequest request, @Nullable Throwable fault) {
     SpanContext span = Span.current().getSpanContext();
     LOG.error(
         "request_failed request={} trace={} path={}",

@@ -175,8 +175,7 @@ public final class EventRelay {
       take(bytes);
     } catch (RuntimeException | Error e) {
       if (over) {
-        // The end, or the break, has been told: who was to hear of it failed. Its own fault ends
-        // it.
+        // The end, or the break, has been told: who was to hear of it failed.
         throw e;
       }
       lost(e);
