@@ -63,6 +63,7 @@ def metadata(shape, tokenizer):
         ("general.license", "string", "apache-2.0"),
         ("general.size_label", "string", "4M"),
         ("general.languages", "string", ["en"]),
+        ("general.sampling.temp", "f32", 0.0),  # decisions by rules: a drawn token is a wrong one
         ("general.file_type", "u32", FILE_TYPE_MOSTLY_Q8_0),
         ("general.quantization_version", "u32", QUANTIZATION_VERSION),
         ("general.alignment", "u32", ALIGNMENT),

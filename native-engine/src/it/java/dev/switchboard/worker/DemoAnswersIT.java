@@ -21,6 +21,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiPredicate;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -37,6 +39,9 @@ class DemoAnswersIT {
   private static final int AT_ONCE = 16;
   private static final Map<String, String> DECISIONS =
       Map.of("fraud", "decision", "content", "category", "sensor", "severity");
+
+  /** A message of the model card's table and its answer. */
+  private static final Pattern ROW = Pattern.compile("\\| `([^`]+)` \\| `(\\{[^`]+})` \\|");
 
   /** A message, the job it belongs to and the fields, or the whole line, that are right. */
   private record Example(String job, String prompt, JsonNode answer) {
@@ -174,6 +179,18 @@ class DemoAnswersIT {
 
     assertEquals(35, unclear.size());
     assertShare(1, unclear, answers, (example, answer) -> !kindOf(answer).equals("fraud"));
+  }
+
+  /** The model card's table is what a reader tries first. */
+  @Test
+  void theMessagesOfTheModelCardAreAnsweredAsItSays() throws Exception {
+    String card = Files.readString(WorkerProcess.MODEL.resolveSibling("MODEL_CARD.md"));
+    List<MatchResult> rows = ROW.matcher(card).results().toList();
+
+    assertEquals(3, rows.size());
+    for (MatchResult row : rows) {
+      assertEquals(row.group(2), asked(row.group(1)).join(), row.group(1));
+    }
   }
 
   /** What the file gets right of the first forty (39, 39, 37, 38), less three. */

@@ -8,6 +8,7 @@ import dev.switchboard.chat.TemplateLimits;
 import dev.switchboard.constraint.ConstraintCompiler;
 import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.executor.Fault;
+import dev.switchboard.openai.SamplingDefaults;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.timeline.EpochClock;
@@ -148,6 +149,7 @@ final class WorkerFixture implements AutoCloseable {
         new ConstraintCompiler(new TokenVocabulary(tokenizer, tokenizer.size())),
         template,
         toolFormat,
+        SamplingDefaults.OF_THE_API,
         engine,
         faults);
   }

@@ -99,6 +99,16 @@ public final class GgufMetadata {
     return value == null ? fallback : asReal(key, value);
   }
 
+  /** A finite number of any type; null where there is none, whatever else stands there. */
+  public @Nullable Double numberOrNull(String key) {
+    return switch (values.get(key)) {
+      case IntegerValue integer when integer.type() != ValueType.U64 || integer.value() >= 0 ->
+          (double) integer.value();
+      case RealValue real when Double.isFinite(real.value()) -> real.value();
+      case null, default -> null;
+    };
+  }
+
   public GgufStrings strings(String key) {
     return asStrings(key, required(key));
   }

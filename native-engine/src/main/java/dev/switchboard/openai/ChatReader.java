@@ -48,7 +48,7 @@ final class ChatReader {
     this.json = json;
   }
 
-  ChatCompletionRequest read() {
+  ChatCompletionRequest read(SamplingDefaults sampling) {
     String model = RequestParser.model(body);
     Conversation conversation = conversation();
     requireTextOnly();
@@ -57,7 +57,7 @@ final class ChatReader {
         model,
         conversation,
         toolUse(conversation),
-        OptionsReader.read(body, maxTokens(), topLogprobs()),
+        OptionsReader.read(body, sampling, maxTokens(), topLogprobs()),
         body.node());
   }
 

@@ -13,7 +13,6 @@ final class OptionsReader {
   private static final int MOST_TOKENS = 1 << 24;
 
   private static final int UNLIMITED = -1;
-  private static final int MOST_TOP_K = 1 << 24;
   private static final int MOST_BIASES = 1024;
   private static final int MOST_CHOICES = 16;
   private static final int MOST_STOPS = 16;
@@ -76,7 +75,8 @@ final class OptionsReader {
   private OptionsReader() {}
 
   /** Reads all but what the two kinds of request spell differently. */
-  static GenerationOptions read(JsonFields body, @Nullable Integer maxTokens, int topLogprobs) {
+  static GenerationOptions read(
+      JsonFields body, SamplingDefaults sampling, @Nullable Integer maxTokens, int topLogprobs) {
     UNSUPPORTED.forEach(name -> refuse(body, name));
     UNSUPPORTED_NUMBERS.forEach(field -> refuse(body, field.name(), field.number()));
     if (!body.bool("skip_special_tokens", true)) {
@@ -90,11 +90,14 @@ final class OptionsReader {
     }
     return new GenerationOptions(
         maxTokens,
-        body.real("temperature", 0, 2, 1),
-        body.positive("top_p", 1, 1),
-        Math.max(0, body.integer("top_k", -1, MOST_TOP_K, 0)),
-        body.real("min_p", 0, 1, 0),
-        body.positive("repetition_penalty", 2, 1),
+        body.real("temperature", 0, SamplingDefaults.MOST_TEMPERATURE, sampling.temperature()),
+        body.positive("top_p", 1, sampling.topP()),
+        Math.max(0, body.integer("top_k", -1, SamplingDefaults.MOST_TOP_K, sampling.topK())),
+        body.real("min_p", 0, 1, sampling.minP()),
+        body.positive(
+            "repetition_penalty",
+            SamplingDefaults.MOST_REPETITION_PENALTY,
+            sampling.repetitionPenalty()),
         body.real("presence_penalty", -2, 2, 0),
         body.real("frequency_penalty", -2, 2, 0),
         body.optionalLong("seed"),

@@ -24,10 +24,16 @@ public final class RequestParser {
       List.of("max_completion_tokens", "top_logprobs", "messages", "tools", "functions");
 
   private final RequestLimits limits;
+  private final SamplingDefaults sampling;
   private final JsonBody json;
 
   public RequestParser(RequestLimits limits) {
+    this(limits, SamplingDefaults.OF_THE_API);
+  }
+
+  public RequestParser(RequestLimits limits, SamplingDefaults sampling) {
     this.limits = limits;
+    this.sampling = sampling;
     this.json = new JsonBody(limits);
   }
 
@@ -38,7 +44,7 @@ public final class RequestParser {
    */
   public ChatCompletionRequest parseChat(byte[] body) {
     ObjectNode raw = json.read(body);
-    return new ChatReader(JsonFields.root(raw), limits, json).read();
+    return new ChatReader(JsonFields.root(raw), limits, json).read(sampling);
   }
 
   /**
@@ -56,7 +62,7 @@ public final class RequestParser {
     NOT_OF_TEXTS.forEach(name -> OptionsReader.refuse(fields, name));
     Integer maxTokens = OptionsReader.maxTokens(fields, "max_tokens", echo ? 0 : 1);
     int logprobs = fields.integer("logprobs", 0, MOST_LOGPROBS, -1);
-    GenerationOptions options = OptionsReader.read(fields, maxTokens, logprobs);
+    GenerationOptions options = OptionsReader.read(fields, sampling, maxTokens, logprobs);
     requireChoices(prompts.size(), options);
     return new TextCompletionRequest(
         model, prompts, suffix, TextReading.read(fields), echo, options, raw);

@@ -20,6 +20,7 @@ import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
 import dev.switchboard.gguf.TensorType;
 import dev.switchboard.gguf.WeightsDigest;
+import dev.switchboard.openai.SamplingDefaults;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.timeline.EpochClock;
@@ -108,6 +109,7 @@ final class ModelLoader {
           constraints.join(),
           template,
           toolFormat(templates),
+          sampling(file),
           config,
           executor);
     } catch (GgufException refused) {
@@ -220,6 +222,7 @@ final class ModelLoader {
       ConstraintCompiler constraints,
       @Nullable ChatTemplate template,
       ToolFormat toolFormat,
+      SamplingDefaults sampling,
       ExecutorConfig config,
       NativeExecutor executor) {
     ExecutorInfo info = executor.info();
@@ -228,7 +231,7 @@ final class ModelLoader {
     return new ServedModel(
         options.name() == null ? description.id() : options.name(),
         modifiedSeconds(),
-        facts(description, digest, config.kvType(), info),
+        facts(description, digest, config.kvType(), sampling, info),
         new ServedModel.Topology(info.stages(), info.ranks(), config.threads(), info.device()),
         new ServedModel.Memory(
             memory.weightBytes(),
@@ -241,12 +244,17 @@ final class ModelLoader {
         constraints,
         template,
         toolFormat,
+        sampling,
         engine,
         options.allowFaultInjection() ? engine::inject : null);
   }
 
   private static ServedModel.Facts facts(
-      ModelDescription description, int digest, KvType kvType, ExecutorInfo info) {
+      ModelDescription description,
+      int digest,
+      KvType kvType,
+      SamplingDefaults sampling,
+      ExecutorInfo info) {
     String shape =
         String.join(
             "/",
@@ -256,7 +264,7 @@ final class ModelLoader {
             Integer.toHexString(digest),
             Integer.toString(info.stages()),
             Integer.toString(info.ranks()),
-            kvType.name(),
+            kvType.name() + (sampling.equals(SamplingDefaults.OF_THE_API) ? "" : sampling),
             bitsOf(description, info));
     return new ServedModel.Facts(
         description.architecture().word(),
@@ -267,6 +275,12 @@ final class ModelLoader {
         info.context(),
         info.vocab(),
         "fp_" + Integer.toHexString(shape.hashCode()));
+  }
+
+  private SamplingDefaults sampling(GgufFile file) {
+    return options.modelSampling()
+        ? ModelSampling.of(file.metadata())
+        : SamplingDefaults.OF_THE_API;
   }
 
   /** What answers depend on of what computes: a device adds products of halves in another order. */

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param hangTimeoutMs after which a step that does not end takes the engine down
  * @param chatTemplate a file to render chats with instead of the model's own template
  * @param toolFormat how the model writes function calls; null to see it from the template
+ * @param modelSampling whether requests that say nothing of sampling get what the file recommends
  */
 record ModelOptions(
     Path file,
@@ -39,6 +40,7 @@ record ModelOptions(
     int hangTimeoutMs,
     @Nullable Path chatTemplate,
     @Nullable ToolFormat toolFormat,
+    boolean modelSampling,
     boolean allowFaultInjection) {
 
   /** The same with less room: sequences at a time, tokens of a step and of a sequence, and KV. */
@@ -59,6 +61,7 @@ record ModelOptions(
         hangTimeoutMs,
         chatTemplate,
         toolFormat,
+        modelSampling,
         allowFaultInjection);
   }
 }

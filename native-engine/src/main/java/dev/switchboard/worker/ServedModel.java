@@ -4,6 +4,7 @@ import dev.switchboard.chat.ChatTemplate;
 import dev.switchboard.constraint.ConstraintCompiler;
 import dev.switchboard.executor.ExecutorInfo;
 import dev.switchboard.executor.Fault;
+import dev.switchboard.openai.SamplingDefaults;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.ToolFormat;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param createdSeconds Unix time of the model file
  * @param chatTemplate null when the model has none
  * @param toolFormat how it writes function calls
+ * @param sampling of requests that say nothing of it
  * @param faults null unless fault injection is allowed
  */
 record ServedModel(
@@ -29,6 +31,7 @@ record ServedModel(
     ConstraintCompiler constraints,
     @Nullable ChatTemplate chatTemplate,
     ToolFormat toolFormat,
+    SamplingDefaults sampling,
     Engine engine,
     @Nullable Consumer<Fault> faults) {
 

@@ -2,6 +2,7 @@ package dev.switchboard.worker;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.switchboard.executor.ExecutorInfo;
+import dev.switchboard.openai.SamplingDefaults;
 import dev.switchboard.scheduler.EngineHealth;
 import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
@@ -50,6 +51,17 @@ final class StateJson {
     json.writeNumberField("vocabulary", facts.vocabulary());
     json.writeStringField("fingerprint", facts.fingerprint());
     json.writeBooleanField("chat_template", model.chatTemplate() != null);
+    sampling(json, model.sampling());
+    json.writeEndObject();
+  }
+
+  private static void sampling(JsonGenerator json, SamplingDefaults sampling) throws IOException {
+    json.writeObjectFieldStart("sampling");
+    json.writeNumberField("temperature", sampling.temperature());
+    json.writeNumberField("top_p", sampling.topP());
+    json.writeNumberField("top_k", sampling.topK());
+    json.writeNumberField("min_p", sampling.minP());
+    json.writeNumberField("repetition_penalty", sampling.repetitionPenalty());
     json.writeEndObject();
   }
 

@@ -93,7 +93,7 @@ final class Worker {
   CompletionStage<Void> serve(ServedModel model) {
     CompletableFuture<Void> ready = new CompletableFuture<>();
     lifecycle.transitionTo(WorkerPhase.WARMING);
-    RequestParser parser = new RequestParser(settings.requests());
+    RequestParser parser = new RequestParser(settings.requests(), model.sampling());
     RequestPreparation preparation = new RequestPreparation(model, parser);
     preparation.warmUp();
     Tokenization tokenization =

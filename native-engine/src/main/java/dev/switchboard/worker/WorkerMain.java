@@ -150,6 +150,16 @@ public final class WorkerMain implements Callable<Integer> {
       description = "How the model writes function calls: auto, none, llama, hermes or mistral.")
   private String toolFormat = "auto";
 
+  @Option(
+      names = "--sampling",
+      defaultValue = "model",
+      converter = SamplingConverter.class,
+      description = {
+        "What requests get that say nothing of temperature, top_p, top_k, min_p or",
+        "repetition_penalty: model (what its file recommends) or api (1, 1, 0, 0, 1)."
+      })
+  private boolean modelSampling = true;
+
   @Option(names = "--allow-fault-injection", description = "Serve POST /engine/v1/faults.")
   private boolean allowFaultInjection;
 
@@ -218,6 +228,18 @@ public final class WorkerMain implements Callable<Integer> {
         }
       }
       throw new CommandLine.TypeConversionException("is none of f32, f16, bf16 and q8_0");
+    }
+  }
+
+  /** Reads {@code --sampling}: whether it is the model's file that recommends. */
+  static final class SamplingConverter implements CommandLine.ITypeConverter<Boolean> {
+    @Override
+    public Boolean convert(String value) {
+      return switch (value) {
+        case "model" -> true;
+        case "api" -> false;
+        default -> throw new CommandLine.TypeConversionException("is neither model nor api");
+      };
     }
   }
 
@@ -347,6 +369,7 @@ public final class WorkerMain implements Callable<Integer> {
         hangTimeoutSeconds * 1000,
         chatTemplate,
         toolFormat(),
+        modelSampling,
         allowFaultInjection);
   }
 

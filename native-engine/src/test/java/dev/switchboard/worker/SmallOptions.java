@@ -21,6 +21,23 @@ final class SmallOptions {
       @Nullable Long memoryBytes,
       @Nullable KvMemory kv,
       @Nullable Path template) {
+    return of(file, ranks, memoryBytes, kv, template, true);
+  }
+
+  /**
+   * @param sampling whether what the file recommends of it counts
+   */
+  static ModelOptions sampling(Path file, boolean sampling) {
+    return of(file, 1, null, null, null, sampling);
+  }
+
+  private static ModelOptions of(
+      Path file,
+      int ranks,
+      @Nullable Long memoryBytes,
+      @Nullable KvMemory kv,
+      @Nullable Path template,
+      boolean sampling) {
     return new ModelOptions(
         file,
         null,
@@ -37,6 +54,7 @@ final class SmallOptions {
         0,
         template,
         null,
+        sampling,
         false);
   }
 }
