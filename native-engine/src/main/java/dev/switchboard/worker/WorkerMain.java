@@ -158,7 +158,7 @@ public final class WorkerMain implements Callable<Integer> {
         "What requests get that say nothing of temperature, top_p, top_k, min_p or",
         "repetition_penalty: model (what its file recommends) or api (1, 1, 0, 0, 1)."
       })
-  private boolean modelSampling = true;
+  private Sampling sampling = Sampling.MODEL;
 
   @Option(names = "--allow-fault-injection", description = "Serve POST /engine/v1/faults.")
   private boolean allowFaultInjection;
@@ -231,13 +231,19 @@ public final class WorkerMain implements Callable<Integer> {
     }
   }
 
-  /** Reads {@code --sampling}: whether it is the model's file that recommends. */
-  static final class SamplingConverter implements CommandLine.ITypeConverter<Boolean> {
+  /** Whose word counts where a request says nothing of sampling. */
+  enum Sampling {
+    MODEL,
+    API
+  }
+
+  /** Reads {@code --sampling}. */
+  static final class SamplingConverter implements CommandLine.ITypeConverter<Sampling> {
     @Override
-    public Boolean convert(String value) {
+    public Sampling convert(String value) {
       return switch (value) {
-        case "model" -> true;
-        case "api" -> false;
+        case "model" -> Sampling.MODEL;
+        case "api" -> Sampling.API;
         default -> throw new CommandLine.TypeConversionException("is neither model nor api");
       };
     }
@@ -369,7 +375,7 @@ public final class WorkerMain implements Callable<Integer> {
         hangTimeoutSeconds * 1000,
         chatTemplate,
         toolFormat(),
-        modelSampling,
+        sampling == Sampling.MODEL,
         allowFaultInjection);
   }
 

@@ -54,7 +54,6 @@ class ProcessorTimeOfTelemetryTest {
 
     assertTrue(first >= COMPUTED && first < 2 * COMPUTED, first + " ns");
     assertTrue(second - first < WAITED / 4, second - first + " ns");
-    assertTrue(Math.abs(exporters.cpuNanos() - second) < WAITED / 4, "of one that has ended");
   }
 
   private static Thread computes(String name, CountDownLatch computed, CountDownLatch over) {
