@@ -120,8 +120,11 @@ std::int32_t take(std::int32_t device, std::size_t bytes, void** memory) {
     cudaGetLastError();  // running out of memory spoils nothing
     return e;
   }
-  if (cudaError_t e = cudaMemset(*memory, 0, bytes); e != cudaSuccess) return e;
-  return cudaDeviceSynchronize();
+  // The wait is for a stream: the whole device may not be waited for while another thread records.
+  if (cudaError_t e = cudaMemsetAsync(*memory, 0, bytes, cudaStreamPerThread); e != cudaSuccess) {
+    return e;
+  }
+  return cudaStreamSynchronize(cudaStreamPerThread);
 }
 
 void give_back(std::int32_t device, void* memory) {
