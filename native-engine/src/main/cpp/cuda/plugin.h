@@ -27,6 +27,7 @@ enum class Outcome : std::int32_t {
   kBusy = 5,          // another process has the device for itself
   kEccError = 6,      // memory that could not be corrected; the device waits for a reset
   kUnknown = 7,
+  kDeviceTooOld = 8,  // there are no kernels for its compute capability
 };
 
 // The words by which people and programs know them: the codes of the worker's device inventory
@@ -51,6 +52,8 @@ constexpr const char* name_of(Outcome outcome) {
       return "ecc_errors";
     case Outcome::kUnknown:
       return "device_error";
+    case Outcome::kDeviceTooOld:
+      return "device_too_old";
   }
   return "ready";
 }

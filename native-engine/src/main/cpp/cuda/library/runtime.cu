@@ -12,6 +12,9 @@
 namespace sb::cuda::runtime {
 namespace {
 
+// The least compute capability that kernels are built for.
+constexpr int kLeastMajor = 8;
+
 cudaStream_t handle(Stream stream) { return static_cast<cudaStream_t>(stream.handle); }
 cudaEvent_t event(Mark mark) { return static_cast<cudaEvent_t>(mark.handle); }
 
@@ -90,6 +93,11 @@ Outcome open(std::int32_t device, DeviceInfo* info, char* text, std::size_t text
   cudaDeviceProp properties;
   if (cudaError_t e = cudaGetDeviceProperties(&properties, device); e != cudaSuccess) {
     return outcome_of(e, text, text_bytes);
+  }
+  if (properties.major < kLeastMajor) {
+    std::snprintf(text, text_bytes, "%s has compute capability %d.%d, and %d.0 is needed",
+                  properties.name, properties.major, properties.minor, kLeastMajor);
+    return Outcome::kDeviceTooOld;
   }
   if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) {
     return outcome_of(e, text, text_bytes);
