@@ -87,6 +87,8 @@ as_far_as_time_reaches() {
   ((status != 124)) || { left_out "the rest of it: the ten minutes are over" && return; }
   return "$status"
 }
+# tried PROGRAM [ARGUMENT]...: what only compares, or looks closer. Where it fails the rest goes on.
+tried() { as_far_as_time_reaches "$@" || left_out "$1 ended with status $?"; }
 
 complete() {
   local program
@@ -96,8 +98,10 @@ complete() {
 # The device's own code only: that of all would take most of the ten minutes.
 architecture() {
   local capability=90
-  [[ -n $dry ]] ||
-    capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d '.')
+  if [[ -z $dry ]]; then
+    capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader)
+    capability=${capability%%$'\n'*} && capability=${capability//./}
+  fi
   [[ $capability == 90 ]] && capability=90a
   echo "$capability"
 }
@@ -151,7 +155,7 @@ beside() {
   local option=$1 program=$2 value=$3
   shift 3
   [[ -n $value ]] || { left_out "$program: no $option was given" && return; }
-  ! there "$program" || as_far_as_time_reaches "$program" "$@"
+  ! there "$program" || tried "$program" "$@"
 }
 
 question='{"model":"switchboard-demo","temperature":0,"messages":[{"role":"user","content":"Payment of 40 EUR at a bakery, card present"}]}'
@@ -172,7 +176,7 @@ answer_on() {
   exec 3<>"/dev/tcp/127.0.0.1/$port"
   printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' \
     "${#question}" "$question" >&3
-  answer=$(timeout "$(left)" cat <&3)
+  answer=$(timeout "$(($(left) + 1))" cat <&3)
   exec 3>&-
   kill "$aside"
   wait "$aside" || true
@@ -214,10 +218,19 @@ main() {
     left_out "a worker on the device: only a pack has one"
   fi
   beside --gguf llama-bench "$gguf" -m "$gguf" -ngl 99 -fa 1 -p 2048 -n 128
-  beside --vllm vllm "$vllm" bench latency --model "$vllm" --load-format dummy --batch-size 1 --input-len 128 --output-len 128
-  ! there ncu || as_far_as_time_reaches ncu --set full --kernel-name 'regex:multiply_vectors|multiply_gated|multiply_short_floats|attend_part' \
-    --launch-skip 200 --launch-count 9 "$build/sb_device_bench" cuda 1 1B
-  ! there compute-sanitizer || as_far_as_time_reaches compute-sanitizer --error-exitcode 1 "${tests[@]}" '--gtest_filter=DeviceTest.*'
+  beside --vllm vllm "$vllm" bench latency --model "$vllm" --load-format dummy --batch-size 1 --input-len 128 --output-len 128 \
+    --skip-tokenizer-init --disable-detokenize
+  local name profiled=()
+  ! there ncu || profiled=('1B Q8_0' '1B BF16')
+  for name in "${profiled[@]}"; do
+    tried ncu --set full --kernel-name 'regex:multiply_vectors|multiply_gated|multiply_short_floats|attend_part' \
+      --launch-skip 200 --launch-count 9 "$build/sb_device_bench" cuda 1 "$name"
+  done
+  there compute-sanitizer || return 0
+  # Errors that were found count when a call ends: what is short goes first.
+  for name in 'DeviceTest.*' '*Device*:-Emulated*:Hopper*:DeviceTest.*'; do
+    as_far_as_time_reaches compute-sanitizer --error-exitcode 1 "${tests[@]}" "--gtest_filter=$name"
+  done
 }
 
 main "$@"
