@@ -275,7 +275,9 @@ class Bench {
     config.max_step_tokens = kPrefill;
     config.max_step_outputs = kMaxBatch;
     config.max_in_flight = 2;
-    check(sb_engine_create(&description, &config, nullptr, &engine_));
+    const int32_t status = sb_engine_create(&description, &config, nullptr, &engine_);
+    if (status == SB_OUT_OF_MEMORY) return;
+    check(status);
     sb_memory memory{};
     memory.struct_size = sizeof(memory);
     check(sb_engine_memory(engine_, &memory));
@@ -284,6 +286,9 @@ class Bench {
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
   ~Bench() { sb_engine_destroy(engine_); }
+
+  // False where its memory could not be taken: sb_last_error() tells why.
+  [[nodiscard]] bool fits() const { return engine_ != nullptr; }
 
   // Seconds of a step of so many rows at a position, the median of some.
   double decode(int32_t rows, int32_t position) {
@@ -400,6 +405,10 @@ void print_share(double rate, double most) {
 
 void measure(const Shape& shape, bool device, int32_t ranks, const Peak& peak) {
   Bench bench(shape, device, ranks);
+  if (!bench.fits()) {
+    std::printf("%-10s left out: %s\n", shape.name, sb_last_error());
+    return;
+  }
   for (const int32_t rows : {1, 8, kMaxBatch}) {
     const auto print = [&](const char* how, double seconds) {
       const double rate = bench.token_bytes() / seconds;
