@@ -25,6 +25,7 @@ class HedgeIT extends TwoUpstreams {
       retry: {ratio: 0, reserve: 1, hedge: {classes: [interactive], after-ms: 40}}
       """;
   private static final int LESSONS = 40;
+  private static final int PROMPT_TOKENS = 7;
   private static final String USAGE =
       "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":1}}\n\n";
 
@@ -63,8 +64,8 @@ class HedgeIT extends TwoUpstreams {
       askFirst(gateway, "late");
       JsonNode record = gateway.timeline("late");
 
-      assertEquals(7, prompts(gateway) - before);
-      assertEquals(7, record.path("prompt_tokens").asInt());
+      assertEquals(PROMPT_TOKENS, prompts(gateway) - before);
+      assertEquals(PROMPT_TOKENS, record.path("prompt_tokens").asInt());
       assertTrue(
           gateway.metric("switchboard_wasted_tokens_total{cause=\"hedge\",model=\"m\"}") > 1);
       JsonNode phases = record.path("phases");
@@ -201,6 +202,8 @@ class HedgeIT extends TwoUpstreams {
     for (int i = 0; i < LESSONS; i++) {
       assertEquals(200, ask(gateway, true, "lesson" + i, "batch").statusCode());
     }
+    // A client may have its answer before that is counted.
+    InProcessGateway.await(() -> promptsOf(gateway) == LESSONS * PROMPT_TOKENS);
     lessonsOfSecond = second.seen.size();
     first.closed.clear();
     second.closed.clear();
@@ -276,6 +279,14 @@ class HedgeIT extends TwoUpstreams {
   private static double prompts(InProcessGateway gateway) throws Exception {
     return gateway.metric(
         "switchboard_tokens_total{cache=\"miss\",direction=\"prompt\",model=\"m\"}");
+  }
+
+  private static double promptsOf(InProcessGateway gateway) {
+    try {
+      return prompts(gateway);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   private static double hedges(InProcessGateway gateway, String result) throws Exception {
