@@ -119,6 +119,11 @@ class RightsIT {
         // Every watch begins anew, and lists again, as after a break of the network.
         int watches = kubernetes.asked("watch");
         int lists = kubernetes.asked("list");
+        // The patch was asked for and may not have been made: without one more change a watch could
+        // be as new as what is left, and would not list.
+        kubernetes.put(
+            "/api/v1/namespaces/elsewhere/pods",
+            KubernetesObjects.pod("p0", "127.0.0.2", Map.of()));
         kubernetes.compact(true);
         kubernetes.drop();
         await(90, () -> kubernetes.asked("watch") > watches && kubernetes.asked("list") > lists);
