@@ -5,20 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.http.GatewayContext;
-import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.LeastLoaded;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.RoutingPolicy;
-import io.vertx.core.Vertx;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -133,29 +126,10 @@ class RoutingFaultIT extends TwoUpstreams {
       InProcessGateway gateway, RoutingPolicy policy, boolean stream) throws Exception {
     GatewayContext context = gateway.gateway().reconfiguration().context();
     Router router = new Router(policy, List.of(), Set.of("m"));
-    PublicServer server =
-        new PublicServer(
-            () -> context.with(context.deadlines(), context.migration(), context.slos(), router),
-            1,
-            100,
-            true,
-            null);
-    Vertx vertx = Vertx.vertx();
-    try (HttpClient client = HttpClient.newHttpClient()) {
-      vertx
-          .deployVerticle(server)
-          .toCompletionStage()
-          .toCompletableFuture()
-          .get(10, TimeUnit.SECONDS);
-      URI uri = URI.create("http://127.0.0.1:" + server.port() + InProcessGateway.CHAT);
-      return client.send(
-          HttpRequest.newBuilder(uri)
-              .timeout(Duration.ofSeconds(10))
-              .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)))
-              .build(),
-          HttpResponse.BodyHandlers.ofString());
-    } finally {
-      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    GatewayContext broken =
+        context.with(context.deadlines(), context.migration(), context.slos(), router);
+    try (ListenerBeside listener = new ListenerBeside(gateway, broken)) {
+      return listener.ask(stream);
     }
   }
 }

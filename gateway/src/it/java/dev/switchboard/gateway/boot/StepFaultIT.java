@@ -5,16 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.http.GatewayContext;
-import dev.switchboard.gateway.http.PublicServer;
-import io.vertx.core.Vertx;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
-import java.time.Duration;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -72,37 +66,36 @@ class StepFaultIT extends TwoUpstreams {
           }
         });
     String yaml = "tenants: [{name: default, max-concurrency: 3}]\ncircuit: {failures: 1000}";
-    Vertx vertx = Vertx.vertx();
     try (InProcessGateway gateway = InProcessGateway.before(yaml, first)) {
       GatewayContext context = gateway.gateway().reconfiguration().context();
       FaultyClock clock = new FaultyClock(context.clock());
-      URI uri = listener(vertx, with(context, clock));
-      assertEquals(200, send(gateway, uri, stream).statusCode());
-      boolean thrown = true;
-      int step = 0;
-      for (; thrown; step++) {
-        clock.left.set(step);
-        long begun = System.nanoTime();
-        hears(gateway, uri, stream);
-        long tookMs = (System.nanoTime() - begun) / 1_000_000;
-        assertTrue(tookMs < AT_ONCE_MS, "step " + step + " took " + tookMs + " ms");
-        nothingIsHeld(gateway, context);
-        thrown = clock.left.getAndSet(-1) < 0;
-      }
+      try (ListenerBeside listener = new ListenerBeside(gateway, with(context, clock))) {
+        assertEquals(200, listener.ask(stream).statusCode());
+        boolean thrown = true;
+        int step = 0;
+        for (; thrown; step++) {
+          clock.left.set(step);
+          long begun = System.nanoTime();
+          hears(listener, stream);
+          long tookMs = (System.nanoTime() - begun) / 1_000_000;
+          assertTrue(tookMs < AT_ONCE_MS, "step " + step + " took " + tookMs + " ms");
+          nothingIsHeld(gateway, context);
+          thrown = clock.left.getAndSet(-1) < 0;
+        }
 
-      assertTrue(step > LEAST_STEPS, "only " + step + " steps");
-      HttpResponse<String> next = send(gateway, uri, stream);
-      assertEquals(200, next.statusCode(), next::body);
-      assertEquals("2", next.headers().firstValue("x-ratelimit-remaining-concurrency").orElse(""));
-    } finally {
-      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+        assertTrue(step > LEAST_STEPS, "only " + step + " steps");
+        HttpResponse<String> next = listener.ask(stream);
+        assertEquals(200, next.statusCode(), next::body);
+        assertEquals(
+            "2", next.headers().firstValue("x-ratelimit-remaining-concurrency").orElse(""));
+      }
     }
   }
 
   /** An answer, an error, or that its connection is cut where the answer was being written. */
-  private static void hears(InProcessGateway gateway, URI uri, boolean stream) throws Exception {
+  private static void hears(ListenerBeside listener, boolean stream) throws Exception {
     try {
-      send(gateway, uri, stream);
+      listener.ask(stream);
     } catch (HttpTimeoutException e) {
       throw e;
     } catch (IOException cut) {
@@ -129,28 +122,6 @@ class StepFaultIT extends TwoUpstreams {
     } catch (Exception e) {
       throw new AssertionError(e);
     }
-  }
-
-  private static HttpResponse<String> send(InProcessGateway gateway, URI uri, boolean stream)
-      throws Exception {
-    return gateway
-        .client()
-        .send(
-            HttpRequest.newBuilder(uri)
-                .timeout(Duration.ofSeconds(10))
-                .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)))
-                .build(),
-            HttpResponse.BodyHandlers.ofString());
-  }
-
-  private static URI listener(Vertx vertx, GatewayContext context) throws Exception {
-    PublicServer server = new PublicServer(() -> context, 1, 100, true, null);
-    vertx
-        .deployVerticle(server)
-        .toCompletionStage()
-        .toCompletableFuture()
-        .get(10, TimeUnit.SECONDS);
-    return URI.create("http://127.0.0.1:" + server.port() + InProcessGateway.CHAT);
   }
 
   private static GatewayContext with(GatewayContext of, NanoClock clock) {

@@ -1,0 +1,51 @@
+package dev.switchboard.gateway.boot;
+
+import dev.switchboard.gateway.http.GatewayContext;
+import dev.switchboard.gateway.http.PublicServer;
+import io.vertx.core.Vertx;
+import java.net.URI;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/** A listener beside a gateway's own, whose context has something of a test's. */
+final class ListenerBeside implements AutoCloseable {
+  private static final int PATIENCE_SECONDS = 10;
+
+  private final InProcessGateway gateway;
+  private final Vertx vertx = Vertx.vertx();
+  private final URI chat;
+
+  ListenerBeside(InProcessGateway gateway, GatewayContext context) throws Exception {
+    this.gateway = gateway;
+    PublicServer server = new PublicServer(() -> context, 1, 100, true, null);
+    vertx
+        .deployVerticle(server)
+        .toCompletionStage()
+        .toCompletableFuture()
+        .get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    chat = URI.create("http://127.0.0.1:" + server.port() + InProcessGateway.CHAT);
+  }
+
+  HttpResponse<String> ask(boolean stream) throws Exception {
+    return gateway
+        .client()
+        .send(
+            HttpRequest.newBuilder(chat)
+                .timeout(Duration.ofSeconds(PATIENCE_SECONDS))
+                .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+  }
+
+  @Override
+  public void close() {
+    vertx
+        .close()
+        .toCompletionStage()
+        .toCompletableFuture()
+        .orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS)
+        .join();
+  }
+}
