@@ -259,7 +259,7 @@ final class ConstraintBench implements Callable<Integer> {
 
   /** Ends the command with this line and its usage. */
   private CommandLine.ParameterException wrong(String message) {
-    return new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+    return OptionCheck.wrong(spec, message);
   }
 
   private List<String> vocabularyArguments() {

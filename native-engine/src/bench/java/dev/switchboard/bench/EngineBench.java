@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -175,26 +174,20 @@ final class EngineBench implements Callable<Integer> {
     if (threads < 0) {
       throw wrong("--threads must be at least 0");
     }
-    requirePositive("--stages", stages);
-    requirePositive("--ranks", ranks);
-    requirePositive("--prompt", prompt);
-    requirePositive("--depth", depth);
-    requirePositive("--tokens", tokensPerPass);
-    requirePositive("--rounds", times);
+    OptionCheck.requirePositive(spec, "--stages", stages);
+    OptionCheck.requirePositive(spec, "--ranks", ranks);
+    OptionCheck.requirePositive(spec, "--prompt", prompt);
+    OptionCheck.requirePositive(spec, "--depth", depth);
+    OptionCheck.requirePositive(spec, "--tokens", tokensPerPass);
+    OptionCheck.requirePositive(spec, "--rounds", times);
     for (int batch : batches) {
-      requirePositive("--batch", batch);
-    }
-  }
-
-  private void requirePositive(String option, int value) {
-    if (value < 1) {
-      throw wrong(option + " must be at least 1");
+      OptionCheck.requirePositive(spec, "--batch", batch);
     }
   }
 
   /** Ends the command with this line and its usage. */
   private CommandLine.ParameterException wrong(String message) {
-    return new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+    return OptionCheck.wrong(spec, message);
   }
 
   private List<Path> files() throws IOException {

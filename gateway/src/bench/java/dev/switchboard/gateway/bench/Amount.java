@@ -1,8 +1,8 @@
 package dev.switchboard.gateway.bench;
 
+import dev.switchboard.bench.OptionCheck;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -60,14 +60,14 @@ final class Amount {
   }
 
   void requirePositive(String option, @Nullable Integer value) {
-    if (value != null && value < 1) {
-      throw wrong(option + " must be at least 1");
+    if (value != null) {
+      OptionCheck.requirePositive(spec, option, value);
     }
   }
 
   /** Ends the command with this line and its usage. */
   private CommandLine.ParameterException wrong(String message) {
-    return new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+    return OptionCheck.wrong(spec, message);
   }
 
   Preset preset() {

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.bench;
 
+import dev.switchboard.bench.OptionCheck;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,7 +9,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
@@ -193,7 +193,7 @@ public final class DispatchBench implements Callable<Integer> {
 
   private void require(boolean condition, String message) {
     if (!condition) {
-      throw new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+      throw OptionCheck.wrong(spec, message);
     }
   }
 

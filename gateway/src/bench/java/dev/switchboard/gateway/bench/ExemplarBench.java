@@ -1,12 +1,12 @@
 package dev.switchboard.gateway.bench;
 
+import dev.switchboard.bench.OptionCheck;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
@@ -97,11 +97,8 @@ public final class ExemplarBench implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    if (requests < 1 || clients < 1) {
-      throw new CommandLine.ParameterException(
-          Objects.requireNonNull(spec).commandLine(),
-          (requests < 1 ? "--requests" : "--clients") + " must be at least 1");
-    }
+    OptionCheck.requirePositive(spec, "--requests", requests);
+    OptionCheck.requirePositive(spec, "--clients", clients);
     int served = send();
     out.printf("%d of %d requests served%n", served, requests);
     Set<String> traces = exemplars();
@@ -116,7 +113,7 @@ public final class ExemplarBench implements Callable<Integer> {
     return served == requests && !traces.isEmpty() && missing.isEmpty() ? 0 : 1;
   }
 
-  private int send() throws InterruptedException {
+  private int send() {
     AtomicInteger left = new AtomicInteger(requests);
     AtomicInteger served = new AtomicInteger();
     try (ExecutorService senders = Executors.newFixedThreadPool(clients)) {
@@ -128,8 +125,6 @@ public final class ExemplarBench implements Callable<Integer> {
               }
             });
       }
-      senders.shutdown();
-      senders.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
     }
     return served.get();
   }

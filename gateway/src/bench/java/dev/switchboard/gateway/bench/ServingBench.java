@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.bench.MarkdownTable;
+import dev.switchboard.bench.OptionCheck;
 import dev.switchboard.bench.Samples;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -16,12 +17,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
@@ -134,21 +133,15 @@ public final class ServingBench implements Callable<Integer> {
   }
 
   private void check() {
-    requirePositive("--streams", streams);
-    requirePositive("--requests", requests);
-    requirePositive("--words", words);
-    requirePositive("--tokens", tokens);
-    requirePositive("--rounds", rounds);
-  }
-
-  private void requirePositive(String option, int value) {
-    if (value < 1) {
-      throw wrong(option + " must be at least 1");
-    }
+    OptionCheck.requirePositive(spec, "--streams", streams);
+    OptionCheck.requirePositive(spec, "--requests", requests);
+    OptionCheck.requirePositive(spec, "--words", words);
+    OptionCheck.requirePositive(spec, "--tokens", tokens);
+    OptionCheck.requirePositive(spec, "--rounds", rounds);
   }
 
   private CommandLine.ParameterException wrong(String message) {
-    return new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+    return OptionCheck.wrong(spec, message);
   }
 
   private List<Server> servers() throws InterruptedException {
@@ -206,7 +199,7 @@ public final class ServingBench implements Callable<Integer> {
   private record Round(
       double tokensPerSecond, double firstP50, double firstP99, double gapP99, int failed) {}
 
-  private Round measure(Server server, int round) throws InterruptedException {
+  private Round measure(Server server, int round) {
     ClientLedger ledger = new ClientLedger();
     InetSocketAddress address = new InetSocketAddress(server.url.getHost(), server.url.getPort());
     AtomicInteger next = new AtomicInteger();
@@ -221,8 +214,6 @@ public final class ServingBench implements Callable<Integer> {
               }
             });
       }
-      clients.shutdown();
-      clients.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
     }
     return seen(answers, (System.nanoTime() - begin) / 1e9);
   }
