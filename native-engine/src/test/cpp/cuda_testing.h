@@ -53,9 +53,9 @@ struct Buffers {
 
 // A stream that counts the kernels that it is given, and does them.
 struct CountingQueue final : simt::Queue {
-  void put(std::function<void()> kernel) override {
+  void put(const simt::Kernel& kernel) override {
     ++kernels;
-    kernel();
+    simt::run(kernel);
   }
   [[nodiscard]] Stream stream() { return {static_cast<simt::Queue*>(this)}; }
 

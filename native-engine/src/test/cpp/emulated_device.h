@@ -48,6 +48,7 @@ struct Settings {
   std::uint64_t watched_values = 0;  // different ones that were seen
   std::uint64_t watched_last = 0;
   std::int64_t kernels = 0;      // that were run, those of graphs too
+  std::int64_t overlapped = 0;   // of these, that began before the one before had run
   std::int64_t waits = 0;        // for streams and marks
   std::int64_t follows = 0;      // of streams for others
   std::int64_t marks = 0;        // for the host

@@ -15,6 +15,16 @@ constexpr std::chrono::microseconds kSlow(200);
 
 std::atomic<std::uint64_t> streams{0};
 
+// The first item, and kernels directly behind it where it is one.
+template <class Iterator>
+std::vector<const Item*> done_together(Iterator from, Iterator end) {
+  std::vector<const Item*> all{&*from};
+  while (all.back()->kernel != nullptr && ++from != end && from->kernel != nullptr) {
+    all.push_back(&*from);
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<Item>& Recording::items_of(Queue* queue) {
@@ -40,11 +50,15 @@ Queue::Queue(std::int32_t device, Settings& settings)
 
 Queue::~Queue() { std::erase(*group_, this); }
 
-void Queue::put(std::function<void()> kernel) {
-  put_copy([this, kernel = std::move(kernel)] {
-    __atomic_add_fetch(&settings_.kernels, 1, __ATOMIC_RELAXED);
-    kernel();
-  });
+void Queue::put(const simt::Kernel& kernel) {
+  add({.kernel = std::make_shared<const simt::Kernel>(kernel)});
+}
+
+void Queue::finish(simt::Begun& kernel, bool overlapped) {
+  __atomic_add_fetch(&settings_.kernels, 1, __ATOMIC_RELAXED);
+  if (overlapped) __atomic_add_fetch(&settings_.overlapped, 1, __ATOMIC_RELAXED);
+  if (settings_.slow_device == device_) std::this_thread::sleep_for(kSlow);
+  kernel.finish();
 }
 
 void Queue::put_copy(std::function<void()> work) {
@@ -129,33 +143,59 @@ bool Queue::go_on(const Group& order) {
   if (items_.empty()) return false;
   Item& item = items_.front();
   if (item.replays == nullptr) {
-    if (!done(item, time_ns_)) return false;
-  } else {
-    const bool begins = !std::exchange(replaying_, true);
-    if (begins) item.replays->rewind(std::max(time_ns_, item.put_ns));
-    if (!item.replays->ended()) return item.replays->go_on(order);
-    replaying_ = false;
-    time_ns_ = item.replays->branches[0].time_ns;
+    const std::size_t n = done(done_together(items_.begin(), items_.end()), time_ns_, *this);
+    items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(n));
+    return n > 0;
   }
+  const bool begins = !std::exchange(replaying_, true);
+  if (begins) item.replays->rewind(std::max(time_ns_, item.put_ns));
+  if (!item.replays->ended()) return item.replays->go_on(order);
+  replaying_ = false;
+  time_ns_ = item.replays->branches[0].time_ns;
   items_.pop_front();
   return true;
 }
 
-bool done(const Item& item, std::int64_t& time_ns) {
-  if (item.awaits != nullptr && !item.awaits->passed) return false;
+namespace {
+
+// Does the work as if it had begun at this time, which is then that of its end.
+template <class Work>
+void at_time(std::int64_t& time_ns, const Work& work) {
+  const std::int64_t begun_ns = now_ns();
+  simt::put_clock_back(begun_ns - time_ns);
+  work();
+  simt::put_clock_back(0);
+  time_ns += now_ns() - begun_ns;
+}
+
+void run_kernels(const std::vector<const Item*>& kernels, std::int64_t& time_ns, Queue& queue) {
+  auto now = std::make_unique<simt::Begun>(*kernels[0]->kernel);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    std::unique_ptr<simt::Begun> next;
+    if (i + 1 < kernels.size()) next = std::make_unique<simt::Begun>(*kernels[i + 1]->kernel);
+    time_ns = std::max(time_ns, kernels[i]->put_ns);
+    at_time(time_ns, [&] { queue.finish(*now, i > 0); });
+    now = std::move(next);
+  }
+}
+
+}  // namespace
+
+std::size_t done(const std::vector<const Item*>& items, std::int64_t& time_ns, Queue& queue) {
+  if (items[0]->kernel != nullptr) {
+    run_kernels(items, time_ns, queue);
+    return items.size();
+  }
+  const Item& item = *items[0];
+  if (item.awaits != nullptr && !item.awaits->passed) return 0;
   time_ns = std::max(time_ns, item.put_ns);
   if (item.awaits != nullptr) time_ns = std::max(time_ns, item.awaits->passed_ns);
   if (item.passes != nullptr) {
     item.passes->passed = true;
     item.passes->passed_ns = time_ns;
   }
-  if (item.work == nullptr) return true;
-  const std::int64_t begun_ns = now_ns();
-  simt::put_clock_back(begun_ns - time_ns);
-  item.work();
-  simt::put_clock_back(0);
-  time_ns += now_ns() - begun_ns;
-  return true;
+  if (item.work != nullptr) at_time(time_ns, item.work);
+  return 1;
 }
 
 void Recording::rewind(std::int64_t time_ns) {
@@ -177,9 +217,11 @@ bool Recording::go_on(const std::vector<Queue*>& order) {
   return std::any_of(order.begin(), order.end(), [&](const Queue* queue) {
     return std::any_of(branches.begin(), branches.end(), [&](Branch& branch) {
       if (branch.queue != queue || branch.next == branch.items.size()) return false;
-      if (!done(branch.items[branch.next], branch.time_ns)) return false;
-      ++branch.next;
-      return true;
+      const auto next = branch.items.begin() + static_cast<std::ptrdiff_t>(branch.next);
+      const std::size_t n =
+          done(done_together(next, branch.items.end()), branch.time_ns, *branch.queue);
+      branch.next += n;
+      return n > 0;
     });
   });
 }

@@ -6,6 +6,9 @@
 // of them: always that of the first stream, by settings, which can go on. So this one runs as far
 // ahead of the others as its waits allow. They are used by one thread at a time.
 //
+// A kernel directly behind another one begins before that one runs (simt::Begun), as far as it
+// comes.
+//
 // By the device's clock streams work side by side: a piece of work begins when it has been put and
 // what it waits for has ended, and takes as long as the host takes for it.
 #pragma once
@@ -38,14 +41,17 @@ struct Marker {
 
 struct Item {
   std::function<void()> work = nullptr;
+  std::shared_ptr<const simt::Kernel> kernel = nullptr;
   std::shared_ptr<Putting> passes = nullptr;
   std::shared_ptr<Putting> awaits = nullptr;
   std::shared_ptr<Recording> replays = nullptr;
   std::int64_t put_ns = 0;
 };
 
-// False where it has to wait; else the time is that of its end. Not of one that replays.
-[[nodiscard]] bool done(const Item& item, std::int64_t& time_ns);
+// Does one item, or kernels that lie directly behind one another; how many, 0 where it has to wait.
+// The time is then that of their end. Not of one that replays.
+[[nodiscard]] std::size_t done(const std::vector<const Item*>& items, std::int64_t& time_ns,
+                               Queue& queue);
 
 // What of each stream was recorded, of the first one that which began it.
 struct Recording {
@@ -75,7 +81,7 @@ class Queue final : public simt::Queue {
   [[nodiscard]] std::int32_t device() const { return device_; }
   [[nodiscard]] bool records() const { return recording_ != nullptr; }
 
-  void put(std::function<void()> kernel) override;
+  void put(const simt::Kernel& kernel) override;
   void put_copy(std::function<void()> work);
   void put_mark(Marker& marker);
   // False where a recording would wait for what is not in it. Left out, the streams are a group
@@ -91,6 +97,8 @@ class Queue final : public simt::Queue {
   void finish();
   // Does what it has before the mark, and nothing behind it.
   void finish_until(const Putting& putting);
+  // Does a kernel that has begun.
+  void finish(simt::Begun& kernel, bool overlapped);
   // What it has not done.
   [[nodiscard]] std::int64_t left() const { return static_cast<std::int64_t>(items_.size()); }
 

@@ -215,9 +215,11 @@ TEST_F(DeviceTest, MatricesOfSeveralTypesGiveTheBitsOfTheProcessor) {
 }
 
 // What a layer of a decode step launches, from how many kernels are run for two and for four
-// layers: of a step that is launched, of one that is recorded and of one that repeats it.
+// layers: of a step that is launched, of one that is recorded and of one that repeats it. And that
+// each of them begins before the one before has ended, where no rank awaits another one.
 TEST_F(EmulatedDeviceTest, ALayerOfADecodeStepTakesFewLaunches) {
   bool short_floats = false;
+  int64_t cuda::emulated::Settings::* counted = &cuda::emulated::Settings::kernels;
   const auto kernels = [&](ModelSpec spec, int32_t layers, int32_t rows, int32_t ranks) {
     spec.n_layers = layers;
     TestModel model(spec);
@@ -238,9 +240,9 @@ TEST_F(EmulatedDeviceTest, ALayerOfADecodeStepTakesFewLaunches) {
     }
     std::vector<int64_t> counts;
     for (int32_t step = 0; step < 3; ++step) {
-      settings().kernels = 0;
+      settings().*counted = 0;
       EXPECT_EQ(engine.run(pieces).status, SB_OK);
-      counts.push_back(settings().kernels);
+      counts.push_back(settings().*counted);
       for (Piece& piece : pieces) ++piece.position;
     }
     return counts;
@@ -269,6 +271,12 @@ TEST_F(EmulatedDeviceTest, ALayerOfADecodeStepTakesFewLaunches) {
   short_floats = true;
   EXPECT_EQ(of_layer(spec, 1, 1), 9);
   EXPECT_EQ(of_layer(spec, 3, 1), 9);
+
+  counted = &cuda::emulated::Settings::overlapped;
+  EXPECT_EQ(of_layer(spec, 1, 1), 9);
+  EXPECT_EQ(of_layer(spec, 3, 1), 9);
+  // A rank's kernels that add the partial sums of all, twice, begin when these have ended.
+  EXPECT_EQ(of_layer(spec, 1, 2), 2 * (11 - 2));
 }
 
 // A log-probability of such a model sums some thousand products, each within 2^-15 of its
@@ -910,6 +918,14 @@ TEST_F(EmulatedDeviceTest, AKernelOfNoNameIsRefusedWithTheNamesThereAre) {
   EXPECT_NE(text.find("SWITCHBOARD_CUDA_BF16 is fast, not mma, wgmma or wgmma-rounded"),
             std::string::npos)
       << text;
+}
+
+TEST_F(EmulatedDeviceTest, AnOverlapThatIsNeitherOnNorOffIsRefused) {
+  setenv(cuda::kOverlapVariable, "no", 1);
+  const std::string text = refusal(SB_UNSUPPORTED);
+  unsetenv(cuda::kOverlapVariable);
+
+  EXPECT_NE(text.find("SWITCHBOARD_CUDA_OVERLAP is no, not on or off"), std::string::npos) << text;
 }
 
 TEST_F(EmulatedDeviceTest, MemoryThatTheDeviceHasNotIsRefusedWithWhatItHas) {

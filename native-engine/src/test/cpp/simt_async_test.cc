@@ -21,7 +21,7 @@ std::string failure_of(int threads, std::size_t shared, const std::function<void
   shape.threads = threads;
   shape.shared_bytes = shared;
   try {
-    simt::run("kernel under test", shape, kernel);
+    simt::run({"kernel under test", shape, kernel});
   } catch (const simt::Failure& failure) {
     return failure.what();
   }

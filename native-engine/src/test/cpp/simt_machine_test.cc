@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ void run(int threads, std::size_t shared, Kernel kernel) {
   simt::Shape shape;
   shape.threads = threads;
   shape.shared_bytes = shared;
-  simt::run("kernel under test", shape, kernel);
+  simt::run({"kernel under test", shape, kernel});
 }
 
 template <class Kernel>
@@ -46,9 +47,10 @@ TEST(SimtTest, RunsEveryThreadOfEveryBlockOnceInAnOrderDrawnFromTheSeed) {
     shape.blocks[0] = 3;
     shape.blocks[1] = 2;
     shape.threads = 40;
-    simt::run("order", shape, [&] {
-      seen.push_back((block_y() * blocks_x() + block_x()) * block_threads() + thread_id());
-    });
+    simt::run({"order", shape, [&] {
+                 seen.push_back((block_y() * blocks_x() + block_x()) * block_threads() +
+                                thread_id());
+               }});
     return seen;
   };
   std::vector<int> seen = order(1);
@@ -86,11 +88,73 @@ TEST(SimtTest, SharedMemoryHoldsNotANumbersAtTheStartOfEveryBlock) {
   simt::Shape shape;
   shape.blocks[0] = 4;
   shape.shared_bytes = 12;
-  simt::run("poison", shape, [] {
-    auto* values = shared_at<float>(0);
-    if (!std::isnan(values[0]) || !std::isnan(values[2])) simt::fail("found something");
-    values[0] = values[2] = 1;
-  });
+  simt::run({"poison", shape, [] {
+               auto* values = shared_at<float>(0);
+               if (!std::isnan(values[0]) || !std::isnan(values[2])) simt::fail("found something");
+               values[0] = values[2] = 1;
+             }});
+}
+
+// Two kernels of four blocks, of which the second begins before the first has run.
+void run_both(const std::function<void()>& first, const std::function<void()>& second) {
+  simt::Shape shape;
+  shape.blocks[0] = 4;
+  shape.threads = 40;
+  shape.awaits_launch_before = true;
+  simt::Begun one({"first", shape, first});
+  simt::Begun two({"second", shape, second});
+  one.finish();
+  two.finish();
+}
+
+TEST(SimtTest, AKernelBeginsUnderTheEndOfTheOneBeforeAndAwaitsIt) {
+  int given[4] = {};
+  int early = 0;
+  int late = 0;
+  run_both(
+      [&] {
+        await_launch_before();
+        given[block_x()] = 7;
+      },
+      [&] {
+        early += given[block_x()];
+        block_barrier();
+        await_launch_before();
+        late += given[block_x()];
+      });
+  EXPECT_EQ(3 * 40 * 7, early) << "a block reads before the first kernel has run";
+  EXPECT_EQ(4 * 40 * 7, late);
+}
+
+TEST(SimtTest, WhatAKernelWritesTooEarlyTheOneBeforeReads) {
+  int value = 1;
+  int read = 0;
+  run_both(
+      [&] {
+        await_launch_before();
+        read += value;
+      },
+      [&] {
+        value = 2;
+        await_launch_before();
+      });
+  EXPECT_EQ(4 * 40 * 2, read);
+}
+
+TEST(SimtTest, EveryThreadAwaitsTheLaunchBefore) {
+  try {
+    run_both([] { await_launch_before(); },
+             [] {
+               if (thread_id() != 33) await_launch_before();
+             });
+    FAIL() << "went on";
+  } catch (const simt::Failure& failure) {
+    const std::string what = failure.what();
+    EXPECT_NE(std::string::npos, what.find("simt: second, block ")) << what;
+    EXPECT_NE(std::string::npos,
+              what.find("thread 33 ends without having awaited the launch before"))
+        << what;
+  }
 }
 
 TEST(SimtTest, LanesExchangeWithinTheirMask) {

@@ -138,6 +138,7 @@ SB_DEVICE void store_key_and_value(const StoreArgs& args, std::int64_t token, in
 template <ops::KvType kType>
 SB_KERNEL(kWarpThreads)
 prepare_heads(StoreArgs args) {
+  await_launch_before();
   const std::int64_t token = block_x();
   const int dim = args.kv.head_dim;
   const int kv_head = block_y() - args.q_heads;  // below 0: a head of q
@@ -373,6 +374,7 @@ SB_DEVICE float* part_at(const AttendArgs& args, std::int64_t row, int query, in
 template <ops::KvType kType, int kQueries>
 SB_KERNEL(kAttendThreads)
 attend_part(AttendArgs args) {
+  await_launch_before();
   const int dim = args.kv.head_dim;
   const int tokens = args.kv.block_tokens;
   const Portion p = portion_of<kQueries>(args);
@@ -432,6 +434,7 @@ SB_DEVICE float join_at(const float* parts, int n_parts, int head_dim, int at) {
 }
 
 SB_KERNEL(kJoinThreads) join_parts(AttendArgs args) {
+  await_launch_before();
   const int dim = args.kv.head_dim;
   const std::int64_t token = args.kept == nullptr ? block_x() : args.kept[block_x()];
   const int n_parts = (args.ends[token] - 1) / kPart - args.begins[token] / kPart + 1;

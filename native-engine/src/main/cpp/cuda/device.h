@@ -5,7 +5,8 @@
 //
 // A kernel is "template <...> SB_KERNEL(threads) name(arguments)", with the blocks that are to fit
 // on an SM behind the threads where the compiler would else spill for more; a function it calls is
-// SB_DEVICE.
+// SB_DEVICE. Every thread of every kernel calls await_launch_before(), the first thing it does but
+// for loading weights: whoever awaits this kernel has then awaited all before it.
 // Shared memory is the launch's; its parts are carved off shared_memory().
 #pragma once
 

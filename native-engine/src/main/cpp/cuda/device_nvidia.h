@@ -29,6 +29,14 @@ SB_DEVICE std::uint8_t* shared_memory() {
   return sb_shared;
 }
 
+// Devices before 9.0 begin a kernel when the one before has ended.
+SB_DEVICE void await_launch_before() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 SB_DEVICE void block_barrier() { __syncthreads(); }
 SB_DEVICE void warp_barrier(unsigned mask) { __syncwarp(mask); }
 SB_DEVICE int warp_sum(unsigned mask, int value) { return __reduce_add_sync(mask, value); }
@@ -266,7 +274,18 @@ struct Grid {
 template <class T>
 using Parameter = std::type_identity_t<T>;
 
+// What Stream's handle points to.
+struct DeviceStream {
+  cudaStream_t cuda = nullptr;
+  bool overlaps = false;       // a kernel may begin before the one before has ended
+  bool behind_kernel = false;  // nothing was put into it since the last kernel
+};
+
 // A kernel that needs more shared memory than every device gives unasked says so first.
+//
+// Directly behind another kernel it may begin under that one's end, and awaits it by
+// await_launch_before(). Behind anything else, a copy or a wait for another stream, it begins when
+// that has ended: what such a launch would wait for in a recording is not defined.
 template <class... P>
 void launch(const char*, Stream stream, const Grid& grid, void (*kernel)(P...),
             Parameter<P>... arguments) {
@@ -278,10 +297,20 @@ void launch(const char*, Stream stream, const Grid& grid, void (*kernel)(P...),
         function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.shared_bytes));
     if (allowed != cudaSuccess) return;  // the runtime keeps it as its last error
   }
-  const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),
-                    static_cast<unsigned>(grid.z));
-  kernel<<<blocks, static_cast<unsigned>(grid.threads), grid.shared_bytes,
-           static_cast<cudaStream_t>(stream.handle)>>>(arguments...);
+  auto* into = static_cast<DeviceStream*>(stream.handle);
+  cudaLaunchAttribute overlap;
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),
+                        static_cast<unsigned>(grid.z));
+  config.blockDim = dim3(static_cast<unsigned>(grid.threads));
+  config.dynamicSmemBytes = grid.shared_bytes;
+  config.stream = into->cuda;
+  config.attrs = &overlap;
+  config.numAttrs = into->overlaps && into->behind_kernel ? 1 : 0;
+  static_cast<void>(cudaLaunchKernelEx(&config, kernel, arguments...));
+  into->behind_kernel = true;
 }
 
 }  // namespace sb::cuda

@@ -12,6 +12,10 @@
 // tokens are in the call nor on where they stand, and differs from the CPU's by at most
 // kFloatMatmulTolerance of the sum of the products' magnitudes.
 //
+// Order. A kernel may begin before the one that was launched before it into its stream has ended,
+// where the device can: until await_launch_before() it reads weights and its arguments only, and
+// writes nothing.
+//
 // Rows. Where a function takes "rows", a count of 0 puts nothing into the stream. A kernel that
 // could not be started is the runtime's last error, which whoever owns the device polls.
 #pragma once
@@ -23,11 +27,14 @@
 
 namespace sb::cuda {
 
-// A cudaStream_t, or of the emulation a simt::Queue: without one its kernels have ended when the
+// A DeviceStream, or of the emulation a simt::Queue: without one its kernels have ended when the
 // call returns.
 struct Stream {
   void* handle = nullptr;
 };
+
+// "on", which is usual, or "off": then no kernel begins before the one before it has ended.
+inline constexpr char kOverlapVariable[] = "SWITCHBOARD_CUDA_OVERLAP";
 
 inline constexpr int kMaxRanks = 16;
 inline constexpr float kFloatMatmulTolerance = 0x1p-15f;

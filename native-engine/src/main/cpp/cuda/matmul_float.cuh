@@ -116,6 +116,7 @@ SB_DEVICE void sum_runs(const Args& args, const ops::Matrix& w, int number, int 
     copy_run(group, column_of(i), cols, runs + i * kRunHalves);
     commit_copies();
   }
+  await_launch_before();
 #pragma unroll 1
   for (int i = 0; column_of(i) < cols; ++i) {
     wait_copies<kRunsAhead - 1>();
@@ -221,6 +222,7 @@ multiply_gated_shorts(FloatMatmul args, GateOutput to) {
 inline constexpr int kOrderedThreads = 128;
 
 SB_KERNEL(kOrderedThreads) multiply_floats(FloatMatmul args) {
+  await_launch_before();
   constexpr int kRows = static_cast<int>(ops::kRowGroup);
   const std::int64_t token =
       std::int64_t{block_y()} * (kOrderedThreads / kRows) + thread_id() / kRows;

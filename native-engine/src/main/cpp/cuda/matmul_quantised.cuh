@@ -125,6 +125,7 @@ SB_DEVICE float multiply_group(const QuantisedMatmul& args, const PackedGroup& g
   float y = 0;
   RowOfBlock<kType> now{};
   if (part < own_blocks) now = load_row<kType>(group, part, row);
+  await_launch_before();
   for (int begin = 0; begin < group.blocks; begin += kVectorBlocks) {
     const int blocks = own_blocks - begin < kVectorBlocks ? own_blocks - begin : kVectorBlocks;
     // The next blocks are on their way while these are multiplied.
@@ -305,6 +306,7 @@ SB_DEVICE void add_block(const PackedPlace& place, const TokenTile& tile, int bl
 template <ops::WeightType kType>
 SB_KERNEL(kTileThreads, kTilesPerSm)
 multiply_tiles(QuantisedMatmul args) {
+  await_launch_before();
   const std::int64_t index = std::int64_t{block_x()} * kTileWarps + thread_id() / kWarpThreads;
   const std::int64_t first_token = std::int64_t{block_y()} * kTileTokens;
   const MatmulOutput& to = args.matrices.each[0];

@@ -18,6 +18,7 @@ struct alignas(16) Words {
 
 // Each thread adds up what it has read, as numbers without overflow.
 SB_KERNEL(kPeakThreads) read_words(const Words* from, std::int64_t words, std::uint32_t* sums) {
+  await_launch_before();
   const std::int64_t thread = std::int64_t{block_x()} * kPeakThreads + thread_id();
   const std::int64_t threads = std::int64_t{blocks_x()} * kPeakThreads;
   std::uint32_t sum = 0;
@@ -33,6 +34,7 @@ SB_KERNEL(kPeakThreads) read_words(const Words* from, std::int64_t words, std::u
 template <bool kBytes>
 SB_KERNEL(kPeakThreads)
 multiply_ones(std::int32_t products, float* sums) {
+  await_launch_before();
   using Sum = std::conditional_t<kBytes, int, float>;
   constexpr std::uint32_t kOnes = kBytes ? 0x01010101u : 0x3f803f80u;
   const std::uint32_t a[4] = {kOnes, kOnes, kOnes, kOnes};

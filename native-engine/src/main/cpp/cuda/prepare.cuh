@@ -53,6 +53,7 @@ SB_DEVICE float gated(Activation activation, float gate, float up) {
 inline constexpr int kPrepareThreads = 128;
 
 SB_KERNEL(kPrepareThreads) prepare_columns(Operand x, Form form) {
+  await_launch_before();
   const std::int64_t token = block_y();
   const std::int64_t column = std::int64_t{block_x()} * kPrepareThreads + thread_id();
   // Whole warps leave.
@@ -107,6 +108,7 @@ SB_DEVICE void put_halves(const Operand& x, std::int64_t token, const float* val
 }
 
 SB_KERNEL(kHalfThreads) prepare_halves(Operand x) {
+  await_launch_before();
   const std::int64_t token = block_x();
   const float* values = x.f32 + token * x.k;
   unsigned largest = 0;

@@ -83,6 +83,7 @@ SB_DEVICE const TableSlice& slice_of(const Table& table, std::int64_t id) {
 
 // Written to x straight away: 32 floats of a thread's own would be in its local memory.
 SB_KERNEL(kEmbedThreads) embed_rows(EmbedArgs args) {
+  await_launch_before();
   const std::int64_t token = block_x();
   std::int32_t id = args.tokens[token];
   if (id < 0) id = args.last_sampled[args.sequence_rows[token]];
@@ -104,6 +105,7 @@ struct AddRowsArgs {
 };
 
 SB_KERNEL(kEmbedThreads) add_matrix_rows(AddRowsArgs args) {
+  await_launch_before();
   const std::int64_t token = block_x();
   float* row = shared_at<float>(0);
   for (int block = thread_id(); block * 32 < args.dim; block += kEmbedThreads) {
@@ -212,6 +214,7 @@ SB_DEVICE void put_normed(const RowShared& shared, const float* weight, const fl
 }
 
 SB_KERNEL(kRowThreads) normalise_rows(NormArgs args) {
+  await_launch_before();
   const std::int64_t token = block_x();
   const RowShared shared = row_shared(args.n);
   const float* x = args.x + token * args.n;
@@ -226,6 +229,7 @@ SB_DEVICE void tell_begin(std::uint64_t* at) {
 }
 
 SB_KERNEL(kRowThreads) end_plainly(EndBlockArgs args) {
+  await_launch_before();
   tell_begin(args.begun_at);
   const std::int64_t token = block_y();
   const std::int64_t i = std::int64_t{block_x()} * kRowThreads + thread_id();
@@ -239,6 +243,7 @@ SB_KERNEL(kRowThreads) end_plainly(EndBlockArgs args) {
 // With norms, of what is added, of the sum or for the next block. Without the first two the partial
 // sums are added to the stream one by one, as above.
 SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
+  await_launch_before();
   const bool plain = args.norm_output == nullptr && args.norm_sum == nullptr;
   tell_begin(args.begun_at);
   const std::int64_t token = block_x();
@@ -278,6 +283,7 @@ SB_KERNEL(kRowThreads) end_with_norms(EndBlockArgs args) {
 // ---- element by element ----
 
 SB_KERNEL(kPrepareThreads) gate_columns(GateArgs args) {
+  await_launch_before();
   const std::int64_t token = block_y();
   const std::int64_t column = std::int64_t{block_x()} * kPrepareThreads + thread_id();
   const std::int64_t n = args.out.k;
@@ -304,6 +310,7 @@ struct ElementArgs {
 };
 
 SB_KERNEL(kRowThreads) each_element(ElementArgs args) {
+  await_launch_before();
   const std::int64_t i = std::int64_t{block_x()} * kRowThreads + thread_id();
   if (i >= args.n) return;
   switch (args.element) {
@@ -321,6 +328,7 @@ SB_KERNEL(kRowThreads) each_element(ElementArgs args) {
 
 SB_KERNEL(kRowThreads)
 copy_rows(const float* x, const std::int32_t* indices, std::int64_t dim, float* out) {
+  await_launch_before();
   const std::int64_t row = block_x();
   for (std::int64_t i = thread_id(); i < dim; i += kRowThreads) {
     out[row * dim + i] = x[indices[row] * dim + i];
@@ -328,6 +336,7 @@ copy_rows(const float* x, const std::int32_t* indices, std::int64_t dim, float* 
 }
 
 SB_KERNEL(kRowThreads) add_up_rows(MeanArgs args) {
+  await_launch_before();
   const std::int64_t row = block_y();
   const std::int64_t i = std::int64_t{block_x()} * kRowThreads + thread_id();
   if (i >= args.dim) return;
@@ -339,6 +348,7 @@ SB_KERNEL(kRowThreads) add_up_rows(MeanArgs args) {
 }
 
 SB_KERNEL(kWarpThreads) put_time(std::uint64_t* at) {
+  await_launch_before();
   if (thread_id() == 0) *at = device_clock();
 }
 

@@ -111,6 +111,7 @@ SB_DEVICE AdjustShared adjust_shared() {
 }
 
 SB_KERNEL(kSampleThreads) adjust_part(SampleArgs args) {
+  await_launch_before();
   const std::int64_t at = block_y();
   const SampleRow& row = args.row[at];
   const AdjustShared shared = adjust_shared();
@@ -202,6 +203,7 @@ SB_DEVICE std::int64_t part_token(const SampleArgs& args, bool dealt, int i) {
 }
 
 SB_KERNEL(kSampleThreads) weigh_part(SampleArgs args) {
+  await_launch_before();
   const std::int64_t at = block_y();
   const model::SamplingParameters& parameters = args.row[at].parameters;
   if (parameters.temperature <= 0) return;
@@ -399,6 +401,7 @@ SB_DEVICE std::int32_t draw_by_key(const SampleArgs& args, std::int64_t at, cons
 }
 
 SB_KERNEL(kDrawThreads) draw_token(SampleArgs args) {
+  await_launch_before();
   const std::int64_t at = block_x();
   const SampleRow& row = args.row[at];
   const PartBest best = best_of_row(args, at);
@@ -465,6 +468,7 @@ SB_DEVICE Reached search(const SampleArgs& args, const float* probabilities, boo
 }
 
 SB_KERNEL(kDrawThreads) search_token(SampleArgs args) {
+  await_launch_before();
   const std::int64_t at = block_x();
   if (args.tokens[at] != model::kUndecided) return;
   const SampleRow& row = args.row[at];

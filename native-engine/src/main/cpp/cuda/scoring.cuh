@@ -50,6 +50,7 @@ SB_DEVICE RankShared rank_shared() {
 }
 
 SB_KERNEL(kRankThreads) rank_part(ScoreArgs args) {
+  await_launch_before();
   const std::int64_t at = block_y();
   const ScoreRow& row = args.row[at];
   const RankShared shared = rank_shared();
@@ -98,6 +99,7 @@ SB_DEVICE double sum_of_part(const float* sums) {
 }
 
 SB_KERNEL(kSumThreads) sum_part(ScoreArgs args) {
+  await_launch_before();
   const std::int64_t at = block_y();
   const std::int64_t row = args.row[at].logits;
   const float maximum = maximum_of_row(args, at);
@@ -163,6 +165,7 @@ SB_DEVICE void merge_tops(const ScoreArgs& args, std::int64_t at, std::uint64_t*
 }
 
 SB_KERNEL(kScoreThreads) end_score(ScoreArgs args) {
+  await_launch_before();
   const std::int64_t at = block_x();
   const std::int64_t parts = sample_parts(args.vocab);
   const ScoreRow& row = args.row[at];

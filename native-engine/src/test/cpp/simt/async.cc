@@ -51,6 +51,8 @@ struct Issued {
   std::uint64_t b;
 };
 
+}  // namespace
+
 struct Async {
   std::map<std::uint32_t, Arrivals> arrivals;
   std::vector<std::uint8_t> view;  // shared memory as copies and products see it
@@ -58,10 +60,9 @@ struct Async {
   std::vector<std::vector<Issued>> warpgroups;
 };
 
-Async& async() {
-  static thread_local Async one;
-  return one;
-}
+std::shared_ptr<Async> new_async() { return std::make_shared<Async>(); }
+
+namespace {
 
 bool in_shared(const void* at, std::size_t bytes) {
   const auto* p = static_cast<const std::uint8_t*>(at);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "simt/machine.h"
@@ -50,6 +51,12 @@ void wgmma_commit(Site site);
 void wgmma_wait(int but_last, Site site);
 
 // ---- for the machine ----
+
+// What of this a machine has.
+struct Async;
+[[nodiscard]] std::shared_ptr<Async> new_async();
+// Of the machine that runs.
+[[nodiscard]] Async& async();
 
 void begin_async(int threads);
 // What the thread, or the block, leaves undone at its end; empty: nothing.

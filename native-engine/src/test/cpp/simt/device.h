@@ -31,6 +31,13 @@ SB_DEVICE std::uint8_t* shared_memory() { return simt::shared(); }
 
 // ---- waits and exchanges ----
 
+// Until the kernel that was launched before this one has ended, and what it wrote is seen. The next
+// one may begin once all blocks are here, or have ended.
+SB_DEVICE void await_launch_before(int line = __builtin_LINE(),
+                                   const char* file = __builtin_FILE()) {
+  simt::await_launch_before({file, line});
+}
+
 SB_DEVICE void block_barrier(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
   simt::barrier({file, line});
 }
@@ -381,10 +388,11 @@ void launch(const char* name, Stream stream, const Grid& grid, void (*kernel)(P.
   shape.blocks[2] = static_cast<int>(grid.z);
   shape.threads = grid.threads;
   shape.shared_bytes = grid.shared_bytes;
-  const auto go = [=] { simt::run(name, shape, [&] { kernel(arguments...); }); };
+  shape.awaits_launch_before = true;
+  const simt::Kernel work{name, shape, [=] { kernel(arguments...); }};
   auto* queue = static_cast<simt::Queue*>(stream.handle);
-  if (queue == nullptr) return go();
-  queue->put(go);
+  if (queue == nullptr) return simt::run(work);
+  queue->put(work);
 }
 
 }  // namespace sb::cuda

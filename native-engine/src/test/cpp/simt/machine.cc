@@ -16,6 +16,7 @@
 #include <mutex>
 #include <numeric>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "simt/async.h"
@@ -200,7 +201,7 @@ struct Meeting {
   void* lanes[kWarp] = {};
 };
 
-enum class State : std::uint8_t { kReady, kAtBarrier, kMeeting, kAwaiting, kEnded };
+enum class State : std::uint8_t { kReady, kAtBarrier, kMeeting, kAwaiting, kAtLaunch, kEnded };
 
 struct Fiber {
   void* stack_end = nullptr;  // where it was left
@@ -210,9 +211,21 @@ struct Fiber {
   std::deque<Copy> copies;
   std::vector<Copy> landed;  // since the last barrier
   int group = 0;
+  bool awaited_launch = false;
   const std::function<bool()>* done = nullptr;  // of one that awaits something
   const char* what = "";
 };
+
+thread_local std::uint64_t random_state = 1;
+
+std::uint64_t next_random() {
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+
+}  // namespace
 
 class Machine {
  public:
@@ -223,16 +236,18 @@ class Machine {
     if (stacks_ != nullptr) munmap(stacks_, kStack * kMaxThreads);
   }
 
-  void run(const char* kernel, const Shape& shape, const std::function<void()>& body);
+  // As far as its first block comes.
+  void begin(const Kernel& wanted);
+  void finish();
+  void await_launch_before(Site site);
   void barrier(Site site);
   bool meet(std::uint32_t mask, Site site, const char* kind, void* mine,
             void (*compute)(Lanes lanes));
   void await(Site site, const char* what, const std::function<bool()>& done);
   void wake();
   [[noreturn]] void fail(const std::string& what);
-  [[noreturn]] static void begin();
+  [[noreturn]] static void enter_thread();
 
-  std::uint64_t random = 1;
   Shape shape;
   int block[3] = {};
   int current = -1;
@@ -240,9 +255,11 @@ class Machine {
   SharedMemory shared;
   std::vector<Fiber> fibers{kMaxThreads};
   std::vector<std::function<void()>> beside;
+  std::shared_ptr<Async> async = new_async();
 
  private:
   void run_block();
+  void end_block();
   void prepare(int thread);
   void make_ready(int thread);
   void enter(int thread);
@@ -255,17 +272,14 @@ class Machine {
   Meeting& meeting_of(std::uint32_t mask, Site site, const char* kind);
   void switch_fiber(void** save, void** fake, void* load, int to);
 
-  std::uint64_t next() {
-    random ^= random << 13;
-    random ^= random >> 7;
-    random ^= random << 17;
-    return random;
-  }
   [[nodiscard]] std::uint8_t* stack(int thread) const {
     return stacks_ + kStack * static_cast<std::size_t>(thread);
   }
 
-  const std::function<void()>* body_ = nullptr;
+  std::function<void()> body_;
+  std::vector<int> blocks_;  // that have not begun
+  std::vector<int> at_launch_;
+  bool launch_before_ended_ = false;
   std::uint8_t* stacks_ = nullptr;
   void* main_stack_end_ = nullptr;
   void* main_fake_ = nullptr;
@@ -279,10 +293,37 @@ class Machine {
   std::string failure_;
 };
 
+namespace {
+
+// That runs; none between kernels.
+thread_local Machine* active = nullptr;
+
 Machine& machine() {
-  static thread_local Machine one;
-  return one;
+  static thread_local Machine idle;
+  return active == nullptr ? idle : *active;
 }
+
+// Machines without a kernel, of the host thread: their stacks are kept.
+std::vector<std::unique_ptr<Machine>>& idle_machines() {
+  static thread_local std::vector<std::unique_ptr<Machine>> all;
+  return all;
+}
+
+class Activation {
+ public:
+  explicit Activation(Machine& machine) : before_(std::exchange(active, &machine)) {
+    if (before_ != nullptr && before_->current >= 0) {
+      active = before_;
+      throw Failure("simt: a kernel launches a kernel");
+    }
+  }
+  ~Activation() { active = before_; }
+  Activation(const Activation&) = delete;
+  Activation& operator=(const Activation&) = delete;
+
+ private:
+  Machine* before_;
+};
 
 #ifdef SIMT_ASAN
 void catch_faults() {}  // the sanitizer reports them
@@ -290,17 +331,16 @@ void catch_faults() {}  // the sanitizer reports them
 // Shared memory is used beyond its end by a program that is wrong in ways no exception can leave.
 // All other faults go to whoever handled them before: a Java machine makes some on purpose.
 struct sigaction handler_before = {};
-thread_local const Machine* running = nullptr;
 
 void report_fault(int signal_number, siginfo_t* info, void* context) {
-  if (running == nullptr || !running->shared.near(info->si_addr)) {
+  if (active == nullptr || !active->shared.near(info->si_addr)) {
     if ((handler_before.sa_flags & SA_SIGINFO) != 0) {
       return handler_before.sa_sigaction(signal_number, info, context);
     }
     std::signal(SIGSEGV, handler_before.sa_handler);
     return;
   }
-  const Machine& m = *running;
+  const Machine& m = *active;
   char text[256];
   const auto offset = static_cast<const std::uint8_t*>(info->si_addr) - m.shared.begin();
   std::snprintf(text, sizeof text,
@@ -318,7 +358,6 @@ void catch_faults() {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     sigaction(SIGSEGV, &action, &handler_before);
   });
-  running = &machine();
 }
 #endif
 
@@ -327,11 +366,12 @@ void land(const Copy& copy) {
   std::memset(static_cast<std::uint8_t*>(copy.to) + copy.bytes, 0, copy.size - copy.bytes);
 }
 
-void Machine::run(const char* name, const Shape& wanted, const std::function<void()>& body) {
-  if (current >= 0) throw Failure("simt: a kernel launches a kernel");
-  if (wanted.threads < 1 || wanted.threads > kMaxThreads) {
-    throw Failure(std::string("simt: ") + name + ": " + std::to_string(wanted.threads) +
-                  " threads in a block");
+}  // namespace
+
+void Machine::begin(const Kernel& wanted) {
+  if (wanted.shape.threads < 1 || wanted.shape.threads > kMaxThreads) {
+    throw Failure(std::string("simt: ") + wanted.name + ": " +
+                  std::to_string(wanted.shape.threads) + " threads in a block");
   }
   catch_faults();
   if (stacks_ == nullptr) {
@@ -339,23 +379,38 @@ void Machine::run(const char* name, const Shape& wanted, const std::function<voi
                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (stacks_ == MAP_FAILED) throw std::bad_alloc();
   }
-  kernel = name;
-  shape = wanted;
-  body_ = &body;
-  shared.resize(wanted.shared_bytes);
+  kernel = wanted.name;
+  shape = wanted.shape;
+  body_ = wanted.body;
+  shared.resize(shape.shared_bytes);
   const int n = shape.blocks[0] * shape.blocks[1] * shape.blocks[2];
-  std::vector<int> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[next() % i]);
-  for (const int index : order) {
-    block[0] = index % shape.blocks[0];
-    block[1] = index / shape.blocks[0] % shape.blocks[1];
-    block[2] = index / shape.blocks[0] / shape.blocks[1];
-    run_block();
+  blocks_.resize(static_cast<std::size_t>(n));
+  std::iota(blocks_.begin(), blocks_.end(), 0);
+  for (std::size_t i = blocks_.size(); i > 1; --i) {
+    std::swap(blocks_[i - 1], blocks_[next_random() % i]);
   }
+  launch_before_ended_ = false;
+  at_launch_.clear();
+  if (shape.awaits_launch_before) run_block();
 }
 
+void Machine::finish() {
+  launch_before_ended_ = true;
+  if (!at_launch_.empty()) {
+    for (const int thread : std::exchange(at_launch_, {})) make_ready(thread);
+    enter(-1);
+    end_block();
+  }
+  while (!blocks_.empty()) run_block();
+}
+
+// The next one, to its end or to where it awaits the kernel before.
 void Machine::run_block() {
+  const int index = blocks_.back();
+  blocks_.pop_back();
+  block[0] = index % shape.blocks[0];
+  block[1] = index / shape.blocks[0] % shape.blocks[1];
+  block[2] = index / shape.blocks[0] / shape.blocks[1];
   shared.poison();
   failure_.clear();
   ready_.clear();
@@ -367,6 +422,10 @@ void Machine::run_block() {
   at_barrier_ = 0;
   for (int i = 0; i < shape.threads; ++i) prepare(i);
   enter(-1);
+  if (at_launch_.empty() || !failure_.empty()) end_block();
+}
+
+void Machine::end_block() {
   current = -1;
   if (failure_.empty()) failure_ = async_left();
   if (failure_.empty() && !shared.intact()) failure_ = "wrote before its shared memory";
@@ -375,21 +434,22 @@ void Machine::run_block() {
                 std::to_string(block[1]) + "," + std::to_string(block[2]) + ", " + failure_);
 }
 
-// A stack that simt_switch() enters begin() from.
+// A stack that simt_switch() enters enter_thread() from.
 void Machine::prepare(int thread) {
   Fiber& fiber = fibers[static_cast<std::size_t>(thread)];
 #ifdef SIMT_ASAN
   __asan_unpoison_memory_region(stack(thread), kStack);
 #endif
   auto** top = reinterpret_cast<void**>(stack(thread) + kStack) - 1;
-  *top = nullptr;  // begin() returns nowhere; the stack is aligned as after a call
-  *--top = reinterpret_cast<void*>(&Machine::begin);
+  *top = nullptr;  // enter_thread() returns nowhere; the stack is aligned as after a call
+  *--top = reinterpret_cast<void*>(&Machine::enter_thread);
   for (int i = 0; i < 6; ++i) *--top = nullptr;
   fiber.stack_end = top;
   fiber.fake_stack = nullptr;
   fiber.copies.clear();
   fiber.landed.clear();
   fiber.group = 0;
+  fiber.awaited_launch = false;
   make_ready(thread);
 }
 
@@ -414,8 +474,8 @@ void Machine::switch_fiber(void** save, [[maybe_unused]] void** fake, void* load
 
 void Machine::work_beside() {
   constexpr std::uint64_t kSeldom = 8;
-  while (!beside.empty() && (ready_.empty() || next() % kSeldom == 0)) {
-    std::swap(beside[next() % beside.size()], beside.back());
+  while (!beside.empty() && (ready_.empty() || next_random() % kSeldom == 0)) {
+    std::swap(beside[next_random() % beside.size()], beside.back());
     const std::function<void()> work = std::move(beside.back());
     beside.pop_back();
     work();
@@ -428,13 +488,14 @@ void Machine::enter(int from) {
   void** fake = from < 0 ? &main_fake_ : &fibers[static_cast<std::size_t>(from)].fake_stack;
   if (from >= 0 && fibers[static_cast<std::size_t>(from)].state == State::kEnded) fake = nullptr;
   if (failure_.empty()) work_beside();
-  if (failure_.empty() && ready_.empty() && alive_ > 0)
+  if (failure_.empty() && ready_.empty() && alive_ > 0 && at_launch_.empty()) {
     failure_ = "threads wait forever: " + waits();
+  }
   if (!failure_.empty() || ready_.empty()) {
     current = -1;
     return switch_fiber(save, fake, main_stack_end_, -1);
   }
-  const std::size_t pick = next() % ready_.size();
+  const std::size_t pick = next_random() % ready_.size();
   const int to = ready_[pick];
   ready_[pick] = ready_.back();
   ready_.pop_back();
@@ -443,7 +504,7 @@ void Machine::enter(int from) {
   switch_fiber(save, fake, fibers[static_cast<std::size_t>(to)].stack_end, to);
 }
 
-void Machine::begin() {
+void Machine::enter_thread() {
   Machine& m = machine();
 #ifdef SIMT_ASAN
   const void* bottom;
@@ -455,13 +516,16 @@ void Machine::begin() {
     m.main_size_ = size;
   }
 #endif
-  (*m.body_)();
+  m.body_();
   m.leave();
   __builtin_unreachable();
 }
 
 void Machine::leave() {
   Fiber& fiber = fibers[static_cast<std::size_t>(current)];
+  if (shape.awaits_launch_before && !fiber.awaited_launch) {
+    fail("ends without having awaited the launch before");
+  }
   if (!fiber.copies.empty()) fail("ends with copies that were not waited for");
   if (const std::string left = async_left_by(current); !left.empty()) fail(left);
   fiber.state = State::kEnded;
@@ -477,6 +541,13 @@ void Machine::wait(State state, Site site) {
   fiber.state = state;
   fiber.site = site;
   enter(self);
+}
+
+void Machine::await_launch_before(Site site) {
+  fibers[static_cast<std::size_t>(current)].awaited_launch = true;
+  if (launch_before_ended_) return;
+  at_launch_.push_back(current);
+  wait(State::kAtLaunch, site);
 }
 
 void Machine::barrier(Site site) {
@@ -594,16 +665,33 @@ void Machine::fail(const std::string& what) {
   __builtin_unreachable();
 }
 
-}  // namespace
-
-void run(const char* kernel, const Shape& shape, const std::function<void()>& body) {
-  machine().run(kernel, shape, body);
+Begun::Begun(const Kernel& kernel) {
+  std::vector<std::unique_ptr<Machine>>& idle = idle_machines();
+  if (idle.empty()) idle.push_back(std::make_unique<Machine>());
+  machine_ = std::move(idle.back());
+  idle.pop_back();
+  const Activation activation(*machine_);
+  machine_->begin(kernel);
 }
+
+Begun::~Begun() {
+  machine_->current = -1;
+  idle_machines().push_back(std::move(machine_));
+}
+
+void Begun::finish() {
+  const Activation activation(*machine_);
+  machine_->finish();
+}
+
+void run(const Kernel& kernel) { Begun(kernel).finish(); }
 
 void seed(std::uint64_t value) {
   // Not 0, and far from its neighbours.
-  machine().random = (value + 1) * 0x9e3779b97f4a7c15u | 1u;
+  random_state = (value + 1) * 0x9e3779b97f4a7c15u | 1u;
 }
+
+Async& async() { return *machine().async; }
 
 int thread() { return machine().current; }
 int block(int axis) { return machine().block[axis]; }
@@ -611,6 +699,11 @@ int blocks(int axis) { return machine().shape.blocks[axis]; }
 int threads() { return machine().shape.threads; }
 std::uint8_t* shared() { return machine().shared.begin(); }
 std::size_t shared_bytes() { return machine().shared.bytes(); }
+
+void await_launch_before(Site site) {
+  if (left_out(site)) return;
+  machine().await_launch_before(site);
+}
 
 void barrier(Site site) {
   if (left_out(site)) return;

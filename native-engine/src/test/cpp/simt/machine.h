@@ -7,6 +7,10 @@
 // NaNs at first and lies between pages that cannot be touched; asynchronous copies leave NaNs until
 // they are waited for. simt/async.h has what works beside the threads.
 //
+// A kernel that may begin under the end of the one before does: one of its blocks, drawn from the
+// seed, runs up to where it awaits that one before anything of that one has run. What it reads too
+// early is then old, and what it writes too early is read by that one.
+//
 // What it cannot show: speed, weak memory order, what happens between blocks that run at once.
 //
 // A misuse ends the launch with a Failure that names kernel, block, thread and place. Each host
@@ -21,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -45,16 +50,40 @@ struct Shape {
   int blocks[3] = {1, 1, 1};
   int threads = 1;
   std::size_t shared_bytes = 0;
+  bool awaits_launch_before = false;  // each of its threads does, before it ends
 };
 
-// Runs the body for every thread of every block.
-void run(const char* kernel, const Shape& shape, const std::function<void()>& body);
+// A body for every thread of every block.
+struct Kernel {
+  const char* name;
+  Shape shape;
+  std::function<void()> body;
+};
+
+class Machine;
+
+// A kernel that has begun: a block of it has come to where it awaits the kernel before.
+class Begun {
+ public:
+  explicit Begun(const Kernel& kernel);
+  ~Begun();
+  Begun(const Begun&) = delete;
+  Begun& operator=(const Begun&) = delete;
+
+  // Behind the end of the kernel before.
+  void finish();
+
+ private:
+  std::unique_ptr<Machine> machine_;
+};
+
+void run(const Kernel& kernel);
 
 // A stream that does what is launched into it in its own time.
 class Queue {
  public:
   virtual ~Queue() = default;
-  virtual void put(std::function<void()> launch) = 0;
+  virtual void put(const Kernel& kernel) = 0;
 };
 
 // The order of later launches of this host thread.
@@ -69,6 +98,8 @@ void seed(std::uint64_t seed);
 [[nodiscard]] std::uint8_t* shared();
 [[nodiscard]] std::size_t shared_bytes();
 [[nodiscard]] std::string place(Site site);
+
+void await_launch_before(Site site);
 
 void barrier(Site site);
 

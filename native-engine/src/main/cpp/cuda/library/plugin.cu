@@ -1,15 +1,30 @@
 // The plugin's table. Compiled by nvcc for a device and by g++ for its emulation.
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
 #include "cuda/library/runtime.h"
 #include "cuda/plugin.h"
 
 namespace {
+
+// False, and why, where the environment asks for neither of the two.
+bool check_overlap(char* text, std::size_t text_bytes) {
+  const char* wanted = std::getenv(sb::cuda::kOverlapVariable);
+  const std::string_view name = wanted == nullptr ? "" : wanted;
+  if (name.empty() || name == "on" || name == "off") return true;
+  std::snprintf(text, text_bytes, "%s is %s, not on or off", sb::cuda::kOverlapVariable, wanted);
+  return false;
+}
 
 sb::cuda::Outcome open(std::int32_t device, sb::cuda::DeviceInfo* info, char* text,
                        std::size_t text_bytes) {
   using sb::cuda::Outcome;
   const Outcome outcome = sb::cuda::runtime::open(device, info, text, text_bytes);
   if (outcome != Outcome::kReady) return outcome;
-  return sb::cuda::check_brain_kernel(text, text_bytes) ? outcome : Outcome::kUnknown;
+  const bool known =
+      sb::cuda::check_brain_kernel(text, text_bytes) && check_overlap(text, text_bytes);
+  return known ? outcome : Outcome::kUnknown;
 }
 
 }  // namespace

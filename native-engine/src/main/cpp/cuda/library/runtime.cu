@@ -5,8 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
+#include <memory>
 
+#include "cuda/device.h"
 #include "cuda/library/runtime.h"
 
 namespace sb::cuda::runtime {
@@ -15,7 +16,12 @@ namespace {
 // The least compute capability that kernels are built for.
 constexpr int kLeastMajor = 8;
 
-cudaStream_t handle(Stream stream) { return static_cast<cudaStream_t>(stream.handle); }
+// For what is no kernel: the next one then begins when that has ended.
+cudaStream_t handle(Stream stream) {
+  auto* into = static_cast<DeviceStream*>(stream.handle);
+  into->behind_kernel = false;
+  return into->cuda;
+}
 cudaEvent_t event(Mark mark) { return static_cast<cudaEvent_t>(mark.handle); }
 
 void number(int version, char* text, std::size_t bytes) {
@@ -76,6 +82,49 @@ Outcome outcome_of(cudaError_t error, char* text, std::size_t bytes) {
       std::snprintf(text, bytes, "%s (%d)", cudaGetErrorString(error), static_cast<int>(error));
       return Outcome::kUnknown;
   }
+}
+
+SB_KERNEL(kWarpThreads) do_nothing() { await_launch_before(); }
+
+// Two kernels, launched and recorded; the first error.
+cudaError_t try_overlap(DeviceStream* into) {
+  const Stream stream{into};
+  const auto both = [&] {
+    into->behind_kernel = false;
+    for (int i = 0; i < 2; ++i) {
+      launch("do_nothing", stream, {.threads = kWarpThreads}, do_nothing);
+    }
+  };
+  both();
+  if (const std::int32_t e = wait(stream); e != cudaSuccess) return static_cast<cudaError_t>(e);
+  if (const std::int32_t e = record(stream); e != cudaSuccess) return static_cast<cudaError_t>(e);
+  both();
+  Graph graph;
+  std::int32_t error = seal(stream, &graph);
+  if (error != cudaSuccess) return static_cast<cudaError_t>(error);
+  error = replay(stream, graph);
+  if (error == cudaSuccess) error = wait(stream);
+  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph.handle));
+  return static_cast<cudaError_t>(error);
+}
+
+// Whether kernels of the stream may begin early: devices from 9.0 on can, but some drivers have
+// refused to record it, and then nothing would run.
+bool can_overlap(std::int32_t device, DeviceStream* into) {
+  const char* wanted = std::getenv(kOverlapVariable);
+  if (wanted != nullptr && std::strcmp(wanted, "off") == 0) return false;
+  int major = 0;
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess ||
+      major < 9) {
+    return false;
+  }
+  into->overlaps = true;
+  const cudaError_t error = try_overlap(into);
+  if (error == cudaSuccess) return true;
+  cudaGetLastError();
+  std::fprintf(stderr, "libswitchboard: cuda: device %d: kernels do not overlap: %s\n", device,
+               cudaGetErrorString(error));
+  return false;
 }
 
 }  // namespace
@@ -160,15 +209,20 @@ bool link(std::int32_t device, std::int32_t peer) {
 
 std::int32_t begin_stream(std::int32_t device, Stream* stream) {
   if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) return e;
-  cudaStream_t made = nullptr;
-  const cudaError_t error = cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking);
-  stream->handle = made;
-  return error;
+  auto made = std::make_unique<DeviceStream>();
+  if (cudaError_t e = cudaStreamCreateWithFlags(&made->cuda, cudaStreamNonBlocking);
+      e != cudaSuccess) {
+    return e;
+  }
+  made->overlaps = can_overlap(device, made.get());
+  stream->handle = made.release();
+  return cudaSuccess;
 }
 
 void end_stream(std::int32_t device, Stream stream) {
   cudaSetDevice(device);
   cudaStreamDestroy(handle(stream));
+  delete static_cast<DeviceStream*>(stream.handle);
 }
 
 std::int32_t use(std::int32_t device) { return cudaSetDevice(device); }
