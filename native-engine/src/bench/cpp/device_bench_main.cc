@@ -6,8 +6,9 @@
 // before runs, as the scheduler does. "GB/s" is what a decode step reads of weights over its time,
 // whatever else it does; "T/s" of a prompt is its weights' multiplications and additions over its
 // time, each counted once. Shares are of what the first device can do at most by kernels of our
-// own, measured before: reads of memory larger than its caches, and products by mma.sync (of BF16
-// for BF16 weights, else of bytes). wgmma can do more than mma.sync.
+// own, measured before: reads of memory larger than its caches, and products of bytes for quantised
+// weights, of BF16 numbers for BF16 ones: by mma.sync, or by wgmma where SWITCHBOARD_CUDA_BF16 has
+// chosen that.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -65,9 +66,17 @@ void check(int32_t status) {
 // What a device can do at most; 0: nobody has measured.
 struct Peak {
   double bytes = 0;   // read per second
-  double brains = 0;  // operations per second
+  double brains = 0;  // operations per second, by what multiplies a model's
   double byte_products = 0;
 };
+
+// What multiplies BF16 weights in this process.
+sb::cuda::Multiplier brain_multiplier() {
+  const char* const name = std::getenv(sb::cuda::kBrainVariable);
+  return name == nullptr || std::strncmp(name, "wgmma", 5) != 0
+             ? sb::cuda::Multiplier::kBrains
+             : sb::cuda::Multiplier::kBrainsByWgmma;
+}
 
 // On the first device.
 class PeakBench {
@@ -101,12 +110,14 @@ class PeakBench {
       plugin_->read_at_most(stream_, {memory, bytes_, blocks_, reinterpret_cast<uint32_t*>(sums)});
       return static_cast<double>(bytes_);
     });
-    for (const bool bytes : {false, true}) {
-      (bytes ? peak.byte_products : peak.brains) = best([&] {
+    const auto multiply = [&](sb::cuda::Multiplier multiplier) {
+      return best([&] {
         return plugin_->multiply_at_most(
-            stream_, {bytes, kProducts, blocks_, reinterpret_cast<float*>(sums)});
+            stream_, {multiplier, kProducts, blocks_, reinterpret_cast<float*>(sums)});
       });
-    }
+    };
+    peak.brains = multiply(brain_multiplier());
+    peak.byte_products = multiply(sb::cuda::Multiplier::kBytes);
     return peak;
   }
 
@@ -436,8 +447,10 @@ int main(int argc, char** argv) {
   Peak peak;
   if (device) {
     peak = PeakBench().measure();
-    std::printf("at most    %.1f GB/s read, %.1f T/s BF16 and %.1f T/s bytes by mma.sync\n",
-                peak.bytes * 1e-9, peak.brains * 1e-12, peak.byte_products * 1e-12);
+    const bool by_wgmma = brain_multiplier() == sb::cuda::Multiplier::kBrainsByWgmma;
+    std::printf("at most    %.1f GB/s read, %.1f T/s BF16 by %s, %.1f T/s bytes by mma.sync\n",
+                peak.bytes * 1e-9, peak.brains * 1e-12, by_wgmma ? "wgmma" : "mma.sync",
+                peak.byte_products * 1e-12);
   }
   if (std::strcmp(what, "peak") == 0) return 0;
   for (const Shape& shape : kShapes) {

@@ -28,13 +28,15 @@ TEST(CudaPeakTest, EachByteIsReadOnce) {
 }
 
 TEST(CudaPeakTest, EachProductIsAdded) {
-  for (const bool bytes : {false, true}) {
+  for (const Multiplier multiplier :
+       {Multiplier::kBrains, Multiplier::kBytes, Multiplier::kBrainsByWgmma}) {
     std::vector<float> sums(kBlocks * kPeakThreads);
 
     const double operations = multiply_at_most(
-        {}, {.bytes = bytes, .products = 5, .blocks = kBlocks, .sums = sums.data()});
+        {}, {.multiplier = multiplier, .products = 5, .blocks = kBlocks, .sums = sums.data()});
 
     // A sum is of two operations.
+    EXPECT_GT(operations, 0);
     EXPECT_EQ(std::accumulate(sums.begin(), sums.end(), 0.0F), static_cast<float>(operations / 2));
   }
 }

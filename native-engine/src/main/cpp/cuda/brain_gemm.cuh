@@ -28,6 +28,7 @@ inline constexpr int kGemmTokens = 128;
 inline constexpr int kGemmColumns = 64;
 inline constexpr int kGemmGroups = kGemmRows / static_cast<int>(ops::kRowGroup);
 inline constexpr int kGemmWarps = 8;  // that multiply
+inline constexpr int kGemmWarpgroup = 4 * kWarpThreads;
 inline constexpr int kGemmThreads = (kGemmWarps + 1) * kWarpThreads;
 inline constexpr unsigned kGemmGroupBytes = kGemmColumns * 2 * ops::kRowGroup;
 inline constexpr unsigned kGemmWeightBytes = kGemmGroups * kGemmGroupBytes;

@@ -397,13 +397,19 @@ struct ReadArgs {
 // Reads all of it once.
 void read_at_most(Stream stream, const ReadArgs& args);
 
+enum class Multiplier : std::int32_t {
+  kBrains,         // BF16 numbers by mma.sync
+  kBytes,          // bytes by mma.sync
+  kBrainsByWgmma,  // BF16 numbers by wgmma, on compute capability 9.0
+};
 struct MultiplyArgs {
-  bool bytes = false;         // else BF16 numbers, by mma.sync both
-  std::int32_t products = 0;  // of each warp, eight of them at a time
+  Multiplier multiplier = Multiplier::kBrains;
+  std::int32_t products = 0;  // of each warp: eight at a time, or a stage's by wgmma
   std::int64_t blocks = 0;
   float* sums = nullptr;  // [blocks][kPeakThreads]: together a half of the operations
 };
-// Multiplies what needs no memory; returns the operations, of which a product and its sum are two.
+// Multiplies what needs no memory of the device; returns the operations, of which a product and its
+// sum are two: 0 where the thread's device has no such multiplier.
 double multiply_at_most(Stream stream, const MultiplyArgs& args);
 
 // ---- time ----

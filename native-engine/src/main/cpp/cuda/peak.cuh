@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-#include "cuda/device.h"
+#include "cuda/brain_gemm.cuh"
 
 namespace sb::cuda {
 
@@ -54,6 +54,46 @@ multiply_ones(std::int32_t products, float* sums) {
 #pragma unroll
   for (int sum = 0; sum < kPeakSums; ++sum) all += c[sum][0] + c[sum][1] + c[sum][2] + c[sum][3];
   sums[std::int64_t{block_x()} * kPeakThreads + thread_id()] = static_cast<float>(all);
+}
+
+// The same by wgmma: a stage of multiply_brains() that stays where it is.
+constexpr std::size_t peak_shared_bytes() { return kGemmAlignment + kGemmStageBytes<1>; }
+
+SB_KERNEL(kPeakThreads, 1)
+multiply_stages_of_ones([[maybe_unused]] std::int32_t products, [[maybe_unused]] float* sums) {
+#ifdef SB_WGMMA
+  static_assert(kPeakThreads == kGemmWarps * kWarpThreads);
+  await_launch_before();
+  const GemmRing<1> ring = gemm_ring<1>();
+  auto* pairs = reinterpret_cast<std::uint32_t*>(ring.weights(0));
+  for (unsigned i = static_cast<unsigned>(thread_id()); i < kGemmStageBytes<1> / sizeof(*pairs);
+       i += kPeakThreads) {
+    pairs[i] = 0x3f803f80u;
+  }
+  fence_async();
+  block_barrier();
+  float first[64] = {};
+  float second[64] = {};
+  const unsigned weights =
+      shared_address(ring.weights(0)) +
+      static_cast<unsigned>(thread_id() / kGemmWarpgroup) * 8 * kGemmGroupBytes;
+  const unsigned tokens = shared_address(ring.tokens(0, 0));
+#pragma unroll 1
+  for (std::int32_t i = 0; i < products; ++i) {
+    wgmma_fence();
+    multiply_stage<1>(first, weights, tokens);
+    multiply_stage<1>(second, weights + 4 * kGemmGroupBytes, tokens);
+    wgmma_commit();
+    wgmma_wait<1>();
+  }
+  wgmma_wait<0>();
+  wgmma_take(first);
+  wgmma_take(second);
+  float all = 0;
+#pragma unroll
+  for (int i = 0; i < 64; ++i) all += first[i] + second[i];
+  sums[std::int64_t{block_x()} * kPeakThreads + thread_id()] = all;
+#endif
 }
 
 }  // namespace sb::cuda
