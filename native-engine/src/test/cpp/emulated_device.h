@@ -9,7 +9,7 @@ namespace sb::cuda::emulated {
 
 inline constexpr std::int32_t kErrorFault = 700;  // CUDA's number of an illegal address
 // Of what may not be done while a stream records.
-inline constexpr std::int32_t kErrorRecording = 900;
+inline constexpr std::int32_t kErrorForbidden = 900;
 inline constexpr char kSettingsSymbol[] = "sb_emulated_settings";
 
 // Variables by which a process that has the library as its SWITCHBOARD_CUDA_LIBRARY is told: the
@@ -32,7 +32,7 @@ struct Settings {
   std::int64_t left_out = -1;       // which of all waits of streams for others is not
   std::int64_t clock_ahead_ns = 0;  // of the host's
   std::int32_t slow_device = -1;    // takes 0.2 ms more for each kernel
-  bool records = true;              // else memory for it runs out
+  std::int32_t record_error = 0;    // what making a graph of a recording ends in
   bool pins = true;                 // whether the host's memory can be pinned
   std::int64_t looks = 0;           // at a mark, before its work is done
   std::int64_t marks_left = -1;  // after so many a launch has failed for want of memory; -1: never

@@ -163,7 +163,7 @@ std::int32_t upload(std::int32_t /*device*/, void* to, const void* from, std::si
 }
 
 std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t bytes) {
-  if (queue_of(stream).records()) return emulated::kErrorRecording;
+  if (queue_of(stream).records()) return emulated::kErrorForbidden;
   {
     const std::lock_guard lock(mutex);
     const bool fails =
@@ -177,7 +177,7 @@ std::int32_t copy_in(Stream stream, void* to, const void* from, std::size_t byte
 
 std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void* from,
                       std::size_t from_stride, std::size_t bytes, std::size_t rows) {
-  if (queue_of(stream).records()) return emulated::kErrorRecording;
+  if (queue_of(stream).records()) return emulated::kErrorForbidden;
   {
     const std::lock_guard lock(mutex);
     settings.copied_out += bytes * rows;
@@ -192,7 +192,7 @@ std::int32_t copy_out(Stream stream, void* to, std::size_t to_stride, const void
 }
 
 std::int32_t copy_across(Stream stream, void* to, const void* from, std::size_t bytes) {
-  if (queue_of(stream).records()) return emulated::kErrorRecording;
+  if (queue_of(stream).records()) return emulated::kErrorForbidden;
   {
     const std::lock_guard lock(mutex);
     settings.copied_across += bytes;
@@ -233,12 +233,12 @@ void follow(Stream stream, Mark mark) {
     left_out = settings.follows++ == settings.left_out;
   }
   if (queue_of(stream).follow(marker_of(mark), left_out)) return;
-  if (last_error == 0) last_error = emulated::kErrorRecording;
+  if (last_error == 0) last_error = emulated::kErrorForbidden;
 }
 
 std::int32_t put_end(Stream stream, Mark mark) {
   emulated::Queue& queue = queue_of(stream);
-  if (queue.records()) return emulated::kErrorRecording;
+  if (queue.records()) return emulated::kErrorForbidden;
   emulated::Marker& marker = marker_of(mark);
   const std::lock_guard lock(mutex);
   __atomic_add_fetch(&settings.marks, 1, __ATOMIC_RELAXED);
@@ -273,9 +273,9 @@ std::int32_t record(Stream stream) {
 std::int32_t seal(Stream stream, Graph* graph) {
   SharedRecording recording = queue_of(stream).seal();
   const std::lock_guard lock(mutex);
-  if (!settings.records) return kErrorMemory;
+  if (settings.record_error != 0) return settings.record_error;
   const std::int32_t error = std::exchange(last_error, 0);
-  if (error != 0 || recording == nullptr) return emulated::kErrorRecording;
+  if (error != 0 || recording == nullptr) return emulated::kErrorForbidden;
   ++settings.recordings;
   ++settings.graphs;
   graph->handle = new SharedRecording(std::move(recording));
@@ -297,7 +297,7 @@ void forget(std::int32_t /*device*/, Graph graph) {
 
 std::int32_t wait(Stream stream) {
   emulated::Queue& queue = queue_of(stream);
-  if (queue.records()) return emulated::kErrorRecording;
+  if (queue.records()) return emulated::kErrorForbidden;
   queue.finish();
   const std::lock_guard lock(mutex);
   return outcome_of_wait(queue);

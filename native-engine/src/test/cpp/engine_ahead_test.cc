@@ -554,7 +554,6 @@ TEST_F(EmulatedFailureAheadDeviceTest, AFailureThatIsSeenAtTheEndFailsTheStepTha
 
 // One row alone is decoded for the second time.
 TEST_F(EmulatedFailureAheadDeviceTest, WhatCannotBeRecordedFailsItsStepAndWhatNeedsItsTokens) {
-  settings().records = false;
   script_ = {14,
              {{.row = 0, .to = kFails + 2, .prompt = 2},
               {.row = 1, .from = 1, .to = 2, .prompt = 2},
@@ -562,7 +561,12 @@ TEST_F(EmulatedFailureAheadDeviceTest, WhatCannotBeRecordedFailsItsStepAndWhatNe
               {.row = 2, .from = 7, .to = 14, .prompt = 2},
               {.row = 0, .from = 8, .to = 14, .sampling = warm(3), .prompt = 7}}};
 
-  expect_failure(SB_OUT_OF_MEMORY);
+  for (const auto& [error, status] : {std::pair{cuda::kErrorMemory, SB_OUT_OF_MEMORY},
+                                      std::pair{cuda::kErrorRecording, SB_STEP_FAILED}}) {
+    SCOPED_TRACE(error);
+    settings().record_error = error;
+    expect_failure(status);
+  }
 }
 
 // What of the step was launched is done with what it brought along, though the host uses that

@@ -857,7 +857,7 @@ TEST_F(EmulatedDeviceTest, WhatCannotBeRecordedFailsItsStepOnly) {
   TestModel model(spec_of(SB_ARCH_LLAMA));
   model.quantise_matrices();
   for (const int32_t ranks : {1, 2}) {
-    settings().records = true;
+    settings().record_error = 0;
     TestEngine processor(model, engine_config(1, ranks, 1));
     TestEngine device(model, on_device(engine_config(1, ranks, 1)));
     const std::vector<int32_t> prompt = some_tokens(model.spec(), 5);
@@ -865,7 +865,7 @@ TEST_F(EmulatedDeviceTest, WhatCannotBeRecordedFailsItsStepOnly) {
     EXPECT_EQ(device.run({{0, 0, prompt, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
     EXPECT_EQ(device.run({{0, 5, {1}, {SB_TARGET_SAMPLE}, 0}}).status, SB_OK);
 
-    settings().records = false;
+    settings().record_error = cuda::kErrorMemory;
     const StepOutput failed = device.run({{0, 6, {1}, {SB_TARGET_SAMPLE}, 0}});
 
     EXPECT_EQ(failed.status, SB_OUT_OF_MEMORY);

@@ -412,8 +412,8 @@ void DeviceRank::begin_step(const model::Batch& batch) {
   begun_ = false;
   meetings_ = 0;
   worked_ = {};
-  // Memory that ran out in a step spoils no other one.
-  if (health_ == Status::kOutOfMemory) health_ = Status::kOk;
+  // What went wrong with a step and not with its device spoils no other one.
+  if (health_ != Status::kDeviceLost) health_ = Status::kOk;
   if (health_ != Status::kOk) return;
   check(plugin_->use(device_));
   repeats_ = is_decode(batch);

@@ -50,7 +50,9 @@ Status refused(Outcome outcome, const char* text) {
 }  // namespace
 
 Status device_failure(const Plugin& plugin, std::int32_t device, std::int32_t error) {
-  const Status status = error == kErrorMemory ? Status::kOutOfMemory : Status::kDeviceLost;
+  const Status status = error == kErrorMemory      ? Status::kOutOfMemory
+                        : error == kErrorRecording ? Status::kStepFailed
+                                                   : Status::kDeviceLost;
   return fail(status, "device %d: %s (%d)", device, plugin.error_text(error), error);
 }
 

@@ -58,8 +58,10 @@ constexpr const char* name_of(Outcome outcome) {
   return "ready";
 }
 
-// The runtime's number for memory that ran out; after it the device still works.
+// The runtime's numbers for memory that ran out, and for launches that could not be recorded; after
+// these the device still works.
 inline constexpr std::int32_t kErrorMemory = 2;
+inline constexpr std::int32_t kErrorRecording = 901;
 
 struct DeviceInfo {
   char name[256];

@@ -84,6 +84,18 @@ Outcome outcome_of(cudaError_t error, char* text, std::size_t bytes) {
   }
 }
 
+// What a recording ended in, where its device works on: then steps are launched one by one.
+std::int32_t not_recorded(Stream stream, cudaError_t error) {
+  cudaGetLastError();
+  const cudaError_t now = cudaStreamQuery(handle(stream));
+  if (now != cudaSuccess && now != cudaErrorNotReady) return now;
+  cudaGetLastError();  // that the stream is not ready is nobody's failure
+  if (error == cudaErrorMemoryAllocation) return kErrorMemory;
+  std::fprintf(stderr, "libswitchboard: cuda: launches cannot be recorded: %s (%d)\n",
+               cudaGetErrorString(error), static_cast<int>(error));
+  return kErrorRecording;
+}
+
 SB_KERNEL(kWarpThreads) do_nothing() { await_launch_before(); }
 
 // Two kernels, launched and recorded; the first error.
@@ -195,15 +207,20 @@ std::int32_t pin(void* memory, std::size_t bytes) {
   return error;
 }
 
-void unpin(void* memory) { cudaHostUnregister(memory); }
+void unpin(void* memory) {
+  if (cudaHostUnregister(memory) != cudaSuccess) cudaGetLastError();  // not the next launch's
+}
 
 bool link(std::int32_t device, std::int32_t peer) {
   if (device == peer) return true;
   int can = 0;
-  if (cudaDeviceCanAccessPeer(&can, device, peer) != cudaSuccess || can == 0) return false;
-  cudaSetDevice(device);
-  const cudaError_t error = cudaDeviceEnablePeerAccess(peer, 0);
+  cudaError_t error = cudaDeviceCanAccessPeer(&can, device, peer);
+  if (error == cudaSuccess && can != 0) {
+    cudaSetDevice(device);
+    error = cudaDeviceEnablePeerAccess(peer, 0);
+  }
   if (error != cudaSuccess) cudaGetLastError();  // it is nobody's failure
+  if (can == 0) return false;
   return error == cudaSuccess || error == cudaErrorPeerAccessAlreadyEnabled;
 }
 
@@ -293,29 +310,27 @@ bool passed(Mark mark) {
 
 // Other threads go on with what a recording would not allow, such as taking memory.
 std::int32_t record(Stream stream) {
-  return cudaStreamBeginCapture(handle(stream), cudaStreamCaptureModeThreadLocal);
+  const cudaError_t error =
+      cudaStreamBeginCapture(handle(stream), cudaStreamCaptureModeThreadLocal);
+  return error == cudaSuccess ? error : not_recorded(stream, error);
 }
 
 std::int32_t seal(Stream stream, Graph* graph) {
   const cudaError_t launched = cudaGetLastError();
   cudaGraph_t recorded = nullptr;
   if (cudaError_t e = cudaStreamEndCapture(handle(stream), &recorded); e != cudaSuccess) {
-    cudaGetLastError();  // the stream can be used again
-    return e;
+    return not_recorded(stream, e);
   }
   cudaGraphExec_t made = nullptr;
   const cudaError_t error = cudaGraphInstantiate(&made, recorded, 0);
   cudaGraphDestroy(recorded);
-  if (error != cudaSuccess) {
-    cudaGetLastError();
-    return error;
-  }
+  if (error != cudaSuccess) return not_recorded(stream, error);
   if (launched != cudaSuccess) {
     cudaGraphExecDestroy(made);
-    return launched;
+    return not_recorded(stream, launched);
   }
   graph->handle = made;
-  return error;
+  return cudaSuccess;
 }
 
 std::int32_t replay(Stream stream, Graph graph) {
