@@ -115,7 +115,8 @@ class KubernetesConfigIT {
       // Gateways wait for a stream's end so long, and then take it elsewhere while the worker is
       // there.
       assertTrue(moved + 10_000 <= 1000 * lives, worker::toString);
-      assertTrue(preStopSeconds(worker) >= 5, worker::toString);
+      // Streams move within preStop: behind it the worker is being stopped.
+      assertTrue(moved + 3000 <= 1000 * preStopSeconds(worker), worker::toString);
     }
   }
 
