@@ -141,6 +141,28 @@ TEST(SimtTest, WhatAKernelWritesTooEarlyTheOneBeforeReads) {
   EXPECT_EQ(4 * 40 * 2, read);
 }
 
+TEST(SimtTest, WhatACopyAsksForTooEarlyIsOld) {
+  alignas(16) float given[4] = {1, 1, 1, 1};
+  float sum = 0;
+  simt::Shape shape;
+  shape.shared_bytes = 16;
+  shape.awaits_launch_before = true;
+  simt::Begun one({"first", shape, [&] {
+                     await_launch_before();
+                     given[0] = 7;
+                   }});
+  simt::Begun two({"second", shape, [&] {
+                     copy_async<16>(shared_at<float>(0), given);
+                     commit_copies();
+                     await_launch_before();
+                     wait_copies<0>();
+                     sum = *shared_at<float>(0) + given[0];
+                   }});
+  one.finish();
+  two.finish();
+  EXPECT_EQ(1 + 7, sum);
+}
+
 TEST(SimtTest, EveryThreadAwaitsTheLaunchBefore) {
   try {
     run_both([] { await_launch_before(); },

@@ -152,8 +152,8 @@ template <int kParts>
 SB_KERNEL(kGemmThreads, 1)
 multiply_brains([[maybe_unused]] SB_TENSOR_MAP weights, [[maybe_unused]] SB_TENSOR_MAP high,
                 [[maybe_unused]] SB_TENSOR_MAP low, [[maybe_unused]] FloatMatmul args) {
-#ifdef SB_WGMMA
   await_launch_before();
+#ifdef SB_WGMMA
   const GemmRing<kParts> ring = gemm_ring<kParts>();
   const int steps = (static_cast<int>(args.cols) + kGemmColumns - 1) / kGemmColumns;
   if (thread_id() == 0) {

@@ -29,7 +29,7 @@ SB_DEVICE std::uint8_t* shared_memory() {
   return sb_shared;
 }
 
-// Devices before 9.0 begin a kernel when the one before has ended.
+// Code for devices before 9.0 has no such wait: its kernels are launched one behind the other.
 SB_DEVICE void await_launch_before() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
@@ -309,8 +309,7 @@ void launch(const char*, Stream stream, const Grid& grid, void (*kernel)(P...),
   config.stream = into->cuda;
   config.attrs = &overlap;
   config.numAttrs = into->overlaps && into->behind_kernel ? 1 : 0;
-  static_cast<void>(cudaLaunchKernelEx(&config, kernel, arguments...));
-  into->behind_kernel = true;
+  into->behind_kernel = cudaLaunchKernelEx(&config, kernel, arguments...) == cudaSuccess;
 }
 
 }  // namespace sb::cuda

@@ -61,9 +61,9 @@ constexpr std::size_t peak_shared_bytes() { return kGemmAlignment + kGemmStageBy
 
 SB_KERNEL(kPeakThreads, 1)
 multiply_stages_of_ones([[maybe_unused]] std::int32_t products, [[maybe_unused]] float* sums) {
+  await_launch_before();
 #ifdef SB_WGMMA
   static_assert(kPeakThreads == kGemmWarps * kWarpThreads);
-  await_launch_before();
   const GemmRing<1> ring = gemm_ring<1>();
   auto* pairs = reinterpret_cast<std::uint32_t*>(ring.weights(0));
   for (unsigned i = static_cast<unsigned>(thread_id()); i < kGemmStageBytes<1> / sizeof(*pairs);

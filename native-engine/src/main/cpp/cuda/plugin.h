@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 7;
+inline constexpr std::uint32_t kPluginVersion = 8;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.

@@ -191,6 +191,7 @@ struct Copy {
   std::size_t bytes;
   std::size_t size;
   int group;
+  std::vector<std::uint8_t> read = {};  // of one that may have been done before the launch before
 };
 
 struct Meeting {
@@ -362,7 +363,7 @@ void catch_faults() {
 #endif
 
 void land(const Copy& copy) {
-  std::memcpy(copy.to, copy.from, copy.bytes);
+  std::memcpy(copy.to, copy.read.empty() ? copy.from : copy.read.data(), copy.bytes);
   std::memset(static_cast<std::uint8_t*>(copy.to) + copy.bytes, 0, copy.size - copy.bytes);
 }
 
@@ -544,8 +545,13 @@ void Machine::wait(State state, Site site) {
 }
 
 void Machine::await_launch_before(Site site) {
-  fibers[static_cast<std::size_t>(current)].awaited_launch = true;
+  Fiber& fiber = fibers[static_cast<std::size_t>(current)];
+  fiber.awaited_launch = true;
   if (launch_before_ended_) return;
+  for (Copy& copy : fiber.copies) {
+    const auto* from = static_cast<const std::uint8_t*>(copy.from);
+    copy.read.assign(from, from + copy.bytes);
+  }
   at_launch_.push_back(current);
   wait(State::kAtLaunch, site);
 }

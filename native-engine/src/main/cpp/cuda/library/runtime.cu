@@ -98,6 +98,17 @@ std::int32_t not_recorded(Stream stream, cudaError_t error) {
 
 SB_KERNEL(kWarpThreads) do_nothing() { await_launch_before(); }
 
+// What was launched since record(); the error that a graph of it ended in.
+cudaError_t make_graph(Stream stream, cudaGraphExec_t* made) {
+  const cudaError_t launched = cudaGetLastError();
+  cudaGraph_t recorded = nullptr;
+  cudaError_t error = cudaStreamEndCapture(handle(stream), &recorded);
+  if (launched != cudaSuccess) error = launched;
+  if (error == cudaSuccess) error = cudaGraphInstantiate(made, recorded, 0);
+  if (recorded != nullptr) cudaGraphDestroy(recorded);
+  return error;
+}
+
 // Two kernels, launched and recorded; the first error.
 cudaError_t try_overlap(DeviceStream* into) {
   const Stream stream{into};
@@ -107,36 +118,49 @@ cudaError_t try_overlap(DeviceStream* into) {
       launch("do_nothing", stream, {.threads = kWarpThreads}, do_nothing);
     }
   };
+  cudaGetLastError();  // whatever it is, it is not of these
   both();
-  if (const std::int32_t e = wait(stream); e != cudaSuccess) return static_cast<cudaError_t>(e);
-  if (const std::int32_t e = record(stream); e != cudaSuccess) return static_cast<cudaError_t>(e);
+  if (cudaError_t e = cudaGetLastError(); e != cudaSuccess) return e;
+  if (cudaError_t e = cudaStreamSynchronize(into->cuda); e != cudaSuccess) return e;
+  if (cudaError_t e = cudaStreamBeginCapture(into->cuda, cudaStreamCaptureModeThreadLocal);
+      e != cudaSuccess) {
+    return e;
+  }
   both();
-  Graph graph;
-  std::int32_t error = seal(stream, &graph);
-  if (error != cudaSuccess) return static_cast<cudaError_t>(error);
-  error = replay(stream, graph);
-  if (error == cudaSuccess) error = wait(stream);
-  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph.handle));
-  return static_cast<cudaError_t>(error);
+  cudaGraphExec_t made = nullptr;
+  if (cudaError_t e = make_graph(stream, &made); e != cudaSuccess) return e;
+  cudaError_t error = cudaGraphLaunch(made, into->cuda);
+  if (error == cudaSuccess) error = cudaStreamSynchronize(into->cuda);
+  cudaGraphExecDestroy(made);
+  return error;
 }
 
-// Whether kernels of the stream may begin early: devices from 9.0 on can, but some drivers have
-// refused to record it, and then nothing would run.
-bool can_overlap(std::int32_t device, DeviceStream* into) {
+// Whether the device begins kernels early and their code awaits the one before: from 9.0 on, both.
+bool may_overlap(std::int32_t device) {
   const char* wanted = std::getenv(kOverlapVariable);
   if (wanted != nullptr && std::strcmp(wanted, "off") == 0) return false;
   int major = 0;
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess ||
-      major < 9) {
-    return false;
-  }
+  cudaFuncAttributes code;
+  const bool known =
+      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+      cudaFuncGetAttributes(&code, reinterpret_cast<const void*>(do_nothing)) == cudaSuccess;
+  cudaGetLastError();
+  return known && major >= 9 && code.ptxVersion >= 90;
+}
+
+// Some drivers have refused to record such kernels; then they are launched one behind the other. An
+// error is the stream's, which does not work.
+cudaError_t choose_overlap(std::int32_t device, DeviceStream* into) {
+  if (!may_overlap(device)) return cudaSuccess;
   into->overlaps = true;
   const cudaError_t error = try_overlap(into);
-  if (error == cudaSuccess) return true;
+  if (error == cudaSuccess) return error;
+  into->overlaps = false;
   cudaGetLastError();
-  std::fprintf(stderr, "libswitchboard: cuda: device %d: kernels do not overlap: %s\n", device,
-               cudaGetErrorString(error));
-  return false;
+  if (cudaError_t e = cudaStreamSynchronize(into->cuda); e != cudaSuccess) return e;
+  std::fprintf(stderr, "libswitchboard: cuda: device %d: kernels do not overlap: %s (%d)\n", device,
+               cudaGetErrorString(error), static_cast<int>(error));
+  return cudaSuccess;
 }
 
 }  // namespace
@@ -231,7 +255,10 @@ std::int32_t begin_stream(std::int32_t device, Stream* stream) {
       e != cudaSuccess) {
     return e;
   }
-  made->overlaps = can_overlap(device, made.get());
+  if (cudaError_t e = choose_overlap(device, made.get()); e != cudaSuccess) {
+    cudaStreamDestroy(made->cuda);
+    return e;
+  }
   stream->handle = made.release();
   return cudaSuccess;
 }
@@ -316,19 +343,8 @@ std::int32_t record(Stream stream) {
 }
 
 std::int32_t seal(Stream stream, Graph* graph) {
-  const cudaError_t launched = cudaGetLastError();
-  cudaGraph_t recorded = nullptr;
-  if (cudaError_t e = cudaStreamEndCapture(handle(stream), &recorded); e != cudaSuccess) {
-    return not_recorded(stream, e);
-  }
   cudaGraphExec_t made = nullptr;
-  const cudaError_t error = cudaGraphInstantiate(&made, recorded, 0);
-  cudaGraphDestroy(recorded);
-  if (error != cudaSuccess) return not_recorded(stream, error);
-  if (launched != cudaSuccess) {
-    cudaGraphExecDestroy(made);
-    return not_recorded(stream, launched);
-  }
+  if (cudaError_t e = make_graph(stream, &made); e != cudaSuccess) return not_recorded(stream, e);
   graph->handle = made;
   return cudaSuccess;
 }
