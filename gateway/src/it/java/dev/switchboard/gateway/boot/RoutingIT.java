@@ -237,6 +237,34 @@ class RoutingIT {
     }
   }
 
+  /** The preview follows what the store and a reload say, as requests do. */
+  @Test
+  void whereARequestWouldGoIsToldByTheRoutesAndClassesOfNow() throws Exception {
+    String upstreams = upstreams("models: [a]", "models: [b]");
+    try (InProcessGateway gateway =
+        InProcessGateway.of("routes: [{name: chat, targets: [{model: a}]}]" + upstreams)
+            .awaitEveryReplica()) {
+      String live = "{\"model\":\"canary\",\"headers\":{\"X-SLO-Class\":\"live\"}}";
+      gateway.admin("PUT", "/admin/v1/splits/canary", "{\"targets\":[{\"model\":\"b\"}]}");
+      gateway.admin("PUT", "/admin/v1/slo-classes/live", "{\"ttft_ms\":81}");
+      JsonNode canary = gateway.adminBody("/admin/v1/route", live);
+      JsonNode before = gateway.adminBody("/admin/v1/route", "{\"model\":\"chat\"}");
+      gateway.rewrite(
+          "routing: {policy: least-loaded}\nroutes: [{name: chat, targets: [{model: b}]}]"
+              + upstreams);
+      gateway.admin("POST", "/admin/v1/config/reload", "");
+      JsonNode after = gateway.adminBody("/admin/v1/route", "{\"model\":\"chat\"}");
+      gateway.admin("DELETE", "/admin/v1/splits/canary", "");
+
+      assertEquals("b", canary.path("model").asText(), canary::toString);
+      assertEquals(81, canary.at("/slo/ttft_ms").asInt(), canary::toString);
+      assertEquals("a", before.path("model").asText(), before::toString);
+      assertEquals("b", after.path("model").asText(), after::toString);
+      assertEquals("least-loaded", after.path("policy").asText(), after::toString);
+      assertEquals(404, status(gateway, live));
+    }
+  }
+
   @Test
   void aBodyWhoseModelTheReplicaKnowsGoesOnByteForByte() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before("", first)) {

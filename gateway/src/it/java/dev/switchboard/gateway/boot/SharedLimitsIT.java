@@ -93,6 +93,21 @@ class SharedLimitsIT {
   }
 
   @Test
+  void theLeastTimeThatIsToldChangesWithTheConfiguration() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream)) {
+      limit(gateway, "{\"requests_per_minute\":1}");
+      gateway.rewrite("admission: {retry-after-seconds: 90}");
+      assertEquals(200, gateway.admin("POST", "/admin/v1/config/reload", "").statusCode());
+      assertEquals(200, ask(gateway).statusCode());
+
+      HttpResponse<String> refused = ask(gateway);
+
+      assertTold("tenant_requests_per_minute", refused);
+      assertTrue(refused.headers().firstValueAsLong("Retry-After").orElseThrow() >= 90);
+    }
+  }
+
+  @Test
   void whatATenantUsesNowIsToldOverBothGatewaysAndOfOneWithoutTheOther() throws Exception {
     List<HttpServerRequest> held = new CopyOnWriteArrayList<>();
     upstream.script((request, body) -> held.add(request));

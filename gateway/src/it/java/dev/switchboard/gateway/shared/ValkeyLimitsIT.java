@@ -120,7 +120,7 @@ class ValkeyLimitsIT {
             vertx,
             new SharedConfig(url, timeoutMs, 10, leaseMs, 0),
             tenant -> limit,
-            1,
+            () -> 1,
             () -> clock.getAsLong(),
             failures::incrementAndGet);
     if (vertx.equals(VERTX)) {

@@ -54,7 +54,7 @@ class ValkeyTurnsIT {
               VERTX,
               new SharedConfig(valkey.url(), 5000, 10, 60_000, 0),
               tenant -> limit,
-              1,
+              () -> 1,
               System::nanoTime,
               () -> {});
       gateway.ready().toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);

@@ -48,6 +48,7 @@ public final class AdminServer extends VerticleBase {
   /** To a worker that is asked for the steps of requests. */
   private static final int MOST_CONNECTIONS = 4;
 
+  private final Supplier<GatewayContext> houses;
   private final GatewayContext gateway;
   private final Store store;
   private final ConfigControl control;
@@ -70,6 +71,7 @@ public final class AdminServer extends VerticleBase {
   private volatile @Nullable ConnectionWatch connections;
 
   /**
+   * @param houses the present one; what never changes is taken from the first
    * @param audit takes what was changed, or was to be; done when that is kept
    * @param facts of this gateway, now
    * @param gateways that share something with this one
@@ -80,7 +82,7 @@ public final class AdminServer extends VerticleBase {
    * @param tls null for clear text
    */
   public AdminServer(
-      GatewayContext gateway,
+      Supplier<GatewayContext> houses,
       Store store,
       ConfigControl control,
       EventFeed feed,
@@ -94,7 +96,8 @@ public final class AdminServer extends VerticleBase {
       AdminConfig config,
       boolean loopback,
       @Nullable ServerTls tls) {
-    this.gateway = gateway;
+    this.houses = houses;
+    this.gateway = houses.get();
     this.store = store;
     this.control = control;
     this.feed = feed;
@@ -215,7 +218,7 @@ public final class AdminServer extends VerticleBase {
     requests(admin, engines);
     AutoscalingRoutes.add(admin, autoscaling);
     DiscoveryRoutes.add(admin, discovery, epochMs);
-    PreviewRoutes.add(admin, gateway);
+    PreviewRoutes.add(admin, houses);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store, new TenantNow(gateway), control);
     RecordRoutes.add(admin, store, epochMs);

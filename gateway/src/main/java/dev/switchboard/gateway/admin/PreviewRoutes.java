@@ -15,6 +15,7 @@ import io.vertx.ext.web.RoutingContext;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Where a request would go that is not sent: the decision, with the table it was made from. */
@@ -22,10 +23,10 @@ final class PreviewRoutes {
   private static final int MOST_TOKENS = 10_000_000;
   private static final int USUAL_TOKENS = 100;
 
-  private final GatewayContext gateway;
+  private final Supplier<GatewayContext> houses;
 
-  private PreviewRoutes(GatewayContext gateway) {
-    this.gateway = gateway;
+  private PreviewRoutes(Supplier<GatewayContext> houses) {
+    this.houses = houses;
   }
 
   /**
@@ -55,19 +56,23 @@ final class PreviewRoutes {
     }
   }
 
-  static void add(AdminRouter router, GatewayContext gateway) {
-    router.ask("/admin/v1/route", new PreviewRoutes(gateway)::decide);
+  /**
+   * @param houses the present one: routes, models and classes change while the gateway runs
+   */
+  static void add(AdminRouter router, Supplier<GatewayContext> houses) {
+    router.ask("/admin/v1/route", new PreviewRoutes(houses)::decide);
   }
 
   private JsonNode decide(RoutingContext context, byte[] body) {
     Wanted wanted = JsonInput.read(body, Wanted.class);
     String model = String.valueOf(wanted.model());
+    GatewayContext gateway = houses.get();
     Router router = gateway.router();
     if (!router.knows(model)) {
       throw new ApiException(ApiError.modelNotFound(model));
     }
     String tenant = wanted.tenant() == null ? "" : wanted.tenant();
-    Slo slo = slo(wanted.headers(), gateway.admission().maxPriority(tenant));
+    Slo slo = slo(gateway, tenant, wanted.headers());
     Affinity.Key key = new Affinity.Key(new long[0], 0, tenant, wanted.session());
     long now = gateway.clock().epochNanos();
     long turn = gateway.fleet().comingTurn();
@@ -94,12 +99,13 @@ final class PreviewRoutes {
     return json(routed.decision(), slo);
   }
 
-  private Slo slo(@Nullable Map<String, String> headers, int maxPriority) {
+  private static Slo slo(
+      GatewayContext gateway, String tenant, @Nullable Map<String, String> headers) {
     Map<String, String> named = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     if (headers != null) {
       named.putAll(headers);
     }
-    return gateway.slos().read(named::get, maxPriority);
+    return gateway.slos().read(named::get, gateway.admission().maxPriority(tenant));
   }
 
   private static int orUsual(@Nullable Integer tokens) {

@@ -43,11 +43,11 @@ public final class Admission {
       Function<String, WaitPredictor> predictors,
       DoubleSupplier random) {
     this.config = config;
-    this.tenants = new TenantGate(tenants, config.retryAfterSeconds(), random);
+    this.tenants = new TenantGate(tenants, () -> this.config.retryAfterSeconds(), random);
     this.whole =
         new TenantGate(
             all -> new TenantLimits.Limit(1, 0, 0, this.config.maxInFlight(), 0),
-            config.retryAfterSeconds(),
+            () -> this.config.retryAfterSeconds(),
             random);
     this.predictors = predictors;
     this.random = random;

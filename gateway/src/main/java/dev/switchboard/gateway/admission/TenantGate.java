@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.DoubleSupplier;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,12 +30,12 @@ final class TenantGate {
   private static final double MOST_SECONDS = 3600;
 
   private volatile TenantLimits limits;
-  private final int leastRetrySeconds;
+  private final IntSupplier leastRetrySeconds;
   private final DoubleSupplier random;
   private final Map<String, Use> uses = new ConcurrentHashMap<>();
   private final AtomicLong sweptNanos = new AtomicLong(Long.MIN_VALUE);
 
-  TenantGate(TenantLimits limits, int leastRetrySeconds, DoubleSupplier random) {
+  TenantGate(TenantLimits limits, IntSupplier leastRetrySeconds, DoubleSupplier random) {
     this.limits = limits;
     this.leastRetrySeconds = leastRetrySeconds;
     this.random = random;
@@ -184,7 +185,7 @@ final class TenantGate {
   }
 
   private int told(double nanos) {
-    double seconds = Math.max(nanos / NANOS_PER_SECOND, leastRetrySeconds);
+    double seconds = Math.max(nanos / NANOS_PER_SECOND, leastRetrySeconds.getAsInt());
     return (int) Math.ceil(Math.min(seconds, MOST_SECONDS) - 1e-9);
   }
 
@@ -200,7 +201,8 @@ final class TenantGate {
     int most = Math.max(1, limit(tenant).maxConcurrency());
     // Each may stay longer than most do, which matters less the more of them there are.
     double apart = (1 + 2.0 / most) * holdNanos / most;
-    double least = Math.max((double) holdNanos / most, leastRetrySeconds * NANOS_PER_SECOND);
+    double least =
+        Math.max((double) holdNanos / most, leastRetrySeconds.getAsInt() * NANOS_PER_SECOND);
     int[] seconds = new int[1];
     uses.computeIfPresent(
         tenant,
@@ -217,7 +219,7 @@ final class TenantGate {
   }
 
   Refusal refusal(Reason reason, long waitNanos) {
-    double seconds = Math.max(waitNanos / NANOS_PER_SECOND, leastRetrySeconds);
+    double seconds = Math.max(waitNanos / NANOS_PER_SECOND, leastRetrySeconds.getAsInt());
     return Refusal.plain(reason, Spread.seconds(seconds, random));
   }
 

@@ -205,7 +205,7 @@ final class Gateway {
     this.autoscaling = autoscaling();
     this.discovery = new Discovery(vertx, this::discovered, fleet::replicas, clock);
     context.metrics().autoscaling(this::scaling);
-    this.adminServer = adminServer(context, config.admin());
+    this.adminServer = adminServer(config.admin());
     this.prober = new Prober(vertx, fleet, clock, probes(context.metrics()));
     prober.start();
     awaitStore();
@@ -289,7 +289,7 @@ final class Gateway {
 
           @Override
           public boolean searched(String model) {
-            return found || !config.discovery().kubernetes().names().contains(model);
+            return found || !reconfiguration.sought().contains(model);
           }
 
           @Override
@@ -345,9 +345,9 @@ final class Gateway {
         });
   }
 
-  private AdminServer adminServer(GatewayContext context, AdminConfig admin) {
+  private AdminServer adminServer(AdminConfig admin) {
     return new AdminServer(
-        context,
+        reconfiguration::context,
         store,
         reconfiguration,
         feed,
@@ -601,7 +601,7 @@ final class Gateway {
             vertx,
             config.shared(),
             this::limit,
-            config.admission().retryAfterSeconds(),
+            admission::retryAfterSeconds,
             clock::epochNanos,
             metrics::sharedLimitFailed);
   }

@@ -173,6 +173,11 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     return config.autoscaling();
   }
 
+  /** Models whose replicas are looked for on Kubernetes. */
+  Set<String> sought() {
+    return config.discovery().kubernetes().names();
+  }
+
   /** How requests come in. */
   AdmissionConfig admission() {
     return config.admission();

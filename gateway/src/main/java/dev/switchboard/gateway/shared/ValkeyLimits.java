@@ -27,6 +27,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -100,7 +101,7 @@ public final class ValkeyLimits implements SharedLimits {
 
   private final SharedConfig config;
   private final TenantLimits limits;
-  private final int leastRetrySeconds;
+  private final IntSupplier leastRetrySeconds;
   private final LongSupplier nowNanos;
   private final Runnable failed;
   private final Vertx vertx;
@@ -115,14 +116,14 @@ public final class ValkeyLimits implements SharedLimits {
 
   /**
    * @param limits of a tenant, from memory
-   * @param leastRetrySeconds that a refused one is told to wait
+   * @param leastRetrySeconds that a refused one is told to wait, now
    * @param failed counts answers that did not come
    */
   public ValkeyLimits(
       Vertx vertx,
       SharedConfig config,
       TenantLimits limits,
-      int leastRetrySeconds,
+      IntSupplier leastRetrySeconds,
       LongSupplier nowNanos,
       Runnable failed) {
     this.vertx = vertx;
@@ -222,7 +223,7 @@ public final class ValkeyLimits implements SharedLimits {
         .arg(ask.asker().request())
         .arg(ask.asker().client())
         .arg(holdNanos < 0 ? -1 : holdNanos / 1000)
-        .arg(leastRetrySeconds);
+        .arg(leastRetrySeconds.getAsInt());
   }
 
   /** At the start: refused where only the time is up, since the server is there. */

@@ -164,6 +164,18 @@ class AdmissionTest {
   }
 
   @Test
+  void theLeastTimeThatATenantIsToldToWaitChangesWithTheConfiguration() {
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 1, 0, 0, null));
+    pass(admission.enter("m", demand(1), waiter, 0)).routed("r", false, 0);
+
+    admission.reconfigure(new AdmissionConfig(100, 10, 1000, 5000, 0, 50, 90));
+
+    assertEquals(
+        Refusal.plain(Reason.TENANT_REQUESTS, 90),
+        admission.enter("m", demand(1), waiter, 0).refusal());
+  }
+
+  @Test
   void requestsPerMinuteComeBackEvenly() {
     Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 60, 0, 0, null));
     for (int i = 0; i < 60; i++) {
