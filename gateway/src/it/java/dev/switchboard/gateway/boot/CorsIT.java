@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.Caller;
 import java.net.http.HttpResponse;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.AfterAll;
@@ -163,6 +166,68 @@ class CorsIT {
     assertTrue(
         String.valueOf(refused.getMessage()).startsWith("http.cors.origins: has *"),
         refused::getMessage);
+  }
+
+  /** A key of another role opens models to nobody, nor asks anybody for one. */
+  @Test
+  void everyPageIsLetInOnlyWhileAKeyIsAskedFor() throws Exception {
+    String yaml = "http: {cors: {origins: [\"*\", \"" + PAGE + "\"]}}\n";
+    try (InProcessGateway gateway =
+        InProcessGateway.before(yaml + IdentityIT.keys(Caller.Role.ADMIN), upstream)) {
+      assertRefusesPages(gateway);
+
+      JsonNode key = made(gateway);
+      HttpResponse<String> noKey = chat(gateway, "https://any.example");
+      HttpResponse<String> served =
+          chat(gateway, "https://any.example", "Authorization", "Bearer " + text(key, "key"));
+      String head = preflight(gateway, "https://any.example", "");
+      String path = "/admin/v1/keys/" + text(key, "id");
+      gateway.admin("DELETE", path, "", "Authorization", "Bearer admin");
+
+      assertEquals(401, noKey.statusCode());
+      assertEquals(200, served.statusCode());
+      assertEquals("*", header(served, "Access-Control-Allow-Origin"));
+      assertTrue(head.startsWith("http/1.1 204 "), head);
+      assertRefusesPages(gateway);
+    }
+  }
+
+  private static void assertRefusesPages(InProcessGateway gateway) throws Exception {
+    for (String origin : List.of("https://any.example", "null", "*")) {
+      String head = preflight(gateway, origin, "");
+      HttpResponse<String> refused = chat(gateway, origin);
+
+      assertTrue(head.startsWith("http/1.1 403 "), head);
+      assertFalse(head.contains("access-control-allow"), head);
+      assertEquals(403, refused.statusCode(), origin);
+      assertEquals("", header(refused, "Access-Control-Allow-Origin"));
+      assertTrue(refused.body().contains("while there is a key of the role app"), refused::body);
+    }
+    HttpResponse<String> named = chat(gateway, PAGE);
+    assertEquals(200, named.statusCode());
+    assertEquals(PAGE, header(named, "Access-Control-Allow-Origin"));
+    assertEquals("Origin", header(named, "Vary"));
+  }
+
+  private static HttpResponse<String> chat(
+      InProcessGateway gateway, String origin, String... headers) throws Exception {
+    List<String> all = new ArrayList<>(List.of(headers));
+    all.addAll(List.of("Origin", origin));
+    return gateway.post(
+        InProcessGateway.CHAT, InProcessGateway.chat(false), all.toArray(String[]::new));
+  }
+
+  /** A key of the role app. */
+  private static JsonNode made(InProcessGateway gateway) throws Exception {
+    HttpResponse<String> answer =
+        gateway.admin(
+            "POST", "/admin/v1/keys", "{\"name\":\"page\"}", "Authorization", "Bearer admin");
+    assertEquals(201, answer.statusCode(), answer::body);
+    return new ObjectMapper().readTree(answer.body());
+  }
+
+  private static String text(JsonNode json, String field) {
+    return json.path(field).asText();
   }
 
   @Test

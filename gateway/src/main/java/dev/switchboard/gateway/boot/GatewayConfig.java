@@ -157,10 +157,6 @@ public record GatewayConfig(
    */
   void mistakes(BiConsumer<String, String> to) {
     listeners(to);
-    if (http.cors().any() && auth.keys().isEmpty()) {
-      to.accept(
-          "http.cors.origins", "has *, and auth.keys is empty: name the origins, or ask for keys");
-    }
     twice(tenants.stream().map(TenantConfig::name).toList(), "tenants", "are called", to);
     twice(edge.stream().map(EdgeConfig::name).toList(), "edge", "are for", to);
     twice(models.stream().map(ModelSpec::servedName).toList(), "models", "are called", to);
@@ -183,6 +179,11 @@ public record GatewayConfig(
         && overlap(http.bind(), admin.bind())) {
       to.accept(
           "admin.port", "http.port (--port) and admin.port (--admin-port) are both " + http.port());
+    }
+    // Keys of the store are not known here: what guards is Cors, at each request.
+    if (Boolean.TRUE.equals(api) && http.cors().any() && auth.keys().isEmpty()) {
+      to.accept(
+          "http.cors.origins", "has *, and auth.keys is empty: name the origins, or ask for keys");
     }
   }
 

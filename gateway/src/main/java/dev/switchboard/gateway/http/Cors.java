@@ -5,6 +5,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * asks beforehand, without a key, whether a request may be sent: that is answered before keys are
  * asked for. Keys come in {@code Authorization}, which a page sets itself, so answers never allow
  * credentials of the browser's own, and a page that has no key gets nowhere.
+ *
+ * <p>Where no key is asked for, that would let every page use the models of this machine. So {@code
+ * *} holds only while keys are asked for, which keys made and revoked by the admin API change.
  */
 final class Cors {
   private static final String METHOD = "Access-Control-Request-Method";
@@ -27,11 +31,26 @@ final class Cors {
 
   private final boolean any;
   private final Set<String> origins;
+  private final BooleanSupplier keysRequired;
 
-  Cors(CorsConfig config) {
+  /**
+   * @param keysRequired whether the listener asks for keys now
+   */
+  Cors(CorsConfig config, BooleanSupplier keysRequired) {
     this.any = config.any();
     this.origins =
-        config.origins().stream().map(Cors::normal).collect(Collectors.toUnmodifiableSet());
+        config.named().stream().map(Cors::normal).collect(Collectors.toUnmodifiableSet());
+    this.keysRequired = keysRequired;
+  }
+
+  /** Whether every page may ask now. */
+  private boolean every() {
+    return any && keysRequired.getAsBoolean();
+  }
+
+  /** Whether every page may ask once there is a key. */
+  boolean awaitsKeys() {
+    return any && !keysRequired.getAsBoolean();
   }
 
   /** Scheme and host have no case, and a page leaves out its scheme's own port. */
@@ -45,18 +64,19 @@ final class Cors {
   /** Whether a page asks whose origin may. */
   boolean allows(HttpServerRequest request) {
     String origin = request.getHeader("Origin");
-    return origin != null && (any || origins.contains(normal(origin)));
+    return origin != null && (every() || origins.contains(normal(origin)));
   }
 
   /** Says on the answer, whatever it becomes, that the page may read it. */
   void tell(HttpServerRequest request) {
     HttpServerResponse response = request.response();
-    if (!any && !origins.isEmpty()) {
+    boolean every = every();
+    if (!every && !origins.isEmpty()) {
       response.putHeader("Vary", "Origin");
     }
     if (allows(request)) {
       response.putHeader(
-          "Access-Control-Allow-Origin", any ? "*" : String.valueOf(request.getHeader("Origin")));
+          "Access-Control-Allow-Origin", every ? "*" : String.valueOf(request.getHeader("Origin")));
       response.putHeader("Access-Control-Expose-Headers", "*");
     }
   }

@@ -6,8 +6,8 @@ import java.util.regex.Pattern;
 /**
  * Which web pages may call the public listener.
  *
- * @param origins such as {@code https://app.example.com}; {@code *} is every page, with keys only;
- *     empty for none
+ * @param origins such as {@code https://app.example.com}; {@code *} is every page, while keys are
+ *     asked for; empty for none
  */
 public record CorsConfig(List<String> origins) {
   public static final CorsConfig NONE = new CorsConfig(List.of());
@@ -34,5 +34,10 @@ public record CorsConfig(List<String> origins) {
   /** Whether the pages of every site may call. */
   public boolean any() {
     return origins.contains(ANY);
+  }
+
+  /** Those that have a name. */
+  List<String> named() {
+    return origins.stream().filter(origin -> !origin.equals(ANY)).toList();
   }
 }

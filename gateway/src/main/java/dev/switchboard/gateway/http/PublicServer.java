@@ -110,7 +110,7 @@ public final class PublicServer extends VerticleBase {
     this.answers = new AnswerMemory(gateway.http().answerMemoryBytes() / eventLoops);
     HttpConfig http = gateway.http();
     this.sites = new SiteGuard("http", http.bind(), http.hosts(), tls != null);
-    this.cors = new Cors(http.cors());
+    this.cors = new Cors(http.cors(), gateway.keys()::required);
     this.paths = new NearPath(paths());
     this.startedSeconds = gateway.clock().epochNanos() / 1_000_000_000L;
   }
@@ -359,7 +359,20 @@ public final class PublicServer extends VerticleBase {
       return null;
     }
     ApiError host = loopback ? sites.host(request) : null;
-    return host == null && !cors.allows(request) ? sites.origin(request) : host;
+    return host == null && !cors.allows(request) ? foreignPage(request) : host;
+  }
+
+  private @Nullable ApiError foreignPage(HttpServerRequest request) {
+    ApiError page = sites.origin(request);
+    return page != null && cors.awaitsKeys()
+        ? new ApiError(
+            page.status(),
+            page.type(),
+            page.code(),
+            page.param(),
+            page.message()
+                + " The * of http.cors.origins holds while there is a key of the role app.")
+        : page;
   }
 
   private void authenticate(RoutingContext context) {

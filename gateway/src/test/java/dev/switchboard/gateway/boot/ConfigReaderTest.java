@@ -231,6 +231,19 @@ class ConfigReaderTest {
     assertEquals("0.0.0.0", config.http().bind());
   }
 
+  /** On a network every request needs a key, be there one yet or not. */
+  @Test
+  void everyPageMayCallOnANetworkBeforeThereAreKeys() {
+    String origins = "cors: {origins: [\"*\"]}}";
+
+    assertTrue(read("http: {bind: 0.0.0.0, " + origins).http().cors().any());
+    assertEquals(
+        List.of(
+            "1 http.cors.origins: has *, and auth.keys is empty: name the origins, or ask for"
+                + " keys"),
+        faults("http: {" + origins));
+  }
+
   private static GatewayConfig read(String yaml) {
     return ConfigReader.read(yaml);
   }
