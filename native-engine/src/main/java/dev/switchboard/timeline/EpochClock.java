@@ -24,7 +24,7 @@ public final class EpochClock {
     return new EpochClock(System::nanoTime, epoch - System.nanoTime());
   }
 
-  /** Any clock, for tests: epoch time is its time plus the offset. */
+  /** Any clock: epoch time is its time plus the offset. */
   public static EpochClock of(LongSupplier monotonic, long offsetNanos) {
     return new EpochClock(monotonic, offsetNanos);
   }

@@ -96,9 +96,10 @@ final class RecordedRequest {
   RecordedRequest(Tracer tracer) {
     this.tracer = tracer;
     this.steps = new StepSpans(tracer);
-    this.known =
-        new RequestTrace.Afterwards(Map.of(), Stragglers.of(flight(), id -> null), steps, null);
     this.record = flight();
+    this.known =
+        new RequestTrace.Afterwards(
+            Map.of(), Stragglers.of(record, id -> null), steps, record.at(Mark.ENDED), null);
     this.breakdown = PhaseBreakdown.of(record);
   }
 

@@ -38,6 +38,12 @@ final class InProcessGateway implements AutoCloseable {
 
   private InProcessGateway(String yaml, List<ModelSpec> models, Path worker, boolean awaitReady)
       throws Exception {
+    this(yaml, models, worker, awaitReady, new SystemClock());
+  }
+
+  private InProcessGateway(
+      String yaml, List<ModelSpec> models, Path worker, boolean awaitReady, NanoClock clock)
+      throws Exception {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(
         tree,
@@ -46,7 +52,6 @@ final class InProcessGateway implements AutoCloseable {
     ConfigReader.overlay(tree, "store: {url: \"jdbc:h2:mem:" + UUID.randomUUID() + "\"}");
     ConfigReader.overlay(tree, yaml);
     GatewayConfig config = ConfigReader.read(tree);
-    NanoClock clock = new SystemClock();
     LauncherEvents events =
         new LauncherEvents(new PrintStream(out, true, StandardCharsets.UTF_8), replica -> "m");
     fleet =
@@ -93,6 +98,14 @@ final class InProcessGateway implements AutoCloseable {
   /** Starts before upstreams that all serve the model {@code m}, and waits for each of them. */
   static InProcessGateway before(String yaml, FakeUpstream... upstreams) throws Exception {
     return new InProcessGateway(yaml + upstreams(upstreams), List.of(), Path.of("none"), false)
+        .awaitEveryReplica();
+  }
+
+  /** The same, on a machine with this clock. */
+  static InProcessGateway before(String yaml, NanoClock clock, FakeUpstream... upstreams)
+      throws Exception {
+    return new InProcessGateway(
+            yaml + upstreams(upstreams), List.of(), Path.of("none"), false, clock)
         .awaitEveryReplica();
   }
 

@@ -199,7 +199,7 @@ public final class AdminServer extends VerticleBase {
     Router router = Router.router(vertx);
     readable(router.route("/livez")).handler(Health::live);
     readable(router.route("/readyz")).handler(context -> Health.ready(context, gateway));
-    LongSupplier epochMs = () -> gateway.clock().epochNanos() / 1_000_000;
+    LongSupplier epochMs = gateway.clock()::wallMs;
     AdminRouter admin = new AdminRouter(router, audit, epochMs);
     router.route().handler(context -> guarded(context, admin));
     DeniedRequests writesDown = admin.denied();
@@ -217,7 +217,8 @@ public final class AdminServer extends VerticleBase {
     EngineDetail engines = new EngineDetail(vertx, client, gateway.fleet(), gateway.recorder());
     requests(admin, engines);
     AutoscalingRoutes.add(admin, autoscaling);
-    DiscoveryRoutes.add(admin, discovery, epochMs);
+    // Ages of what watches noted by the clock that never steps.
+    DiscoveryRoutes.add(admin, discovery, () -> gateway.clock().epochNanos() / 1_000_000);
     PreviewRoutes.add(admin, houses);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store, new TenantNow(gateway), control);

@@ -28,7 +28,7 @@ final class TenantNow {
                     name,
                     shared.orElseGet(() -> context.admission().use(name, now)),
                     shared.isPresent(),
-                    now / 1_000_000));
+                    context.clock().wallMs()));
   }
 
   private ObjectNode json(String name, TenantUse use, boolean shared, long nowMs) {

@@ -177,11 +177,10 @@ final class Gateway {
     this.startNanos = clock.epochNanos();
     this.identity = identity(fleet);
     fleet.fromZero(config.autoscaling().fromZero());
-    this.feed = new EventFeed(() -> clock.epochNanos() / 1_000_000);
+    this.feed = new EventFeed(clock::wallMs);
     this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
-    this.store =
-        Store.start(config.store(), state, usage, sloMeter, () -> clock.epochNanos() / 1_000_000);
+    this.store = Store.start(config.store(), state, usage, sloMeter, clock::wallMs);
     feed.keep(this::keep);
     this.admission =
         new Admission(
@@ -322,8 +321,7 @@ final class Gateway {
   }
 
   private Heartbeat heartbeat() {
-    return new Heartbeat(
-        vertx, store, config.shared(), this::facts, loads, () -> clock.epochNanos() / 1_000_000);
+    return new Heartbeat(vertx, store, config.shared(), this::facts, loads, clock::wallMs);
   }
 
   private void keep(long id, long atMs, EventType type, String data) {
@@ -522,10 +520,7 @@ final class Gateway {
         config.migration(),
         clock,
         Gateway::freshId,
-        new ApiKeys(
-            config.auth(),
-            !GatewayConfig.loopback(config.http().bind()),
-            () -> clock.epochNanos() / 1_000_000),
+        new ApiKeys(config.auth(), !GatewayConfig.loopback(config.http().bind()), clock::wallMs),
         new CacheSalt(new SecureRandom().generateSeed(SALT_KEY_BYTES)),
         new SloHeaders(config.slo()),
         admission,
@@ -750,7 +745,7 @@ final class Gateway {
 
   /** Reads the configuration again, for whoever sent a signal. */
   void reload() {
-    long nowMs = clock.epochNanos() / 1_000_000;
+    long nowMs = clock.wallMs();
     try {
       ConfigControl.Reloaded done = reconfiguration.reload();
       CompletionStage<Void> _ = audit(signalled(nowMs, 200, null, done));

@@ -2,10 +2,32 @@ package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.timeline.EpochClock;
+import java.time.Instant;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
-/** The machine's clock. */
+/** The machine's clocks: the monotonic one, and the wall clock, which can be stepped. */
 final class SystemClock implements NanoClock {
-  private final EpochClock clock = EpochClock.system();
+  private final LongSupplier monotonic;
+  private final Supplier<Instant> wall;
+  private final EpochClock clock;
+
+  SystemClock() {
+    this(System::nanoTime, Instant::now);
+  }
+
+  SystemClock(LongSupplier monotonic, Supplier<Instant> wall) {
+    this.monotonic = monotonic;
+    this.wall = wall;
+    this.clock = anchor();
+  }
+
+  private EpochClock anchor() {
+    Instant now = wall.get();
+    long epoch =
+        Math.addExact(Math.multiplyExact(now.getEpochSecond(), 1_000_000_000L), now.getNano());
+    return EpochClock.of(monotonic, epoch - monotonic.getAsLong());
+  }
 
   @Override
   public long epochNanos() {
@@ -13,7 +35,13 @@ final class SystemClock implements NanoClock {
   }
 
   @Override
-  public NanoClock anchored() {
-    return EpochClock.system()::epochNanos;
+  public long wallMs() {
+    return wall.get().toEpochMilli();
+  }
+
+  @Override
+  public Anchored anchored() {
+    EpochClock anew = anchor();
+    return new Anchored(anew::epochNanos, anew.toEpoch(0) - clock.toEpoch(0));
   }
 }

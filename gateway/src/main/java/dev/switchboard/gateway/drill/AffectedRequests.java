@@ -37,13 +37,17 @@ final class AffectedRequests {
     return endNanos != Long.MAX_VALUE && nowNanos - endNanos > LASTS_NANOS;
   }
 
-  /** A request has ended, wherever it was. */
-  synchronized void ended(FlightRecord record) {
+  /**
+   * A request has ended, wherever it was.
+   *
+   * @param aheadNanos what its times are ahead of the gateway's clock
+   */
+  synchronized void ended(FlightRecord record, long aheadNanos) {
     boolean met = false;
     boolean left = false;
     List<FlightRecord.Attempt> attempts = record.attempts();
     for (int i = 0; i < attempts.size(); i++) {
-      if (there(record, attempts.get(i))) {
+      if (there(record, attempts.get(i), aheadNanos)) {
         met = true;
         left |= i + 1 < attempts.size() && resumed(attempts.get(i + 1));
       }
@@ -57,11 +61,11 @@ final class AffectedRequests {
     }
   }
 
-  private boolean there(FlightRecord record, FlightRecord.Attempt attempt) {
+  private boolean there(FlightRecord record, FlightRecord.Attempt attempt, long aheadNanos) {
     long until = attempt.endNanos() == 0 ? record.at(Mark.ENDED) : attempt.endNanos();
     return attempt.replica().equals(replica)
-        && attempt.startNanos() < endNanos
-        && until > startNanos;
+        && attempt.startNanos() - aheadNanos < endNanos
+        && until - aheadNanos > startNanos;
   }
 
   private static boolean resumed(FlightRecord.Attempt next) {

@@ -214,10 +214,14 @@ public final class Drills {
     }
   }
 
-  /** A request has ended, at whatever replicas it was. On any thread. */
-  public void ended(FlightRecord record) {
+  /**
+   * A request has ended, at whatever replicas it was. On any thread.
+   *
+   * @param aheadNanos what its times are ahead of the gateway's clock
+   */
+  public void ended(FlightRecord record, long aheadNanos) {
     for (AffectedRequests affectedRequests : watching) {
-      affectedRequests.ended(record);
+      affectedRequests.ended(record, aheadNanos);
     }
   }
 

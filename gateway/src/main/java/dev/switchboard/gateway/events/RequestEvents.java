@@ -14,7 +14,7 @@ import java.util.Iterator;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Consumer;
+import java.util.function.ObjLongConsumer;
 import java.util.function.Predicate;
 
 /**
@@ -32,7 +32,7 @@ public final class RequestEvents {
   private final EventFeed feed;
   private final Predicate<String> served;
   private final Pace pace = new Pace();
-  private volatile Consumer<FlightRecord> watcher = record -> {};
+  private volatile ObjLongConsumer<FlightRecord> watcher = (record, ahead) -> {};
   private final AtomicInteger leftOut = new AtomicInteger();
   private final Map<String, Overload> overloads = new HashMap<>();
 
@@ -54,8 +54,11 @@ public final class RequestEvents {
     this.served = served;
   }
 
-  /** Tells somebody of every request that is over, whatever became of it; must not block. */
-  public void watch(Consumer<FlightRecord> also) {
+  /**
+   * Tells somebody of every request that is over, whatever became of it, and what its times are
+   * ahead of the gateway's clock; must not block.
+   */
+  public void watch(ObjLongConsumer<FlightRecord> also) {
     watcher = also;
   }
 
@@ -63,9 +66,10 @@ public final class RequestEvents {
    * A request is over.
    *
    * @param slow whether it took long
+   * @param aheadNanos what its times are ahead of the gateway's clock
    */
-  public void ended(FlightRecord record, Slo slo, boolean slow, long nowNanos) {
-    watcher.accept(record);
+  public void ended(FlightRecord record, Slo slo, boolean slow, long nowNanos, long aheadNanos) {
+    watcher.accept(record, aheadNanos);
     if (SloCheck.shedForLoad(record)) {
       shed(model(record), nowNanos);
       return;

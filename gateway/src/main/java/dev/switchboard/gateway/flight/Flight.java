@@ -60,6 +60,9 @@ public final class Flight {
   private final String id;
   private final NanoClock clock;
 
+  /** What its clock shows more than the gateway's. */
+  private final long aheadNanos;
+
   /** Epoch nanoseconds by place; 0 where one is not reached. */
   private final long[] marks = new long[Mark.COUNT];
 
@@ -94,7 +97,9 @@ public final class Flight {
 
   public Flight(String id, NanoClock clock) {
     this.id = id;
-    this.clock = clock.anchored();
+    NanoClock.Anchored own = clock.anchored();
+    this.clock = own.clock();
+    this.aheadNanos = own.aheadNanos();
     mark(Mark.ACCEPTED);
   }
 
@@ -117,6 +122,19 @@ public final class Flight {
 
   public long now() {
     return clock.epochNanos();
+  }
+
+  /** What its times are ahead of the gateway's. */
+  public long aheadNanos() {
+    return aheadNanos;
+  }
+
+  /**
+   * One of its moments by the gateway's clock, which everything beside it lives by; 0 stays 0, for
+   * what has not been.
+   */
+  public long gatewayNanos(long nanos) {
+    return nanos == 0 ? 0 : nanos - aheadNanos;
   }
 
   public String id() {

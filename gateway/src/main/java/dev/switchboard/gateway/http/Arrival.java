@@ -60,7 +60,7 @@ final class Arrival {
     long socket = arrivedNanos <= acceptedNanos ? 0 : waitedNanos;
     long tls = securedNanos == 0 ? 0 : securedNanos - acceptedNanos;
     if (socket > 0 || tls > 0) {
-      flight.connection(acceptedNanos, socket, tls);
+      flight.connection(acceptedNanos + flight.aheadNanos(), socket, tls);
     }
   }
 

@@ -181,7 +181,7 @@ final class Attempt implements ServedRequest {
    * @return false when the replica takes no requests any more
    */
   boolean enter() {
-    ticket = replica.open(this, startNanos);
+    ticket = replica.open(this, flight.gatewayNanos(startNanos));
     return ticket != null;
   }
 
@@ -243,8 +243,12 @@ final class Attempt implements ServedRequest {
   /** Something of its answer arrived. */
   void heard() {
     heardNanos = flight.now();
-    replica.heard(heardNanos);
-    ticket().heard(heardNanos, expectsMore());
+    replica.heard(flight.gatewayNanos(heardNanos));
+    heard(heardNanos, expectsMore());
+  }
+
+  private void heard(long nanos, boolean more) {
+    ticket().heard(flight.gatewayNanos(nanos), more);
   }
 
   // ------------------------------------------------------------------ its request
@@ -333,7 +337,7 @@ final class Attempt implements ServedRequest {
       return;
     }
     answeredNanos = flight.now();
-    ticket().heard(answeredNanos, false);
+    heard(answeredNanos, false);
     if (leads && move == null) {
       flight.mark(Mark.ANSWERED);
     }
@@ -342,7 +346,7 @@ final class Attempt implements ServedRequest {
 
   void streams(EventRelay value) {
     relay = value;
-    ticket().heard(answeredNanos, true);
+    heard(answeredNanos, true);
   }
 
   /** Whether it waits for its connection. */
@@ -364,7 +368,7 @@ final class Attempt implements ServedRequest {
     call.trace().serves(traced());
     Workload.Job own = job;
     if (own != null) {
-      flight.onContent(own::content);
+      flight.onContent(nanos -> own.content(flight.gatewayNanos(nanos)));
     }
   }
 
@@ -382,7 +386,10 @@ final class Attempt implements ServedRequest {
       return;
     }
     Workload.Job begun =
-        replica.workload().begin(winner, wanted, flight.stream(), this::predicted, startNanos);
+        replica
+            .workload()
+            .begin(
+                winner, wanted, flight.stream(), this::predicted, flight.gatewayNanos(startNanos));
     if (move != null) {
       begun.goesOn();
     }
@@ -404,7 +411,7 @@ final class Attempt implements ServedRequest {
 
   /** The client does not read. */
   void stalled() {
-    ticket().heard(heardNanos, false);
+    heard(heardNanos, false);
     if (job != null) {
       job.pause();
     }
@@ -413,7 +420,7 @@ final class Attempt implements ServedRequest {
   /** What its replica still had to say, a first token or a whole answer, takes longer than this. */
   void late() {
     if (job != null && !connecting()) {
-      job.late(flight.now());
+      job.late(call.nowNanos());
     }
   }
 
@@ -432,7 +439,7 @@ final class Attempt implements ServedRequest {
       return;
     }
     own.cached(flight.usage().cachedTokens(), flight.usage().promptTokens());
-    long now = flight.now();
+    long now = call.nowNanos();
     RequestTimeline timeline = flight.timelines().isEmpty() ? null : flight.timelines().getFirst();
     if (timeline == null || timeline.firstTokenNanos() == 0) {
       own.whole(flight.usage().completionTokens(), now);
@@ -463,7 +470,7 @@ final class Attempt implements ServedRequest {
     CleanupSteps.all(
         () -> outrun(result),
         () -> leaveReplica(error != null, departure(result, begun)),
-        () -> judge(error == null ? "an error status" : error, result, flight.now()),
+        () -> judge(error == null ? "an error status" : error, result, call.nowNanos()),
         () -> tell(error, result));
   }
 
@@ -493,11 +500,11 @@ final class Attempt implements ServedRequest {
     if (result != AttemptResult.OUTRUN) {
       return;
     }
-    long now = flight.now();
+    long now = call.nowNanos();
     if (job != null) {
       job.outrun(now);
     }
-    Circuit.FirstToken late = firstToken(now);
+    Circuit.FirstToken late = firstToken(flight.now());
     if (!hedge && late != null) {
       gateway.fleet().outlierEjection().outrun(ticket(), late, now);
     }

@@ -492,9 +492,9 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
         prompt >= 0 ? prompt : choice.promptTokens(),
         migration.replay().tokens(),
         mostTokens(),
-        current.startNanos(),
-        flight.at(Mark.FIRST_TOKEN),
-        new StreamState.Wanted(flight.slo(), flight.at(Mark.ACCEPTED)));
+        flight.gatewayNanos(current.startNanos()),
+        flight.gatewayNanos(flight.at(Mark.FIRST_TOKEN)),
+        new StreamState.Wanted(flight.slo(), flight.gatewayNanos(flight.at(Mark.ACCEPTED))));
   }
 
   /** Of all choices; −1 where the request does not say. */

@@ -45,4 +45,9 @@ record Call(
   long nowNanos() {
     return gateway.clock().epochNanos();
   }
+
+  /** As the calendar has it. */
+  long wallMs() {
+    return gateway.clock().wallMs();
+  }
 }

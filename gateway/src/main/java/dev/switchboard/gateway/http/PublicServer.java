@@ -405,7 +405,7 @@ public final class PublicServer extends VerticleBase {
     HttpServerRequest request = context.request();
     Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
     ServerSpan.waits(Span.current());
-    long nowMs = gateway.clock().epochNanos() / 1_000_000;
+    long nowMs = gateway.clock().wallMs();
     Quotas.Exhausted spent = gateway.usage().quotas().exhausted(caller.tenant(), nowMs);
     Flight flight = new Flight(requestId(context), gateway.clock());
     flight.onLoop(loop.lateness());

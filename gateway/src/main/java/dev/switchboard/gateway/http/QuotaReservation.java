@@ -137,6 +137,6 @@ final class QuotaReservation {
   }
 
   private long nowMs() {
-    return call.nowNanos() / 1_000_000;
+    return call.wallMs();
   }
 }

@@ -35,6 +35,7 @@ final class ReplicaChoice {
    */
   private static final int USUAL_OUTPUT_TOKENS = 256;
 
+  private final Call call;
   private final GatewayContext gateway;
   private final Flight flight;
   private final Slo slo;
@@ -60,6 +61,7 @@ final class ReplicaChoice {
       @Nullable EdgeWatch edge,
       Affinity.Key affinity,
       int promptTokens) {
+    this.call = call;
     this.gateway = call.gateway();
     this.flight = call.flight();
     this.generates = call.endpoint().generates();
@@ -139,7 +141,7 @@ final class ReplicaChoice {
 
   /** Its prompt, as far as it is known at the replicas of a model. */
   Prompt prompt(String model) {
-    return wanted(model, flight.now()).prompt();
+    return wanted(model, call.nowNanos()).prompt();
   }
 
   /** As the last decision was made for it. */
@@ -175,7 +177,7 @@ final class ReplicaChoice {
   /** Whether a replica of its models is left, ready or not, that failed nothing of it. */
   boolean leavesAny() {
     for (String model : plan.models()) {
-      for (ReplicaView view : gateway.fleet().views(model, flight.now())) {
+      for (ReplicaView view : gateway.fleet().views(model, call.nowNanos())) {
         boolean ended = view.state().equals("FAILED") || view.state().equals("STOPPED");
         if (!ended && !excluded.contains(view.id())) {
           return true;
@@ -218,7 +220,7 @@ final class ReplicaChoice {
    * @param sameModel it goes on with the model that it has, and no other one
    */
   Decision decide(boolean sameModel) {
-    long now = flight.now();
+    long now = call.nowNanos();
     Router.Plan among = sameModel ? plan.only(flight.model()) : plan;
     try {
       Router.Routed routed =
@@ -275,7 +277,7 @@ final class ReplicaChoice {
             excluded,
             turn,
             slo,
-            (now - flight.at(Mark.ACCEPTED)) / 1e6,
+            (now - flight.gatewayNanos(flight.at(Mark.ACCEPTED))) / 1e6,
             promptTokens + answered,
             Math.max(Math.min(1, outputTokens()), outputTokens() - answered),
             Map.of(),

@@ -77,7 +77,7 @@ final class RequestAdmission implements Admission.Waiter {
     Entrance entrance =
         call.endpoint().computes()
             ? entrance(bodyBytes, now)
-            : new Entrance(null, demand(flight.model(), bodyBytes, now));
+            : new Entrance(null, demand(flight.model(), bodyBytes));
     Future<SharedLimits.Entry> entered =
         gateway.shared().enter(call.caller().tenant(), ask(entrance, now));
     if (entered.isComplete()) {
@@ -159,10 +159,10 @@ final class RequestAdmission implements Admission.Waiter {
       }
       if (unready != null) {
         // Another one stands in: the first is asked for all the same.
-        unready.missed(demand(model, bodyBytes, now));
+        unready.missed(demand(model, bodyBytes));
         unready = null;
       }
-      Entrance entrance = new Entrance(model, demand(model, bodyBytes, now));
+      Entrance entrance = new Entrance(model, demand(model, bodyBytes));
       if (queue.inTime(entrance.demand, now)) {
         choice.lead(model, unfit);
         return entrance;
@@ -170,13 +170,11 @@ final class RequestAdmission implements Admission.Waiter {
       late = late == null ? entrance : late;
       unfit = model.equals(flight.model()) ? "deadline" : unfit;
     }
-    return late == null
-        ? new Entrance(flight.model(), demand(flight.model(), bodyBytes, now))
-        : late;
+    return late == null ? new Entrance(flight.model(), demand(flight.model(), bodyBytes)) : late;
   }
 
-  private Demand demand(String model, int bodyBytes, long now) {
-    long accepted = now - (flight.now() - flight.at(Mark.ACCEPTED));
+  private Demand demand(String model, int bodyBytes) {
+    long accepted = flight.gatewayNanos(flight.at(Mark.ACCEPTED));
     boolean generates = call.endpoint().generates();
     return new Demand(
         call.caller().tenant(),
@@ -215,8 +213,7 @@ final class RequestAdmission implements Admission.Waiter {
   /** It went to a replica, which is to answer it. */
   void routed(String replica, long sentNanos) {
     if (pass != null) {
-      long ago = flight.now() - sentNanos;
-      pass.routed(replica, call.streams(), call.nowNanos() - ago);
+      pass.routed(replica, call.streams(), flight.gatewayNanos(sentNanos));
     }
   }
 

@@ -47,7 +47,9 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     Stragglers stragglers = Stragglers.of(record, gateway.fleet()::find);
     List<String> waitedFor = places(gateway.metrics().blamed(record, slo, stragglers));
     gateway.metrics().finished(record, breakdown, slo, call.trace().exemplar(), waitedFor);
-    gateway.events().ended(record, slo, gateway.recorder().slow(record), begun);
+    gateway
+        .events()
+        .ended(record, slo, gateway.recorder().slow(record), begun, call.flight().aheadNanos());
     if (!waitedFor.isEmpty()) {
       gateway.recorder().waited(record, waitedFor);
     }
@@ -104,7 +106,11 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
                     answers.map(
                         found ->
                             new RequestTrace.Afterwards(
-                                found, stragglers, gateway.steps(), content.orElse(null))));
+                                found,
+                                stragglers,
+                                gateway.steps(),
+                                call.nowNanos(),
+                                content.orElse(null))));
     if (known.succeeded()) {
       trace.finish(record, breakdown, telling, known.result());
     } else {

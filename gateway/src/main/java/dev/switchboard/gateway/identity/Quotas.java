@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -107,11 +108,41 @@ public final class Quotas {
     }
   }
 
+  /**
+   * Tokens by day, or by month. A wall clock that was stepped forward by mistake is put right
+   * again, and what was used before that counts then; so do tokens that were booked on later days,
+   * which a clock that was ahead must have done.
+   */
+  private static final class Periods {
+    /** The newest: as many as a clock that wanders may have shown of late. */
+    private static final int KEPT = 8;
+
+    private final TreeMap<Long, Long> tokens = new TreeMap<>();
+
+    void add(long startMs, long more) {
+      tokens.merge(startMs, more, Long::sum);
+      forget();
+    }
+
+    void atLeast(long startMs, long known) {
+      tokens.merge(startMs, known, Math::max);
+      forget();
+    }
+
+    private void forget() {
+      while (tokens.size() > KEPT) {
+        tokens.pollFirstEntry();
+      }
+    }
+
+    long since(long startMs) {
+      return tokens.tailMap(startMs).values().stream().mapToLong(Long::longValue).sum();
+    }
+  }
+
   private static final class Account {
-    private long dayMs;
-    private long dayTokens;
-    private long monthMs;
-    private long monthTokens;
+    private final Periods days = new Periods();
+    private final Periods months = new Periods();
 
     /** For requests that run. */
     private long held;
@@ -139,39 +170,21 @@ public final class Quotas {
     }
 
     synchronized void add(long day, long month, long tokens) {
-      turn(day, month);
-      dayTokens += tokens;
-      monthTokens += tokens;
+      days.add(day, tokens);
+      months.add(month, tokens);
     }
 
     synchronized void atLeast(Spent spent) {
-      turn(spent.dayMs(), spent.monthMs());
-      if (dayMs == spent.dayMs()) {
-        dayTokens = Math.max(dayTokens, spent.dayTokens());
-      }
-      if (monthMs == spent.monthMs()) {
-        monthTokens = Math.max(monthTokens, spent.monthTokens());
-      }
+      days.atLeast(spent.dayMs(), spent.dayTokens());
+      months.atLeast(spent.monthMs(), spent.monthTokens());
     }
 
     synchronized long ofDay(long day) {
-      return dayMs == day ? dayTokens : 0;
+      return days.since(day);
     }
 
     synchronized long ofMonth(long month) {
-      return monthMs == month ? monthTokens : 0;
-    }
-
-    /** Begins anew with a later day or month. */
-    private void turn(long day, long month) {
-      if (day > dayMs) {
-        dayMs = day;
-        dayTokens = 0;
-      }
-      if (month > monthMs) {
-        monthMs = month;
-        monthTokens = 0;
-      }
+      return months.since(month);
     }
   }
 

@@ -141,9 +141,7 @@ final class ApiServer {
     }
     Authorities read =
         Authorities.read(
-            "discovery.kubernetes.ca-file",
-            caFile,
-            Instant.ofEpochMilli(clock.epochNanos() / 1_000_000));
+            "discovery.kubernetes.ca-file", caFile, Instant.ofEpochMilli(clock.wallMs()));
     Authorities known = authorities;
     if (read.equals(known)) {
       return known;

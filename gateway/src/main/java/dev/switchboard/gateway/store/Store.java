@@ -717,7 +717,8 @@ public final class Store implements AutoCloseable {
   /** Forgets what is older than it is kept, every hour; quotas read the present month. */
   private void prune() {
     long now = epochMs.getAsLong();
-    if (now < pruneAgainMs) {
+    // The wall clock may have been stepped back.
+    if (now < pruneAgainMs && now >= pruneAgainMs - PRUNE_MS) {
       return;
     }
     pruneAgainMs = now + PRUNE_MS;

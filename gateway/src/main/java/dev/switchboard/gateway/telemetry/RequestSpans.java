@@ -32,9 +32,11 @@ final class RequestSpans {
   private final PhaseBreakdown breakdown;
   private final Stragglers stragglers;
   private final StepSpans steps;
+  private final long nowNanos;
 
   /**
    * @param above the span of the whole request
+   * @param nowNanos of the gateway's clock
    */
   RequestSpans(
       Tracer tracer,
@@ -43,7 +45,8 @@ final class RequestSpans {
       FlightRecord record,
       PhaseBreakdown breakdown,
       Stragglers stragglers,
-      StepSpans steps) {
+      StepSpans steps,
+      long nowNanos) {
     this.tracer = tracer;
     this.above = above;
     this.detail = detail;
@@ -51,6 +54,7 @@ final class RequestSpans {
     this.breakdown = breakdown;
     this.stragglers = stragglers;
     this.steps = steps;
+    this.nowNanos = nowNanos;
   }
 
   /**
@@ -256,7 +260,7 @@ final class RequestSpans {
     if (left > 0) {
       attempt.setAttribute("switchboard.steps_left_out", left);
     }
-    steps.add(replica, timeline, offsetNanos, attempt.getSpanContext(), record.at(Mark.ENDED));
+    steps.add(replica, timeline, offsetNanos, attempt.getSpanContext(), nowNanos);
   }
 
   private void phase(

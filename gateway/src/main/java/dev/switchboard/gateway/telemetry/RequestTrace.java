@@ -455,12 +455,14 @@ public final class RequestTrace {
    * @param answers by the attempt's number: what replicas said afterwards
    * @param stragglers whose spans say so
    * @param steps takes the engines' steps
+   * @param nowNanos of the gateway's clock, by which those are sent
    * @param content null where the trace must not tell it
    */
   public record Afterwards(
       Map<Integer, EngineAnswer> answers,
       Stragglers stragglers,
       StepSpans steps,
+      long nowNanos,
       @Nullable Content content) {
     public Afterwards {
       answers = Map.copyOf(answers);
@@ -477,7 +479,14 @@ public final class RequestTrace {
     Context above = root == null ? parent : Context.root().with(root);
     RequestSpans spans =
         new RequestSpans(
-            tracer, above, telling.detail(), record, breakdown, known.stragglers(), known.steps());
+            tracer,
+            above,
+            telling.detail(),
+            record,
+            breakdown,
+            known.stragglers(),
+            known.steps(),
+            known.nowNanos());
     spans.beginning(
         telling.full() ? reasons.stream().map(KeepReason::label).toList() : List.of(),
         reasons.stream().anyMatch(KeepReason::breach));

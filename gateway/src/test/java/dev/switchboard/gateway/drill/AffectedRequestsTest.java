@@ -39,16 +39,16 @@ class AffectedRequestsTest {
     late.content();
     now = 1350 * MS;
     late.content();
-    affectedRequests.ended(ended(late, Outcome.OK, 1400));
+    affectedRequests.ended(ended(late, Outcome.OK, 1400), 0);
 
     Flight moved = flight(1100);
     attempt(moved, 1, "w0", 1100, 1200, null);
     attempt(moved, 2, "w1", 1200, 1300, RESUMED);
-    affectedRequests.ended(ended(moved, Outcome.OK, 1300));
+    affectedRequests.ended(ended(moved, Outcome.OK, 1300), 0);
 
     Flight broken = flight(1100);
     attempt(broken, 1, "w0", 1100, 1200, null);
-    affectedRequests.ended(ended(broken, Outcome.UPSTREAM_BROKEN, 1200));
+    affectedRequests.ended(ended(broken, Outcome.UPSTREAM_BROKEN, 1200), 0);
 
     assertEquals(new DrillReport.Noticed(3, 2, 1, 1, 50), affectedRequests.report());
   }
@@ -58,7 +58,7 @@ class AffectedRequestsTest {
     Flight came = flight(1100);
     attempt(came, 1, "w1", 1100, 1200, null);
     attempt(came, 2, "w0", 1200, 1300, RESUMED);
-    affectedRequests.ended(ended(came, Outcome.OK, 1300));
+    affectedRequests.ended(ended(came, Outcome.OK, 1300), 0);
 
     assertEquals(new DrillReport.Noticed(1, 0, 0, 0, 0), affectedRequests.report());
   }
@@ -75,7 +75,7 @@ class AffectedRequestsTest {
   private void at(String replica, long fromMs, long toMs) {
     Flight flight = flight(fromMs);
     attempt(flight, 1, replica, fromMs, toMs, null);
-    affectedRequests.ended(ended(flight, Outcome.OK, toMs));
+    affectedRequests.ended(ended(flight, Outcome.OK, toMs), 0);
   }
 
   private Flight flight(long fromMs) {

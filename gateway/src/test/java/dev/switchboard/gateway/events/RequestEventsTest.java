@@ -61,7 +61,7 @@ class RequestEventsTest {
   }
 
   private void ends(Outcome outcome, @Nullable String code, long nowNanos) {
-    events.ended(record("m", outcome, code), Slo.NONE, false, nowNanos);
+    events.ended(record("m", outcome, code), Slo.NONE, false, nowNanos, 0);
   }
 
   private String told() {
@@ -84,7 +84,7 @@ class RequestEventsTest {
   @Test
   void whatIsOfInterestSaysWhy() {
     ends(Outcome.UPSTREAM_BROKEN, null, 0);
-    events.ended(record("m", Outcome.OK, null), new Slo("live", 30, 0, 0, 0), true, 0);
+    events.ended(record("m", Outcome.OK, null), new Slo("live", 30, 0, 0, 0), true, 0, 0);
 
     assertEquals(1, count("\"outcome\":\"upstream_broken\",\"status\":502,\"total_ms\":70,"));
     assertEquals(1, count("\"reasons\":\\[\"failed\"\\],\"left_out\":0"));
@@ -131,8 +131,8 @@ class RequestEventsTest {
   @Test
   void namesThatClientsMadeUpAreNotTold() {
     for (String model : List.of("made up", "x")) {
-      events.ended(record(model, Outcome.SHED, "overloaded"), Slo.NONE, false, 0);
-      events.ended(record(model, Outcome.INTERNAL, null), Slo.NONE, false, 0);
+      events.ended(record(model, Outcome.SHED, "overloaded"), Slo.NONE, false, 0, 0);
+      events.ended(record(model, Outcome.INTERNAL, null), Slo.NONE, false, 0, 0);
     }
 
     assertEquals(1, count("event: overload_began\n"));

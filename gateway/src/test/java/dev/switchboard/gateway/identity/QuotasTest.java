@@ -90,6 +90,34 @@ class QuotasTest {
     assertNull(quotas.exhausted("daily", NOON));
   }
 
+  /** What was used on the day that was wrong was used today. */
+  @Test
+  void aClockThatIsPutBackOpensNoQuota() {
+    meter.add("daily", NOON, 60, 0, 0);
+    meter.add("monthly", NOON, 60, 0, 0);
+    for (String tenant : List.of("daily", "monthly")) {
+      meter.add(tenant, NOON + 48 * HOUR_MS, 39, 0, 0);
+    }
+
+    assertNull(quotas.exhausted("daily", NOON));
+    assertEquals(1, quotas.free("daily", NOON));
+    assertEquals(1, quotas.free("monthly", NOON));
+    meter.add("daily", NOON, 1, 0, 0);
+    meter.add("monthly", NOON, 1, 0, 0);
+    assertEquals("day 43200", said("daily", NOON));
+    assertEquals("month 129600", said("monthly", NOON));
+  }
+
+  @Test
+  void whatTheStoreKnowsOfADayBeforeALaterOneCountsOnIt() {
+    meter.add("daily", NOON + 24 * HOUR_MS, 1, 0, 0);
+
+    quotas.known(new Quotas.Spent("daily", Quotas.day(NOON), 100, Quotas.month(NOON), 100));
+
+    assertEquals("day 43200", said("daily", NOON));
+    assertEquals(99, quotas.free("daily", NOON + 24 * HOUR_MS));
+  }
+
   @Test
   void tenantsWithoutQuotasSpendNothing() {
     meter.add("free", NOON, 1_000_000, 0, 0);

@@ -1,0 +1,159 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import io.vertx.core.http.HttpServerRequest;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A machine whose wall clock is stepped while the gateway runs. */
+class ClockStepIT {
+  private static final String ANSWER =
+      "{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}";
+
+  private static final int LEARNED = 5;
+
+  private volatile Duration step = Duration.ZERO;
+  private final SystemClock clock =
+      new SystemClock(System::nanoTime, () -> Instant.now().plus(step));
+  private FakeUpstream upstream;
+  private FakeUpstream other;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+    other = new FakeUpstream();
+    for (FakeUpstream each : new FakeUpstream[] {upstream, other}) {
+      each.script(
+          (request, body) ->
+              request.response().putHeader("Content-Type", "application/json").end(ANSWER));
+    }
+  }
+
+  @AfterEach
+  void stop() {
+    upstream.close();
+    other.close();
+  }
+
+  private static int ask(InProcessGateway gateway, String... headers) throws Exception {
+    return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), headers).statusCode();
+  }
+
+  @Test
+  void aReplicaThatWasEjectedIsBackInTime() throws Exception {
+    String yaml =
+        "retry: {attempts: 3, ratio: 1, reserve: 1000}\n"
+            + "circuit: {failures: 3, open-ms: 300, open-max-ms: 300}";
+    AtomicBoolean broken = new AtomicBoolean(true);
+    upstream.script(
+        (request, body) ->
+            request.response().setStatusCode(broken.get() ? 503 : 200).end("{\"choices\":[]}"));
+    try (InProcessGateway gateway = InProcessGateway.before(yaml, clock, upstream, other)) {
+      Replica replica = gateway.fleet().replicas().getFirst();
+      step = Duration.ofHours(1);
+      InProcessGateway.await(
+          () -> asked(gateway) == 200 && replica.state() == ReplicaState.EJECTED);
+
+      broken.set(false);
+
+      InProcessGateway.await(() -> replica.state() == ReplicaState.READY);
+    }
+  }
+
+  private static int asked(InProcessGateway gateway) {
+    try {
+      return ask(gateway);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Else it would be believed to be there for as long as the step was. */
+  @ParameterizedTest
+  @ValueSource(longs = {3600, -3600})
+  void aReplicaWasLastHeardWhenItWasHeard(long seconds) throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {
+      Replica replica = gateway.fleet().replicas().getFirst();
+      step = Duration.ofSeconds(seconds);
+      long before = clock.epochNanos();
+
+      assertEquals(
+          200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true)).statusCode());
+
+      long heard = replica.heardNanos();
+      assertTrue(
+          heard >= before - 10_000_000_000L && heard <= clock.epochNanos(),
+          () -> (heard - before) / 1e9 + " s after it began");
+    }
+  }
+
+  /** Else no other one would be sent there for as long as the step was. */
+  @Test
+  void aRequestThatHasJustBegunIsNotOverdue() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {
+      for (int i = 0; i < LEARNED; i++) {
+        assertEquals(200, ask(gateway));
+      }
+      Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+      upstream.script((request, body) -> held.add(request));
+      step = Duration.ofHours(-1);
+      CompletableFuture<Integer> answer = CompletableFuture.supplyAsync(() -> asked(gateway));
+      InProcessGateway.await(() -> !held.isEmpty());
+
+      JsonNode told = gateway.adminBody("/admin/v1/route", "{\"model\":\"m\"}");
+
+      held.forEach(request -> request.response().end(ANSWER));
+      assertEquals(200, answer.join());
+      JsonNode replica = told.at("/candidates/0");
+      assertEquals(1, replica.path("in_flight").asInt(), told::toString);
+      assertTrue(replica.path("overdue_ms").asDouble(-1) >= 0, told::toString);
+      assertTrue(replica.path("overdue_ms").asDouble() < 600_000, told::toString);
+    }
+  }
+
+  @Test
+  void aDaysTokensAreSpentOnTheDayThatItIs() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {
+      gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":40}");
+      assertEquals(200, ask(gateway));
+      InProcessGateway.await(() -> asked(gateway) == 429);
+
+      step = Duration.ofDays(1);
+      assertEquals(200, ask(gateway));
+      InProcessGateway.await(() -> asked(gateway) == 429);
+      step = Duration.ZERO;
+
+      assertEquals(429, ask(gateway));
+    }
+  }
+
+  @Test
+  void aKeyEndsWhenTheWallClockSaysSo() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {
+      JsonNode key =
+          gateway.adminBody("/admin/v1/keys", "{\"name\":\"k\",\"expires_in_seconds\":3600}");
+      String[] bearer = {"Authorization", "Bearer " + key.path("key").asText()};
+      assertEquals(200, ask(gateway, bearer));
+
+      step = Duration.ofHours(2);
+      assertEquals(401, ask(gateway, bearer));
+      step = Duration.ZERO;
+
+      assertEquals(200, ask(gateway, bearer));
+    }
+  }
+}
