@@ -113,8 +113,7 @@ public final class FleetCommands {
       return false;
     }
     Drain drain = new Drain(replica.inFlight(), graceMs, clock.epochNanos());
-    replica.drain(drain);
-    if (!replica.tryTransition(state, ReplicaState.DRAINING, why)) {
+    if (!replica.empty(state, drain, why)) {
       return false;
     }
     fleet.later(() -> drains.begin(replica, drain, whenEmpty));

@@ -400,8 +400,18 @@ public final class Replica {
     return drain;
   }
 
-  void drain(Drain value) {
-    drain = value;
+  /**
+   * Begins to empty it, unless somebody was faster: whoever is not, changes nothing.
+   *
+   * @return whether it did
+   */
+  synchronized boolean empty(ReplicaState from, Drain how, String why) {
+    if (state != from || !from.mayBecome(ReplicaState.DRAINING)) {
+      return false;
+    }
+    // A request that ends sees the state first, and then finds this one.
+    drain = how;
+    return tryTransition(from, ReplicaState.DRAINING, why);
   }
 
   /** How this gateway starts it; null of one that runs elsewhere. */
@@ -680,8 +690,8 @@ public final class Replica {
       if (!closed.compareAndSet(false, true)) {
         return;
       }
-      Drain emptying = drain;
-      if (emptying != null && state == ReplicaState.DRAINING) {
+      Drain emptying = state == ReplicaState.DRAINING ? drain : null;
+      if (emptying != null) {
         emptying.left(how);
       }
       discardClosed();

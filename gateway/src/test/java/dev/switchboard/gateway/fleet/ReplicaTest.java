@@ -15,6 +15,7 @@ import static java.util.Map.entry;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.routing.SharedCostModel;
@@ -225,8 +226,7 @@ class ReplicaTest {
     Drain drain = new Drain(2, 0, 0);
     before.close(Drain.Departure.FAILED);
 
-    replica.drain(drain);
-    replica.transitionTo(ReplicaState.DRAINING, "operator");
+    assertTrue(replica.empty(READY, drain, "operator"));
     during.close(Drain.Departure.MOVED);
 
     Drain.Report report = drain.report(replica.inFlight(), 0);
