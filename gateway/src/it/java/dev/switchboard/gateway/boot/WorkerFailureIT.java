@@ -69,6 +69,36 @@ class WorkerFailureIT {
     }
   }
 
+  /** Its stream goes on elsewhere; whoever drained it finds it as it was to be. */
+  @ParameterizedTest
+  @CsvSource({"true, STOPPED", "false, DRAINED"})
+  void aWorkerThatIsKilledWhileItDrainsStaysOutUntilItIsResumed(boolean stop, String end)
+      throws Exception {
+    try (GatewayProcess gateway = slowGateway()) {
+      HttpResponse<InputStream> answer = gateway.stream(100);
+      String victim = answer.headers().firstValue("X-Switchboard-Replica").orElseThrow();
+      String path = "/admin/v1/replicas/" + victim;
+      BufferedReader reader = reader(answer);
+      reader.readLine();
+      long pid = gateway.pid(victim);
+
+      JsonNode begun =
+          gateway.adminPost(path + "/drain", "{\"grace_ms\":600000,\"stop\":" + stop + "}");
+      gateway.kill(victim);
+      gateway.awaitState(victim, end);
+      List<String> rest = reader.lines().filter(line -> !line.isEmpty()).toList();
+      JsonNode out = gateway.admin(path);
+      gateway.adminPost(path + "/resume", "");
+      gateway.awaitState(victim, "READY");
+
+      assertEquals("DRAINING", begun.path("state").asText(), begun::toString);
+      assertEquals("data: [DONE]", rest.getLast());
+      assertEquals(stop, out.path("pid").isNull(), out::toString);
+      assertEquals(1, out.path("restarts").asInt() + (stop ? 1 : 0), out::toString);
+      assertTrue(gateway.pid(victim) != pid);
+    }
+  }
+
   /** Far more than the retries that may be saved up, in the batch and waiting for it. */
   @Test
   void whatADeadWorkerHadWithoutATokenBeginsAnewElsewhereWhateverRetriesAreLeft() throws Exception {

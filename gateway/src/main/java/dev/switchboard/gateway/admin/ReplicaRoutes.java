@@ -183,7 +183,7 @@ final class ReplicaRoutes {
 
   /** One that was cordoned before it was drained takes requests again too. */
   private Future<Change> resume(RoutingContext context, Replica replica) {
-    return emptied(replica) && replica.cordoned()
+    return replica.emptied() && replica.cordoned()
         ? keep(context, replica, false, replica.weight(), fleet.commands()::resume)
         : perform(replica, fleet.commands()::resume);
   }
@@ -196,12 +196,7 @@ final class ReplicaRoutes {
   /** One that is neither being emptied nor empty has no drain to take back. */
   private Future<Change> cancelDrain(RoutingContext context, byte[] body) {
     Replica replica = plainly(context, body);
-    return emptied(replica) ? resume(context, replica) : Future.failedFuture(refusal(replica));
-  }
-
-  private static boolean emptied(Replica replica) {
-    ReplicaState state = replica.state();
-    return state == ReplicaState.DRAINING || state == ReplicaState.DRAINED;
+    return replica.emptied() ? resume(context, replica) : Future.failedFuture(refusal(replica));
   }
 
   private long graceMs(@Nullable Long wanted) {

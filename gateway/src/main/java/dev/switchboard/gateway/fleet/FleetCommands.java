@@ -88,7 +88,8 @@ public final class FleetCommands {
   }
 
   /**
-   * Empties a replica: no new requests; those it has end within the grace or go elsewhere.
+   * Empties a replica: no new requests; those it has end within the grace or go elsewhere. It
+   * serves again only when it is resumed, whatever becomes of its process meanwhile.
    *
    * @param stop ends its process when it is empty; only of a worker
    * @return whether its state allowed it
@@ -98,22 +99,33 @@ public final class FleetCommands {
     if (stop && worker == null) {
       return false;
     }
-    return empty(replica, graceMs, "operator", stop && worker != null ? worker::halt : () -> {});
+    StandingOrder until = stop ? StandingOrder.STOPPED : StandingOrder.DRAINED;
+    Runnable whenEmpty = stop && worker != null ? worker::halt : () -> {};
+    return empty(replica, graceMs, until, "operator", whenEmpty);
   }
 
   /**
-   * Empties a replica as {@link #drain} does.
+   * Empties a replica as {@link #drain} does, and leaves open what becomes of it then.
    *
    * @param whenEmpty done then, on the fleet's thread
    * @return whether its state allowed it
    */
   boolean empty(Replica replica, long graceMs, String why, Runnable whenEmpty) {
+    return empty(replica, graceMs, null, why, whenEmpty);
+  }
+
+  private boolean empty(
+      Replica replica,
+      long graceMs,
+      @Nullable StandingOrder until,
+      String why,
+      Runnable whenEmpty) {
     ReplicaState state = replica.state();
     if (!state.mayBecome(ReplicaState.DRAINING)) {
       return false;
     }
     Drain drain = new Drain(replica.inFlight(), graceMs, clock.epochNanos());
-    if (!replica.empty(state, drain, why)) {
+    if (!replica.empty(state, drain, until, why)) {
       return false;
     }
     fleet.later(() -> drains.begin(replica, drain, whenEmpty));
@@ -183,21 +195,23 @@ public final class FleetCommands {
     LocalWorker worker = fleet.worker(replica);
     ReplicaState state = replica.state();
     if ((state == ReplicaState.FAILED || state == ReplicaState.STOPPED) && worker != null) {
+      replica.serveAgain();
       fleet.later(worker::revive);
       return true;
     }
-    if (state != ReplicaState.DRAINING && state != ReplicaState.DRAINED) {
+    if (!replica.emptied()) {
       return false;
     }
     boolean was = replica.cordoned();
     replica.cordoned(false);
-    boolean done = replica.tryTransition(state, ReplicaState.WARMING, "resumed");
+    boolean done = replica.resume();
     replica.cordoned(was && !done);
     return done;
   }
 
   /**
-   * Drains a worker, ends its process and starts another; one that is ejected is not waited for.
+   * Drains a worker, ends its process and starts another; one that is ejected is not waited for. A
+   * drained one is drained again then; a stopped one serves.
    *
    * @return whether its state allowed it
    */
@@ -209,11 +223,19 @@ public final class FleetCommands {
     return switch (replica.state()) {
       case WARMING, READY, STANDBY, CORDONED ->
           empty(replica, graceMs, "operator", worker::restartProcess);
-      case EJECTED, DRAINED, FAILED, STOPPED -> {
-        fleet.later(worker::restartProcess);
-        yield true;
+      case EJECTED, FAILED -> again(worker);
+      // The next step stops one that is to be stopped.
+      case DRAINED -> replica.order() != StandingOrder.STOPPED && again(worker);
+      case STOPPED -> {
+        replica.serveAgain();
+        yield again(worker);
       }
       case STARTING, DRAINING, RESTARTING -> false;
     };
+  }
+
+  private boolean again(LocalWorker worker) {
+    fleet.later(worker::restartProcess);
+    return true;
   }
 }

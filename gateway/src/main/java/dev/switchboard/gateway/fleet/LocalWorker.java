@@ -356,6 +356,10 @@ final class LocalWorker {
         status,
         how.label(),
         why);
+    if (replica.order() == StandingOrder.STOPPED) {
+      halt();
+      return;
+    }
     if (how.next() == WorkerExit.Next.NOTHING) {
       fail(why);
       return;

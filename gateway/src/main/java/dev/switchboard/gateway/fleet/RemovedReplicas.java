@@ -77,7 +77,8 @@ final class RemovedReplicas {
     replica.leaving(false);
     leaving.remove(replica);
     ReplicaState state = replica.state();
-    if (state == ReplicaState.DRAINING || state == ReplicaState.DRAINED) {
+    if (replica.order() == StandingOrder.SERVE
+        && (state == ReplicaState.DRAINING || state == ReplicaState.DRAINED)) {
       replica.tryTransition(state, ReplicaState.WARMING, "configured again");
     }
   }

@@ -80,6 +80,7 @@ public final class Replica {
 
   private volatile long heardNanos;
   private volatile @Nullable Drain drain;
+  private volatile StandingOrder order = StandingOrder.SERVE;
 
   Replica(
       String id,
@@ -200,7 +201,9 @@ public final class Replica {
    * gateway is known: epoch nanoseconds; {@link Long#MAX_VALUE} where it does now, or will not.
    */
   public long returnsNanos(ReplicaState inState) {
-    return local() && inState.returns() ? expectedReadyMs * 1_000_000L : Long.MAX_VALUE;
+    return local() && inState.returns() && order == StandingOrder.SERVE
+        ? expectedReadyMs * 1_000_000L
+        : Long.MAX_VALUE;
   }
 
   void expectReadyMs(long value) {
@@ -403,15 +406,61 @@ public final class Replica {
   /**
    * Begins to empty it, unless somebody was faster: whoever is not, changes nothing.
    *
+   * @param until what it is to be from now on; null for what it is to be anyway
    * @return whether it did
    */
-  synchronized boolean empty(ReplicaState from, Drain how, String why) {
+  synchronized boolean empty(
+      ReplicaState from, Drain how, @Nullable StandingOrder until, String why) {
     if (state != from || !from.mayBecome(ReplicaState.DRAINING)) {
       return false;
     }
+    order = until == null ? order : until;
     // A request that ends sees the state first, and then finds this one.
     drain = how;
     return tryTransition(from, ReplicaState.DRAINING, why);
+  }
+
+  /** What an operator wants it to be until a resume. */
+  StandingOrder order() {
+    return order;
+  }
+
+  /** It is to serve, whatever an operator wanted before. */
+  void serveAgain() {
+    order = StandingOrder.SERVE;
+  }
+
+  /** Whether it is being emptied, or empty, or will be as soon as its process answers. */
+  public boolean emptied() {
+    return switch (state) {
+      case DRAINING, DRAINED -> true;
+      case STARTING, WARMING, EJECTED, RESTARTING -> order != StandingOrder.SERVE;
+      case READY, STANDBY, CORDONED, FAILED, STOPPED -> false;
+    };
+  }
+
+  /**
+   * It is to serve again, be it that its process only starts yet.
+   *
+   * @return false where it was not emptied
+   */
+  synchronized boolean resume() {
+    if (!emptied()) {
+      return false;
+    }
+    order = StandingOrder.SERVE;
+    boolean there = state == ReplicaState.DRAINING || state == ReplicaState.DRAINED;
+    return !there || tryTransition(state, ReplicaState.WARMING, "resumed");
+  }
+
+  /**
+   * It passed the canary with another process, and is still to be empty.
+   *
+   * @return false where it may serve
+   */
+  synchronized boolean staysEmpty() {
+    return order != StandingOrder.SERVE
+        && tryTransition(ReplicaState.WARMING, ReplicaState.DRAINED, "an operator drained it");
   }
 
   /** How this gateway starts it; null of one that runs elsewhere. */

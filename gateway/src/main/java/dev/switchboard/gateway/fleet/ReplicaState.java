@@ -17,6 +17,7 @@ import java.util.Set;
  *      ├── restart ───────── DRAINED ── stop ──▶ STOPPED ── resume ──▶ STARTING
  *   RESTARTING ◀── (process exit, from any state that has a process)
  *      └──▶ FAILED ── the longest wait, or resume ──▶ STARTING
+ *   WARMING ──▶ DRAINED, where an operator drained it before its process was another one
  *   any ──▶ STOPPED
  * </pre>
  */
@@ -55,7 +56,8 @@ public enum ReplicaState {
   private Set<ReplicaState> next() {
     return switch (this) {
       case STARTING -> EnumSet.of(WARMING, RESTARTING, STOPPED);
-      case WARMING -> EnumSet.of(READY, STANDBY, CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED);
+      case WARMING ->
+          EnumSet.of(READY, STANDBY, CORDONED, EJECTED, DRAINING, DRAINED, RESTARTING, STOPPED);
       case READY -> EnumSet.of(CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED);
       case STANDBY -> EnumSet.of(READY, CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED);
       case CORDONED -> EnumSet.of(READY, EJECTED, DRAINING, RESTARTING, STOPPED);

@@ -22,7 +22,10 @@ public final class RollingRestart {
     DONE,
     /** It did not come back, or could not be drained. */
     FAILED,
-    /** One before it failed, or the configuration does not have it any more. */
+    /**
+     * One before it failed, the configuration does not have it any more, or an operator stopped it
+     * or empties it.
+     */
     SKIPPED
   }
 
@@ -92,7 +95,7 @@ public final class RollingRestart {
     current = next;
     currentNanos = now;
     incarnation = next.incarnation();
-    if (next.leaving()) {
+    if (next.leaving() || stays(next)) {
       end(next, Step.SKIPPED, now);
     } else if (!restart.test(next, graceMs)) {
       end(next, Step.FAILED, now);
@@ -117,11 +120,19 @@ public final class RollingRestart {
     return current == null;
   }
 
-  /** One that an operator cordoned comes back as that. */
+  /** What an operator stopped, or empties now, is not for a restart of many. */
+  private static boolean stays(Replica next) {
+    return next.state() == ReplicaState.STOPPED
+        || (next.order() != StandingOrder.SERVE && next.state() == ReplicaState.DRAINING);
+  }
+
+  /** One that an operator cordoned or drained comes back as that. */
   private static boolean back(ReplicaState state, boolean another) {
-    return state == ReplicaState.READY
-        || state == ReplicaState.STANDBY
-        || (another && state == ReplicaState.CORDONED);
+    return switch (state) {
+      case READY, STANDBY -> true;
+      case CORDONED, DRAINED -> another;
+      default -> false;
+    };
   }
 
   private void end(Replica worker, Step step, long now) {

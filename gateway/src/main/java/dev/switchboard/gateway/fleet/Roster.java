@@ -97,6 +97,9 @@ record Roster(
   }
 
   private static long expectedMs(Replica replica, long now) {
+    if (replica.order() != StandingOrder.SERVE) {
+      return Long.MAX_VALUE;
+    }
     long expected = replica.expectedReadyMs();
     return switch (replica.state()) {
       case WARMING, READY, STANDBY, EJECTED -> now;

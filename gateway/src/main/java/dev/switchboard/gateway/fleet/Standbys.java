@@ -154,6 +154,9 @@ final class Standbys {
   /** A warming replica passed the canary. */
   void proven(Replica replica) {
     replica.circuit().returned();
+    if (replica.staysEmpty()) {
+      return;
+    }
     Integer wanted = wanted(replica.model());
     if (replica.kept()) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, replica.keeper());

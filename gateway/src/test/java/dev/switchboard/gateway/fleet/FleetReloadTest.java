@@ -294,6 +294,46 @@ class FleetReloadTest {
   }
 
   @Test
+  void anotherFileIsReadByADrainedWorkerTooWhichStaysDrained() {
+    FleetByHand hand = workers(model("a.gguf", 2, 0));
+    boolean _ = hand.fleet().commands().drain(hand.replica("w1"), 0, false);
+    hand.pass(A_TICK);
+
+    hand.reload(List.of(model("b.gguf", 2, 0)), List.of());
+    for (String id : List.of("w0", "w1")) {
+      hand.pass(A_TICK);
+      hand.pass(A_TICK);
+      hand.process(id).exit(0);
+      hand.ready(id);
+      hand.pass(A_TICK);
+    }
+
+    assertEquals("w0:READY w1:DRAINED", hand.ids());
+    assertTrue(hand.process("w1").launch.command().contains("b.gguf"));
+    RollingRestart.Report report = Objects.requireNonNull(hand.fleet().restarts().last()).report();
+    assertTrue(report.done() && !report.failed(), report::toString);
+  }
+
+  @Test
+  void oneThatAnOperatorEmptiesGoesOnWithThatWhenItIsConfiguredAgain() {
+    FleetByHand hand = workers(model("a.gguf", 2, 0));
+    Replica.Ticket running = hand.replica("w1").open(GUEST, 1);
+    boolean _ = hand.fleet().commands().drain(hand.replica("w1"), 120_000, true);
+
+    FleetChange fewer = hand.reload(List.of(model("a.gguf", 1, 0)), List.of());
+    hand.reload(List.of(model("a.gguf", 2, 0)), List.of());
+    hand.pass(A_TICK);
+    String before = hand.ids();
+    Objects.requireNonNull(running).close(Drain.Departure.FINISHED);
+    hand.pass(A_TICK);
+
+    assertEquals(List.of("w1"), fewer.removed());
+    assertEquals("w0:READY w1:DRAINING", before);
+    assertEquals("w0:READY w1:STOPPED", hand.ids());
+    assertTrue(hand.process("w1").asked);
+  }
+
+  @Test
   void anotherFileUnderTheSameNameRestartsWhoeverRunsTheOldOne(@TempDir Path folder)
       throws Exception {
     Path file = Files.writeString(folder.resolve("m-00001-of-00002.gguf"), "one");

@@ -36,7 +36,9 @@ class ReplicaTest {
   private static final Map<ReplicaState, Set<ReplicaState>> EDGES =
       Map.ofEntries(
           entry(STARTING, Set.of(WARMING, RESTARTING, STOPPED)),
-          entry(WARMING, Set.of(READY, STANDBY, CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED)),
+          entry(
+              WARMING,
+              Set.of(READY, STANDBY, CORDONED, EJECTED, DRAINING, DRAINED, RESTARTING, STOPPED)),
           entry(READY, Set.of(CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED)),
           entry(STANDBY, Set.of(READY, CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED)),
           entry(CORDONED, Set.of(READY, EJECTED, DRAINING, RESTARTING, STOPPED)),
@@ -226,7 +228,7 @@ class ReplicaTest {
     Drain drain = new Drain(2, 0, 0);
     before.close(Drain.Departure.FAILED);
 
-    assertTrue(replica.empty(READY, drain, "operator"));
+    assertTrue(replica.empty(READY, drain, null, "operator"));
     during.close(Drain.Departure.MOVED);
 
     Drain.Report report = drain.report(replica.inFlight(), 0);
