@@ -195,6 +195,28 @@ class ModelsIT {
   }
 
   @Test
+  void theCordonOfAWorkerThatLeftIsNoOthersAfterARestart() throws Exception {
+    sent(202, "POST", MODELS, "{\"file\":\"more/third.gguf\",\"name\":\"two\",\"workers\":2}");
+    awaitReady("two", 2);
+    String first = model("two").path("replicas").path(0).asText();
+    sent(200, "POST", "/admin/v1/replicas/" + first + "/cordon", "");
+    JsonNode fewer = sent(202, "PATCH", MODELS + "/two", "{\"workers\":1}");
+    awaitReady("two", 1);
+
+    gateway.close();
+    gateway = start();
+    awaitReady("two", 1);
+
+    assertEquals(first, fewer.at("/plan/leaves/0/id").asText(), fewer::toString);
+    JsonNode left = model("two").path("replicas").path(0);
+    JsonNode replica = gateway.admin("/admin/v1/replicas/" + left.asText());
+    assertFalse(replica.path("cordoned").asBoolean(true), replica::toString);
+    sent(202, "DELETE", MODELS + "/two?confirm=true", "");
+    InProcessGateway.await(
+        () -> model("two").path("error").path("code").asText().equals("model_not_found"));
+  }
+
+  @Test
   void stagesAndRanksAreChangedByPlanAndNoStreamBreaks() throws Exception {
     sent(202, "POST", MODELS, "{\"file\":\"more/third.gguf\",\"name\":\"lanes\"}");
     awaitReady("lanes", 1);

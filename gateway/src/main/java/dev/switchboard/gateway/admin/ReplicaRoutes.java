@@ -138,7 +138,14 @@ final class ReplicaRoutes {
 
   private Future<ReplicaSetting> corrected(
       RoutingContext context, Replica replica, ReplicaSetting kept) {
+    if (fleet.find(replica.id()) != replica) {
+      fleet.settings().keepAgain(kept.replica());
+      return Future.succeededFuture(kept);
+    }
     ReplicaSetting now = setting(replica, replica.cordoned(), replica.weight());
+    if (!now.replica().equals(kept.replica())) {
+      fleet.settings().keepAgain(kept.replica());
+    }
     return now.equals(kept) ? Future.succeededFuture(kept) : kept(context, now);
   }
 

@@ -624,6 +624,7 @@ final class Gateway {
 
   /** What operators had set at replicas holds before the first request comes. */
   private void restoreReplicas() {
+    fleet.settings().onRenamed(this::keep);
     try {
       for (ReplicaSetting set : store.replicas().get(START_SECONDS, TimeUnit.SECONDS)) {
         fleet
@@ -636,6 +637,19 @@ final class Gateway {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);
     }
+  }
+
+  private void keep(
+      String replica, boolean cordoned, @Nullable Double weight, double configuredWeight) {
+    var _ =
+        store
+            .put(new ReplicaSetting(replica, cordoned, weight, configuredWeight))
+            .whenComplete(
+                (kept, failure) -> {
+                  if (failure != null) {
+                    LOG.warn("replica_setting_not_kept replica=\"{}\"", replica, failure);
+                  }
+                });
   }
 
   private static String freshId() {

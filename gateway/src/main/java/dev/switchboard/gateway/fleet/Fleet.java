@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -422,10 +423,12 @@ public final class Fleet implements AutoCloseable {
    */
   public synchronized FleetChange reconfigure(FleetPlan wanted) {
     Roster before = roster;
+    Map<String, ReplicaSettings.Row> set = settings.rows();
     plan = wanted;
     replicas().forEach(replica -> replica.circuit().reconfigure(wanted.circuit()));
     FleetReconciler fleetReconciler = new FleetReconciler(this, before, wanted);
     roster = fleetReconciler.roster();
+    settings.changed(set);
     if (started && !closed.get()) {
       fleetReconciler.begun().forEach(worker -> later(worker::start));
     }
@@ -481,7 +484,9 @@ public final class Fleet implements AutoCloseable {
 
   /** It is not in the fleet any more; under the lock. */
   void gone(List<Replica> all) {
+    Map<String, ReplicaSettings.Row> set = settings.rows();
     roster = roster.without(all);
+    settings.changed(set);
     for (Replica replica : all) {
       replicaReconciler.forget(replica);
       LOG.info("replica_gone replica={}", replica.id());

@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -331,6 +332,90 @@ class FleetReloadTest {
     assertEquals("w0:READY w1:DRAINING", before);
     assertEquals("w0:READY w1:STOPPED", hand.ids());
     assertTrue(hand.process("w1").asked);
+  }
+
+  /** What operators set, as it is kept by name; nothing of one that is as it is configured. */
+  private static Map<String, String> kept(FleetByHand hand) {
+    Map<String, String> kept = new TreeMap<>();
+    hand.fleet()
+        .settings()
+        .onRenamed(
+            (name, cordoned, weight, configured) -> {
+              kept.remove(name);
+              if (cordoned || weight != null) {
+                kept.put(name, (cordoned ? "cordoned " : "") + weight);
+              }
+            });
+    return kept;
+  }
+
+  @Test
+  void theCordonOfAWorkerThatLeavesIsNotThatOfTheOneThatStays() {
+    FleetByHand hand = workers(model("a.gguf", 3, 0));
+    Map<String, String> kept = kept(hand);
+    boolean _ = hand.fleet().commands().cordon(hand.replica("w0"));
+    hand.replica("w2").weight(3);
+    kept.putAll(Map.of("worker of m 0", "cordoned null", "worker of m 2", "3.0"));
+
+    FleetChange fewer = hand.reload(List.of(model("a.gguf", 2, 0)), List.of());
+    Map<String, String> leaving = Map.copyOf(kept);
+    hand.pass(A_TICK);
+    hand.pass(A_TICK);
+    hand.process("w0").exit(0);
+    hand.pass(A_TICK);
+
+    assertEquals(List.of("w0"), fewer.removed());
+    assertEquals(Map.of("worker of m 1", "3.0", "worker of m 2", "cordoned null"), leaving);
+    assertEquals("w1:READY w2:READY", hand.ids());
+    assertEquals(Map.of("worker of m 1", "3.0"), kept);
+    assertEquals("worker of m 1", hand.fleet().settings().name(hand.replica("w2")));
+  }
+
+  @Test
+  void aWorkerThatIsConfiguredAgainWhileItLeavesIsCalledAsBefore() {
+    FleetByHand hand = workers(model("a.gguf", 2, 0));
+    Map<String, String> kept = kept(hand);
+    boolean _ = hand.fleet().commands().cordon(hand.replica("w0"));
+    kept.put("worker of m 0", "cordoned null");
+
+    hand.reload(List.of(model("a.gguf", 1, 0)), List.of());
+    Map<String, String> leaving = Map.copyOf(kept);
+    hand.reload(List.of(model("a.gguf", 2, 0)), List.of());
+
+    assertEquals(Map.of("worker of m 1", "cordoned null"), leaving);
+    assertEquals(Map.of("worker of m 0", "cordoned null"), kept);
+  }
+
+  @Test
+  void whatWasKeptOfAWorkerThatIsNotThereIsNotThatOfANewOne() {
+    FleetByHand hand = workers(model("a.gguf", 1, 0));
+    Map<String, String> kept = kept(hand);
+    kept.put("worker of m 1", "cordoned null");
+    hand.fleet().settings().restore("worker of m 1", true, null, 1);
+
+    hand.reload(List.of(model("a.gguf", 2, 0)), List.of());
+
+    assertFalse(hand.replica("w1").cordoned());
+    assertEquals(Map.of(), kept);
+  }
+
+  @Test
+  void ofTwoServersAtOnePlaceTheOneThatLeavesTakesItsCordonWithIt() {
+    FleetByHand hand = servers(server(1, "m"), server(1, "m"));
+    Map<String, String> kept = kept(hand);
+    String first = hand.fleet().settings().name(hand.replica("u0"));
+    String second = hand.fleet().settings().name(hand.replica("u1"));
+    boolean _ = hand.fleet().commands().cordon(hand.replica("u1"));
+    kept.put(second, "cordoned null");
+
+    hand.reload(List.of(), List.of(server(1, "m")));
+    hand.pass(A_TICK);
+    hand.pass(A_TICK);
+    hand.pass(A_TICK);
+
+    assertEquals(first.replaceFirst("0$", "1"), second);
+    assertEquals("u0:READY", hand.ids());
+    assertEquals(Map.of(), kept);
   }
 
   @Test
