@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.identity.ApiKey;
+import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.slo.SloMeter;
 import java.io.BufferedReader;
@@ -217,11 +218,16 @@ class H2StoreIT extends StoreContract {
     close();
     reopen(remembering(state, false));
     done(store().create(key("app", null)));
+    meter.add("a", HOUR_MS, 1, 0, 0);
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 1, 1, 0, 0)), usage("a"));
     Path file = folder.resolve("store/gateway.mv.db");
     Path backup = Files.copy(file, folder.resolve("backup"));
     done(store().create(key("later", null)));
+    meter.add("a", HOUR_MS, 10, 0, 0);
+    assertEquals(2, usage("a").getFirst().requests());
     Files.delete(file);
     awaitTrouble(StoreException.Kind.MISSING);
+    meter.add("a", HOUR_MS, 100, 0, 0);
 
     Files.move(backup, file);
 
@@ -230,6 +236,8 @@ class H2StoreIT extends StoreContract {
       Snapshot _ = read.poll(10, TimeUnit.MILLISECONDS);
     }
     assertEquals(List.of(key("app", null)), store().snapshot().keys());
+    meter.add("a", HOUR_MS, 1000, 0, 0);
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 3, 1101, 0, 0)), usage("a"));
   }
 
   @ParameterizedTest

@@ -50,6 +50,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the store promises on every database. */
 abstract class StoreContract {
@@ -280,6 +282,45 @@ abstract class StoreContract {
     assertEquals(2, usage(null).size());
     assertEquals(1, done(store.usage(0, 9 * HOUR_MS, null, 5, 1)).size());
     assertEquals(List.of(), done(store.usage(0, HOUR_MS, null, 5, 0)));
+  }
+
+  /**
+   * As after a restore, or with a server that had not heard all of the one that it stands in for.
+   */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "UPDATE usage_writer SET last_batch = last_batch - 1",
+        "UPDATE usage_writer SET last_batch = last_batch + 7",
+        "UPDATE usage_writer SET last_batch = 0",
+        "DELETE FROM usage_writer"
+      })
+  void usageGoesOnInADatabaseThatKnowsOfOtherBatches(String change) throws Exception {
+    for (int i = 0; i < 3; i++) {
+      meter.add("a", HOUR_MS, 10, 0, 0);
+      assertEquals(i + 1, usage("a").getFirst().requests());
+    }
+    sql(change);
+
+    meter.add("a", HOUR_MS, 100, 0, 0);
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 4, 130, 0, 0)), usage("a"));
+
+    meter.add("a", HOUR_MS, 1000, 0, 0);
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 5, 1130, 0, 0)), usage("a"));
+  }
+
+  /** Whose commit was not confirmed is tried again. */
+  @Test
+  void aBatchThatIsThereAlreadyIsNotAddedTwice() throws Exception {
+    meter.add("a", HOUR_MS, 10, 0, 0);
+    assertEquals(1, usage("a").getFirst().requests());
+    sql("UPDATE usage_writer SET last_batch = last_batch + 1");
+
+    meter.add("a", HOUR_MS, 100, 0, 0);
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 1, 10, 0, 0)), usage("a"));
+
+    meter.add("a", HOUR_MS, 1000, 0, 0);
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 2, 1010, 0, 0)), usage("a"));
   }
 
   @Test
@@ -739,7 +780,7 @@ abstract class StoreContract {
     return DriverManager.getConnection(config().url(), config().user(), "");
   }
 
-  private List<Consumption> usage(@Nullable String tenant) {
+  List<Consumption> usage(@Nullable String tenant) {
     return done(store.usage(0, 9 * HOUR_MS, tenant, 100, 0));
   }
 

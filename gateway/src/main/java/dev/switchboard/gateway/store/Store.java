@@ -41,7 +41,8 @@ import org.slf4j.LoggerFactory;
  * <p>When the database is gone or its disk is full, the snapshot stays as it was, changes fail at
  * once, and usage and audit entries wait in memory; the audit log's memory is bounded, and what is
  * lost is counted. It is back when something was written to it. A batch of usage whose commit was
- * not confirmed is tried again under its number, so that it counts once.
+ * not confirmed is tried again under its number, so that it counts once. In a database that was
+ * restored, or took over, batches go on being added, whatever numbers it knows.
  *
  * <p>Keys that are missing without having been revoked are not taken for none: the snapshot stays,
  * and at the start the store does not open. That there were keys stands in the {@link StateFolder}.
@@ -134,7 +135,6 @@ public final class Store implements AutoCloseable {
   private long batches;
   private long requestsWritten;
   private long requestBytesWritten;
-  private boolean writerKnown;
   private long pruneAgainMs = Long.MIN_VALUE;
 
   private Store(
@@ -677,12 +677,7 @@ public final class Store implements AutoCloseable {
 
   /** Writes something that nobody needs. */
   private void prove() {
-    write(
-        tables -> {
-          tables.introduceWriter(instance, epochMs.getAsLong());
-          tables.beat(instance, epochMs.getAsLong());
-        });
-    writerKnown = true;
+    write(tables -> tables.beat(instance, epochMs.getAsLong()));
   }
 
   private void flush() {
@@ -949,14 +944,10 @@ public final class Store implements AutoCloseable {
     }
     Batch writing = next;
     write(tables -> write(tables, writing));
-    writerKnown = true;
     batch = null;
   }
 
   private void write(Tables tables, Batch writing) throws SQLException {
-    if (!writerKnown) {
-      tables.introduceWriter(instance, epochMs.getAsLong());
-    }
     if (tables.claim(instance, writing.number(), epochMs.getAsLong())) {
       for (Consumption used : writing.used()) {
         tables.add(used);

@@ -563,38 +563,50 @@ final class Tables {
 
   // ------------------------------------------------------------------ usage
 
-  /** Makes the row of a gateway that writes usage, once; rows of those long gone are dropped. */
-  void introduceWriter(String instance, long nowMs) throws SQLException {
-    update("DELETE FROM usage_writer WHERE updated_ms < ?", nowMs - KEEP_WRITERS_MS);
-    Long known =
-        one(
-            "SELECT last_batch FROM usage_writer WHERE instance = ?",
-            row -> row.getLong(1),
-            null,
-            instance);
-    if (known == null) {
-      update(
-          "INSERT INTO usage_writer (instance, last_batch, updated_ms) VALUES (?, 0, ?)",
-          instance,
-          nowMs);
-    }
-  }
-
-  /** Says that a gateway that writes usage is still there. */
+  /** Says that a gateway that writes usage is there; those that were not for long are forgotten. */
   void beat(String instance, long nowMs) throws SQLException {
-    update("UPDATE usage_writer SET updated_ms = ? WHERE instance = ?", nowMs, instance);
+    if (update("UPDATE usage_writer SET updated_ms = ? WHERE instance = ?", nowMs, instance) == 0) {
+      introduce(instance, 0, nowMs);
+    }
+    update("DELETE FROM usage_writer WHERE updated_ms < ?", nowMs - KEEP_WRITERS_MS);
   }
 
-  /** Whether this batch is the next one; false when it was written before. */
+  private void introduce(String instance, long batch, long nowMs) throws SQLException {
+    update(
+        "INSERT INTO usage_writer (instance, last_batch, updated_ms) VALUES (?, ?, ?)",
+        instance,
+        batch,
+        nowMs);
+  }
+
+  /**
+   * Takes a batch as the last one that was written; false when it is that already.
+   *
+   * <p>A gateway goes on to its next batch only when the one before is known to be written, so the
+   * database has either this number or the one before. Any other stands there, or none, because the
+   * database is not the one that was written to: it was restored, another server took over, or the
+   * row was dropped. Then this batch is not in it. That holds for a higher number, too: the gateway
+   * has never counted so far, so the number was written by a copy of this process, as when a
+   * virtual machine is resumed twice, and what the copy counted is not what this one did.
+   */
   boolean claim(String instance, long batch, long nowMs) throws SQLException {
-    return update(
+    // An update first: it waits for an earlier try whose commit the server has not yet decided.
+    if (update(
             "UPDATE usage_writer SET last_batch = ?, updated_ms = ?"
-                + " WHERE instance = ? AND last_batch = ?",
+                + " WHERE instance = ? AND last_batch <> ?",
             batch,
             nowMs,
             instance,
-            batch - 1)
-        == 1;
+            batch)
+        > 0) {
+      return true;
+    }
+    boolean there =
+        one("SELECT last_batch FROM usage_writer WHERE instance = ?", row -> true, false, instance);
+    if (!there) {
+      introduce(instance, batch, nowMs);
+    }
+    return !there;
   }
 
   void add(Consumption used) throws SQLException {
