@@ -144,6 +144,38 @@ class AdminChangesIT {
     assertEquals(200, post(weight, "{\"weight\":1}", "*"));
   }
 
+  @Test
+  void ofTwoWhoRotateTheKeyTheyHaveSeenOneIsRefused() throws Exception {
+    String id = made("{\"name\":\"raced\",\"role\":\"viewer\"}").path("id").asText();
+    String seen = version("/admin/v1/keys", "keys", "name", "raced");
+    List<Callable<Integer>> changes = new ArrayList<>();
+    for (int i = 1; i <= 8; i++) {
+      String body = "{\"name\":\"raced-by-" + i + "\"}";
+      changes.add(() -> post("/admin/v1/keys/" + id + "/rotate", body, seen));
+    }
+
+    int taken = 0;
+    int refused = 0;
+    try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
+      for (Future<Integer> change : threads.invokeAll(changes)) {
+        taken += change.get() == 201 ? 1 : 0;
+        refused += change.get() == 412 ? 1 : 0;
+      }
+    }
+
+    assertEquals(1, taken);
+    assertEquals(7, refused);
+    HttpResponse<String> revoked =
+        gateway.admin("DELETE", "/admin/v1/keys/" + id, "", "If-Match", seen);
+    assertEquals(412, revoked.statusCode());
+  }
+
+  private static JsonNode made(String body) throws Exception {
+    HttpResponse<String> answer = gateway.admin("POST", "/admin/v1/keys", body);
+    assertEquals(201, answer.statusCode(), answer::body);
+    return JSON.readTree(answer.body());
+  }
+
   private static int post(String path, String body, String version) throws Exception {
     return gateway.admin("POST", path, body, "If-Match", version).statusCode();
   }

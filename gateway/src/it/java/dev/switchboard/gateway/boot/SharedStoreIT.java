@@ -59,6 +59,46 @@ class SharedStoreIT {
     }
   }
 
+  /** What a gateway knows of keys is older than what they are by up to {@code store.poll-ms}. */
+  @Test
+  void versionsOfKeysAreThoseOfTheStoreAndNotOfWhatAGatewayKnows() throws Exception {
+    try (InProcessGateway one = InProcessGateway.before(store(), upstream)) {
+      String rotated = key(one, "a");
+      String revoked = key(one, "b");
+      try (InProcessGateway late = InProcessGateway.before(store(60_000), upstream)) {
+        String[] a = {"If-Match", version(one, "a")};
+        String[] b = {"If-Match", version(one, "b")};
+        String rotate = "/admin/v1/keys/" + rotated + "/rotate";
+        assertEquals(201, one.admin("POST", rotate, "{}", a).statusCode());
+        assertEquals(200, one.admin("DELETE", "/admin/v1/keys/" + revoked, "", b).statusCode());
+
+        String other = "{\"name\":\"c\"}";
+        assertEquals(412, late.admin("POST", rotate, other, a).statusCode());
+        assertEquals(412, late.admin("DELETE", "/admin/v1/keys/" + rotated, "", a).statusCode());
+        assertEquals(412, late.admin("POST", "/admin/v1/keys", "{\"name\":\"b\"}", b).statusCode());
+      }
+      assertEquals(List.of("a", "a-2"), keys(one).findValuesAsText("name"));
+    }
+  }
+
+  private static String key(InProcessGateway gateway, String name) throws Exception {
+    String made = gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"" + name + "\"}").body();
+    return JSON.readTree(made).path("id").asText();
+  }
+
+  private static JsonNode keys(InProcessGateway gateway) throws Exception {
+    return gateway.adminJson("/admin/v1/keys").path("keys");
+  }
+
+  private static String version(InProcessGateway gateway, String name) throws Exception {
+    for (JsonNode each : keys(gateway)) {
+      if (each.path("name").asText().equals(name)) {
+        return each.path("version").asText();
+      }
+    }
+    throw new AssertionError("no " + name);
+  }
+
   @Test
   void withoutTheStoreRequestsGoOnAndChangesAreRefused() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before(store(), upstream)) {
@@ -147,7 +187,11 @@ class SharedStoreIT {
   }
 
   private String store() {
-    return "store: {url: \"" + server.url() + "\", poll-ms: 100}";
+    return store(100);
+  }
+
+  private String store(int pollMs) {
+    return "store: {url: \"" + server.url() + "\", poll-ms: " + pollMs + "}";
   }
 
   private static double up(InProcessGateway gateway) {

@@ -70,10 +70,10 @@ class H2StoreIT extends StoreContract {
     Process neighbour = start(Neighbour.class);
     try (BufferedReader told = neighbour.inputReader(StandardCharsets.UTF_8)) {
       assertEquals("open", told.readLine());
-      done(store().create(key("before", null)));
+      done(store().create(key("before", null), was -> {}));
       neighbour.destroyForcibly().waitFor();
 
-      done(store().create(key("after", null)));
+      done(store().create(key("after", null), was -> {}));
       List<String> names = store().snapshot().keys().stream().map(ApiKey::name).toList();
       assertTrue(names.containsAll(List.of("before", "after")), names::toString);
     }
@@ -151,7 +151,7 @@ class H2StoreIT extends StoreContract {
                     null,
                     null,
                     AuditEntry.Why.UNSAID)));
-        ApiKey _ = done(store.create(key(where + i, null)));
+        ApiKey _ = done(store.create(key(where + i, null), was -> {}));
       }
     }
   }
@@ -175,7 +175,7 @@ class H2StoreIT extends StoreContract {
       throws Exception {
     close();
     reopen(remembering(state, false));
-    done(store().create(key("app", null)));
+    done(store().create(key("app", null), was -> {}));
     Path file = folder.resolve("store/gateway.mv.db");
     long begun = System.nanoTime();
 
@@ -184,7 +184,8 @@ class H2StoreIT extends StoreContract {
     awaitTrouble(StoreException.Kind.MISSING);
     assertTrue(System.nanoTime() - begun < 1_000_000_000L, "noticed too late");
     CompletionException refused =
-        assertThrows(CompletionException.class, () -> store().deleteKey("key-app").join());
+        assertThrows(
+            CompletionException.class, () -> store().deleteKey("key-app", was -> {}).join());
     assertEquals(
         StoreException.Kind.MISSING,
         assertInstanceOf(StoreException.class, refused.getCause()).kind());
@@ -217,12 +218,12 @@ class H2StoreIT extends StoreContract {
   void aFileThatComesBackIsTakenUp(@TempDir Path state) throws Exception {
     close();
     reopen(remembering(state, false));
-    done(store().create(key("app", null)));
+    done(store().create(key("app", null), was -> {}));
     meter.add("a", HOUR_MS, 1, 0, 0);
     assertEquals(List.of(new Consumption("a", HOUR_MS, 1, 1, 0, 0)), usage("a"));
     Path file = folder.resolve("store/gateway.mv.db");
     Path backup = Files.copy(file, folder.resolve("backup"));
-    done(store().create(key("later", null)));
+    done(store().create(key("later", null), was -> {}));
     meter.add("a", HOUR_MS, 10, 0, 0);
     assertEquals(2, usage("a").getFirst().requests());
     Files.delete(file);
@@ -246,7 +247,7 @@ class H2StoreIT extends StoreContract {
       throws Exception {
     close();
     reopen(remembering(state, false));
-    done(store().create(key("app", null)));
+    done(store().create(key("app", null), was -> {}));
     close();
     Path file = folder.resolve("store/gateway.mv.db");
     damage(file, how);
@@ -267,7 +268,7 @@ class H2StoreIT extends StoreContract {
   void aDatabaseInMemoryInItsPlaceIsAStoreWithoutTheKeys(@TempDir Path state) throws Exception {
     close();
     reopen(remembering(state, false));
-    done(store().create(key("app", null)));
+    done(store().create(key("app", null), was -> {}));
     close();
 
     reopen(inMemory(state, false));
@@ -275,7 +276,7 @@ class H2StoreIT extends StoreContract {
     close();
     reopen(inMemory(state, true));
     Snapshot accepted = done(store().ready());
-    done(store().create(key("other", null)));
+    done(store().create(key("other", null), was -> {}));
     close();
     reopen(inMemory(state, false));
 

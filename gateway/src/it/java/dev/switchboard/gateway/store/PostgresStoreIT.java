@@ -64,7 +64,7 @@ class PostgresStoreIT extends StoreContract {
       second.listen(ear(seen, new LinkedBlockingQueue<>())).join();
       assertEquals(0, seen.poll(5, TimeUnit.SECONDS).keys().size());
 
-      done(first.create(key("app", null)));
+      done(first.create(key("app", null), was -> {}));
 
       assertEquals(List.of(key("app", null)), seen.poll(2, TimeUnit.SECONDS).keys());
     }
@@ -94,7 +94,7 @@ class PostgresStoreIT extends StoreContract {
     BlockingQueue<Boolean> up = new LinkedBlockingQueue<>();
     UsageMeter counted = new UsageMeter();
     try (Store store = opened(counted)) {
-      done(store.create(key("app", null)));
+      done(store.create(key("app", null), was -> {}));
       store.listen(ear(new LinkedBlockingQueue<>(), up)).join();
       assertEquals(true, up.poll(5, TimeUnit.SECONDS));
 
@@ -103,7 +103,8 @@ class PostgresStoreIT extends StoreContract {
       counted.add("t", 0, 5, 0, 1);
       done(store.audit(entry(1)));
       CompletionException refused =
-          assertThrows(CompletionException.class, () -> done(store.create(key("late", null))));
+          assertThrows(
+              CompletionException.class, () -> done(store.create(key("late", null), was -> {})));
       assertEquals(
           StoreException.Kind.UNAVAILABLE,
           assertInstanceOf(StoreException.class, refused.getCause()).kind());
@@ -114,7 +115,7 @@ class PostgresStoreIT extends StoreContract {
       assertEquals(
           List.of(new Consumption("t", 0, 1, 5, 0, 1)), done(store.usage(0, 1, null, 5, 0)));
       assertEquals(1, done(store.audit(AuditQuery.newest(5, Long.MAX_VALUE))).size());
-      assertTrue(done(store.create(key("late", null))).name().equals("late"));
+      assertTrue(done(store.create(key("late", null), was -> {})).name().equals("late"));
     }
   }
 

@@ -155,11 +155,11 @@ abstract class StoreContract {
 
   @Test
   void aKeyThatIsRotatedEndsWhenItIsToldToAndUsesAreKept() {
-    ApiKey old = done(store.create(key("app", null)));
+    ApiKey old = done(store.create(key("app", null), was -> {}));
     ApiKey fresh = key("app-2", null);
 
-    assertEquals(true, done(store.rotate(old.id(), 70L, fresh)));
-    assertEquals(false, done(store.rotate("key-none", 70L, key("app-3", null))));
+    assertEquals(old, done(store.rotate(old.id(), 70L, fresh, was -> assertEquals(old, was))));
+    assertNull(done(store.rotate("key-none", 70L, key("app-3", null), was -> assertNull(was))));
     store.used(Map.of(fresh.id(), 5L, "key-none", 6L));
     store.used(Map.of(fresh.id(), 4L));
 
@@ -167,7 +167,7 @@ abstract class StoreContract {
     assertEquals(
         List.of(key("app", 70L), fresh),
         done(store.usage(0, 1, null, 1, 0).thenApply(any -> store.snapshot().keys())));
-    ApiKey _ = done(store.deleteKey(fresh.id()));
+    ApiKey _ = done(store.deleteKey(fresh.id(), was -> {}));
     assertEquals(Map.of(), done(store.lastUses()));
   }
 
@@ -223,8 +223,8 @@ abstract class StoreContract {
     RouteSpec route =
         new RouteSpec(
             "org/m:1", List.of(new RouteSpec.Target("m", 0.5)), List.of("n"), null, "weighted");
-    done(store.create(key));
-    done(store.create(key("second", null)));
+    done(store.create(key, was -> {}));
+    done(store.create(key("second", null), was -> {}));
     done(store.put(tenant, was -> {}));
     done(store.put(sloClass, was -> {}));
     done(store.put(route, was -> {}));
@@ -242,24 +242,24 @@ abstract class StoreContract {
 
   @Test
   void aChangeIsInTheSnapshotBeforeItIsConfirmed() {
-    done(store.create(key("app", null)));
+    done(store.create(key("app", null), was -> {}));
     assertEquals(1, store.snapshot().keys().size());
 
-    assertEquals(key("app", null), done(store.deleteKey("key-app")));
+    assertEquals(key("app", null), done(store.deleteKey("key-app", was -> {})));
 
     assertEquals(List.of(), store.snapshot().keys());
-    assertNull(done(store.deleteKey("key-app")));
+    assertNull(done(store.deleteKey("key-app", was -> {})));
   }
 
   @Test
   void aSecondKeyOfOneNameIsAConflictAndChangesNothing() {
-    done(store.create(key("app", null)));
+    done(store.create(key("app", null), was -> {}));
     ApiKey other =
         new ApiKey(
             "key-other", "app", "t", Role.ADMIN, "cd".repeat(32), 1, null, ApiKey.Facts.NONE);
 
     CompletionException refused =
-        assertThrows(CompletionException.class, () -> done(store.create(other)));
+        assertThrows(CompletionException.class, () -> done(store.create(other, was -> {})));
 
     StoreException cause = assertInstanceOf(StoreException.class, refused.getCause());
     assertEquals(StoreException.Kind.CONFLICT, cause.kind());
@@ -539,7 +539,7 @@ abstract class StoreContract {
 
   @Test
   void keysThatAreGoneWithoutHavingBeenRevokedAreMissed(@TempDir Path state) throws Exception {
-    done(store.create(key("app", null)));
+    done(store.create(key("app", null), was -> {}));
     store.close();
     store = remembering(state, false);
     Snapshot before = done(store.ready());
@@ -566,7 +566,7 @@ abstract class StoreContract {
     store.close();
     store = remembering(state, false);
     Snapshot _ = done(store.ready());
-    done(store.create(key("app", null)));
+    done(store.create(key("app", null), was -> {}));
     sql("DELETE FROM api_key");
     sql("DELETE FROM key_count");
     sql("UPDATE store_revision SET revision = revision + 1");
@@ -588,8 +588,8 @@ abstract class StoreContract {
   void revokingTheLastKeyLeavesAStoreThatOpens(@TempDir Path state) throws Exception {
     store.close();
     store = remembering(state, false);
-    done(store.create(key("app", null)));
-    assertEquals(key("app", null), done(store.deleteKey("key-app")));
+    done(store.create(key("app", null), was -> {}));
+    assertEquals(key("app", null), done(store.deleteKey("key-app", was -> {})));
     store.close();
 
     store = remembering(state, false);

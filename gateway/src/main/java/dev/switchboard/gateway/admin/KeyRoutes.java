@@ -19,7 +19,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
-import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -103,7 +102,6 @@ final class KeyRoutes {
     String secret = KeySecret.fresh(random);
     String sha256 = HexFormat.of().formatHex(KeySecret.sha256(secret));
     AuthConfig.Key checked = checked(wanted, sha256);
-    Versions.check(context, known(each -> each.name().equals(checked.name())));
     long now = epochMs.getAsLong();
     Long seconds = wanted.expiresInSeconds();
     ApiKey key =
@@ -116,17 +114,14 @@ final class KeyRoutes {
             now,
             seconds == null ? null : now + seconds * 1000,
             facts(context, secret, checked.delegate()));
-    return Future.fromCompletionStage(store.create(key), context.vertx().getOrCreateContext())
+    return Future.fromCompletionStage(
+            store.create(key, before -> check(context, before)),
+            context.vertx().getOrCreateContext())
         .map(made -> new Change(201, json(made).put("key", secret), null, json(made)));
   }
 
-  /** A key as it is told; null where there is none. */
-  private @Nullable ObjectNode known(Predicate<ApiKey> wanted) {
-    return store.snapshot().keys().stream()
-        .filter(wanted)
-        .findFirst()
-        .map(KeyRoutes::json)
-        .orElse(null);
+  private static void check(RoutingContext context, @Nullable ApiKey before) {
+    Versions.check(context, before == null ? null : json(before));
   }
 
   private String freshId() {
@@ -149,7 +144,6 @@ final class KeyRoutes {
             .filter(key -> key.id().equals(id))
             .findFirst()
             .orElseThrow(() -> new ApiException(AdminServer.noSuch("key", "id")));
-    Versions.check(context, json(old));
     String secret = KeySecret.fresh(random);
     AuthConfig.Key checked =
         checked(
@@ -174,13 +168,14 @@ final class KeyRoutes {
             old.expiresMs(),
             facts(context, secret, checked.delegate()));
     return Future.fromCompletionStage(
-            store.rotate(id, endsMs, fresh), context.vertx().getOrCreateContext())
+            store.rotate(id, endsMs, fresh, before -> check(context, before)),
+            context.vertx().getOrCreateContext())
         .map(
-            there -> {
-              if (!there) {
+            before -> {
+              if (before == null) {
                 throw new ApiException(AdminServer.noSuch("key", "id"));
               }
-              return new Change(201, json(fresh).put("key", secret), json(old), json(fresh));
+              return new Change(201, json(fresh).put("key", secret), json(before), json(fresh));
             });
   }
 
@@ -210,8 +205,9 @@ final class KeyRoutes {
 
   private Future<Change> revoke(RoutingContext context, byte[] body) {
     String id = JsonInput.path(context, "id");
-    Versions.check(context, known(each -> each.id().equals(id)));
-    return Future.fromCompletionStage(store.deleteKey(id), context.vertx().getOrCreateContext())
+    return Future.fromCompletionStage(
+            store.deleteKey(id, before -> check(context, before)),
+            context.vertx().getOrCreateContext())
         .map(
             before -> {
               if (before == null) {

@@ -283,28 +283,30 @@ public final class Store implements AutoCloseable {
   // What is to be changed is checked in the transaction that changes it: a check that throws leaves
   // it as it was, and its exception is the answer.
 
-  /** Adds a key. */
-  public CompletableFuture<ApiKey> create(ApiKey key) {
-    return change(
-        tables -> {
-          tables.insert(key);
-          return key;
-        });
+  /**
+   * Adds a key.
+   *
+   * @param check is given the key that has its name already, or null
+   */
+  public CompletableFuture<ApiKey> create(ApiKey key, Consumer<@Nullable ApiKey> check) {
+    return replaced(check, tables -> tables.keyNamed(key.name()), tables -> tables.insert(key))
+        .thenApply(none -> key);
   }
 
   /**
    * Adds a key in the place of another one, which ends at a moment, unless it ends before.
    *
-   * @return whether the other one is there; if not, nothing was done
+   * @return the other one as it was; null where it is not there, and nothing was done
    */
-  public CompletableFuture<Boolean> rotate(String id, long endsMs, ApiKey fresh) {
-    return change(
+  public CompletableFuture<@Nullable ApiKey> rotate(
+      String id, long endsMs, ApiKey fresh, Consumer<@Nullable ApiKey> check) {
+    return replaced(
+        check,
+        tables -> tables.key(id),
         tables -> {
-          boolean there = tables.expire(id, endsMs);
-          if (there) {
+          if (tables.expire(id, endsMs)) {
             tables.insert(fresh);
           }
-          return there;
         });
   }
 
@@ -326,8 +328,9 @@ public final class Store implements AutoCloseable {
   }
 
   /** Revokes a key; the key it was, or null. */
-  public CompletableFuture<@Nullable ApiKey> deleteKey(String id) {
-    return change(tables -> tables.deleteKey(id));
+  public CompletableFuture<@Nullable ApiKey> deleteKey(
+      String id, Consumer<@Nullable ApiKey> check) {
+    return replaced(check, tables -> tables.key(id), tables -> tables.deleteKey(id));
   }
 
   /** Sets a tenant's limits; those it had, or null. */

@@ -74,6 +74,10 @@ final class Tables {
     return one(KEY + " WHERE id = ?", Tables::key, null, id);
   }
 
+  @Nullable ApiKey keyNamed(String name) throws SQLException {
+    return one(KEY + " WHERE name = ?", Tables::key, null, name);
+  }
+
   private static ApiKey key(ResultSet row) throws SQLException {
     long expires = row.getLong(7);
     boolean forever = row.wasNull();
@@ -147,15 +151,14 @@ final class Tables {
     return uses;
   }
 
-  /** Revokes a key; the key it was, or null. */
-  @Nullable ApiKey deleteKey(String id) throws SQLException {
+  /** Revokes a key, if it is there. */
+  void deleteKey(String id) throws SQLException {
     ApiKey was = key(id);
     if (was != null) {
       update("DELETE FROM api_key WHERE id = ?", id);
       update("DELETE FROM key_use WHERE id = ?", id);
       count(was.role());
     }
-    return was;
   }
 
   private void count(Caller.Role role) throws SQLException {
