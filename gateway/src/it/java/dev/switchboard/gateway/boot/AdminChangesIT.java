@@ -219,6 +219,41 @@ class AdminChangesIT {
     InProcessGateway.await(() -> !lastUsed().isNull());
   }
 
+  /** Whoever lost the new key's text rotates the old one again. */
+  @ParameterizedTest
+  @CsvSource({"again, ''", "againd, ',\"expires_in_seconds\":5000'"})
+  void aSecondSuccessorHasTheTimeThatTheKeyWasMadeFor(String name, String more) throws Exception {
+    JsonNode made = made("{\"name\":\"" + name + "\",\"role\":\"viewer\"" + more + "}");
+    String path = "/admin/v1/keys/" + made.path("id").asText() + "/rotate";
+    JsonNode lost = JSON.readTree(gateway.admin("POST", path, "{\"overlap_seconds\":60}").body());
+    String ends = key(name).path("expires_at").asText();
+
+    String body = "{\"name\":\"" + name + "-b\"}";
+    JsonNode second = JSON.readTree(gateway.admin("POST", path, body).body());
+
+    assertEquals(made.path("expires_at"), lost.path("expires_at"));
+    assertEquals(made.path("expires_at"), second.path("expires_at"));
+    assertEquals(second.path("expires_at"), key(name + "-b").path("expires_at"));
+    assertEquals(ends, key(name).path("expires_at").asText());
+  }
+
+  @Test
+  void aKeyThatHasEndedIsNotRotated() throws Exception {
+    JsonNode made = made("{\"name\":\"ended\",\"role\":\"viewer\"}");
+    String path = "/admin/v1/keys/" + made.path("id").asText() + "/rotate";
+    assertEquals(201, gateway.admin("POST", path, "{\"overlap_seconds\":0}").statusCode());
+    int keys = get("/admin/v1/keys").path("keys").size();
+
+    HttpResponse<String> refused = gateway.admin("POST", path, "{\"name\":\"ended-b\"}");
+
+    assertEquals(409, refused.statusCode(), refused::body);
+    JsonNode error = JSON.readTree(refused.body()).path("error");
+    assertEquals("key_expired", error.path("code").asText());
+    String ends = key("ended").path("expires_at").asText();
+    assertTrue(error.path("message").asText().contains(ends), refused::body);
+    assertEquals(keys, get("/admin/v1/keys").path("keys").size());
+  }
+
   private static JsonNode lastUsed() {
     try {
       return key("turn").path("last_used");

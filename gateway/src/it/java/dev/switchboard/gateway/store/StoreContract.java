@@ -158,7 +158,9 @@ abstract class StoreContract {
     ApiKey old = done(store.create(key("app", null), was -> {}));
     ApiKey fresh = key("app-2", null);
 
-    assertEquals(old, done(store.rotate(old.id(), 70L, fresh, was -> assertEquals(old, was))));
+    assertEquals(
+        new Store.Rotation(old, fresh),
+        done(store.rotate(old.id(), 70L, fresh, was -> assertEquals(old, was))));
     assertNull(done(store.rotate("key-none", 70L, key("app-3", null), was -> assertNull(was))));
     store.used(Map.of(fresh.id(), 5L, "key-none", 6L));
     store.used(Map.of(fresh.id(), 4L));
@@ -169,6 +171,32 @@ abstract class StoreContract {
         done(store.usage(0, 1, null, 1, 0).thenApply(any -> store.snapshot().keys())));
     ApiKey _ = done(store.deleteKey(fresh.id(), was -> {}));
     assertEquals(Map.of(), done(store.lastUses()));
+  }
+
+  @Test
+  void successorsHaveTheTimeThatTheirKeyWasMadeFor() {
+    ApiKey bounded = done(store.create(key("app", 900L), was -> {}));
+    ApiKey unbounded = done(store.create(key("web", null), was -> {}));
+    for (ApiKey old : List.of(bounded, unbounded)) {
+      for (int i = 2; i < 5; i++) {
+        ApiKey fresh = key(old.name() + "-" + i, null);
+        Store.Rotation done = done(store.rotate(old.id(), 100L * i, fresh, was -> {}));
+        assertEquals(fresh.until(old.expiresMs()), Objects.requireNonNull(done).fresh());
+      }
+      List<ApiKey> keys = store.snapshot().keys();
+      assertTrue(keys.contains(old.until(200L)), keys::toString);
+      assertTrue(keys.contains(key(old.name() + "-4", old.expiresMs())), keys::toString);
+    }
+    CompletableFuture<?> late =
+        store.rotate(
+            bounded.id(),
+            50L,
+            key("app-5", null),
+            was -> {
+              throw new IllegalStateException("changed meanwhile");
+            });
+    assertThrows(ExecutionException.class, late::get);
+    assertTrue(store.snapshot().keys().contains(bounded.until(200L)));
   }
 
   @Test

@@ -8,6 +8,7 @@ import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.KeySecret;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
@@ -165,18 +166,34 @@ final class KeyRoutes {
             checked.role(),
             checked.sha256(),
             now,
-            old.expiresMs(),
+            null,
             facts(context, secret, checked.delegate()));
     return Future.fromCompletionStage(
-            store.rotate(id, endsMs, fresh, before -> check(context, before)),
+            store.rotate(id, endsMs, fresh, before -> checkLasts(context, before, now)),
             context.vertx().getOrCreateContext())
         .map(
-            before -> {
-              if (before == null) {
+            done -> {
+              if (done == null) {
                 throw new ApiException(AdminServer.noSuch("key", "id"));
               }
-              return new Change(201, json(fresh).put("key", secret), json(before), json(fresh));
+              ObjectNode made = json(done.fresh());
+              return new Change(201, made.deepCopy().put("key", secret), json(done.old()), made);
             });
+  }
+
+  private static void checkLasts(RoutingContext context, @Nullable ApiKey before, long nowMs) {
+    check(context, before);
+    if (before != null && before.ended(nowMs)) {
+      throw new ApiException(
+          new ApiError(
+              409,
+              "invalid_request_error",
+              "key_expired",
+              "id",
+              "The key ended at "
+                  + json(before).path("expires_at").asText()
+                  + ", so there is nothing to replace: make a new one."));
+    }
   }
 
   /** {@code app} is followed by {@code app-2}, that by {@code app-3}. */

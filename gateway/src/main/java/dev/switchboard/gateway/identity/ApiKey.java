@@ -23,6 +23,16 @@ public record ApiKey(
     @Nullable Long expiresMs,
     Facts facts) {
 
+  /** The same with another end. */
+  public ApiKey until(@Nullable Long endsMs) {
+    return new ApiKey(id, name, tenant, role, sha256, createdMs, endsMs, facts);
+  }
+
+  /** Whether it is refused. */
+  public boolean ended(long nowMs) {
+    return expiresMs != null && expiresMs <= nowMs;
+  }
+
   /**
    * Beside what a key opens.
    *

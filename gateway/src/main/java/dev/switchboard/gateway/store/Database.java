@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Database implements AutoCloseable {
   /** The newest migration among the resources of this package. */
-  static final String SCHEMA_VERSION = "10";
+  static final String SCHEMA_VERSION = "11";
 
   private static final String CONNECTION_TROUBLE = "08";
   private static final String CONSTRAINT = "23";

@@ -102,6 +102,13 @@ public final class Store implements AutoCloseable {
     void auditLost(int entries);
   }
 
+  /**
+   * A key was put in the place of another one.
+   *
+   * @param old as it was before
+   */
+  public record Rotation(ApiKey old, ApiKey fresh) {}
+
   private record Batch(long number, List<Consumption> used) {}
 
   private record Loaded(Snapshot snapshot, Map<Role, Integer> keyCounts) {}
@@ -294,19 +301,24 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Adds a key in the place of another one, which ends at a moment, unless it ends before.
+   * Adds a key in the place of another one, which ends at a moment, unless it ends before. The new
+   * one has the time that the other was made for, however often that was rotated.
    *
-   * @return the other one as it was; null where it is not there, and nothing was done
+   * @return null where the other one is not there, and nothing was done
    */
-  public CompletableFuture<@Nullable ApiKey> rotate(
+  public CompletableFuture<@Nullable Rotation> rotate(
       String id, long endsMs, ApiKey fresh, Consumer<@Nullable ApiKey> check) {
-    return replaced(
-        check,
-        tables -> tables.key(id),
+    return change(
         tables -> {
-          if (tables.expire(id, endsMs)) {
-            tables.insert(fresh);
+          ApiKey old = tables.key(id);
+          check.accept(old);
+          if (old == null) {
+            return null;
           }
+          ApiKey granted = fresh.until(tables.granted(id));
+          tables.expire(id, endsMs);
+          tables.insert(granted);
+          return new Rotation(old, granted);
         });
   }
 

@@ -109,15 +109,25 @@ final class Tables {
     count(key.role());
   }
 
-  /** Has a key end at a moment, unless it ends before; whether there is one. */
-  boolean expire(String id, long atMs) throws SQLException {
-    return update(
-            "UPDATE api_key SET expires_ms = CASE WHEN expires_ms < ? THEN expires_ms ELSE ? END"
-                + " WHERE id = ?",
-            atMs,
-            atMs,
-            id)
-        > 0;
+  /** Has a key that is rotated end at a moment, unless it ends before. */
+  void expire(String id, long atMs) throws SQLException {
+    update(
+        "UPDATE api_key SET granted_ms = CASE WHEN rotated = 0 THEN expires_ms ELSE granted_ms END,"
+            + " rotated = 1, expires_ms = CASE WHEN expires_ms < ? THEN expires_ms ELSE ? END"
+            + " WHERE id = ?",
+        atMs,
+        atMs,
+        id);
+  }
+
+  /** When a key would end had it never been rotated, epoch milliseconds; null for never. */
+  @Nullable Long granted(String id) throws SQLException {
+    return one(
+        "SELECT CASE WHEN rotated = 0 THEN expires_ms ELSE granted_ms END FROM api_key"
+            + " WHERE id = ?",
+        row -> row.getObject(1, Long.class),
+        null,
+        id);
   }
 
   /** A key was used; the latest moment stays. */
