@@ -7,12 +7,19 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.store.PostgresServer;
 import java.net.http.HttpResponse;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Two gateways on one PostgreSQL, which goes away while they serve. */
 class SharedStoreIT {
@@ -97,6 +104,47 @@ class SharedStoreIT {
       }
     }
     throw new AssertionError("no " + name);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"POST, uncordon, false", "POST, resume, true", "DELETE, drain, true"})
+  void aReplicaComesBackWithoutTheStoreWhichHearsOfItLater(
+      String method, String verb, boolean drained) throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(store(), upstream)) {
+      String replica = gateway.fleet().replicas().iterator().next().id();
+      String path = "/admin/v1/replicas/" + replica + "/";
+      assertEquals(200, gateway.admin("POST", path + "cordon", "").statusCode());
+      assertEquals(1, settings());
+      if (drained) {
+        assertEquals(200, gateway.admin("POST", path + "drain", "").statusCode());
+      }
+      server.end();
+      InProcessGateway.await(() -> up(gateway) == 0);
+
+      HttpResponse<String> back = gateway.admin(method, path + verb, "");
+
+      assertEquals(200, back.statusCode(), back::body);
+      InProcessGateway.await(() -> ask(gateway) == 200);
+      assertEquals(503, gateway.admin("POST", path + "cordon", "").statusCode());
+      assertEquals(200, ask(gateway));
+      server.begin();
+      InProcessGateway.await(() -> up(gateway) == 1);
+      InProcessGateway.await(() -> settings() == 0);
+      assertEquals(200, gateway.admin("POST", path + "cordon", "").statusCode());
+      assertEquals(1, settings());
+    }
+  }
+
+  /** How many replicas are not as they are configured, as the store has it. */
+  private int settings() {
+    try (Connection connection = DriverManager.getConnection(server.url(), "switchboard", "");
+        Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery("SELECT COUNT(*) FROM replica_setting")) {
+      assertTrue(rows.next());
+      return rows.getInt(1);
+    } catch (SQLException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test

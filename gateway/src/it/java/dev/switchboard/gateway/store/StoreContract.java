@@ -650,6 +650,34 @@ abstract class StoreContract {
   }
 
   @Test
+  void aReplicaThatCameBackWithoutTheDatabaseIsKeptUnlessItWasSetSince(@TempDir Path state)
+      throws Exception {
+    ReplicaSetting first = new ReplicaSetting("worker of m 0", true, null, 1);
+    ReplicaSetting second = new ReplicaSetting("worker of m 1", true, null, 1);
+    store.close();
+    int never = 3_600_000;
+    StateFolder folder = new StateFolder(state, false);
+    store = Store.start(config(), folder, meter, new SloMeter(), () -> 5 * HOUR_MS, never);
+    done(store.put(first));
+    done(store.put(second));
+    sql("ALTER TABLE replica_setting RENAME TO elsewhere");
+    done(store.keep(new ReplicaSetting(first.replica(), false, null, 1)));
+    done(store.keep(new ReplicaSetting(second.replica(), false, null, 1)));
+    sql("ALTER TABLE elsewhere RENAME TO replica_setting");
+    BlockingQueue<String> nothing = new LinkedBlockingQueue<>();
+    while (store.trouble() != null) {
+      String _ = nothing.poll(10, TimeUnit.MILLISECONDS);
+    }
+    assertEquals(List.of(first, second), done(store.replicas()));
+
+    done(store.put(second));
+    store.close();
+
+    store = remembering(state, false);
+    assertEquals(List.of(second), done(store.replicas()));
+  }
+
+  @Test
   void howModelsAreServedIsThisGatewaysAloneAndCheckedBeforeItChanges(
       @TempDir Path state, @TempDir Path other) throws Exception {
     WorkerGroup group =

@@ -136,6 +136,21 @@ final class ReplicaRoutes {
                                             : Future.failedFuture(done.cause()))));
   }
 
+  /**
+   * Does something that gives capacity back and holds after a restart too. Nobody waits with that
+   * for the store: it is done first, and kept when there is a store.
+   */
+  private Future<Change> giveBack(
+      RoutingContext context, Replica replica, Predicate<Replica> action) {
+    return perform(replica, action)
+        .compose(
+            done ->
+                Future.fromCompletionStage(
+                        store.keep(setting(replica, replica.cordoned(), replica.weight())),
+                        context.vertx().getOrCreateContext())
+                    .map(kept -> done));
+  }
+
   private Future<ReplicaSetting> corrected(
       RoutingContext context, Replica replica, ReplicaSetting kept) {
     if (fleet.find(replica.id()) != replica) {
@@ -184,14 +199,14 @@ final class ReplicaRoutes {
   private Future<Change> uncordon(RoutingContext context, byte[] body) {
     Replica replica = plainly(context, body);
     return replica.cordoned() || replica.state() == ReplicaState.CORDONED
-        ? keep(context, replica, false, replica.weight(), fleet.commands()::uncordon)
+        ? giveBack(context, replica, fleet.commands()::uncordon)
         : Future.failedFuture(refusal(replica));
   }
 
   /** One that was cordoned before it was drained takes requests again too. */
   private Future<Change> resume(RoutingContext context, Replica replica) {
     return replica.emptied() && replica.cordoned()
-        ? keep(context, replica, false, replica.weight(), fleet.commands()::resume)
+        ? giveBack(context, replica, fleet.commands()::resume)
         : perform(replica, fleet.commands()::resume);
   }
 

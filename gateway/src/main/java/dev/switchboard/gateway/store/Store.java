@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -39,10 +40,10 @@ import org.slf4j.LoggerFactory;
  * was used is written twice a second, so that a crash loses no more than a second of it.
  *
  * <p>When the database is gone or its disk is full, the snapshot stays as it was, changes fail at
- * once, and usage and audit entries wait in memory; the audit log's memory is bounded, and what is
- * lost is counted. It is back when something was written to it. A batch of usage whose commit was
- * not confirmed is tried again under its number, so that it counts once. In a database that was
- * restored, or took over, batches go on being added, whatever numbers it knows.
+ * once, and usage, audit entries and replicas that came back wait in memory; the audit log's memory
+ * is bounded, and what is lost is counted. It is back when something was written to it. A batch of
+ * usage whose commit was not confirmed is tried again under its number, so that it counts once. In
+ * a database that was restored, or took over, batches go on being added, whatever numbers it knows.
  *
  * <p>Keys that are missing without having been revoked are not taken for none: the snapshot stays,
  * and at the start the store does not open. That there were keys stands in the {@link StateFolder}.
@@ -66,8 +67,8 @@ public final class Store implements AutoCloseable {
   /** Between two looks whether another gateway wants an embedded database's file. */
   private static final int LOOK_MS = 50;
 
-  /** What was done is answered then, though a slow database has not kept who did it. */
-  private static final int AUDIT_WAIT_MS = 1000;
+  /** What was done is answered then, though a slow database has not kept it or who did it. */
+  private static final int SOON_MS = 1000;
 
   private static final int MOST_EVENTS = 200_000;
 
@@ -126,6 +127,7 @@ public final class Store implements AutoCloseable {
   private final ScheduledThreadPoolExecutor thread;
   private final AtomicInteger waiting = new AtomicInteger();
   private final ArrayDeque<AuditEntry> unwritten = new ArrayDeque<>();
+  private final Map<String, ReplicaSetting> unkept = new LinkedHashMap<>();
   private final EventLog events = new EventLog();
   private final RequestLog requests = new RequestLog();
   private final CompletableFuture<Snapshot> ready = new CompletableFuture<>();
@@ -397,14 +399,28 @@ public final class Store implements AutoCloseable {
         check, tables -> tables.model(named(), name), tables -> tables.deleteModel(named(), name));
   }
 
-  /** Keeps what was set at a replica of this gateway; gives back what is kept. */
+  /** Keeps what is to be set at a replica of this gateway; gives back what is kept. */
   public CompletableFuture<ReplicaSetting> put(ReplicaSetting setting) {
     return submit(
         tables -> {
           tables.put(named(), setting);
           return setting;
         },
-        true);
+        true,
+        () -> unkept.remove(setting.replica()));
+  }
+
+  /**
+   * Keeps what was set at a replica of this gateway, later when the database is gone now.
+   *
+   * @return done when it is kept, waits in memory, or takes too long to be waited for
+   */
+  public CompletableFuture<Void> keep(ReplicaSetting setting) {
+    return soon(
+        () -> {
+          unkept.put(setting.replica(), setting);
+          guardedWhileUp(this::writeReplicas);
+        });
   }
 
   /** What was set at this gateway's replicas. */
@@ -448,19 +464,22 @@ public final class Store implements AutoCloseable {
    * @return done when it is kept, waits in memory, or takes too long to be waited for
    */
   public CompletableFuture<Void> audit(AuditEntry entry) {
-    CompletableFuture<Void> kept =
-        CompletableFuture.runAsync(
-            () -> {
-              if (unwritten.size() >= MOST_AUDIT_ENTRIES) {
-                unwritten.removeFirst();
-                tell(ear -> ear.auditLost(1));
-              }
-              unwritten.addLast(entry);
-              guardedWhileUp(this::writeAudit);
-            },
-            thread);
+    return soon(
+        () -> {
+          if (unwritten.size() >= MOST_AUDIT_ENTRIES) {
+            unwritten.removeFirst();
+            tell(ear -> ear.auditLost(1));
+          }
+          unwritten.addLast(entry);
+          guardedWhileUp(this::writeAudit);
+        });
+  }
+
+  /** Does work that is waited for while there is a database, and not for long. */
+  private CompletableFuture<Void> soon(Runnable work) {
+    CompletableFuture<Void> done = CompletableFuture.runAsync(work, thread);
     return up()
-        ? kept.completeOnTimeout(null, AUDIT_WAIT_MS, TimeUnit.MILLISECONDS)
+        ? done.completeOnTimeout(null, SOON_MS, TimeUnit.MILLISECONDS)
         : CompletableFuture.completedFuture(null);
   }
 
@@ -622,6 +641,14 @@ public final class Store implements AutoCloseable {
 
   private <T extends @Nullable Object> CompletableFuture<T> submit(
       Statement<T> statement, boolean changes) {
+    return submit(statement, changes, () -> {});
+  }
+
+  /**
+   * @param done is run right after the commit, on the store's thread
+   */
+  private <T extends @Nullable Object> CompletableFuture<T> submit(
+      Statement<T> statement, boolean changes, Runnable done) {
     CompletableFuture<T> result = new CompletableFuture<>();
     if (waiting.incrementAndGet() > MOST_WAITING) {
       waiting.decrementAndGet();
@@ -631,13 +658,13 @@ public final class Store implements AutoCloseable {
     thread.execute(
         () -> {
           waiting.decrementAndGet();
-          run(statement, changes, result);
+          run(statement, changes, done, result);
         });
     return result;
   }
 
   private <T extends @Nullable Object> void run(
-      Statement<T> statement, boolean changes, CompletableFuture<T> result) {
+      Statement<T> statement, boolean changes, Runnable done, CompletableFuture<T> result) {
     StoreException now = trouble;
     // What is on a full disk can be read, and at the start has to be: who was cordoned stays so.
     if (now != null && (changes || now.kind() != StoreException.Kind.FULL)) {
@@ -648,6 +675,7 @@ public final class Store implements AutoCloseable {
     try {
       Database.Work<T> work = connection -> statement.run(new Tables(connection));
       T answer = changes ? database.write(work) : database.read(work);
+      done.run();
       refresh();
       result.complete(answer);
     } catch (StoreException e) {
@@ -697,6 +725,7 @@ public final class Store implements AutoCloseable {
 
   private void flush() {
     flushAsked.set(false);
+    guardedWhileUp(this::writeReplicas);
     guardedWhileUp(this::writeAudit);
     guardedWhileUp(this::writeUsage);
     guardedWhileUp(this::writeEvents);
@@ -887,6 +916,13 @@ public final class Store implements AutoCloseable {
     }
   }
 
+  private void writeReplicas() {
+    for (ReplicaSetting setting : List.copyOf(unkept.values())) {
+      write(tables -> tables.put(named(), setting));
+      unkept.remove(setting.replica());
+    }
+  }
+
   private void writeEvents() {
     long lost = events.lost();
     if (lost > 0) {
@@ -1002,6 +1038,7 @@ public final class Store implements AutoCloseable {
   public void close() {
     thread.execute(
         () -> {
+          guarded(this::writeReplicas);
           guarded(this::writeAudit);
           guarded(this::writeEvents);
           guarded(this::writeRequests);
@@ -1009,8 +1046,12 @@ public final class Store implements AutoCloseable {
           guarded(this::writeUsage);
           guarded(this::writeUsage);
           guarded(this::writeSlo);
-          if (batch != null || !unwritten.isEmpty()) {
-            LOG.warn("store_closed_with_unwritten usage={} audit={}", batch, unwritten.size());
+          if (batch != null || !unwritten.isEmpty() || !unkept.isEmpty()) {
+            LOG.warn(
+                "store_closed_with_unwritten usage={} audit={} replicas={}",
+                batch,
+                unwritten.size(),
+                unkept.keySet());
           }
           database.close();
         });
