@@ -4,11 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.net.http.HttpResponse;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
@@ -170,6 +172,48 @@ class AdminRoutesIT {
       assertEquals(400, answer.statusCode(), () -> operation.id() + answer.body());
       assertEquals("plna", JSON.readTree(answer.body()).at("/error/param").asText());
     }
+  }
+
+  @Test
+  void aNullWithinAListOrMapIsRefusedByItsName() throws Exception {
+    Map<String, String> told = new TreeMap<>();
+    for (ApiDocument.Operation operation : api.operations()) {
+      JsonNode schema = api.body(operation);
+      if (schema == null || !operation.path().startsWith("/admin/v1/")) {
+        continue;
+      }
+      for (var property : api.resolved(schema).path("properties").properties()) {
+        String type = api.resolved(property.getValue()).path("type").asText();
+        if (type.equals("array") || type.equals("object")) {
+          String holding = type.equals("array") ? "[null]" : "{\"x\":null}";
+          String name = property.getKey();
+          told.put(operation.id() + " " + name, told(operation, name, holding));
+        }
+      }
+    }
+
+    assertEquals(
+        Map.of(
+            "previewRoute headers", "400 headers.x",
+            "putSplit fallbacks", "400 fallbacks.0",
+            "putSplit targets", "400 targets.0"),
+        told);
+  }
+
+  /** The status, and what is wrong, of a body that is right but for one field. */
+  private static String told(ApiDocument.Operation operation, String name, String value)
+      throws Exception {
+    JsonNode example = operation.node().at("/requestBody/content/application~1json/example");
+    ObjectNode body = example.deepCopy();
+    body.set(name, JSON.readTree(value));
+    HttpResponse<String> answer =
+        gateway.admin(
+            operation.method(),
+            path(operation),
+            body.toString().replace("\"switchboard-demo\"", "\"m\""));
+    return answer.statusCode()
+        + " "
+        + JSON.readTree(answer.body()).at("/error/param").asText("nothing");
   }
 
   @Test

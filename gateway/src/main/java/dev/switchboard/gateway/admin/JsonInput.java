@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.admin;
 
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
@@ -28,8 +30,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads bodies and query parameters strictly: an unknown field, a field given twice or a value of
- * another type is refused, and the complaint names it.
+ * Reads bodies and query parameters strictly: an unknown field, a field given twice, a value of
+ * another type or a null within a list or map is refused, and the complaint names it.
  */
 final class JsonInput {
   private static final int MOST_DEPTH = 16;
@@ -49,6 +51,7 @@ final class JsonInput {
                   text.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
                       .setCoercion(CoercionInputShape.Float, CoercionAction.Fail)
                       .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
+          .defaultSetterInfo(JsonSetter.Value.forContentNulls(Nulls.FAIL))
           .build();
 
   static {

@@ -47,8 +47,8 @@ public record RouteSpec(
     if (!name.matches("[A-Za-z0-9._:/-]{1,128}")) {
       throw new IllegalArgumentException("name may hold letters, digits and . _ : / - only");
     }
-    this.targets = targets == null ? List.of() : List.copyOf(targets);
-    this.fallbacks = fallbacks == null ? List.of() : List.copyOf(fallbacks);
+    this.targets = whole("targets", targets);
+    this.fallbacks = whole("fallbacks", fallbacks);
     this.policy = policy;
     this.shadow = shadow;
     if (policy != null) {
@@ -68,5 +68,15 @@ public record RouteSpec(
     if (!this.targets.isEmpty() && sum <= 0) {
       throw new IllegalArgumentException("targets: some weight must be above 0");
     }
+  }
+
+  private static <T> List<T> whole(String field, @Nullable List<T> values) {
+    if (values == null) {
+      return List.of();
+    }
+    if (values.stream().anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException(field + " must not hold null");
+    }
+    return List.copyOf(values);
   }
 }

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.routing.RouteSpec.Target;
 import dev.switchboard.gateway.slo.Slo;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -270,6 +271,22 @@ class RouterTest {
     assertRefused("routes[0].targets", route("chat", List.of(new Target("huge", null)), List.of()));
     assertRefused("routes[0].fallbacks", route("big", List.of(), List.of("huge")));
     assertRefused("routes[0].name", route("chat", List.of(), List.of("big")));
+  }
+
+  /** A list of a file or a body may hold it, whatever its type says. */
+  @Test
+  void aRouteWithoutOneOfItsModelsIsRefusedByItsField() {
+    List<Target> targets = Collections.singletonList(null);
+    List<String> fallbacks = Collections.singletonList(null);
+
+    assertEquals(
+        "targets must not hold null",
+        assertThrows(IllegalArgumentException.class, () -> route("x", targets, List.of()))
+            .getMessage());
+    assertEquals(
+        "fallbacks must not hold null",
+        assertThrows(IllegalArgumentException.class, () -> route("x", List.of(), fallbacks))
+            .getMessage());
   }
 
   private static void assertRefused(String key, RouteSpec spec) {
