@@ -16,10 +16,12 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiPredicate;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -31,20 +33,27 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * What the demonstration model answers through the real engine: to all messages that were written
- * by hand, and to the first that were held out of each job, of which a file that was damaged or
- * trained badly gets too many wrong. {@code demo-model/evaluate.py} asks all of these too.
+ * What the demonstration model answers through the real engine to all messages that were written by
+ * hand and to all that were held out, by the goals of {@code demo-model/evaluate.py}. A file that
+ * was damaged or trained badly gets too many wrong.
  */
 class DemoAnswersIT {
   private static final int AT_ONCE = 16;
   private static final Map<String, String> DECISIONS =
       Map.of("fraud", "decision", "content", "category", "sensor", "severity");
 
+  /** Each of the held-out payments stands for so many, of which some were frauds. */
+  private static final int OUTCOMES = 50;
+
   /** A message of the model card's table and its answer. */
   private static final Pattern ROW = Pattern.compile("\\| `([^`]+)` \\| `(\\{[^`]+})` \\|");
 
-  /** A message, the job it belongs to and the fields, or the whole line, that are right. */
-  private record Example(String job, String prompt, JsonNode answer) {
+  /**
+   * A message, the job it belongs to and the fields, or the whole line, that are right.
+   *
+   * @param frauds of a held-out payment: among {@link #OUTCOMES} like it
+   */
+  private record Example(String job, String prompt, JsonNode answer, int frauds) {
     String kind() {
       return DECISIONS.containsKey(job) ? job : "talk";
     }
@@ -62,6 +71,9 @@ class DemoAnswersIT {
               .allMatch(field -> field.getValue().equals(fields.path(field.getKey())));
     }
   }
+
+  /** What was answered to the held-out messages of a job. */
+  private static final Map<String, List<String>> HELD_OUT = new ConcurrentHashMap<>();
 
   private static WorkerProcess demo;
   private static HttpClient client;
@@ -97,18 +109,26 @@ class DemoAnswersIT {
         .orElse("talk");
   }
 
-  /** The first of each job. */
-  private static List<Example> examples(String file, int ofEach) throws IOException {
-    Map<String, Integer> taken = new HashMap<>();
-    List<Example> examples = new ArrayList<>();
-    for (String line : Files.readAllLines(WorkerProcess.MODEL.resolveSibling(file))) {
-      JsonNode example = json(line);
-      String job = example.path("job").asText();
-      if (taken.merge(job, 1, Integer::sum) <= ofEach) {
-        examples.add(new Example(job, example.path("prompt").asText(), example.path("answer")));
-      }
-    }
-    return examples;
+  private static List<Example> examples(String file) throws IOException {
+    return Files.readAllLines(WorkerProcess.MODEL.resolveSibling(file)).stream()
+        .map(
+            line -> {
+              JsonNode example = json(line);
+              return new Example(
+                  example.path("job").asText(),
+                  example.path("prompt").asText(),
+                  example.path("answer"),
+                  example.path("frauds").asInt());
+            })
+        .toList();
+  }
+
+  private static List<Example> ofJob(String job, List<Example> examples) {
+    return examples.stream().filter(example -> example.job().equals(job)).toList();
+  }
+
+  private static List<String> heldOutAnswers(String job, List<Example> examples) {
+    return HELD_OUT.computeIfAbsent(job, any -> answers(examples));
   }
 
   private static CompletableFuture<String> asked(String prompt) {
@@ -159,7 +179,7 @@ class DemoAnswersIT {
   /** The goals that evaluate.py holds these messages to. */
   @Test
   void peoplesOwnWordsAreUnderstood() throws Exception {
-    List<Example> examples = examples("natural.jsonl", Integer.MAX_VALUE);
+    List<Example> examples = examples("natural.jsonl");
 
     List<String> answers = answers(examples);
 
@@ -172,8 +192,7 @@ class DemoAnswersIT {
   /** What decides nothing must never let a payment through. */
   @Test
   void whatIsUnclearIsNeverApproved() throws Exception {
-    List<Example> unclear =
-        examples("natural.jsonl", 35).stream().filter(e -> e.job().equals("unclear")).toList();
+    List<Example> unclear = ofJob("unclear", examples("natural.jsonl"));
 
     List<String> answers = answers(unclear);
 
@@ -193,16 +212,37 @@ class DemoAnswersIT {
     }
   }
 
-  /** What the file gets right of the first forty (39, 39, 37, 38), less three. */
+  /** The whole line is that of the rules. Of payments 0.97 is wanted as well, and not reached. */
   @ParameterizedTest
-  @CsvSource({"fraud, 36", "content, 36", "sensor, 34", "talk, 35"})
-  void heldOutMessagesAreAnsweredByTheRules(String job, int right) throws Exception {
-    List<Example> examples =
-        examples("holdout.jsonl", 40).stream().filter(e -> e.job().equals(job)).toList();
+  @CsvSource({"fraud, 0.92", "content, 0.97", "sensor, 0.97", "talk, 0.97"})
+  void heldOutMessagesAreAnsweredByTheRules(String job, double goal) throws Exception {
+    List<Example> examples = ofJob(job, examples("holdout.jsonl"));
 
-    List<String> answers = answers(examples);
+    List<String> answers = heldOutAnswers(job, examples);
 
-    assertEquals(40, examples.size());
-    assertShare(right / 40.0, examples, answers, Example::isRight);
+    assertEquals(600, examples.size());
+    assertShare(goal, examples, answers, Example::isRight);
+  }
+
+  /** Of each score that was given to ten payments or more. */
+  @Test
+  void aScoreIsWithinFivePointsOfTheFraudsThatWereObserved() throws Exception {
+    List<Example> examples = ofJob("fraud", examples("holdout.jsonl"));
+    Map<Double, IntSummaryStatistics> frauds = new TreeMap<>();
+
+    List<String> answers = heldOutAnswers("fraud", examples);
+
+    for (int i = 0; i < examples.size(); i++) {
+      JsonNode score = fieldsOf(answers.get(i)).path("score");
+      if (score.isNumber()) {
+        frauds
+            .computeIfAbsent(score.asDouble(), any -> new IntSummaryStatistics())
+            .accept(examples.get(i).frauds());
+      }
+    }
+    frauds.values().removeIf(observed -> observed.getCount() < 10);
+    assertTrue(frauds.size() >= 6, frauds::toString);
+    frauds.forEach(
+        (score, observed) -> assertEquals(score, observed.getAverage() / OUTCOMES, 0.05));
   }
 }
