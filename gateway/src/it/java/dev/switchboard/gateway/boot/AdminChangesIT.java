@@ -11,6 +11,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -113,16 +115,7 @@ class AdminChangesIT {
       changes.add(() -> put("tenants/race", body, "If-Match", '"' + seen + '"'));
     }
 
-    int taken = 0;
-    int refused = 0;
-    try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
-      for (Future<Integer> change : threads.invokeAll(changes)) {
-        taken += change.get() == 200 ? 1 : 0;
-        refused += change.get() == 412 ? 1 : 0;
-      }
-    }
-    assertEquals(1, taken);
-    assertEquals(7, refused);
+    assertEquals(Map.of(200, 1L, 412, 7L), atOnce(changes));
     assertEquals(
         412, gateway.admin("DELETE", "/admin/v1/tenants/race", "", "If-Match", seen).statusCode());
   }
@@ -154,20 +147,35 @@ class AdminChangesIT {
       changes.add(() -> post("/admin/v1/keys/" + id + "/rotate", body, seen));
     }
 
-    int taken = 0;
-    int refused = 0;
-    try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
-      for (Future<Integer> change : threads.invokeAll(changes)) {
-        taken += change.get() == 201 ? 1 : 0;
-        refused += change.get() == 412 ? 1 : 0;
-      }
-    }
-
-    assertEquals(1, taken);
-    assertEquals(7, refused);
+    assertEquals(Map.of(201, 1L, 412, 7L), atOnce(changes));
     HttpResponse<String> revoked =
         gateway.admin("DELETE", "/admin/v1/keys/" + id, "", "If-Match", seen);
     assertEquals(412, revoked.statusCode());
+  }
+
+  @Test
+  void ofTwoWhoWeighTheReplicaTheyHaveSeenOneIsRefused() throws Exception {
+    String seen = version("/admin/v1/replicas", "replicas", "id", "u0");
+    String weight = "/admin/v1/replicas/u0/weight";
+    List<Callable<Integer>> changes = new ArrayList<>();
+    for (int i = 2; i <= 9; i++) {
+      String body = "{\"weight\":" + i + "}";
+      changes.add(() -> post(weight, body, seen));
+    }
+
+    assertEquals(Map.of(200, 1L, 412, 7L), atOnce(changes));
+    assertEquals(200, post(weight, "{\"weight\":1}", "*"));
+  }
+
+  /** How often each status was the answer. */
+  private static Map<Integer, Long> atOnce(List<Callable<Integer>> changes) throws Exception {
+    Map<Integer, Long> answers = new TreeMap<>();
+    try (ExecutorService threads = Executors.newFixedThreadPool(changes.size())) {
+      for (Future<Integer> change : threads.invokeAll(changes)) {
+        answers.merge(change.get(), 1L, Long::sum);
+      }
+    }
+    return answers;
   }
 
   private static JsonNode made(String body) throws Exception {

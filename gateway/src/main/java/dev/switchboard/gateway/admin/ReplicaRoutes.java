@@ -125,7 +125,7 @@ final class ReplicaRoutes {
     return kept(context, setting(replica, cordoned, weight))
         .compose(
             kept ->
-                perform(replica, action)
+                performAsSeen(context, replica, action)
                     .transform(
                         done ->
                             corrected(context, replica, kept)
@@ -134,6 +134,17 @@ final class ReplicaRoutes {
                                         done.succeeded()
                                             ? Future.succeededFuture(done.result())
                                             : Future.failedFuture(done.cause()))));
+  }
+
+  /** Another change may have been made while this one waited for the store. */
+  private Future<Change> performAsSeen(
+      RoutingContext context, Replica replica, Predicate<Replica> action) {
+    try {
+      Versions.check(context, ReplicaJson.settings(replica));
+      return perform(replica, action);
+    } catch (ApiException refused) {
+      return Future.failedFuture(refused);
+    }
   }
 
   /**
