@@ -238,7 +238,7 @@ class RetroactiveTraceIT {
 
   @Test
   void aStreamThatEndsWhereItIsDrainedIsExportedDownToItsRanks() throws Exception {
-    String trace = drainedWhileItStreams(60, 60000);
+    String trace = drainedWhileItStreams(300, 60000);
 
     Span root = await(trace);
     assertKeptFor("drained", root);
