@@ -98,7 +98,12 @@ std::int32_t not_recorded(Stream stream, cudaError_t error) {
 
 SB_KERNEL(kWarpThreads) do_nothing() { await_launch_before(); }
 
-// What was launched since record(); the error that a graph of it ended in.
+// Other threads go on with what a recording would not allow, such as taking memory.
+cudaError_t begin_capture(Stream stream) {
+  return cudaStreamBeginCapture(handle(stream), cudaStreamCaptureModeThreadLocal);
+}
+
+// What was launched since begin_capture(); the error that a graph of it ended in.
 cudaError_t make_graph(Stream stream, cudaGraphExec_t* made) {
   const cudaError_t launched = cudaGetLastError();
   cudaGraph_t recorded = nullptr;
@@ -122,10 +127,7 @@ cudaError_t try_overlap(DeviceStream* into) {
   both();
   if (cudaError_t e = cudaGetLastError(); e != cudaSuccess) return e;
   if (cudaError_t e = cudaStreamSynchronize(into->cuda); e != cudaSuccess) return e;
-  if (cudaError_t e = cudaStreamBeginCapture(into->cuda, cudaStreamCaptureModeThreadLocal);
-      e != cudaSuccess) {
-    return e;
-  }
+  if (cudaError_t e = begin_capture(stream); e != cudaSuccess) return e;
   both();
   cudaGraphExec_t made = nullptr;
   if (cudaError_t e = make_graph(stream, &made); e != cudaSuccess) return e;
@@ -335,10 +337,8 @@ bool passed(Mark mark) {
   return false;
 }
 
-// Other threads go on with what a recording would not allow, such as taking memory.
 std::int32_t record(Stream stream) {
-  const cudaError_t error =
-      cudaStreamBeginCapture(handle(stream), cudaStreamCaptureModeThreadLocal);
+  const cudaError_t error = begin_capture(stream);
   return error == cudaSuccess ? error : not_recorded(stream, error);
 }
 

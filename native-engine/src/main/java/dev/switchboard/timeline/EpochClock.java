@@ -2,6 +2,7 @@ package dev.switchboard.timeline;
 
 import java.time.Instant;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * A monotonic clock anchored once to the Unix epoch, so that epoch times never step backwards
@@ -18,10 +19,15 @@ public final class EpochClock {
 
   /** {@link System#nanoTime()}, anchored now. */
   public static EpochClock system() {
-    Instant now = Instant.now();
+    return anchored(System::nanoTime, Instant::now);
+  }
+
+  /** A clock that shows what a wall clock shows now, and runs as the monotonic one does. */
+  public static EpochClock anchored(LongSupplier monotonic, Supplier<Instant> wall) {
+    Instant now = wall.get();
     long epoch =
         Math.addExact(Math.multiplyExact(now.getEpochSecond(), 1_000_000_000L), now.getNano());
-    return new EpochClock(System::nanoTime, epoch - System.nanoTime());
+    return new EpochClock(monotonic, epoch - monotonic.getAsLong());
   }
 
   /** Any clock: epoch time is its time plus the offset. */

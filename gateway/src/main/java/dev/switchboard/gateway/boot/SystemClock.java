@@ -19,14 +19,7 @@ final class SystemClock implements NanoClock {
   SystemClock(LongSupplier monotonic, Supplier<Instant> wall) {
     this.monotonic = monotonic;
     this.wall = wall;
-    this.clock = anchor();
-  }
-
-  private EpochClock anchor() {
-    Instant now = wall.get();
-    long epoch =
-        Math.addExact(Math.multiplyExact(now.getEpochSecond(), 1_000_000_000L), now.getNano());
-    return EpochClock.of(monotonic, epoch - monotonic.getAsLong());
+    this.clock = EpochClock.anchored(monotonic, wall);
   }
 
   @Override
@@ -41,7 +34,7 @@ final class SystemClock implements NanoClock {
 
   @Override
   public Anchored anchored() {
-    EpochClock anew = anchor();
+    EpochClock anew = EpochClock.anchored(monotonic, wall);
     return new Anchored(anew::epochNanos, anew.toEpoch(0) - clock.toEpoch(0));
   }
 }
