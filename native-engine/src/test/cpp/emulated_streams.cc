@@ -169,12 +169,15 @@ void at_time(std::int64_t& time_ns, const Work& work) {
 }
 
 void run_kernels(const std::vector<const Item*>& kernels, std::int64_t& time_ns, Queue& queue) {
-  auto now = std::make_unique<simt::Begun>(*kernels[0]->kernel);
+  std::unique_ptr<simt::Begun> now;
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     std::unique_ptr<simt::Begun> next;
-    if (i + 1 < kernels.size()) next = std::make_unique<simt::Begun>(*kernels[i + 1]->kernel);
     time_ns = std::max(time_ns, kernels[i]->put_ns);
-    at_time(time_ns, [&] { queue.finish(*now, i > 0); });
+    at_time(time_ns, [&] {
+      if (i == 0) now = std::make_unique<simt::Begun>(*kernels[0]->kernel);
+      if (i + 1 < kernels.size()) next = std::make_unique<simt::Begun>(*kernels[i + 1]->kernel);
+      queue.finish(*now, i > 0);
+    });
     now = std::move(next);
   }
 }

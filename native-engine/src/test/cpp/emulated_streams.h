@@ -10,8 +10,8 @@
 // comes.
 //
 // By the device's clock streams work side by side: a piece of work begins when it has been put and
-// what it waits for has ended, and takes as long as the host takes for it, but for what a kernel
-// does before that.
+// what it waits for has ended, and takes as long as the host takes for it. What the next kernel
+// does before it awaits this one is this one's time.
 #pragma once
 
 #include <cstdint>
