@@ -11,7 +11,7 @@ Runs whole tiny models of every architecture and format on the device against th
 decode and prompts: rates, and shares of what this device reads and multiplies at most by kernels of our own in the same run. From a
 pack, a worker on the device then answers over HTTP what a worker on the processor answers.
 Behind that, as far as ten minutes reach: llama-bench and vLLM where they are installed and a model is named, Nsight Compute on the
-hot kernels, the tests again under compute-sanitizer. A line says what was left out, and why.
+hot kernels, the tests again under compute-sanitizer's memcheck, synccheck and racecheck. A line says what was left out, and why.
 
   BUILD          folder with the programs; where they are not there they are built (nvcc, cmake, ninja, GoogleTest)
   --gguf FILE    for llama-bench, beside the table
@@ -234,6 +234,10 @@ main() {
   # Errors that were found count when a call ends: what is short goes first.
   for name in 'DeviceTest.*' '*Device*:-Emulated*:Hopper*:DeviceTest.*'; do
     as_far_as_time_reaches compute-sanitizer --error-exitcode 1 "${tests[@]}" "--gtest_filter=$name"
+  done
+  # Whether they know wgmma and TMA has not been tried, so what they report is to be read and ends nothing.
+  for name in synccheck racecheck; do
+    tried compute-sanitizer --tool "$name" --error-exitcode 1 "${tests[@]}" '--gtest_filter=DeviceTest.*'
   done
 }
 
