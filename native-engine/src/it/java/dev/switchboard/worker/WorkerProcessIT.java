@@ -424,9 +424,10 @@ class WorkerProcessIT {
     }
   }
 
-  @Test
-  void aWrongCommandLineExitsWithTwo() {
-    try (WorkerProcess worker = demo("--ranks", "0")) {
+  @ParameterizedTest
+  @ValueSource(strings = {"--ranks 0", "--port 65536", "--port -1", "--hang-timeout 2147484"})
+  void aWrongCommandLineExitsWithTwo(String options) {
+    try (WorkerProcess worker = demo(options.split(" "))) {
       assertEquals(2, worker.exitCode());
     }
   }

@@ -40,6 +40,7 @@ import picocli.CommandLine.Option;
     versionProvider = WorkerMain.Version.class)
 public final class WorkerMain implements Callable<Integer> {
   private static final Duration CLOSING = Duration.ofSeconds(5);
+  private static final int MOST_PORT = 65_535;
 
   @Option(names = "--model", required = true, description = "The model, a GGUF file.")
   private Path model = Path.of("");
@@ -298,7 +299,10 @@ public final class WorkerMain implements Callable<Integer> {
     requireAtLeast("--max-sequences", maxSequences, 1);
     requireAtLeast("--step-tokens", stepTokens, 1);
     requireAtLeast("--hang-timeout", hangTimeoutSeconds, 0);
+    requireAtMost("--hang-timeout", hangTimeoutSeconds, Integer.MAX_VALUE / 1000);
     requireAtLeast("--drain-timeout", drainTimeoutSeconds, 0);
+    requireAtLeast("--port", port == null ? 0 : port, 0);
+    requireAtMost("--port", port == null ? 0 : port, MOST_PORT);
     memoryBytes();
     toolFormat();
     WorkerGuard guard = guard();
@@ -337,6 +341,13 @@ public final class WorkerMain implements Callable<Integer> {
     if (value < least) {
       throw new CommandLine.ParameterException(
           new CommandLine(new WorkerMain()), option + " must be at least " + least);
+    }
+  }
+
+  private static void requireAtMost(String option, int value, int most) {
+    if (value > most) {
+      throw new CommandLine.ParameterException(
+          new CommandLine(new WorkerMain()), option + " must be at most " + most);
     }
   }
 
