@@ -93,6 +93,17 @@ class EngineEndpointsIT {
     }
   }
 
+  /** A request may have this name too. */
+  @Test
+  void aRequestThatIsCalledTimelineIsNoTimeline() {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok")).serve()) {
+      assertEquals(405, worker.get("/engine/v1/requests/timeline").statusCode());
+      assertEquals(404, worker.delete("/engine/v1/requests/timeline").statusCode());
+      assertEquals(404, worker.get("/engine/v1/requests//timeline").statusCode());
+      assertEquals(404, worker.get("/engine/v1/requests/timeline/timeline").statusCode());
+    }
+  }
+
   @Test
   void theCanaryAnswersForEveryRank() {
     ScriptedEngine engine = WorkerFixture.answering("ok");

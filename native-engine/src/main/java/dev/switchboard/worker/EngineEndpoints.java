@@ -90,7 +90,7 @@ final class EngineEndpoints {
   private void request(Exchange exchange, String path) {
     if (!path.startsWith(REQUESTS)) {
       exchange.error(ApiError.pathNotFound(path));
-    } else if (path.endsWith(TIMELINE)) {
+    } else if (path.startsWith(TIMELINE, timelineBegins(path))) {
       on(HttpMethod.GET, exchange, this::timeline);
     } else {
       on(HttpMethod.DELETE, exchange, this::cancel);
@@ -207,9 +207,14 @@ final class EngineEndpoints {
     return attempts;
   }
 
+  /** An id may be spelled like what stands behind it: that begins behind an id at the earliest. */
+  private static int timelineBegins(String path) {
+    return Math.max(REQUESTS.length(), path.length() - TIMELINE.length());
+  }
+
   private void timeline(Exchange exchange) {
     String path = exchange.path();
-    String id = path.substring(REQUESTS.length(), path.length() - TIMELINE.length());
+    String id = path.substring(REQUESTS.length(), timelineBegins(path));
     TimelineDocument.Steps steps =
         "steps".equals(exchange.request().getParam("detail"))
             ? TimelineDocument.Steps.ALL
