@@ -116,6 +116,27 @@ class SimulatedEngineIT {
     }
   }
 
+  /** The only token that the grammar allows is the one that ends the answer. */
+  @Test
+  void theUsageOfAnAnswerWithoutATokenSaysWhatWasTakenFromTheCache() {
+    try (WorkerFixture worker = start(LatencyModel.instant())) {
+      String request =
+          "{\"model\":\"test-model\",\"prompt\":\""
+              + "x".repeat(200)
+              + "\",\"grammar\":\"root ::= \\\"\\\"\"}";
+
+      JsonNode first = json(worker.post(TEXT, request).body()).path("usage");
+      JsonNode second = json(worker.post(TEXT, request).body()).path("usage");
+
+      int block = ExecutorConfig.defaults().kvBlockTokens();
+      int reused = (first.path("prompt_tokens").asInt() - 1) / block * block;
+      assertTrue(reused > 0);
+      assertEquals(0, second.path("completion_tokens").asInt(-1));
+      assertEquals(0, first.at("/prompt_tokens_details/cached_tokens").asInt(-1));
+      assertEquals(reused, second.at("/prompt_tokens_details/cached_tokens").asInt());
+    }
+  }
+
   @Test
   void aClientThatLeavesFreesItsBlocksWithinTwoSteps() throws IOException {
     try (WorkerFixture worker = start(slow())) {

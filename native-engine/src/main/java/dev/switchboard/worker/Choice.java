@@ -265,6 +265,11 @@ final class Choice implements Handover.Source {
 
   private void finish(EngineEnd end) {
     engineEnd = end;
+    RequestTimeline.Phase prefill = end.timeline().prefill();
+    if (!continued && prefill != null) {
+      // Where its first token ended it no token said so.
+      cachedTokens = prefill.cachedTokens();
+    }
     if (textEnd == null && end.reason() != null) {
       assembly.finish();
       textEnd =
