@@ -137,6 +137,24 @@ class SimulatedEngineIT {
     }
   }
 
+  /** To do without it would share what was to be kept apart. */
+  @Test
+  void aSaltThatIsNoneIsRefused() {
+    try (WorkerFixture worker = start(LatencyModel.instant())) {
+      for (String salt : List.of("a b", "s".repeat(129))) {
+        HttpResponse<String> refused =
+            worker.post(TEXT, body("hello", 1, ""), "X-Switchboard-Cache-Salt", salt);
+
+        assertEquals(400, refused.statusCode(), salt);
+        assertEquals("X-Switchboard-Cache-Salt", json(refused.body()).at("/error/param").asText());
+      }
+      assertEquals(0, load(worker, "requests"));
+      assertEquals(
+          200,
+          worker.post(TEXT, body("hello", 1, ""), "X-Switchboard-Cache-Salt", "").statusCode());
+    }
+  }
+
   @Test
   void aClientThatLeavesFreesItsBlocksWithinTwoSteps() throws IOException {
     try (WorkerFixture worker = start(slow())) {

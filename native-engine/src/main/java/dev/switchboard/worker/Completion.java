@@ -52,6 +52,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
   private final AnswerFormat format;
   private final TimelineDetail detail;
   private final Urgency urgency;
+  private final String cacheSalt;
   private final List<Choice> choices = new ArrayList<>();
   private final BitSet opened = new BitSet();
   private final BitSet finished = new BitSet();
@@ -67,13 +68,15 @@ final class Completion implements ActiveRequest, Handover.Sink {
       PreparedRequest prepared,
       AnswerFormat format,
       TimelineDetail detail,
-      Urgency urgency) {
+      Urgency urgency,
+      String cacheSalt) {
     this.completions = completions;
     this.exchange = exchange;
     this.prepared = prepared;
     this.format = format;
     this.detail = detail;
     this.urgency = urgency;
+    this.cacheSalt = cacheSalt;
   }
 
   @Override
@@ -190,7 +193,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
         options.topLogprobs(),
         (awaitsPromptScores() && !promptTold) || maxTokens == 0,
         urgency.priority(options.priority()),
-        exchange.token("X-Switchboard-Cache-Salt"),
+        cacheSalt,
         exchange.receivedNanos(),
         true,
         prepared.constraint(),

@@ -59,9 +59,10 @@ final class Completions {
 
   void start(Exchange exchange, PreparedRequest prepared, TimelineDetail detail, Urgency urgency) {
     Completion completion =
-        new Completion(this, exchange, prepared, format(exchange, prepared), detail, urgency);
+        new Completion(this, exchange, prepared, format(exchange, prepared), detail, urgency, salt);
     active.add(completion);
     count(WorkerCounter.COMPLETIONS);
+    String salt = exchange.cacheSalt();
     completion.start();
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
 import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -11,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /** One HTTP request and its answer. On the event loop. */
 final class Exchange {
-  private static final int REQUEST_ID_CHARS = 128;
+  private static final int TOKEN_CHARS = 128;
+  private static final String CACHE_SALT = "X-Switchboard-Cache-Salt";
 
   /** Version, trace, span and flags of W3C's trace context. */
   private static final Pattern TRACE_PARENT =
@@ -135,9 +137,28 @@ final class Exchange {
     return value != null && isVisibleAscii(value) ? value : "";
   }
 
+  /**
+   * The salt of its prefixes; empty where it says none.
+   *
+   * @throws ApiException when it is none: to do without it would share what was to be kept apart
+   */
+  String cacheSalt() {
+    String salt = request.getHeader(CACHE_SALT);
+    if (salt == null || salt.isEmpty()) {
+      return "";
+    }
+    if (!isVisibleAscii(salt)) {
+      throw new ApiException(
+          ApiError.invalid(
+              CACHE_SALT,
+              CACHE_SALT + " must be at most " + TOKEN_CHARS + " visible ASCII characters."));
+    }
+    return salt;
+  }
+
   private static boolean isVisibleAscii(String text) {
     return !text.isEmpty()
-        && text.length() <= REQUEST_ID_CHARS
+        && text.length() <= TOKEN_CHARS
         && text.chars().allMatch(c -> c > 0x20 && c < 0x7f);
   }
 }
