@@ -85,6 +85,13 @@ final class StepTrace {
   private @Nullable List<Long> named;
   private long namedGateway;
 
+  /** What requests in it keep of it, by the clock that one asked by. */
+  private List<Lane> told = List.of();
+
+  private Calls toldCalls = Calls.NONE;
+  private long toldOffset;
+  private boolean isTold;
+
   StepTrace(int stages, int ranks) {
     this.stages = stages;
     this.ranks = ranks;
@@ -101,6 +108,7 @@ final class StepTrace {
     batchRequests = requests;
     members = 0;
     named = null;
+    isTold = false;
     promptTokens = 0;
     neighbourNanos = 0;
     gapOffCpuNanos = 0;
@@ -433,6 +441,27 @@ final class StepTrace {
   /** The lanes' numbers, FIELDS per lane. */
   long[] values() {
     return values;
+  }
+
+  /** The lanes that took part, with epoch times: one list for all requests in it. */
+  List<Lane> lanes(long epochOffset) {
+    tell(epochOffset);
+    return told;
+  }
+
+  /** The JVM's calls, likewise. */
+  Calls calls(long epochOffset) {
+    tell(epochOffset);
+    return toldCalls;
+  }
+
+  private void tell(long epochOffset) {
+    if (!isTold || toldOffset != epochOffset) {
+      told = List.copyOf(lanes(values, ranks, epochOffset));
+      toldCalls = calls().plus(epochOffset);
+      toldOffset = epochOffset;
+      isTold = true;
+    }
   }
 
   /** The lanes that took part, with epoch times. */

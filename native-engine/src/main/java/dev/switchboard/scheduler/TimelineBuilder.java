@@ -125,12 +125,12 @@ final class TimelineBuilder {
         clock.toEpoch(trace.submitNanos()),
         clock.toEpoch(trace.startNanos()),
         clock.toEpoch(trace.endNanos()),
-        trace.calls().plus(clock.toEpoch(0)),
+        trace.calls(clock.toEpoch(0)),
         tokens,
         trace.batchTokens(),
         trace.batchRequests(),
         attempt == null ? List.of() : trace.members(attempt.gateway()),
-        StepTrace.lanes(trace.values(), trace.ranks(), clock.toEpoch(0)));
+        trace.lanes(clock.toEpoch(0)));
   }
 
   /** Sums over a phase's steps. */

@@ -17,14 +17,31 @@ final class TimelineDocument {
     COST,
     ALL;
 
-    private List<Step> of(RequestTimeline timeline) {
+    private List<Step> of(RequestTimeline timeline, int rows) {
       return switch (this) {
         case NONE -> List.of();
-        case COST -> timeline.steps().stream().map(Step::withoutMembers).toList();
-        case ALL -> timeline.steps();
+        case COST -> first(timeline.steps(), rows).stream().map(Step::withoutMembers).toList();
+        case ALL -> first(timeline.steps(), rows);
       };
     }
+
+    private static List<Step> first(List<Step> steps, int rows) {
+      int told = 0;
+      for (int left = rows; told < steps.size(); told++) {
+        left -= 1 + steps.get(told).lanes().size();
+        if (left < 0) {
+          break;
+        }
+      }
+      return steps.subList(0, told);
+    }
   }
+
+  /**
+   * Of all timelines of a document together, each of which has the same part of it: a row for a
+   * step and one for each lane in it. A row takes about a kibibyte of the heap while it is written.
+   */
+  private static final int MOST_ROWS = 8192;
 
   private TimelineDocument() {}
 
@@ -41,8 +58,9 @@ final class TimelineDocument {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("replica", replica).put("received_ns", receivedNanos).put("sent_ns", sentNanos);
     ArrayNode array = json.putArray("timelines");
+    int rows = MOST_ROWS / Math.max(1, timelines.size());
     for (RequestTimeline timeline : timelines) {
-      array.add(TimelineJson.write(timeline.withSteps(steps.of(timeline))));
+      array.add(TimelineJson.write(timeline.withSteps(steps.of(timeline, rows))));
     }
     return json.toString();
   }

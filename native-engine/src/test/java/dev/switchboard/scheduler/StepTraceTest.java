@@ -2,9 +2,14 @@ package dev.switchboard.scheduler;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 
+import dev.switchboard.executor.Sampling;
 import dev.switchboard.executor.TimelineSink.Kind;
+import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** What a step waited for: it adds up to the time in which its stages were at work. */
@@ -30,6 +35,36 @@ class StepTraceTest {
 
     // Rank 1 of stage 1 began when the other one had been at work for 5.
     assertCritical(30 + 10 + 15, 30 + 5, 10 + 5, 0, 0);
+  }
+
+  /** Else a hundred of them would hold the numbers of thousands of steps a hundred times. */
+  @Test
+  void requestsOfAStepShareWhatItTells() {
+    trace.reset(1, 2, 2);
+    record(0, 0, Kind.COMPUTE, 100, 130);
+    trace.finish(90, 100, 130);
+    Step one = told();
+    Step other = told();
+    trace.reset(2, 2, 2);
+    record(0, 0, Kind.COMPUTE, 200, 230);
+    trace.finish(190, 200, 230);
+    Step next = told();
+
+    assertSame(one.lanes(), other.lanes());
+    assertSame(one.calls(), other.calls());
+    assertEquals(100, one.lanes().getFirst().startNanos());
+    assertEquals(200, next.lanes().getFirst().startNanos());
+  }
+
+  /** The step as a request tells it that was in it with a token. */
+  private Step told() {
+    GenerationRequest request =
+        new GenerationRequest(
+            "r", 0, new int[] {1}, 1, Sampling.GREEDY, Set.of(), -1, false, 0, "", 0, true);
+    TimelineBuilder timeline = new TimelineBuilder(request, null, EpochClock.of(() -> 0, 0), 0);
+    timeline.scheduled(90, 0);
+    timeline.step(trace, 1, 1);
+    return timeline.build(300).steps().getFirst();
   }
 
   @Test
