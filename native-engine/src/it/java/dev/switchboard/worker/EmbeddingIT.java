@@ -156,6 +156,46 @@ class EmbeddingIT {
     }
   }
 
+  /** A text here has 4 tokens and a vector of 3 numbers: 124 bytes with its answer. */
+  @Test
+  void whatRequestsTakeOfTheHeapIsBoundedAloneAndTogether() {
+    ScriptedEngine engine = ScriptedEngine.encoder(EmbeddingIT::vector);
+    try (WorkerFixture worker =
+        new WorkerFixture(engine, settings -> Settings.vectorBytes(settings, 300))
+            .serve(ModelTask.EMBED, 3)) {
+      String two = body("'input':['bbd','bbd']");
+      JsonNode alone = error(worker, EMBEDDINGS, "'input':['bbd','bbd','bbd']");
+      engine.allow(0);
+      CompletableFuture<HttpResponse<String>> running =
+          CompletableFuture.supplyAsync(() -> worker.post(EMBEDDINGS, two));
+      WorkerFixture.eventually(() -> engine.running() == 2);
+
+      HttpResponse<String> beside = worker.post(EMBEDDINGS, body("'input':'bbd'"));
+      engine.allowMore(100);
+
+      assertEquals("input", alone.path("param").asText());
+      assertEquals(429, beside.statusCode());
+      assertTrue(beside.headers().firstValue("Retry-After").isPresent());
+      assertEquals(200, running.join().statusCode());
+      WorkerFixture.eventually(() -> worker.post(EMBEDDINGS, two).statusCode() == 200);
+    }
+  }
+
+  /** The query is there once for each document. */
+  @Test
+  void aQueryThatIsThereTooOftenIsRefused() {
+    ScriptedEngine engine = ScriptedEngine.encoder(request -> new float[] {1});
+    try (WorkerFixture worker =
+        new WorkerFixture(engine, settings -> Settings.vectorBytes(settings, 10_000))
+            .serve(ModelTask.RANK, 1)) {
+      String query = "'query':'" + "q".repeat(1000) + "','documents':";
+
+      assertEquals(
+          "documents", error(worker, RERANK, query + "['a','b','c']").path("param").asText());
+      assertEquals(200, worker.post(RERANK, body(query + "['a','b']")).statusCode());
+    }
+  }
+
   @Test
   void aStepThatFailsEndsTheRequestWithItsReason() {
     ScriptedEngine engine = ScriptedEngine.encoder(EmbeddingIT::vector);

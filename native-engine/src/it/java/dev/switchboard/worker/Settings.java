@@ -29,6 +29,29 @@ final class Settings {
         s, s.streamBufferBytes(), s.writeStall(), s.headerTimeout(), s.offLoopBytes(), limit);
   }
 
+  static WorkerSettings vectorBytes(WorkerSettings s, long bytes) {
+    return new WorkerSettings(
+        s.id(),
+        s.bind(),
+        s.port(),
+        s.requests(),
+        s.headerBytes(),
+        s.uriBytes(),
+        s.connections(),
+        s.headerTimeout(),
+        s.bodyTimeout(),
+        s.idleTimeout(),
+        s.writeStall(),
+        s.streamBufferBytes(),
+        s.drainLimit(),
+        s.canaryTimeout(),
+        s.timelines(),
+        s.timelineBytes(),
+        s.offLoopBytes(),
+        bytes,
+        s.allowFaultInjection());
+  }
+
   private static WorkerSettings with(
       WorkerSettings s,
       int bufferBytes,
@@ -54,6 +77,7 @@ final class Settings {
         s.timelines(),
         s.timelineBytes(),
         offLoopBytes,
+        s.vectorBytes(),
         s.allowFaultInjection());
   }
 }

@@ -22,6 +22,11 @@ interface ActiveRequest {
   /** Of what the engine has ended for it. */
   List<RequestTimeline> timelines();
 
+  /** What it has of the room for vectors, until it retires. */
+  default long vectorBytes() {
+    return 0;
+  }
+
   /** Ends the response with an error and stops computing. */
   void abort(ApiError error);
 }

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ChatStreamWriter;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.ResponseIdentity;
@@ -36,6 +37,9 @@ final class Completions {
   private final Map<WorkerCounter, Long> counters = new EnumMap<>(WorkerCounter.class);
   private @Nullable Runnable whenIdle;
 
+  /** Of the heap: what requests for vectors take. */
+  private long vectorBytes;
+
   /**
    * @param seeds where the seed of a request without one comes from
    */
@@ -58,15 +62,21 @@ final class Completions {
   }
 
   void start(Exchange exchange, PreparedRequest prepared, TimelineDetail detail, Urgency urgency) {
+    String salt = exchange.cacheSalt();
     Completion completion =
         new Completion(this, exchange, prepared, format(exchange, prepared), detail, urgency, salt);
     active.add(completion);
     count(WorkerCounter.COMPLETIONS);
-    String salt = exchange.cacheSalt();
     completion.start();
   }
 
   void start(Exchange exchange, PreparedVectors prepared, TimelineDetail detail, Urgency urgency) {
+    if (vectorBytes + prepared.bytes() > settings.vectorBytes()) {
+      exchange.response().putHeader("Retry-After", Long.toString(retryAfterSeconds()));
+      throw new ApiException(
+          ApiError.overloaded("The texts of other requests take up the room for vectors."));
+    }
+    vectorBytes += prepared.bytes();
     VectorRequest request = new VectorRequest(this, exchange, prepared, detail, urgency);
     active.add(request);
     count(WorkerCounter.EMBEDDINGS);
@@ -99,6 +109,7 @@ final class Completions {
     if (!active.remove(request)) {
       return;
     }
+    vectorBytes -= request.vectorBytes();
     drainRate.finished();
     finished.add(request.requestId(), request.receivedNanos(), request.timelines());
     Runnable idle = whenIdle;

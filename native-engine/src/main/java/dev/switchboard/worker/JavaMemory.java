@@ -41,6 +41,11 @@ record JavaMemory(long heapBytes) {
     return heapBytes / 4;
   }
 
+  /** The part of it that texts, vectors and answers of a model that embeds may take. */
+  static long vectorBytes(long heapBytes) {
+    return heapBytes / 3;
+  }
+
   /** Heap and all else that the JVM takes. */
   long processBytes() {
     return heapBytes + BESIDE_BYTES;

@@ -9,8 +9,10 @@ import org.jspecify.annotations.Nullable;
  * @param field the request's field that holds the texts, for errors
  * @param texts their token ids, at least one of each
  * @param priority the higher the sooner
+ * @param bytes of the heap that texts, vectors and answer take together, the last while it is
+ *     written
  */
-record PreparedVectors(String field, List<int[]> texts, int priority, Answer answer) {
+record PreparedVectors(String field, List<int[]> texts, int priority, long bytes, Answer answer) {
   PreparedVectors {
     texts = List.copyOf(texts);
   }

@@ -26,14 +26,23 @@ import org.jspecify.annotations.Nullable;
 final class VectorPreparation {
   private static final int[] NOTHING = {};
 
+  /** A number as text takes a dozen, which are there up to three times while it is written. */
+  private static final long ANSWERED_FLOAT_BYTES = 32;
+
   private final ServedModel model;
   private final RequestParser parser;
   private final RequestPreparation preparation;
+  private final long mostBytes;
 
-  VectorPreparation(ServedModel model, RequestParser parser, RequestPreparation preparation) {
+  /**
+   * @param mostBytes of the heap that a request may take
+   */
+  VectorPreparation(
+      ServedModel model, RequestParser parser, RequestPreparation preparation, long mostBytes) {
     this.model = model;
     this.parser = parser;
     this.preparation = preparation;
+    this.mostBytes = mostBytes;
   }
 
   /**
@@ -52,10 +61,12 @@ final class VectorPreparation {
       texts.add(fitting(encode(text), text.path()));
     }
     int tokens = PreparedVectors.tokens(texts);
+    long bytes = bytes(texts.size(), tokens) + ANSWERED_FLOAT_BYTES * texts.size() * dimensions;
     return new PreparedVectors(
         "input",
         texts,
         request.priority(),
+        fitting(bytes, "input"),
         (vectors, switchboard) ->
             new EmbeddingAnswer(model.id(), units(vectors, dimensions), request.encoding(), tokens)
                 .toJson(switchboard));
@@ -102,6 +113,9 @@ final class VectorPreparation {
   /** The classifier reads the query and a document together. */
   private PreparedVectors pairs(RerankRequest request) {
     int[] query = model.tokenizer().encode(request.query());
+    // It is there once for each document.
+    int documents = request.documents().size();
+    long _ = fitting(bytes(documents, (long) documents * query.length), "documents");
     List<int[]> texts = documents(request, document -> delimited(query, document));
     return prepared(request, texts, vectors -> vectors.stream().map(Vector::probability));
   }
@@ -142,6 +156,7 @@ final class VectorPreparation {
         "documents",
         texts,
         request.priority(),
+        fitting(bytes(texts.size(), tokens), "documents"),
         (vectors, switchboard) ->
             new RerankAnswer(model.id(), best(request, scores.of(vectors).toList()), tokens)
                 .toJson(switchboard));
@@ -172,6 +187,21 @@ final class VectorPreparation {
       text = IntStream.concat(text, IntStream.of(second));
     }
     return IntStream.concat(text, IntStream.of(end)).toArray();
+  }
+
+  /** What the tokens of so many texts take, and their vectors. */
+  private long bytes(long texts, long tokens) {
+    return Integer.BYTES * tokens + Float.BYTES * texts * model.facts().dimensions();
+  }
+
+  private long fitting(long bytes, String field) {
+    if (bytes > mostBytes) {
+      throw invalid(
+          field,
+          "and its answer take %d bytes of the heap, where %d are for that: send fewer texts"
+              .formatted(bytes, mostBytes));
+    }
+    return bytes;
   }
 
   private int[] fitting(int[] tokens, String path) {

@@ -88,6 +88,11 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   }
 
   @Override
+  public long vectorBytes() {
+    return prepared.bytes();
+  }
+
+  @Override
   public long receivedNanos() {
     return exchange.receivedNanos();
   }

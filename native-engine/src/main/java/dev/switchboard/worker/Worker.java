@@ -100,7 +100,8 @@ final class Worker {
         new Tokenization(model, parser, preparation, settings.requests().promptTokens());
     Handover handover = new Handover(task -> context.runOnContext(now -> task.run()));
     Completions completions = new Completions(vertx, settings, clock, seeds, handover, model);
-    VectorPreparation vectors = new VectorPreparation(model, parser, preparation);
+    VectorPreparation vectors =
+        new VectorPreparation(model, parser, preparation, settings.vectorBytes());
     Serving loaded = new Serving(model, preparation, vectors, tokenization, completions);
     context.runOnContext(now -> warmUp(loaded, ready));
     return ready;

@@ -23,6 +23,7 @@ import java.time.Duration;
  * @param canaryTimeout until a rank that does not answer a canary counts as not answering
  * @param timelines finished requests whose timelines are kept, and timelineBytes their memory
  * @param offLoopBytes a body larger than this is parsed, rendered and tokenized off the event loop
+ * @param vectorBytes of the heap that requests for vectors may take together
  * @param allowFaultInjection whether {@code POST /engine/v1/faults} works
  */
 record WorkerSettings(
@@ -43,6 +44,7 @@ record WorkerSettings(
     int timelines,
     long timelineBytes,
     int offLoopBytes,
+    long vectorBytes,
     boolean allowFaultInjection) {
 
   /** The model's parts, ranks' channels, connections that are closed unread. */
@@ -67,6 +69,7 @@ record WorkerSettings(
         1024,
         32L << 20,
         16 << 10,
+        JavaMemory.vectorBytes(Runtime.getRuntime().maxMemory()),
         false);
   }
 
@@ -90,6 +93,7 @@ record WorkerSettings(
         timelines,
         timelineBytes,
         offLoopBytes,
+        vectorBytes,
         allowFaultInjection);
   }
 
@@ -113,6 +117,7 @@ record WorkerSettings(
         timelines,
         timelineBytes,
         offLoopBytes,
+        vectorBytes,
         allowed);
   }
 }
