@@ -4,7 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.boot.FlakyLink.Weather;
+import io.vertx.core.http.HttpServerRequest;
 import java.net.http.HttpResponse;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,14 +63,7 @@ class EdgeIT {
     server.script(
         (request, body) -> {
           if (body.toString().contains("\"stream\":true")) {
-            request
-                .response()
-                .setChunked(true)
-                .putHeader("Content-Type", "text/event-stream")
-                .end(
-                    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
-                        + word
-                        + "\"}}]}\n\ndata: [DONE]\n\n");
+            streams(request, word);
           } else {
             request
                 .response()
@@ -77,6 +74,17 @@ class EdgeIT {
                         + "\"}}],\"usage\":{\"prompt_tokens\":40,\"completion_tokens\":10}}");
           }
         });
+  }
+
+  private static void streams(HttpServerRequest request, String word) {
+    request
+        .response()
+        .setChunked(true)
+        .putHeader("Content-Type", "text/event-stream")
+        .end(
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
+                + word
+                + "\"}}]}\n\ndata: [DONE]\n\n");
   }
 
   /** What came, in time. */
@@ -179,5 +187,86 @@ class EdgeIT {
 
     assertEquals("big->small budget", fallback(here));
     assertEquals(asked, region.seen.size());
+  }
+
+  @Test
+  void aLateRegionIsAskedByNoSecondCopyBesideTheLocalModel() throws Exception {
+    try (FakeUpstream other = new FakeUpstream();
+        InProcessGateway hedging = hedging(600, 200, other)) {
+      AtomicReference<HttpServerRequest> asked = new AtomicReference<>();
+      holds(region, other);
+      here.script((request, body) -> asked.set(request));
+      int before = region.seen.size() + other.seen.size();
+      CompletableFuture<HttpResponse<String>> answer = hurry(hedging);
+      InProcessGateway.await(() -> asked.get() != null);
+      // Longer than until a second copy would be sent.
+      here.vertx().setTimer(900, late -> streams(asked.get(), "near"));
+
+      assertNearAlone(hedging, answer.get(10, TimeUnit.SECONDS));
+      assertEquals(1, region.seen.size() + other.seen.size() - before);
+    }
+  }
+
+  @Test
+  void theLocalModelIsAskedInPlaceOfASecondCopyThatIsLateToo() throws Exception {
+    try (FakeUpstream other = new FakeUpstream();
+        InProcessGateway hedging = hedging(60, 1500, other)) {
+      holds(region, other);
+      int before = region.seen.size() + other.seen.size();
+
+      assertNearAlone(hedging, hurry(hedging).get(10, TimeUnit.SECONDS));
+      assertEquals(2, region.seen.size() + other.seen.size() - before);
+      assertEquals(
+          1, hedging.metric("switchboard_hedges_total{model=\"big\",result=\"abandoned\"}"));
+    }
+  }
+
+  /** A gateway that knows how quick two servers of the region are, and sends second copies. */
+  private InProcessGateway hedging(int afterMs, int lateMs, FakeUpstream other) throws Exception {
+    answers(other, "far");
+    InProcessGateway hedging =
+        InProcessGateway.of(
+                """
+                routing: {policy: round-robin}
+                retry: {reserve: 1000, hedge: {classes: ["*"], after-ms: %d}}
+                upstreams:
+                  - {url: "%s", models: [big]}
+                  - {url: "%s", models: [big]}
+                  - {url: "%s", models: [small]}
+                edge: [{name: big, local: small, late-ms: %d}]
+                """
+                    .formatted(afterMs, region.url(), other.url(), here.url(), lateMs))
+            .awaitEveryReplica();
+    for (int i = 0; i < 40; i++) {
+      assertEquals(200, hurry(hedging).get(10, TimeUnit.SECONDS).statusCode());
+    }
+    return hedging;
+  }
+
+  private static CompletableFuture<HttpResponse<String>> hurry(InProcessGateway gateway) {
+    String body = InProcessGateway.chat(true).replace("\"m\"", "\"big\"");
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return gateway.post(InProcessGateway.CHAT, body);
+          } catch (Exception broken) {
+            throw new AssertionError(broken);
+          }
+        });
+  }
+
+  private static void holds(FakeUpstream... servers) {
+    for (FakeUpstream server : servers) {
+      server.script((request, body) -> {});
+    }
+  }
+
+  private static void assertNearAlone(InProcessGateway gateway, HttpResponse<String> answer)
+      throws Exception {
+    assertEquals("small", answer.headers().firstValue("X-Switchboard-Model").orElse(""));
+    assertEquals("big->small late", fallback(answer));
+    assertTrue(answer.body().contains("near") && answer.body().contains("[DONE]"), answer::body);
+    InProcessGateway.await(
+        () -> gateway.fleet().replicas().stream().allMatch(replica -> replica.inFlight() == 0));
   }
 }

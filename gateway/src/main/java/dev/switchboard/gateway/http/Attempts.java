@@ -333,19 +333,26 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   // ------------------------------------------------------------------ two at once
 
-  /** The region is late with its first token: the local model is asked, too. */
+  /**
+   * The region is late with its first token: the local model is asked, too. A second attempt in the
+   * region, which is late as well, gives way to that: no more than two run at once.
+   */
   private void regionLate(Attempt current) {
     EdgeWatch edge = choice.edge();
-    if (edge == null || client.begun() || client.ended() || current.over() || rival != null) {
+    if (edge == null || client.begun() || client.ended() || current.over()) {
       return;
     }
     edge.late();
     Decision second = edge.inPlace(choice.decideFor(edge.local()), EdgeReason.LATE);
-    if (second.chosen() != null) {
-      HedgeResult refused = beside(second);
-      if (refused == null) {
-        gateway.metrics().decided(second);
-      }
+    if (second.chosen() == null) {
+      return;
+    }
+    if (hedge != null) {
+      hedge.cancel();
+    }
+    giveUpSecond("the local model is asked in its place", AttemptResult.ABANDONED);
+    if (beside(second) == null) {
+      gateway.metrics().decided(second);
     }
   }
 
@@ -634,18 +641,23 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
    * @param error why it is given up; null when it answered
    */
   void end(@Nullable String error, AttemptResult result) {
-    Attempt second = rival;
-    if (second != null) {
-      rival = null;
-      gateway.metrics().hedged(flight.model(), HedgeResult.ABANDONED);
-      second.end(error, result, client.begun());
-    }
+    giveUpSecond(error, result);
     Attempt current = attempt;
     if (current != null) {
       if (result == AttemptResult.ABANDONED) {
         suspicion.abandoned(current);
       }
       current.end(error, result, client.begun());
+    }
+  }
+
+  /** Ends the second of two at once, where there is one, before either said anything. */
+  private void giveUpSecond(@Nullable String error, AttemptResult result) {
+    Attempt second = rival;
+    if (second != null) {
+      rival = null;
+      gateway.metrics().hedged(flight.model(), HedgeResult.ABANDONED);
+      second.end(error, result, client.begun());
     }
   }
 
