@@ -182,7 +182,8 @@ final class ConfigShape {
     } else if (known.getType() == Map.class) {
       texts(value, line, path, key, to);
     } else if (value instanceof Scalar scalar) {
-      JsonNode good = ConfigTypes.checked(known.getType(), scalar, path, faults, line);
+      JsonNode good =
+          ConfigTypes.checked(known.getType(), mayBeNull(known), scalar, path, faults, line);
       if (good != null) {
         to.set(key, good);
       }
@@ -193,6 +194,10 @@ final class ConfigShape {
           "must be " + ConfigTypes.words(known.getType(), path) + ", not " + given(value),
           example(path));
     }
+  }
+
+  private static boolean mayBeNull(RecordComponent known) {
+    return known.getAnnotatedType().isAnnotationPresent(Nullable.class);
   }
 
   private void texts(Node value, int line, String path, String key, ObjectNode to) {
@@ -221,10 +226,10 @@ final class ConfigShape {
   private ArrayNode list(Class<?> element, Node value, int line, String path) {
     ArrayNode list = JSON.arrayNode();
     if (value instanceof Many many) {
-      for (Node item : many.items()) {
-        item(element, item, path + "[" + list.size() + "]", list);
+      for (int i = 0; i < many.items().size(); i++) {
+        item(element, many.items().get(i), path + "[" + i + "]", list);
       }
-      return list;
+      return many.items().isEmpty() ? list : notEmpty(list, path);
     }
     fault(path, line, "must be a list, not " + given(value), example(path));
     if (value instanceof Keyed map && element.isRecord()) {
@@ -232,7 +237,13 @@ final class ConfigShape {
     } else if (value instanceof Scalar) {
       item(element, value, path + "[0]", list);
     }
-    return list;
+    return notEmpty(list, path);
+  }
+
+  /** Of a list whose items were all wrong nobody is told as well that it is empty. */
+  private static ArrayNode notEmpty(ArrayNode list, String path) {
+    JsonNode good = list.isEmpty() ? ConfigHints.example(path) : null;
+    return good instanceof ArrayNode items ? items.deepCopy() : list;
   }
 
   /** A map of names in the place of a list of maps that have names. */
@@ -262,13 +273,15 @@ final class ConfigShape {
     if (!element.isRecord()) {
       JsonNode good =
           item instanceof Scalar scalar
-              ? ConfigTypes.checked(element, scalar, path, faults, item.line())
+              ? ConfigTypes.checked(element, false, scalar, path, faults, item.line())
               : null;
       if (!(item instanceof Scalar)) {
         String wanted = ConfigTypes.words(element, path);
         fault(path, item.line(), "must be " + wanted + ", not " + given(item), null);
       }
-      list.add(good == null ? JSON.textNode("x") : good);
+      if (good != null) {
+        list.add(good);
+      }
     } else if (item instanceof Keyed map) {
       map(element, map, path, list.addObject());
     } else {

@@ -44,15 +44,21 @@ final class ConfigTypes {
   /**
    * The value, or the one that was meant.
    *
+   * @param mayBeNull whether nothing is a value too
    * @return null where nobody knows what was meant
    */
   static @Nullable JsonNode checked(
-      Class<?> type, ConfigYaml.Scalar given, String path, List<ConfigFault> faults, int line) {
+      Class<?> type,
+      boolean mayBeNull,
+      ConfigYaml.Scalar given,
+      String path,
+      List<ConfigFault> faults,
+      int line) {
     JsonNode value = given.value();
     if (text(type) && value.isValueNode() && !value.isNull()) {
       return JSON.textNode(value.isTextual() ? value.asText() : given.text());
     }
-    if (good(type, value) || (value.isNull() && !type.isPrimitive())) {
+    if (good(type, value) || (value.isNull() && mayBeNull)) {
       return value;
     }
     JsonNode meant = meant(type, value, path);

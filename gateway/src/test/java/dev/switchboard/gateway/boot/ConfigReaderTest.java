@@ -120,6 +120,45 @@ class ConfigReaderTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      value = {
+        "http: {hosts: [null]} | http.hosts[0]",
+        "http: {cors: {origins: [null]}} | http.cors.origins[0]",
+        "http: {bind: } | http.bind",
+        "admin: {bind: null} | admin.bind",
+        "admin: {hosts: [a, null]} | admin.hosts[1]",
+        "upstreams: [{url: http://x, models: [null]}] | upstreams[0].models[0]",
+        "upstreams: [{url: http://x, models: [m, null]}] | upstreams[0].models[1]",
+        "routes: [{name: a, fallbacks: [null]}] | routes[0].fallbacks[0]",
+        "workers: {java-options: [null]} | workers.java-options[0]",
+        "workers: {arguments: [-x, null]} | workers.arguments[1]",
+        "retry: {hedge: {classes: [null]}} | retry.hedge.classes[0]",
+        "telemetry: {trace-tenants: [null]} | telemetry.trace-tenants[0]",
+        "models: [{file: /a, groups: [{device: cuda, devices: [null]}]}]"
+            + "| models[0].groups[0].devices[0]",
+        "discovery: {kubernetes: {namespace: null}} | discovery.kubernetes.namespace",
+        "store: {password-file: null} | store.password-file"
+      })
+  void nothingInThePlaceOfATextIsToldByItsKeyAndOnce(String yaml, String key) {
+    ConfigFaultsException e =
+        assertThrows(ConfigFaultsException.class, () -> read("\n" + yaml.strip()));
+
+    String message = String.valueOf(e.getMessage());
+    assertTrue(message.startsWith(key + ": must be text, not null"), message);
+    assertEquals(1, message.lines().count(), message);
+    assertEquals(List.of(2), e.faults().stream().map(ConfigFault::line).toList());
+  }
+
+  @Test
+  void whatMayBeLeftOutMayBeNothing() {
+    GatewayConfig config =
+        read("upstreams: [{url: http://x, models: [m], engine: null, weight: null, socket: ~}]");
+
+    assertEquals(List.of("m"), config.upstreams().getFirst().models());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
       quoteCharacter = '`',
       value = {
         "{workers: 2} | : device is missing; for example device: cuda",
@@ -178,13 +217,13 @@ class ConfigReaderTest {
   void groupsSayHowManyWorkersRunWhere() {
     ModelSpec model =
         read("""
-                models:
-                  - file: m.gguf
-                    ranks: 2
-                    groups:
-                      - {device: cuda, workers: 2, devices: [0, 1, GPU-5f3c, 3]}
-                      - {device: cpu, standby: 1, threads: 4, arguments: [--kv-memory, 1GiB]}
-                """)
+        models:
+          - file: m.gguf
+            ranks: 2
+            groups:
+              - {device: cuda, workers: 2, devices: [0, 1, GPU-5f3c, 3]}
+              - {device: cpu, standby: 1, threads: 4, arguments: [--kv-memory, 1GiB]}
+        """)
             .models()
             .getFirst();
 
