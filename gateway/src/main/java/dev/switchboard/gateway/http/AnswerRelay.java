@@ -227,7 +227,7 @@ final class AnswerRelay {
     @Override
     public void broken(EventRelay.Break how) {
       MoveCause cause = how.told() ? MoveCause.FAILED : MoveCause.BROKEN;
-      owner.broke(current, closed(how) ? MoveCause.DIED : cause, how, AttemptResult.FAILED);
+      owner.broke(current, closed(how) ? MoveCause.DIED : cause, how, how.result());
     }
   }
 

@@ -309,7 +309,9 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   private void lost(Attempt current, EventRelay.Break how) {
-    choice.failed(current.replica().id());
+    if (!how.own()) {
+      choice.failed(current.replica().id());
+    }
     client.broken(how);
   }
 

@@ -121,7 +121,7 @@ final class ClientAnswer {
   /** Nobody goes on: ends a stream with its replica's own error where it told one. */
   void broken(EventRelay.Break how) {
     if (!begun) {
-      fail(Failures.broken(how.reason()));
+      fail(Failures.broken(how));
       return;
     }
     if (how.rest().length() > 0) {
@@ -132,7 +132,7 @@ final class ClientAnswer {
       Failure failure = Failure.of(ApiError.upstreamFailed(how.reason()));
       end(response::end, Outcome.UPSTREAM_BROKEN, failure);
     } else {
-      failBehind(Failures.broken(how.reason()));
+      failBehind(Failures.broken(how));
     }
   }
 

@@ -4,6 +4,7 @@ import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.openai.ApiError;
 
 /** What the gateway says when it cannot serve a valid request. */
@@ -219,8 +220,12 @@ final class Failures {
         .withRetryAfter(seconds);
   }
 
-  static Failure broken(String reason) {
-    return Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + "."));
+  /** Its replica broke, or the gateway, which is nothing that a replica did. */
+  static Failure broken(EventRelay.Break how) {
+    return Failure.of(
+        how.own()
+            ? ApiError.internal("The answer could not be passed on.")
+            : ApiError.upstreamFailed("The replica failed: " + how.reason() + "."));
   }
 
   /** What runs, or waits, when the time for that is over. */

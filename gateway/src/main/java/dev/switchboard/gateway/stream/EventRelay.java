@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.stream;
 
+import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.buffer.Buffer;
@@ -49,6 +50,7 @@ public final class EventRelay {
    * @param rest what the client should have if nobody goes on with it
    * @param pieces of content in that, which are not counted yet
    * @param cause of a connection that failed; null where the connection did not
+   * @param own it was no fault of the replica's, but of the gateway's own
    */
   public record Break(
       String reason,
@@ -56,10 +58,16 @@ public final class EventRelay {
       boolean movable,
       Buffer rest,
       int pieces,
-      @Nullable Throwable cause) {
+      @Nullable Throwable cause,
+      boolean own) {
     /** One that left nothing. */
     public static Break empty(String reason, boolean movable) {
-      return new Break(reason, false, movable, Buffer.buffer(), 0, null);
+      return new Break(reason, false, movable, Buffer.buffer(), 0, null, false);
+    }
+
+    /** What it says of the replica. */
+    public AttemptResult result() {
+      return own ? AttemptResult.ABANDONED : AttemptResult.FAILED;
     }
   }
 
@@ -193,7 +201,8 @@ public final class EventRelay {
       told.lose();
     }
     over = true;
-    listener.broken(Break.empty("it could not be passed on", false));
+    listener.broken(
+        new Break("it could not be passed on", false, false, Buffer.buffer(), 0, null, true));
   }
 
   private void take(Buffer bytes) {
@@ -412,7 +421,8 @@ public final class EventRelay {
     over = true;
     Buffer rest = out.getBuffer(0, out.length());
     listener.broken(
-        new Break(String.valueOf(upstreamError), true, passing, rest, unsettledPieces, null));
+        new Break(
+            String.valueOf(upstreamError), true, passing, rest, unsettledPieces, null, false));
   }
 
   private static int payload(byte[] bytes, int from, int to) {
@@ -503,6 +513,6 @@ public final class EventRelay {
       flight.mark(Flight.Mark.UPSTREAM_ENDED);
     }
     boolean told = committed && upstreamError != null;
-    listener.broken(new Break(reason, told, !told, out, unsettledPieces, cause));
+    listener.broken(new Break(reason, told, !told, out, unsettledPieces, cause, false));
   }
 }

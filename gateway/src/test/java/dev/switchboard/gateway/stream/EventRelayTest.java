@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
@@ -12,6 +13,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.impl.ConnectionBase;
+import java.io.IOException;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.nio.channels.ClosedChannelException;
@@ -85,6 +87,13 @@ class EventRelayTest {
     }
   }
 
+  private void dies(Throwable cause) {
+    Handler<Throwable> handler = breaking;
+    if (handler != null) {
+      handler.handle(cause);
+    }
+  }
+
   private static String token(int number) {
     return "data: {\"choices\":[{\"delta\":{\"content\":\""
         + number
@@ -130,6 +139,17 @@ class EventRelayTest {
     assertEquals(1, breaks.size());
     assertFalse(breaks.getFirst().movable());
     assertFalse(replay.complete());
+    assertEquals(AttemptResult.ABANDONED, breaks.getFirst().result());
+  }
+
+  @Test
+  void aStreamThatEndsEarlyIsItsReplicasFailure() {
+    start();
+    send(":answer a 1 2 3\n\n" + token(0));
+
+    dies(new IOException("reset"));
+
+    assertEquals(AttemptResult.FAILED, breaks.getFirst().result());
   }
 
   @Test
@@ -193,10 +213,7 @@ class EventRelayTest {
     send(":answer a 1 2 3\n\n" + token(0));
     send("data: {\"choices\":[{\"delta\":{\"content\":\"1\"}}]}\n\ndata: [DONE]\n\n");
 
-    Handler<Throwable> dies = breaking;
-    if (dies != null) {
-      dies.handle(new ClosedChannelException());
-    }
+    dies(new ClosedChannelException());
 
     assertTrue(written.toString().endsWith("data: [DONE]\n\n"));
     assertEquals(1, ends);
