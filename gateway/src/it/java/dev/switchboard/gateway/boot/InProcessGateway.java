@@ -44,6 +44,17 @@ final class InProcessGateway implements AutoCloseable {
   private InProcessGateway(
       String yaml, List<ModelSpec> models, Path worker, boolean awaitReady, NanoClock clock)
       throws Exception {
+    this(yaml, models, worker, awaitReady, clock, StateFolder.NONE);
+  }
+
+  private InProcessGateway(
+      String yaml,
+      List<ModelSpec> models,
+      Path worker,
+      boolean awaitReady,
+      NanoClock clock,
+      StateFolder state)
+      throws Exception {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(
         tree,
@@ -69,7 +80,7 @@ final class InProcessGateway implements AutoCloseable {
     gateway =
         Gateway.start(
             config,
-            StateFolder.NONE,
+            state,
             fleet,
             events,
             clock,
@@ -112,6 +123,11 @@ final class InProcessGateway implements AutoCloseable {
   /** Starts before the upstreams that the configuration itself names. */
   static InProcessGateway of(String yaml) throws Exception {
     return new InProcessGateway(yaml, List.of(), Path.of("none"), true);
+  }
+
+  /** The same over the state of an earlier start. */
+  static InProcessGateway over(StateFolder state, String yaml) throws Exception {
+    return new InProcessGateway(yaml, List.of(), Path.of("none"), false, new SystemClock(), state);
   }
 
   /** The same, without waiting until any is ready. */

@@ -316,7 +316,7 @@ final class ModelRoutes {
               "invalid_request_error",
               "model_in_use",
               null,
-              "A route leads to this model, which nobody would serve: " + e.getMessage() + "."));
+              "A name leads to this model, which nobody would serve: " + e.getMessage() + "."));
     }
   }
 

@@ -83,6 +83,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
@@ -542,10 +543,9 @@ final class Gateway {
         telemetry.getPropagators().getTextMapPropagator());
   }
 
+  /** Until the store is open, which may have the models that routes lead to. Nobody listens yet. */
   private Router router() {
-    Router router = new Router(config.routing(), config.routes(), fleet.models());
-    Edges.check(config.edge(), router.names(), fleet.models());
-    return router;
+    return new Router(config.routing(), List.of(), fleet.models());
   }
 
   private static EdgeLink.Listener edgeListener(Metrics metrics) {
@@ -618,7 +618,12 @@ final class Gateway {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);
     }
-    store.listen(reconfiguration).join();
+    try {
+      store.listen(reconfiguration).join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof IllegalArgumentException wrong ? wrong : e;
+    }
+    reconfiguration.checkNames();
     restoreReplicas();
   }
 

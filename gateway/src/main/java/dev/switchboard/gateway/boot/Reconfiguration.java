@@ -432,18 +432,33 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   /**
-   * With the models that operators have set. Where the configuration's routes cannot be followed
+   * With the models that operators have set. Where the configuration's names cannot be followed
    * with them, because it was changed since, none of them holds.
    */
   private FleetPlan replanned() {
     FleetPlan wanted = plan.withModels(ModelOverlay.of(configured, stored.models()));
     try {
-      Router _ = new Router(config.routing(), config.routes(), wanted.names());
+      checkNames(router(config, wanted.names()), wanted);
       return wanted;
     } catch (IllegalArgumentException e) {
       LOG.error("stored_models_left_out reason=\"{}\"", e.getMessage());
       return plan.withModels(configured);
     }
+  }
+
+  /** Beside a router, which looks at routes itself. */
+  private void checkNames(Router router, FleetPlan models) {
+    Edges.check(config.edge(), router.names(), models.names());
+  }
+
+  /**
+   * At the start, when what the store says is in force: whether the configuration's names lead to
+   * models that somebody serves, be they the operators'.
+   *
+   * @throws IllegalArgumentException naming the key
+   */
+  synchronized void checkNames() {
+    checkNames(context.router(), plan);
   }
 
   @Override
@@ -458,8 +473,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   @Override
   public synchronized void check(String name, @Nullable ModelSpec spec) {
     FleetPlan wanted = plan.withModels(ModelOverlay.with(plan.localModels(), name, spec));
-    List<RouteSpec> inForce = routes();
-    Router _ = new Router(config.routing(), inForce, wanted.names());
+    checkNames(new Router(config.routing(), routes(), wanted.names()), wanted);
   }
 
   @Override
