@@ -57,6 +57,32 @@ class HedgeIT extends TwoUpstreams {
   }
 
   @Test
+  void whoAnswersSoonerSaysForWhichModelItStandsIn() throws Exception {
+    String standsIn =
+        """
+        autoscaling: {models: [{model: gone, min: 0}]}
+        routes: [{name: r, targets: [{model: gone}], fallbacks: [m]}]
+        """;
+    try (InProcessGateway gateway = learned(HEDGED + standsIn)) {
+      first.script((request, body) -> held.set(request));
+      HttpResponse<String> answer =
+          gateway.post(
+              InProcessGateway.CHAT,
+              InProcessGateway.chat(true).replace("\"m\"", "\"r\""),
+              "X-Request-Id",
+              "late",
+              "X-SLO-Class",
+              "interactive");
+
+      assertEquals("u1", answer.headers().firstValue("X-Switchboard-Replica").orElse(""));
+      assertEquals(
+          "gone->m no_replica",
+          answer.headers().firstValue("X-Switchboard-Fallback").orElse("none"));
+      assertEquals("no_replica", gateway.timeline("late").at("/route/fallback_reason").asText());
+    }
+  }
+
+  @Test
   void tokensCountOnceAndWhatTheLoserDidIsCountedAsWasted() throws Exception {
     try (InProcessGateway gateway = learned(HEDGED)) {
       double before = prompts(gateway);

@@ -232,7 +232,7 @@ final class ReplicaChoice {
                   model -> wanted(model, now),
                   now);
       wanted = routed.request();
-      return routed.decision();
+      return sameModel ? standsIn(routed.decision()) : routed.decision();
     } catch (RuntimeException broken) {
       if (!broke) {
         broke = true;
@@ -246,6 +246,13 @@ final class ReplicaChoice {
       }
       return Decision.of("none", among.models().getFirst(), null, List.of());
     }
+  }
+
+  /** Who goes on with a model that stands in for another one does so for the same reason. */
+  private Decision standsIn(Decision decision) {
+    Decision before = flight.decision();
+    Decision.Fallback fallback = before == null ? null : before.fallback();
+    return fallback == null ? decision : decision.withFallback(fallback);
   }
 
   /** What is decided for one model, be it among others of its plan. */
