@@ -147,7 +147,7 @@ follow() {
   forget_gateway "$gateway"
   stop_companions
   exit_status=$status
-  ((status == 0)) || fail "the gateway ended with status $status$(meaning_of "$status"); see ${logs#"$home"/}/gateway.log"
+  ((status == 0)) || fail "the gateway ended${ending:- with status $status$(meaning_of "$status")}; see ${logs#"$home"/}/gateway.log"
 }
 # meaning_of STATUS: what a process's exit status says of its end, where it says something.
 meaning_of() {

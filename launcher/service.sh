@@ -9,9 +9,11 @@ follow_log() {
   tail -n 0 -F --pid="$gateway" "$logs/gateway.log" 2>/dev/null &
   children+=("$!")
 }
-# The end of the gateway, with its status where it is a child. A signal's trap ends a wait before its time.
+# The end of the gateway, with its status where it is a child. Of another launcher's nobody here learns the status; one that stopped as it
+# was told says so last. A signal's trap ends a wait before its time.
 await_end() {
   local status=0 awaited=$gateway
+  ending=''
   while :; do
     status=0
     wait "$awaited" 2>/dev/null || status=$?
@@ -19,7 +21,10 @@ await_end() {
     ((status == 127)) || continue # not a child: another launcher started it
     tail -f --pid="$awaited" /dev/null &
     wait "$!" || true
-    ! ended "$awaited" || return 0
+    ended "$awaited" || continue
+    [[ $(tail -n 1 "$run/events.jsonl" 2>/dev/null) != *'"event":"stopped"'* ]] || return 0
+    ending=' without a word'
+    return 1
   done
 }
 # SIGUSR1: the version that this launcher's path leads to by now takes over, in the same service.

@@ -51,9 +51,10 @@ abstract class LauncherHome {
         [[ ! -e HANG.deaf ]] || trap '' TERM
         while :; do sleep 0.02; done
       fi
+      stopped() { echo '{"event":"stopped"}'; exit 0; }
       cache=
       for option; do [[ $option != -XX:AOTCacheOutput=* ]] || cache=${option#*=}; done
-      trap '[[ -z $cache ]] || echo learned >"$cache"; exit 0' TERM
+      trap '[[ -z $cache ]] || echo learned >"$cache"; stopped' TERM
       [[ -z $cache ]] || echo '{"event":"warm","requests":1}'
       if [[ -e HANG.start ]]; then
         trap '' TERM
