@@ -103,7 +103,7 @@ await_console() {
 companion() { # companion NAME COMMAND...: in a session of its own, as the gateway
   own_folders
   [[ ! -s $logs/$1.log ]] || turn_over "$logs/$1.log"
-  setsid "${@:2}" </dev/null >>"$logs/$1.log" 2>&1 &
+  setsid "${@:2}" </dev/null >>"$logs/$1.log" 2>&1 9>&- &
   say "$!" >"$run/$1.pid"
 }
 # Its state folder is apart from both in a package, and is all that names a Prometheus.

@@ -87,7 +87,7 @@ start_gateway() {
   trap 'early=INT' INT
   trap 'early=TERM' TERM
   trap 'early=HUP' HUP
-  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >&"$out" 2>&"$err" {out}>&- {err}>&- &
+  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >&"$out" 2>&"$err" {out}>&- {err}>&- 9>&- &
   gateway=$!
   exec {out}>&- {err}>&-
   say "$gateway" >"$run/next.pid"
@@ -119,7 +119,7 @@ forget_next() {
 await_ready() {
   local line follower events status=2
   not_serving=() loading_since=() line_at=$SECONDS
-  exec {events}< <(exec tail -n +1 -f -s 0.1 --pid="$gateway" "$events_file" 2>/dev/null)
+  exec {events}< <(exec tail -n +1 -f -s 0.1 --pid="$gateway" "$events_file" 2>/dev/null 9>&-)
   follower=$!
   while ((status == 2)) && IFS= read -r -u "$events" line; do
     [[ $line =~ ^\{\"event\":\"([a-z_]+)\" ]] || continue

@@ -22,6 +22,7 @@ up() {
     esac
     shift
   done
+  one_at_a_time
   if pid=$(gateway_pid); then fail "already running (pid $pid); ./switchboard down stops it"; fi
   local begun=$SECONDS
   stop_companions # what a gateway that died left
@@ -59,10 +60,19 @@ up() {
     fail "not started: $failure"
   fi
   announce $((SECONDS - begun))
+  others_may_start
   learn_in_background
   [[ -n $detached ]] && return
   follow
 }
+# Of two that start a gateway at the same time one would be nobody's, and have its share of the requests for ever. What this starts and
+# leaves behind closes the descriptor, or would hold the lock for as long as it lives.
+one_at_a_time() {
+  own_folders
+  exec 9>"$state/start.lock"
+  flock -n 9 || fail "another up or restart is at work; wait for its end"
+}
+others_may_start() { exec 9>&-; }
 # One that is not ready has no streams to wait for.
 give_up_start() {
   trap '' INT TERM HUP
@@ -168,6 +178,8 @@ remember_arguments() {
 # before the old one is asked to go. Until then whatever ends this ends the new one, and the old one goes on.
 restart() {
   local old begun=$SECONDS arguments=()
+  gateway_pid >/dev/null || nothing_runs
+  one_at_a_time
   old=$(gateway_pid) || nothing_runs
   if (($#)); then
     arguments=("$@")
@@ -196,6 +208,7 @@ restart() {
   stop_gateway "$old"
   renew_console
   announce $((SECONDS - begun))
+  others_may_start
   learn_in_background
 }
 # Ends the new gateway. The files of the old one are as they were.

@@ -49,5 +49,5 @@ keep_logs_small() {
       turn_over_large "$limit"
       timeout "${SWITCHBOARD_LOG_SECONDS:-5}" tail --pid="$1" -f /dev/null || true
     done
-  ) </dev/null >/dev/null 2>&1 &
+  ) </dev/null >/dev/null 2>&1 9>&- &
 }

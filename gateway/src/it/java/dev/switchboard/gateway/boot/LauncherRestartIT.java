@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -40,5 +42,45 @@ class LauncherRestartIT extends LauncherHome {
     assertEquals(0, exit(launch("down")));
 
     assertEquals(0, exit(up));
+  }
+
+  @Test
+  void ofTwoThatStartAGatewayAtTheSameTimeOneIsRefused() throws Exception {
+    String old = current();
+    Files.createFile(hang);
+    Process first = launch("restart");
+    InProcessGateway.await(() -> gateways().size() == 2);
+
+    for (String command : List.of("restart", "up")) {
+      Process second = launch(command);
+      assertTrue(second.waitFor(20, TimeUnit.SECONDS), command);
+      assertEquals(1, second.exitValue());
+      assertTrue(output().contains("another up or restart is at work"), output());
+    }
+
+    GatewayProcess.signal("-TERM", first.pid());
+    assertEquals(143, exit(first));
+    assertEquals(List.of(old), gateways());
+    Files.delete(hang);
+    assertEquals(0, exit(launch("restart")));
+    assertEquals(List.of(current()), gateways());
+  }
+
+  /** A lock that its gateway had would refuse every later restart. */
+  @Test
+  void aLauncherThatIsKilledWhileItStartsOneHindersNoOther() throws Exception {
+    Files.createFile(hang);
+    Process first = launch("restart");
+    InProcessGateway.await(
+        () -> first.children().anyMatch(each -> commandLine(each.pid()).contains("next.jsonl")));
+    String next = Files.readString(home.resolve(".switchboard/run/next.pid")).strip();
+    GatewayProcess.signal("-KILL", first.pid());
+    exit(first);
+    Files.delete(hang);
+
+    assertEquals(0, exit(launch("restart")), output());
+
+    GatewayProcess.signal("-KILL", Long.parseLong(next));
+    InProcessGateway.await(() -> gateways().size() == 1);
   }
 }
