@@ -65,7 +65,7 @@ trace_exporters() {
   printf '%s' "${exporters:+${exporters#,}}" | grep . || printf none
 }
 
-# Starts the gateway in a session of its own, so that a Ctrl-C reaches this script and not the workers. Its files are "next" until it is
+# Starts the gateway in $folder and in a session of its own, so that a Ctrl-C reaches this script and not the workers. Its files are "next" until it is
 # ready, so that whatever ends its start leaves those of a gateway that runs as they are.
 start_gateway() {
   local command
@@ -87,7 +87,7 @@ start_gateway() {
   trap 'early=INT' INT
   trap 'early=TERM' TERM
   trap 'early=HUP' HUP
-  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >&"$out" 2>&"$err" {out}>&- {err}>&- 9>&- &
+  (cd -- "$folder" && exec setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@") </dev/null >&"$out" 2>&"$err" {out}>&- {err}>&- 9>&- &
   gateway=$!
   exec {out}>&- {err}>&-
   say "$gateway" >"$run/next.pid"

@@ -2,7 +2,7 @@
 # up, restart and down.
 
 up() {
-  local detached='' arguments=() pid with=',console'
+  local detached='' arguments=() pid with=',console' folder=$PWD
   while (($#)); do
     case $1 in
       -d | --detach) detached=1 ;;
@@ -167,9 +167,10 @@ meaning_of() {
     134 | 139) printf ': native code crashed' ;;
   esac
 }
-# What is said once is not said again by restart.
+# With the folder from which their files are named. What is said once is not said again by restart.
 remember_arguments() {
   local argument kept=()
+  say "$folder" >"$run/folder"
   for argument; do [[ $argument == --accept-new-store ]] || kept+=("$argument"); done
   printf '%s\0' ${kept[@]+"${kept[@]}"} >"$run/arguments"
 }
@@ -177,7 +178,7 @@ remember_arguments() {
 # The new gateway loads its workers beside the old one's, listens on the same ports, and is ready
 # before the old one is asked to go. Until then whatever ends this ends the new one, and the old one goes on.
 restart() {
-  local old begun=$SECONDS arguments=()
+  local old begun=$SECONDS arguments=() folder=$PWD there
   gateway_pid >/dev/null || nothing_runs
   one_at_a_time
   old=$(gateway_pid) || nothing_runs
@@ -186,6 +187,8 @@ restart() {
   elif [[ -s $run/arguments ]]; then
     mapfile -d '' arguments <"$run/arguments"
     [[ -n ${arguments[0]} ]] || arguments=()
+    there=$(cat "$run/folder" 2>/dev/null || true)
+    [[ -z $there || ! -x $there/. ]] || folder=$there
   fi
   require_agent "$(cat "$run/with" 2>/dev/null || true)"
   log_limit >/dev/null

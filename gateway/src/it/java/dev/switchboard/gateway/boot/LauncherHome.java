@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
@@ -131,6 +132,16 @@ abstract class LauncherHome {
   }
 
   Process launch(Map<String, String> environment, String... arguments) throws Exception {
+    return launch(null, environment, arguments);
+  }
+
+  /** As from a shell in that folder. */
+  Process launchIn(Path there, String... arguments) throws Exception {
+    return launch(there.toFile(), Map.of(), arguments);
+  }
+
+  private Process launch(@Nullable File there, Map<String, String> environment, String... arguments)
+      throws Exception {
     // A shell cannot trap what is ignored when it starts, as in the background of another one.
     List<String> command =
         new ArrayList<>(
@@ -140,6 +151,7 @@ abstract class LauncherHome {
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     File output = folder.resolve("output" + outputs.incrementAndGet()).toFile();
     builder.redirectOutput(output);
+    builder.directory(there);
     builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
     builder.environment().putAll(environment);
     return builder.start();

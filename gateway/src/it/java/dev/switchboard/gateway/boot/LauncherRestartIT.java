@@ -1,9 +1,11 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
@@ -82,5 +84,29 @@ class LauncherRestartIT extends LauncherHome {
 
     GatewayProcess.signal("-KILL", Long.parseLong(next));
     InProcessGateway.await(() -> gateways().size() == 1);
+  }
+
+  @Test
+  void aRestartFromAnotherFolderReadsTheFilesThatUpWasTold() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Path there = Files.createDirectories(folder.resolve("there"));
+    Files.writeString(there.resolve("a.yaml"), "http: {}\n");
+    assertEquals(0, exit(launchIn(there, "up", "-d", "--config", "a.yaml")), output());
+    String old = current();
+
+    assertEquals(0, exit(launchIn(folder, "restart")));
+
+    assertNotEquals(old, current());
+    assertTrue(commandLine(Long.parseLong(current())).contains("--config\0a.yaml\0"));
+    assertEquals(there, workingFolder());
+    // Its own options are meant where they are said.
+    assertEquals(0, exit(launchIn(folder, "restart", "--config", "there/a.yaml")));
+    assertEquals(folder, workingFolder());
+    assertEquals(0, exit(launchIn(there, "restart")));
+    assertEquals(folder, workingFolder());
+  }
+
+  private Path workingFolder() throws Exception {
+    return Files.readSymbolicLink(Path.of("/proc/" + current() + "/cwd"));
   }
 }
