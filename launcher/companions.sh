@@ -157,13 +157,23 @@ all_ended() { # all_ended PID...
   local pid
   for pid; do ended "$pid" || return 1; done
 }
-# A console of another version's folder, which may go, makes way for this one's on the same port.
+# A console of another version's folder, which may go, or that asks where the gateway was, makes way for this one's on the same port.
 renew_console() {
-  local pid
-  beside console && pid=$(companion_pid console) && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != *"$home/"* ]] || return 0
+  local pid line
+  beside console && pid=$(companion_pid console) || return 0
+  line=$(tr '\0' ' ' <"/proc/$pid/cmdline")
+  [[ $line != *"$home/"* || $line != *" --gateway $(field admin "$ready_event") "* ]] || return 0
   end_companions console
   start_console
   await_console
+}
+# Prometheus reads its settings anew; its key and certificates stay as up was told them.
+renew_prometheus() {
+  local pid admin
+  beside prometheus && pid=$(companion_pid prometheus) || return 0
+  admin=$(field admin "$ready_event")
+  sed -i "s|^    scheme: .*|    scheme: ${admin%%://*}|; s|\[{targets: .*|[{targets: [\"${admin#*://}\"]}]|" "$run/prometheus.yml"
+  kill -HUP "$pid"
 }
 stop_companions() {
   end_companions prometheus zipkin console

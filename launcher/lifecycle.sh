@@ -210,6 +210,7 @@ restart() {
   remember_arguments ${arguments[@]+"${arguments[@]}"}
   stop_gateway "$old"
   renew_console
+  renew_prometheus
   announce $((SECONDS - begun))
   others_may_start
   learn_in_background

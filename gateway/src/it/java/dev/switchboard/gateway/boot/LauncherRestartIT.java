@@ -4,6 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -108,5 +112,39 @@ class LauncherRestartIT extends LauncherHome {
 
   private Path workingFolder() throws Exception {
     return Files.readSymbolicLink(Path.of("/proc/" + current() + "/cwd"));
+  }
+
+  @Test
+  void consoleAndPrometheusGoWithTheAdminApi() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    assertEquals(0, exit(launch("up", "-d", "--with", "prometheus")), output());
+    Path run = home.resolve(".switchboard/run");
+    String prometheus = Files.readString(run.resolve("prometheus.pid")).strip();
+    InProcessGateway.await(() -> prometheusAsks("127.0.0.1:2"));
+    aside(
+        "event",
+        "{\"event\":\"ready\",\"api\":\"http://127.0.0.1:1\",\"admin\":\"https://127.0.0.1:42\"}\n");
+
+    assertEquals(0, exit(launch("restart", "--admin-port", "42")), output());
+
+    long console = Long.parseLong(Files.readString(run.resolve("console.pid")).strip());
+    assertTrue(commandLine(console).contains("--gateway\0https://127.0.0.1:42\0"));
+    assertTrue(output().contains("first sign-in"), output());
+    InProcessGateway.await(() -> prometheusAsks("127.0.0.1:42") && prometheusAsks("scheme: https"));
+    assertEquals(prometheus, Files.readString(run.resolve("prometheus.pid")).strip());
+    assertEquals(List.of(Long.toString(console)), companions());
+  }
+
+  private boolean prometheusAsks(String part) {
+    try {
+      String port = Files.readString(home.resolve(".switchboard/run/prometheus.port")).strip();
+      URI settings = URI.create("http://127.0.0.1:" + port + "/api/v1/status/config");
+      try (InputStream in = settings.toURL().openStream()) {
+        String told = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        return told.contains(part + "\\n") || told.contains(part + "\"");
+      }
+    } catch (IOException notYet) {
+      return false;
+    }
   }
 }
