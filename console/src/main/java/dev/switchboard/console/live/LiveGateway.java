@@ -170,12 +170,19 @@ public final class LiveGateway implements AutoCloseable {
 
   private void poll() {
     Instant slower = Instant.MIN;
+    InputStream doubtful = null;
     while (!closed) {
       try {
         boolean all = clock.instant().isAfter(slower);
+        boolean back = !snapshot.reached();
         snapshot = read(all);
         slower = all ? clock.instant().plus(SLOWER_THINGS) : slower;
+        if (back) {
+          // A machine that lost its power ends no connection: the stream of then may stay silent.
+          EventStream.end(doubtful);
+        }
       } catch (ApiFailure e) {
+        doubtful = snapshot.reached() ? listening : doubtful;
         snapshot = snapshot.lost(e.sentence());
       }
       changed.run();

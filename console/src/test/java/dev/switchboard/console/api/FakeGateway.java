@@ -25,12 +25,16 @@ public final class FakeGateway implements AutoCloseable {
   public static final AdminKeys KEYS =
       new AdminKeys(Map.of(Role.VIEWER, "viewer", Role.OPERATOR, "operator", Role.ADMIN, "admin"));
 
+  private static final String STREAM = "text/event-stream";
+
   /** What came in. */
   public record Call(String method, String path, Map<String, String> headers, String body) {}
 
   private final HttpServer server;
   private final List<Call> calls = new CopyOnWriteArrayList<>();
   private final Map<String, Said> said = new ConcurrentHashMap<>();
+
+  private volatile boolean holds;
 
   private record Said(int status, String body) {}
 
@@ -76,6 +80,16 @@ public final class FakeGateway implements AutoCloseable {
     said.put(call, new Said(status, body));
   }
 
+  /** Streams stay open from now on and say nothing, as those of a machine that lost its power. */
+  public void holdStreams() {
+    holds = true;
+  }
+
+  /** How many streams of events were asked for. */
+  public long streams() {
+    return calls.stream().filter(call -> STREAM.equals(call.headers().get("accept"))).count();
+  }
+
   private void answer(HttpExchange exchange) throws IOException {
     String path = exchange.getRequestURI().toString();
     String method = exchange.getRequestMethod();
@@ -91,6 +105,9 @@ public final class FakeGateway implements AutoCloseable {
       send(exchange, 403, error("forbidden", "The role viewer may not do this"));
     } else if (other != null) {
       send(exchange, other.status(), other.body());
+    } else if (holds && STREAM.equals(exchange.getRequestHeaders().getFirst("Accept"))) {
+      exchange.sendResponseHeaders(200, 0);
+      exchange.getResponseBody().flush();
     } else if (method.equals("GET")) {
       read(exchange, path);
     } else {
@@ -119,7 +136,7 @@ public final class FakeGateway implements AutoCloseable {
 
   private static void read(HttpExchange exchange, String path) throws IOException {
     String only = path.contains("?") ? path.substring(0, path.indexOf('?')) : path;
-    boolean stream = "text/event-stream".equals(exchange.getRequestHeaders().getFirst("Accept"));
+    boolean stream = STREAM.equals(exchange.getRequestHeaders().getFirst("Accept"));
     String file =
         switch (only.substring(only.lastIndexOf('/') + 1)) {
           case "gateway" -> "gateway.json";

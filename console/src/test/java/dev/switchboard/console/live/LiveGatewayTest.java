@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -127,6 +128,31 @@ class LiveGatewayTest {
       assertTrue(told.stream().allMatch(shared -> shared.answer() != null));
       assertEquals(round + 1, asked());
     }
+  }
+
+  /**
+   * Whoever loses power or is cut off ends no connection: its stream would be waited for for ever.
+   */
+  @Test
+  void eventsAreListenedToAnewOnceALostGatewayIsBack() throws Exception {
+    fake.holdStreams();
+    gateway.start();
+    await(() -> gateway.snapshot().reached() && fake.streams() == 1);
+    fake.say("GET /admin/v1/gateway", 503, "{}");
+    gateway.refresh();
+    await(() -> !gateway.snapshot().reached());
+
+    fake.say("GET /admin/v1/gateway", 200, "{}");
+    gateway.refresh();
+
+    await(() -> gateway.snapshot().reached() && fake.streams() == 2);
+  }
+
+  private void await(BooleanSupplier condition) throws InterruptedException {
+    for (int looks = 0; looks < 1000 && !condition.getAsBoolean(); looks++) {
+      boolean _ = read.tryAcquire(10, TimeUnit.MILLISECONDS);
+    }
+    assertTrue(condition.getAsBoolean());
   }
 
   @Test
