@@ -22,15 +22,20 @@ public final class Visit {
   /** The person of this session; nobody where it was not used for too long. */
   public static Optional<Person> person() {
     VaadinSession session = VaadinSession.getCurrent();
-    Object name = session == null ? null : session.getAttribute(PERSON);
-    if (session == null || name == null) {
+    Person begun = session == null ? null : (Person) session.getAttribute(PERSON);
+    if (session == null || begun == null) {
       return Optional.empty();
     }
     if (idle(session)) {
       session.setAttribute(PERSON, null);
       return Optional.empty();
     }
-    return Services.get().signIn().users().find(name.toString());
+    // Of a name that was removed and added again it is another person.
+    return Services.get()
+        .signIn()
+        .users()
+        .find(begun.name())
+        .filter(now -> now.since().equals(begun.since()));
   }
 
   private static boolean idle(VaadinSession session) {
@@ -50,7 +55,7 @@ public final class Visit {
   /** Signs somebody in, under a session id that nobody could know before. */
   public static void begin(Person person) {
     VaadinService.reinitializeSession(VaadinRequest.getCurrent());
-    VaadinSession.getCurrent().setAttribute(PERSON, person.name());
+    VaadinSession.getCurrent().setAttribute(PERSON, person);
     VaadinSession.getCurrent().getSession().setAttribute(SIGNED_IN, true);
     use();
   }

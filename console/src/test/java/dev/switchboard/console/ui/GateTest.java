@@ -91,6 +91,28 @@ class GateTest extends ConsoleViewTest {
   }
 
   @Test
+  void whoIsAddedUnderTheNameOfSomebodyRemovedIsSomebodyElse() {
+    signIn.users().add("namesake", Role.VIEWER, PASSWORD);
+    Visit.begin(signIn.users().find("namesake").orElseThrow());
+    signIn.users().remove("namesake");
+    signIn.users().add("namesake", Role.ADMIN, "another horse");
+
+    go("people");
+
+    assertInstanceOf(SignInView.class, getCurrentView());
+  }
+
+  @Test
+  void aChangeOfRoleSignsNobodyOut() {
+    signIn.users().add("promoted", Role.VIEWER, PASSWORD);
+    Visit.begin(signIn.users().find("promoted").orElseThrow());
+
+    signIn.users().changeRole("promoted", Role.ADMIN);
+
+    assertEquals(Role.ADMIN, Visit.person().orElseThrow().role());
+  }
+
+  @Test
   void whoIsRemovedIsNotSignedInAnyMore() {
     signIn.users().add("guest", Role.VIEWER, PASSWORD);
     Visit.begin(signIn.users().find("guest").orElseThrow());
