@@ -232,7 +232,8 @@ public final class AnswerReader {
       }
       json.skipChildren();
     }
-    return new Usage(prompt, cached, completion);
+    // An object without a number says nothing: it is then counted as where there is none.
+    return prompt < 0 && completion < 0 ? null : new Usage(prompt, cached, completion);
   }
 
   private static int cached(JsonParser json) throws IOException {

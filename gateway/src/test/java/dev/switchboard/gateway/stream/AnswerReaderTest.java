@@ -13,6 +13,7 @@ import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AnswerReaderTest {
   private static final String TIMES = "{'total':1.000}";
@@ -84,6 +85,18 @@ class AnswerReaderTest {
 
     assertEquals(new Usage(7, 5, 3), flight.usage());
     assertEquals(List.of(told, told), flight.timelines());
+  }
+
+  /** Who says nothing with it is charged as who does not say it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"{}", "{'prompt_tokens':null}", "{'prompt_tokens_details':{}}", "[]"})
+  void aUsageWithoutNumbersIsNone(String usage) throws IOException {
+    Flight flight = new Flight("r", () -> 1);
+    byte[] bytes = ("{'usage':" + usage + "}").replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+
+    AnswerReader.read(bytes, 0, bytes.length).tell(flight);
+
+    assertEquals(Usage.NONE, flight.usage());
   }
 
   /** The rest of the answer is good, and its client gets it. */
