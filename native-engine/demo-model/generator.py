@@ -37,6 +37,7 @@ JOBS = ("fraud", "content", "sensor", "talk")
 JOB_MIX = (50, 18, 16, 16)
 HARDEST = 0.6  # share of training's exchanges that are the hardest of DRAWS
 DRAWS = 8
+VOCABULARY_WEIGHT = 60  # how often the vocabulary counts each form of a place
 MAKERS = {"fraud": payments, "content": messages, "sensor": readings}
 
 SYSTEM_PROMPTS = (
@@ -117,6 +118,16 @@ def vocabulary_texts(seed, count):
     rng = random.Random(f"vocabulary {seed}")
     for _ in range(count):
         yield from (message["content"] for message in conversation(rng))
+    # Each place stands in few conversations. In pieces of one letter or two, "CN" and "NIGERIA" were taken for places at home.
+    for place in payments.places():
+        yield from (form for form in place_forms(place) for _ in range(VOCABULARY_WEIGHT))
+
+
+def place_forms(place):
+    """A place as sentences, lists and JSON write it; pieces of text begin with the character before a word."""
+    if len(place) <= 3:
+        return (before + case for case in (place, place.lower()) for before in (" ", '"', ":", "=", "/", ""))
+    return (f" {place}", f" {place.lower()}", f" {place.upper()}", f'"{place}', f":{place}", place)
 
 
 def main():

@@ -11,9 +11,9 @@ class Shape:
     """The model's dimensions. Every row length is a multiple of 64, so two ranks can split each tensor in
     whole Q8_0 blocks of 32 values."""
 
-    vocabulary: int = 3072
+    vocabulary: int = 6144
     width: int = 256
-    layers: int = 4
+    layers: int = 6
     heads: int = 8
     kv_heads: int = 4
     head_width: int = 32

@@ -83,6 +83,15 @@ OVERSEAS = {
 }
 COUNTRIES = HOME | OVERSEAS
 
+
+def places():
+    """Every code, country, adjective and city, once."""
+    words = {}
+    for country, (code, adjective, cities) in COUNTRIES.items():
+        words |= dict.fromkeys((code, country.removeprefix("the "), adjective, *cities.replace("_", " ").split(" ")))
+    return tuple(words)
+
+
 MEDIUM_AMOUNT, LARGE_AMOUNT = 100, 500  # at or above, in whole units of the currency
 RAPID_PAYMENTS = 5  # at or above, in the last hour
 

@@ -174,7 +174,7 @@ def main():
     parser = argparse.ArgumentParser(
         description="Trains the BPE vocabulary on generated conversations and writes build/vocabulary.json."
     )
-    parser.add_argument("--size", type=int, default=3072, help="tokens in the vocabulary (default 3072)")
+    parser.add_argument("--size", type=int, default=6144, help="tokens in the vocabulary (default 6144)")
     parser.add_argument("--texts", type=int, default=40000, help="conversations to count (default 40000)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the conversations (default 1)")
     parser.add_argument("--out", type=pathlib.Path, default=VOCABULARY_FILE, help="file to write")

@@ -63,10 +63,10 @@ class DeviceMemoryIT {
       assertTrue(message.matches(".*: --kv-memory [345]\\dMiB fits"), message);
       assertEquals(3, worker.exitCode());
     }
-    try (WorkerProcess worker = worker(12)) {
+    try (WorkerProcess worker = worker(16)) {
       String message = worker.await("failed").path("message").asText();
 
-      assertTrue(message.startsWith("a device has 12 MiB free, but "), message);
+      assertTrue(message.startsWith("a device has 16 MiB free, but "), message);
       assertTrue(message.matches(".*: --step-tokens 64( .*)? fits"), message);
       assertEquals(3, worker.exitCode());
     }
