@@ -225,8 +225,8 @@ public final class AnswerReader {
     for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
       json.nextToken();
       switch (name) {
-        case "prompt_tokens" -> prompt = json.getValueAsInt(-1);
-        case "completion_tokens" -> completion = json.getValueAsInt(-1);
+        case "prompt_tokens" -> prompt = count(json);
+        case "completion_tokens" -> completion = count(json);
         case "prompt_tokens_details" -> cached = cached(json);
         default -> {}
       }
@@ -234,6 +234,10 @@ public final class AnswerReader {
     }
     // An object without a number says nothing: it is then counted as where there is none.
     return prompt < 0 && completion < 0 ? null : new Usage(prompt, cached, completion);
+  }
+
+  private static int count(JsonParser json) throws IOException {
+    return json.currentToken() == JsonToken.VALUE_NULL ? -1 : json.getValueAsInt(-1);
   }
 
   private static int cached(JsonParser json) throws IOException {
