@@ -28,7 +28,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What the admin API tells of a real worker: its state, its steps, its log, and how it ended. */
 @Tag("untimed")
 class ReplicaViewsIT {
-  private static final int PROMPT_WORDS = 900;
+  /** Some of them are three tokens, and the context has 2048. */
+  private static final int PROMPT_WORDS = 600;
 
   /** What a lane can be at; when one of them ends the next one begins. */
   private static final List<String> PARTS =
@@ -118,7 +119,8 @@ class ReplicaViewsIT {
     List<JsonNode> steps;
     try (InputStream first = gateway.stream(2000).body()) {
       assertTrue(first.read() >= 0);
-      HttpResponse<String> _ = gateway.post(gateway.api("/v1/chat/completions"), longPrompt());
+      HttpResponse<String> answer = gateway.post(gateway.api("/v1/chat/completions"), longPrompt());
+      assertEquals(200, answer.statusCode(), answer.body());
       steps = steps("?last=1000");
     }
     // Its client has left, and later steps are of others alone.
