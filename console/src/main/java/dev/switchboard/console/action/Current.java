@@ -1,6 +1,5 @@
 package dev.switchboard.console.action;
 
-import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.live.LiveGateway;
 import java.net.URLDecoder;
@@ -44,27 +43,12 @@ public final class Current {
     }
   }
 
-  /** Others are told as lists only, and long ones in pages. */
+  /** Others are told as lists only. */
   private static JsonNode listed(LiveGateway gateway, String kind, String name) throws ApiFailure {
-    String query = kind.equals("models") ? "" : "?limit=1000";
-    JsonNode page = gateway.client().get(BASE + kind + query);
-    while (true) {
-      JsonNode found = in(page, name);
-      String next = page.path("next").asString("");
-      if (!found.isMissingNode() || next.isEmpty()) {
-        return found;
-      }
-      page = gateway.client().get(BASE + kind + query + "&after=" + AdminClient.encode(next));
-    }
-  }
-
-  private static JsonNode in(JsonNode page, String name) {
-    for (JsonNode list : page) {
-      for (JsonNode each : list) {
-        if (name.equals(each.path("name").asString(each.path("id").asString("")))
-            || name.equals(each.path("id").asString(""))) {
-          return each;
-        }
+    for (JsonNode each : gateway.client().list(BASE + kind, kind.replace('-', '_'))) {
+      if (name.equals(each.path("name").asString(each.path("id").asString("")))
+          || name.equals(each.path("id").asString(""))) {
+        return each;
       }
     }
     return MissingNode.getInstance();
