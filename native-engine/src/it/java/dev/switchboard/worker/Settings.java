@@ -30,26 +30,14 @@ final class Settings {
   }
 
   static WorkerSettings vectorBytes(WorkerSettings s, long bytes) {
-    return new WorkerSettings(
-        s.id(),
-        s.bind(),
-        s.port(),
-        s.requests(),
-        s.headerBytes(),
-        s.uriBytes(),
-        s.connections(),
-        s.headerTimeout(),
-        s.bodyTimeout(),
-        s.idleTimeout(),
-        s.writeStall(),
+    return with(
+        s,
         s.streamBufferBytes(),
-        s.drainLimit(),
-        s.canaryTimeout(),
-        s.timelines(),
-        s.timelineBytes(),
+        s.writeStall(),
+        s.headerTimeout(),
         s.offLoopBytes(),
-        bytes,
-        s.allowFaultInjection());
+        s.canaryTimeout(),
+        bytes);
   }
 
   private static WorkerSettings with(
@@ -59,6 +47,17 @@ final class Settings {
       Duration headerTimeout,
       int offLoopBytes,
       Duration canaryTimeout) {
+    return with(s, bufferBytes, stall, headerTimeout, offLoopBytes, canaryTimeout, s.vectorBytes());
+  }
+
+  private static WorkerSettings with(
+      WorkerSettings s,
+      int bufferBytes,
+      Duration stall,
+      Duration headerTimeout,
+      int offLoopBytes,
+      Duration canaryTimeout,
+      long vectorBytes) {
     return new WorkerSettings(
         s.id(),
         s.bind(),
@@ -77,7 +76,7 @@ final class Settings {
         s.timelines(),
         s.timelineBytes(),
         offLoopBytes,
-        s.vectorBytes(),
+        vectorBytes,
         s.allowFaultInjection());
   }
 }
