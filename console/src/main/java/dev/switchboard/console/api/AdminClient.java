@@ -137,18 +137,13 @@ public final class AdminClient implements AutoCloseable {
     return json(send(request.build(), JSON_BYTES_MAX, limit));
   }
 
-  /** Opens the stream of events; the head has to come in time, the body goes on until closed. */
-  public InputStream events(@Nullable String lastId) throws ApiFailure {
-    return stream("/admin/v1/events", lastId);
-  }
-
-  /** Opens a stream of events of a path with its query. */
-  public InputStream stream(String path, @Nullable String lastId) throws ApiFailure {
+  /**
+   * Opens a stream of events of a path with its query; the head has to come in time, the body goes
+   * on until closed.
+   */
+  public InputStream stream(String path) throws ApiFailure {
     HttpRequest.Builder request = reading(path);
     request.setHeader("Accept", "text/event-stream");
-    if (lastId != null) {
-      request.setHeader("Last-Event-ID", lastId);
-    }
     HttpResponse<InputStream> answer =
         exchange(request.GET().build(), BodyHandlers.ofInputStream(), ANSWER);
     if (answer.statusCode() == 200) {

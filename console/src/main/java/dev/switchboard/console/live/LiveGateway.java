@@ -2,6 +2,7 @@ package dev.switchboard.console.live;
 
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -18,7 +19,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
@@ -55,7 +55,7 @@ public final class LiveGateway implements AutoCloseable {
   private final Set<String> reading = ConcurrentHashMap.newKeySet();
 
   private volatile Snapshot snapshot = Snapshot.NOTHING_YET;
-  private volatile @Nullable InputStream listening;
+  private final Set<InputStream> streams = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
   LiveGateway(AdminClient client, Path folder, Clock clock, Runnable changed) {
@@ -107,6 +107,26 @@ public final class LiveGateway implements AutoCloseable {
     synchronized (events) {
       return List.copyOf(events);
     }
+  }
+
+  /**
+   * Opens a stream of events of a path with its query. It ends when this is closed, and once the
+   * gateway is back where it was lost meanwhile.
+   */
+  public InputStream stream(String path) throws ApiFailure {
+    InputStream in =
+        new FilterInputStream(client.stream(path)) {
+          @Override
+          public void close() throws IOException {
+            streams.remove(this);
+            super.close();
+          }
+        };
+    streams.add(in);
+    if (closed) {
+      EventStream.end(in);
+    }
+    return in;
   }
 
   /** Since when it has not answered; zero while it does. */
@@ -170,7 +190,7 @@ public final class LiveGateway implements AutoCloseable {
 
   private void poll() {
     Instant slower = Instant.MIN;
-    InputStream doubtful = null;
+    Set<InputStream> doubtful = Set.of();
     while (!closed) {
       try {
         boolean all = clock.instant().isAfter(slower);
@@ -178,11 +198,11 @@ public final class LiveGateway implements AutoCloseable {
         snapshot = read(all);
         slower = all ? clock.instant().plus(SLOWER_THINGS) : slower;
         if (back) {
-          // A machine that lost its power ends no connection: the stream of then may stay silent.
-          EventStream.end(doubtful);
+          // A machine that lost its power ends no connection: the streams of then may stay silent.
+          doubtful.forEach(EventStream::end);
         }
       } catch (ApiFailure e) {
-        doubtful = snapshot.reached() ? listening : doubtful;
+        doubtful = snapshot.reached() ? Set.copyOf(streams) : doubtful;
         snapshot = snapshot.lost(e.sentence());
       }
       changed.run();
@@ -249,9 +269,9 @@ public final class LiveGateway implements AutoCloseable {
     while (!closed) {
       try {
         catchUp();
-        InputStream in = client.events(null);
-        listening = in;
-        EventStream.read(in, this::take);
+        try (InputStream in = stream("/admin/v1/events")) {
+          EventStream.read(in, this::take);
+        }
       } catch (ApiFailure | IOException e) {
         LOG.debug("events_lost gateway={} message=\"{}\"", name(), e.getMessage());
       }
@@ -314,7 +334,7 @@ public final class LiveGateway implements AutoCloseable {
   public void close() {
     closed = true;
     threads.forEach(Thread::interrupt);
-    EventStream.end(listening);
+    streams.forEach(EventStream::end);
     client.close();
     if (ring.newestSeconds() >= 0) {
       writeRing();

@@ -91,7 +91,7 @@ final class Tail implements AutoCloseable {
   private void listen() {
     while (!closed) {
       boolean resampled = false;
-      try (InputStream in = gateway.client().stream(filters.tail(begin()), null)) {
+      try (InputStream in = gateway.stream(filters.tail(begin()))) {
         reading = in;
         EventStream.read(in, this::take);
         failed("the gateway ended the stream");

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.FakeGateway;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -146,6 +148,34 @@ class LiveGatewayTest {
     gateway.refresh();
 
     await(() -> gateway.snapshot().reached() && fake.streams() == 2);
+  }
+
+  /** The same of a stream that a view opened, as that of requests as they end. */
+  @Test
+  void aViewsStreamEndsOnceALostGatewayIsBack() throws Exception {
+    fake.holdStreams();
+    gateway.start();
+    await(() -> gateway.snapshot().reached());
+    try (InputStream in = gateway.stream("/admin/v1/requests/tail")) {
+      Thread reader = Thread.ofVirtual().start(() -> drain(in));
+      fake.say("GET /admin/v1/gateway", 503, "{}");
+      gateway.refresh();
+      await(() -> !gateway.snapshot().reached());
+      assertTrue(reader.isAlive());
+
+      fake.say("GET /admin/v1/gateway", 200, "{}");
+      gateway.refresh();
+
+      assertTrue(reader.join(Duration.ofSeconds(10)));
+    }
+  }
+
+  private static void drain(InputStream in) {
+    try {
+      in.readAllBytes();
+    } catch (IOException _) {
+      // It was ended.
+    }
   }
 
   private void await(BooleanSupplier condition) throws InterruptedException {
