@@ -66,7 +66,7 @@ public final class Console implements AutoCloseable {
               settings.listen(),
               settings.port(),
               settings.hosts(),
-              settings.behindTls() || settings.tls() != null,
+              settings.behindTls(),
               settings.tls(),
               settings.idle());
       String host =

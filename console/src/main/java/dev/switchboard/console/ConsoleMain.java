@@ -87,7 +87,8 @@ public final class ConsoleMain implements Callable<Integer> {
   @Option(
       names = "--behind-tls",
       description =
-          "a proxy speaks TLS before it: cookies are Secure, and --listen may be any address")
+          "a proxy speaks TLS before it: cookies are Secure, --listen may be any address, and a"
+              + " browser's address is the last one in X-Forwarded-For")
   private boolean behindTls;
 
   @Option(

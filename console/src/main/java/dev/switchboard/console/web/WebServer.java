@@ -49,23 +49,23 @@ public final class WebServer implements AutoCloseable {
    * Listens, and answers when this returns.
    *
    * @param hosts further names by which it may be called
-   * @param secure whether cookies are for TLS only
+   * @param proxy whether a proxy that speaks TLS is before it
    * @param tls what it speaks TLS by; null for none
    */
   public static WebServer start(
-      String address, int port, Set<String> hosts, boolean secure, @Nullable Tls tls, Duration idle)
+      String address, int port, Set<String> hosts, boolean proxy, @Nullable Tls tls, Duration idle)
       throws IOException {
     QueuedThreadPool threads = new QueuedThreadPool(THREADS_MAX, 4);
     threads.setName("web");
     Server server = new Server(threads);
-    ServerConnector connector = connector(server, tls);
+    ServerConnector connector = connector(server, http(proxy), tls);
     connector.setHost(address);
     connector.setPort(port);
     server.addConnector(connector);
     server.addBean(new NetworkConnectionLimit(CONNECTIONS_MAX, server));
     WebServer web = new WebServer(server, connector);
     server.setErrorHandler(new PlainErrors());
-    server.setHandler(web.context(names(address, hosts), secure, idle));
+    server.setHandler(web.context(names(address, hosts), proxy || tls != null, idle));
     try {
       server.start();
     } catch (Exception e) {
@@ -75,8 +75,8 @@ public final class WebServer implements AutoCloseable {
     return web;
   }
 
-  private static ServerConnector connector(Server server, @Nullable Tls tls) throws IOException {
-    HttpConfiguration http = http();
+  private static ServerConnector connector(Server server, HttpConfiguration http, @Nullable Tls tls)
+      throws IOException {
     if (tls == null) {
       return new ServerConnector(server, new HttpConnectionFactory(http));
     }
@@ -96,11 +96,14 @@ public final class WebServer implements AutoCloseable {
     return String.valueOf(last.getMessage());
   }
 
-  private static HttpConfiguration http() {
+  static HttpConfiguration http(boolean proxy) {
     HttpConfiguration http = new HttpConfiguration();
     http.setSendServerVersion(false);
     http.setSendXPoweredBy(false);
     http.setRequestHeaderSize(HEAD_BYTES_MAX);
+    if (proxy) {
+      http.addCustomizer(new Forwarded());
+    }
     return http;
   }
 
