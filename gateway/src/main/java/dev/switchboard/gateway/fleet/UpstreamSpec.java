@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param checkModels whether its list of models must have them before it serves; null is true
  * @param weight share of new work; null is 1
  * @param cost relative to others; null is 0
- * @param maxConcurrency requests it takes at once; null or 0 for no limit
+ * @param maxConcurrency requests of each model that it takes at once; null or 0 for no limit
  * @param maxCompletionTokens whether the bound of a quota goes to it by that name in chats; null is
  *     false, for {@code max_tokens}
  */
