@@ -127,6 +127,23 @@ TEST(Gate, OpensWhenTheCountIsReached) {
   EXPECT_FALSE(gate.reached(3));
 }
 
+// Of an engine that has run for months.
+TEST(Gate, WhatWasReachedStaysReachedHoweverLongAgo) {
+  constexpr std::uint64_t kAgo = std::uint64_t{1} << 30;
+  constexpr std::uint64_t kWord = std::uint64_t{1} << 32;
+  const Gate late(kAgo + 7);
+  EXPECT_TRUE(late.reached(7));
+  EXPECT_FALSE(late.reached(kAgo + 8));
+
+  Gate later(kWord - 1);
+  SpinBudget spin(0);
+  EXPECT_FALSE(later.reached(kWord));
+  later.advance();
+  EXPECT_TRUE(later.reached(1));
+  EXPECT_EQ(later.wait(kWord, spin), Gate::Wait::kReached);
+  EXPECT_EQ(later.wait(kWord + 1, spin, now_ns()), Gate::Wait::kTimeout);
+}
+
 TEST(Gate, TimesOutAtTheDeadline) {
   Gate gate;
   SpinBudget spin(0);

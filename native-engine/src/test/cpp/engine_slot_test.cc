@@ -1,4 +1,4 @@
-// Which steps a device can draw by itself.
+// Which steps a device can draw by itself, and which slot a step has.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 
 #include "engine/row_table.h"
 #include "engine/slot.h"
+#include "engine/stage.h"
 #include "model/rank_compute.h"
 
 namespace sb::engine {
@@ -120,6 +121,19 @@ TEST_F(SlotTest, ADeviceHasRoomForSoManyBiasesOfAllOutputsTogether) {
 
   EXPECT_TRUE(decides({1, 1, 1, 1}));
   EXPECT_FALSE(decides({1, 1, 2, 1}));
+}
+
+// Three do not divide what a word counts to.
+TEST(Slots, StepsThatFollowOneAnotherNeverShareOne) {
+  std::vector<Slot> slots(3);
+  Shared shared;
+  shared.slots = slots;
+  std::uint64_t submission = UINT32_MAX - 4ULL;
+
+  for (int i = 0; i < 8; ++i, ++submission) {
+    EXPECT_NE(&shared.slot(submission), &shared.slot(submission + 1)) << submission;
+    EXPECT_NE(&shared.slot(submission), &shared.slot(submission + 2)) << submission;
+  }
 }
 
 }  // namespace

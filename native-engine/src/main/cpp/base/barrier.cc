@@ -74,18 +74,13 @@ void Barrier::poison() {
 }
 
 void Gate::advance() {
+  count_.fetch_add(1, std::memory_order_release);
   word_.fetch_add(kStep, std::memory_order_seq_cst);
   if (parked_.load(std::memory_order_seq_cst) != 0) futex_wake_all(word_);
 }
 
-bool Gate::reached(std::uint32_t value) const {
-  const std::uint32_t count = word_.load(std::memory_order_acquire) / kStep;
-  // Counters wrap at 2^31; the difference is taken in that ring.
-  return ((count - value) & 0x7fffffffU) < 0x40000000U;
-}
-
-Gate::Wait Gate::wait(std::uint32_t value, SpinBudget& spin, std::int64_t deadline_ns) {
-  const auto poisoned = [&] { return (word_.load(std::memory_order_acquire) & 1) != 0; };
+Gate::Wait Gate::wait(std::uint64_t value, SpinBudget& spin, std::int64_t deadline_ns) {
+  const auto poisoned = [&] { return (word_.load(std::memory_order_acquire) & kPoison) != 0; };
   const auto settled = [&] { return reached(value) || poisoned(); };
   if (!spin.spin(settled)) {
     parked_.fetch_add(1, std::memory_order_seq_cst);
@@ -102,7 +97,7 @@ Gate::Wait Gate::wait(std::uint32_t value, SpinBudget& spin, std::int64_t deadli
 }
 
 void Gate::poison() {
-  word_.fetch_or(1, std::memory_order_seq_cst);
+  word_.fetch_or(kPoison, std::memory_order_seq_cst);
   futex_wake_all(word_);
 }
 

@@ -72,26 +72,30 @@ class Gate {
  public:
   enum class Wait { kReached, kTimeout, kPoisoned };
 
-  Gate() = default;
+  explicit Gate(std::uint64_t count = 0) : count_(count) {}
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
   // Advances the counter by one and publishes what the caller wrote before.
   void advance();
 
-  // Whether the counter has reached value, which is less than 2^30 from it.
-  [[nodiscard]] bool reached(std::uint32_t value) const;
+  [[nodiscard]] bool reached(std::uint64_t value) const {
+    return count_.load(std::memory_order_acquire) >= value;
+  }
 
-  [[nodiscard]] Wait wait(std::uint32_t value, SpinBudget& spin,
+  [[nodiscard]] Wait wait(std::uint64_t value, SpinBudget& spin,
                           std::int64_t deadline_ns = kNoDeadline);
 
   void poison();
 
  private:
+  static constexpr std::uint32_t kPoison = 1;
   static constexpr std::uint32_t kStep = 2;
 
-  // The counter in steps of two; the lowest bit is the poison.
-  alignas(64) std::atomic<std::uint32_t> word_{0};
+  alignas(64) std::atomic<std::uint64_t> count_;
+  // What is parked on: it changes, in steps of two, behind each change of the counter. The lowest
+  // bit is the poison.
+  std::atomic<std::uint32_t> word_{0};
   std::atomic<std::uint32_t> parked_{0};
 };
 

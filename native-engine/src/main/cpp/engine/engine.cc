@@ -266,7 +266,7 @@ Status Engine::start() {
   return Status::kOk;
 }
 
-bool Engine::finished(std::uint32_t gate_value) const {
+bool Engine::finished(std::uint64_t gate_value) const {
   return stages_.back()->done().reached(gate_value);
 }
 
@@ -285,12 +285,12 @@ Status Engine::begin_row(const RowStart& start) {
 
 Status Engine::submit(const Plan& plan) {
   if (lost_ != Status::kOk) return lost();
-  if (submitted_ - awaited_ == static_cast<std::uint32_t>(config_.max_in_flight)) {
+  if (submitted_ - awaited_ == static_cast<std::uint64_t>(config_.max_in_flight)) {
     return fail(Status::kBusy, "%d steps are in flight", config_.max_in_flight);
   }
   const std::uint64_t last_step = last_step_.load(std::memory_order_relaxed);
   if (Status s = check_plan(limits_, plan, last_step, ++checks_, rows_); s != Status::kOk) return s;
-  const auto is_finished = [this](std::uint32_t gate_value) { return finished(gate_value); };
+  const auto is_finished = [this](std::uint64_t gate_value) { return finished(gate_value); };
   if (Status s = masks_.claim(plan, submitted_ + 1, is_finished); s != Status::kOk) return s;
   Slot& slot = shared_.slot(submitted_);
   slot.fill(plan, rows_);
@@ -313,7 +313,7 @@ Status Engine::submit(const Plan& plan) {
 Status Engine::mask_ready(std::int32_t slot, std::uint64_t step) {
   if (lost_ != Status::kOk) return lost();
   return masks_.ready(slot, step,
-                      [this](std::uint32_t gate_value) { return finished(gate_value); });
+                      [this](std::uint64_t gate_value) { return finished(gate_value); });
 }
 
 Status Engine::await(std::int64_t timeout_ns, StepResult& result) {

@@ -102,7 +102,7 @@ class Engine {
   Status start();
   Status report_hang(const Slot& slot, StepResult& result);
   [[nodiscard]] Status lost() const;
-  [[nodiscard]] bool finished(std::uint32_t gate_value) const;
+  [[nodiscard]] bool finished(std::uint64_t gate_value) const;
 
   const model::Config model_;
   const Config config_;
@@ -125,8 +125,8 @@ class Engine {
   std::vector<std::unique_ptr<Stage>> stages_;
 
   // The engine thread's.
-  std::uint32_t submitted_ = 0;
-  std::uint32_t awaited_ = 0;
+  std::uint64_t submitted_ = 0;
+  std::uint64_t awaited_ = 0;
   std::atomic<std::uint64_t> last_step_{0};  // inject() reads it from any thread
   std::uint64_t checks_ = 0;
   std::int64_t last_end_ns_ = 0;

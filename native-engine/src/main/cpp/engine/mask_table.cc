@@ -51,7 +51,7 @@ Status MaskTable::check(const Plan& plan, const Finished& finished) {
   return Status::kOk;
 }
 
-Status MaskTable::claim(const Plan& plan, std::uint32_t gate_value, const Finished& finished) {
+Status MaskTable::claim(const Plan& plan, std::uint64_t gate_value, const Finished& finished) {
   if (Status s = check(plan, finished); s != Status::kOk) return s;
   for (const std::int32_t slot : plan.masks) {
     if (slot == kNoMask) continue;

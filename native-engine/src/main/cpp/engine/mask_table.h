@@ -23,7 +23,7 @@ inline constexpr std::int32_t kNoMask = -1;
 class MaskTable {
  public:
   // Whether the step with this gate value has finished.
-  using Finished = std::function<bool(std::uint32_t)>;
+  using Finished = std::function<bool(std::uint64_t)>;
 
   void lay_out(Carver& lazy, std::int32_t slots, std::int32_t vocab);
 
@@ -35,7 +35,7 @@ class MaskTable {
   }
 
   // The engine thread's: checks the plan's masks, then takes them for the step of that gate value.
-  Status claim(const Plan& plan, std::uint32_t gate_value, const Finished& finished);
+  Status claim(const Plan& plan, std::uint64_t gate_value, const Finished& finished);
   // The engine thread's: the slot holds what the step samples under.
   Status ready(std::int32_t slot, std::uint64_t step, const Finished& finished);
 
@@ -51,7 +51,7 @@ class MaskTable {
     std::atomic<std::uint32_t> parked{0};
     // Of the engine thread: the latest step that names the slot.
     bool claimed = false;
-    std::uint32_t gate_value = 0;
+    std::uint64_t gate_value = 0;
     std::uint64_t step = 0;
     std::uint64_t checked_in = 0;  // the check that last saw it, to find a slot named twice
   };

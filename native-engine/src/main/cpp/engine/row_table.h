@@ -33,7 +33,7 @@ struct Row {
 
   // Of the engine thread: the row's latest submission (its gate value), and whether it samples.
   bool submitted = false;
-  std::uint32_t latest = 0;
+  std::uint64_t latest = 0;
   bool latest_samples = false;
   std::uint64_t planned_in = 0;  // the check that last saw it, to find a row given twice
   // Entries of the counts when all that was submitted is sampled, at most.

@@ -100,10 +100,9 @@ void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t in
   std::fill_n(sequence_of_.begin() + used_tokens_, entry.n_tokens,
               static_cast<std::int32_t>(index));
   if (tokens_[static_cast<std::size_t>(used_tokens_)] == model::kLastSampled) {
-    const std::uint32_t source = rows[entry.row].latest;
     // Gate values grow with each submission, so the latest source is known last.
-    const bool later = !waits_for_sample || static_cast<std::int32_t>(source - sample_gate) > 0;
-    if (later) sample_gate = source;
+    const std::uint64_t known = waits_for_sample ? sample_gate : 0;
+    sample_gate = std::max(known, rows[entry.row].latest);
     waits_for_sample = true;
   }
   for (std::int32_t i = 0; i < entry.n_outputs; ++i) {

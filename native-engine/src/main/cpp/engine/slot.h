@@ -85,7 +85,7 @@ class Slot {
   std::int64_t handed_ns = 0;  // the latest stage let the next one have it
   std::int64_t end_ns = 0;
   bool waits_for_sample = false;  // some token is the last sampled
-  std::uint32_t sample_gate = 0;  // when the last stage has reached this, it is known
+  std::uint64_t sample_gate = 0;  // when the last stage has reached this, it is known
 
   // It was before the one before it was collected. By the last stage's first thread.
   bool launched = false;

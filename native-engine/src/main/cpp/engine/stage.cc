@@ -187,13 +187,13 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
   worker.sampler = samplers_.empty() ? nullptr : &samplers_[worker.index];
   worker.keeps_time = thread == 0;
   worker.alone.barrier = worker.rank->barrier.get();
-  std::uint32_t submission = 0;
+  std::uint64_t submission = 0;
   while (walk(worker, submission)) ++submission;
   // What the host shares with the device is given back next.
   if (worker.keeps_time) worker.rank->model->abandon();
 }
 
-bool Stage::walk(Worker& worker, std::uint32_t submission) {
+bool Stage::walk(Worker& worker, std::uint64_t submission) {
   if (!receive(worker, submission)) return false;
   Slot& slot = shared_.slot(submission);
   if (can_leave(slot)) {
@@ -212,7 +212,7 @@ bool Stage::walk(Worker& worker, std::uint32_t submission) {
 }
 
 // Waits for the step, and in the first stage for the tokens it takes from the step before.
-bool Stage::receive(Worker& worker, std::uint32_t submission) {
+bool Stage::receive(Worker& worker, std::uint64_t submission) {
   Gate& input = is_first() ? shared_.submitted : previous_->done_;
   if (!wait_gate(worker, input, submission + 1)) return false;
   settle(worker);
@@ -336,7 +336,7 @@ bool Stage::can_leave(const Slot& slot) const {
 }
 
 // By the first thread, as the others have nothing to do.
-bool Stage::compute_on_device(Worker& worker, std::uint32_t submission) {
+bool Stage::compute_on_device(Worker& worker, std::uint64_t submission) {
   Slot& slot = shared_.slot(submission);
   slot.start_ns = now_ns();
   fail_with_sources(slot);
@@ -379,7 +379,7 @@ bool Stage::launch(Worker& worker, Slot& slot) {
 }
 
 // The step behind this one, if it comes before the device has ended this one.
-bool Stage::launch_next(Worker& worker, std::uint32_t submission) {
+bool Stage::launch_next(Worker& worker, std::uint64_t submission) {
   const std::int64_t from = now_ns();
   bool there = false;
   while (!there) {
@@ -877,7 +877,7 @@ std::int64_t Stage::lap_compute(Worker& worker, std::int64_t now, Kind rest) con
   return spent;
 }
 
-bool Stage::wait_gate(Worker& worker, Gate& gate, std::uint32_t value) {
+bool Stage::wait_gate(Worker& worker, Gate& gate, std::uint64_t value) {
   if (worker.keeps_time) worker.rank->waiting.store(true, std::memory_order_release);
   const bool reached = gate.wait(value, worker.idle_spin) == Gate::Wait::kReached;
   if (worker.keeps_time) worker.rank->waiting.store(false, std::memory_order_release);

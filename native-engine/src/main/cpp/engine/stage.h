@@ -47,7 +47,7 @@ struct Shared {
   std::int64_t barrier_spin_ns = 0;
   std::int64_t idle_spin_ns = 0;
 
-  [[nodiscard]] Slot& slot(std::uint32_t submission) const {
+  [[nodiscard]] Slot& slot(std::uint64_t submission) const {
     return slots[submission % slots.size()];
   }
 };
@@ -161,16 +161,16 @@ class Stage {
 
   void run(std::int32_t rank, std::int32_t thread);
   // One step, from its arrival to its leaving the stage; false when the engine is being stopped.
-  [[nodiscard]] bool walk(Worker& worker, std::uint32_t submission);
-  [[nodiscard]] bool receive(Worker& worker, std::uint32_t submission);
+  [[nodiscard]] bool walk(Worker& worker, std::uint64_t submission);
+  [[nodiscard]] bool receive(Worker& worker, std::uint64_t submission);
   [[nodiscard]] bool suffer_faults(Worker& worker, Slot& slot);
   [[nodiscard]] bool compute(Worker& worker, Slot& slot);
   void fail_with_sources(Slot& slot);
   // Of a single stage that is on a device.
   [[nodiscard]] bool can_leave(const Slot& slot) const;
-  [[nodiscard]] bool compute_on_device(Worker& worker, std::uint32_t submission);
+  [[nodiscard]] bool compute_on_device(Worker& worker, std::uint64_t submission);
   [[nodiscard]] bool launch(Worker& worker, Slot& slot);
-  [[nodiscard]] bool launch_next(Worker& worker, std::uint32_t submission);
+  [[nodiscard]] bool launch_next(Worker& worker, std::uint64_t submission);
   [[nodiscard]] bool can_launch_next(const Worker& worker, const Slot& next) const;
   [[nodiscard]] bool collect(Worker& worker, Slot& slot);
   [[nodiscard]] bool meet_collected(Worker& worker, const Slot& slot);
@@ -219,7 +219,7 @@ class Stage {
   [[nodiscard]] bool end_compute(Worker& worker);
   [[nodiscard]] bool suffer_slowness(Worker& worker, std::int64_t spent);
   std::int64_t lap_compute(Worker& worker, std::int64_t now, Kind rest) const;
-  [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);
+  [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint64_t value);
 
   Shared& shared_;
   const std::int32_t index_;
