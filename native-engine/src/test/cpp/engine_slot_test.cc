@@ -1,4 +1,4 @@
-// Which steps a device can draw by itself, and which slot a step has.
+// Which steps a device can draw by itself, what a step reads, and which slot it has.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,6 +67,10 @@ class SlotTest : public ::testing::Test {
     return slot_.device_decides;
   }
 
+  [[nodiscard]] std::uint64_t kv_tokens(std::int32_t window) const {
+    return slot_.kv_tokens(window);
+  }
+
   static model::SamplingParameters penalised() {
     model::SamplingParameters sampling;
     sampling.presence_penalty = 1;
@@ -121,6 +125,18 @@ TEST_F(SlotTest, ADeviceHasRoomForSoManyBiasesOfAllOutputsTogether) {
 
   EXPECT_TRUE(decides({1, 1, 1, 1}));
   EXPECT_FALSE(decides({1, 1, 2, 1}));
+}
+
+// A file may name any window.
+TEST_F(SlotTest, NoWindowIsTooLargeToCountWhatIsRead) {
+  begin(0, model::SamplingParameters{});
+  begin(1, model::SamplingParameters{});
+  ASSERT_TRUE(decides({4, 2}));
+
+  EXPECT_EQ(kv_tokens(0), 6U);
+  EXPECT_EQ(kv_tokens(1), 6U);
+  EXPECT_EQ(kv_tokens(INT32_MAX - 1), 6U);
+  EXPECT_EQ(kv_tokens(INT32_MAX), 6U);
 }
 
 // Three do not divide what a word counts to.

@@ -119,9 +119,10 @@ void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t in
 std::uint64_t Slot::kv_tokens(std::int32_t window) const {
   std::uint64_t tokens = 0;
   for (const model::Sequence& sequence : batch_.sequences) {
-    const std::int32_t end = sequence.position + sequence.n_tokens;
-    // The first of the tokens looks back furthest.
-    const std::int32_t seen = window > 0 ? std::min(end, window - 1 + sequence.n_tokens) : end;
+    const std::int64_t end = std::int64_t{sequence.position} + sequence.n_tokens;
+    // The first of the tokens looks back furthest. A window may be as large as its type.
+    const std::int64_t reach = std::int64_t{window} - 1 + sequence.n_tokens;
+    const std::int64_t seen = window > 0 ? std::min(end, reach) : end;
     tokens += static_cast<std::uint64_t>(seen);
   }
   return tokens;
