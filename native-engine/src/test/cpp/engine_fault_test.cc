@@ -230,7 +230,12 @@ TEST_F(FaultTest, AHungRankIsFoundNamedAndStopped) {
   EXPECT_EQ(output.failed_rank, 0);
   EXPECT_EQ(output.step, 1U);
   EXPECT_EQ(engine.try_submit({one_token(0)}), SB_HUNG);
-  EXPECT_EQ(engine.try_await(output), SB_HUNG);
+  StepOutput again;
+  EXPECT_EQ(engine.try_await(again), SB_HUNG);
+  EXPECT_EQ(again.status, SB_HUNG);
+  EXPECT_EQ(again.failed_stage, 1);
+  EXPECT_EQ(again.failed_rank, 0);
+  EXPECT_EQ(again.step, 1U);
   EXPECT_EQ(read_lane(engine, 2).header.current_step, 1U);
   EXPECT_EQ(read_lane(engine, 0).header.finished_step, 1U);
 }

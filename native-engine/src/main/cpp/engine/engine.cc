@@ -317,7 +317,7 @@ Status Engine::mask_ready(std::int32_t slot, std::uint64_t step) {
 }
 
 Status Engine::await(std::int64_t timeout_ns, StepResult& result) {
-  if (lost_ != Status::kOk) return lost();
+  if (lost_ != Status::kOk) return tell_lost(result);
   if (submitted_ == awaited_) return fail(Status::kInvalidArgument, "no step is in flight");
   const Slot& slot = shared_.slot(awaited_);
   // A step is late from when it could run: when it came, or when the step before it was done.
@@ -370,12 +370,18 @@ Status Engine::report_hang(const Slot& slot, StepResult& result) {
     lost_rank_ = stages_[static_cast<std::size_t>(i)]->stuck_rank(slot.step);
   }
   if (lost_rank_ < 0) lost_stage_ = -1;
+  const Status status = tell_lost(result);
+  result.submit_ns = slot.submit_ns;
+  return status;
+}
+
+// Each time it is asked for.
+Status Engine::tell_lost(StepResult& result) const {
   result = {};
-  result.status = Status::kHung;
+  result.status = lost_;
   result.failed_stage = lost_stage_;
   result.failed_rank = lost_rank_;
-  result.step = slot.step;
-  result.submit_ns = slot.submit_ns;
+  result.step = lost_step_;
   return lost();
 }
 

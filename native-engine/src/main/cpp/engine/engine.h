@@ -101,6 +101,7 @@ class Engine {
   Status take_memory();
   Status start();
   Status report_hang(const Slot& slot, StepResult& result);
+  Status tell_lost(StepResult& result) const;
   [[nodiscard]] Status lost() const;
   [[nodiscard]] bool finished(std::uint64_t gate_value) const;
 
