@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 
 namespace sb::engine {
@@ -15,6 +16,20 @@ namespace {
     if (core >= 0 && core < CPU_SETSIZE) CPU_CLR(static_cast<std::size_t>(core), &allowed);
   }
   return allowed;
+}
+
+// Lets the calling thread run where it might before it was moved. Where nothing but its control
+// group's cpuset restricts it, it asks for all cores: the kernel keeps what a thread has asked for,
+// and a cpuset that grows would not reach one that had asked for what the cpuset was before.
+void release(const cpu_set_t& allowed) {
+  cpu_set_t all;
+  std::memset(&all, 0xff, sizeof(all));
+  cpu_set_t given;
+  CPU_ZERO(&given);
+  const bool unrestricted = sched_setaffinity(0, sizeof(all), &all) == 0 &&
+                            sched_getaffinity(0, sizeof(given), &given) == 0 &&
+                            CPU_EQUAL(&given, &allowed);
+  if (!unrestricted) sched_setaffinity(0, sizeof(allowed), &allowed);
 }
 
 }  // namespace
@@ -52,7 +67,7 @@ void CoreSpread::settle(std::int32_t thread) {
   if (CPU_COUNT(&elsewhere) == 0) return;
   if (sched_setaffinity(0, sizeof(elsewhere), &elsewhere) != 0) return;
   note(thread, sched_getcpu());
-  sched_setaffinity(0, sizeof(allowed), &allowed);
+  release(allowed);
 }
 
 }  // namespace sb::engine
