@@ -1,6 +1,6 @@
 // The decode loop takes no memory: whatever takes some in this process is counted. The C library's
 // calls and mmap are replaced by ones that count and then do the same; under a sanitizer, which
-// replaces them itself, operator new alone is.
+// replaces them itself, operator new alone is. That one also fails where a test asks for it.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -15,16 +15,30 @@
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine_testing.h"
+#include "model/weights.h"
 
 namespace {
 
 std::atomic<int64_t> allocations{0};
+// So many succeed before one fails, and those behind it too where all are to.
+std::atomic<int64_t> allowed{INT64_MAX};
+std::atomic<bool> all_fail{false};
+
+bool refused() {
+  const int64_t left = allowed.fetch_sub(1, std::memory_order_relaxed);
+  return left == 0 || (left < 0 && all_fail.load(std::memory_order_relaxed));
+}
+
+void* tried(std::size_t bytes) noexcept {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  return refused() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+}
 
 void* counted(std::size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
+  void* memory = tried(bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -32,7 +46,8 @@ void* counted(std::size_t bytes) {
 void* counted(std::size_t bytes, std::align_val_t alignment) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   const auto align = static_cast<std::size_t>(alignment);
-  void* memory = std::aligned_alloc(align, (bytes + align - 1) / align * align);
+  void* memory =
+      refused() ? nullptr : std::aligned_alloc(align, (bytes + align - 1) / align * align);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -103,10 +118,10 @@ SB_REPLACEMENT void* operator new[](std::size_t bytes, std::align_val_t align) {
   return counted(bytes, align);
 }
 SB_REPLACEMENT void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return counted(bytes);
+  return tried(bytes);
 }
 SB_REPLACEMENT void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-  return counted(bytes);
+  return tried(bytes);
 }
 SB_REPLACEMENT void operator delete(void* memory) noexcept { std::free(memory); }
 SB_REPLACEMENT void operator delete[](void* memory) noexcept { std::free(memory); }
@@ -215,6 +230,85 @@ TEST(Allocation, TheDecodeLoopTakesNoMemory) {
 
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(after - before, 0);
+}
+
+// Makes a call with each of its requests for memory refused, by itself and with all behind it. It
+// has to come back, and what it took has to be given back, which the address sanitizer looks after.
+template <class Call>
+void expect_back(Call call) {
+  for (const bool all : {true, false}) {
+    all_fail = all;
+    bool failed = true;
+    for (int64_t first = 0; failed; ++first) {
+      allowed = first;
+      const int32_t status = call();
+      failed = allowed.exchange(INT64_MAX) < 0;
+      if (failed && status == SB_OUT_OF_MEMORY) continue;
+      // It may do with less.
+      ASSERT_EQ(status, SB_OK) << "without the request " << first << ": " << sb_last_error();
+    }
+  }
+}
+
+TEST(Allocation, CreateComesBackWhenMemoryRunsOut) {
+  ModelSpec spec;
+  spec.n_layers = 2;
+  spec.window = 5;
+  const TestModel model(spec);
+  const sb_model_config description = model.config();
+  sb_engine_config config = engine_config(2, 2, 1);
+  config.max_step_tokens = 4;
+  config.timeline_records = 2;
+  sb_memory memory{};
+  memory.struct_size = sizeof(memory);
+
+  expect_back([&] { return sb_engine_plan_memory(&description, &config, &memory); });
+  expect_back([&] {
+    sb_engine* engine = nullptr;
+    const int32_t status = sb_engine_create(&description, &config, nullptr, &engine);
+    sb_engine_destroy(engine);
+    return status;
+  });
+}
+
+// On more threads than the machine may have.
+TEST(Allocation, PackingComesBackWhenMemoryRunsOut) {
+  const TestModel model(ModelSpec{});
+  const sb_model_config from = model.config();
+  model::Config config;
+  config.arch = model::Arch::kLlama;
+  config.n_layers = from.n_layers;
+  config.dim = from.dim;
+  config.ffn_dim = from.ffn_dim;
+  config.n_heads = from.n_heads;
+  config.n_kv_heads = from.n_kv_heads;
+  config.head_dim = from.head_dim;
+  config.vocab = from.vocab;
+  config.context = from.context;
+  config.rope_dim = from.rope_dim;
+  std::vector<model::Tensor> tensors;
+  for (uint32_t i = 0; i < from.n_tensors; ++i) {
+    const sb_tensor& tensor = from.tensors[i];
+    tensors.push_back({model::Role{tensor.role}, tensor.layer, ops::WeightType{tensor.type},
+                       tensor.rows, tensor.cols, tensor.data, tensor.bytes});
+  }
+  auto indexed = model::Tensors::index(config, tensors);
+  ASSERT_TRUE(indexed.ok()) << last_error();
+
+  expect_back([&] {
+    try {
+      model::Weights weights = model::Weights::plan(config, *indexed, {});
+      uint64_t done = 0;
+      return static_cast<int32_t>(weights.load(4, done));
+    } catch (const std::bad_alloc&) {
+      return int32_t{SB_OUT_OF_MEMORY};
+    }
+  });
+}
+
+TEST(Allocation, AMeasurementComesBackWhenMemoryRunsOut) {
+  double rate = 0;
+  expect_back([&] { return sb_read_bandwidth(3, 3 << 16, 1, &rate); });
 }
 
 // Four rows in every step, prompts in chunks and then single tokens, every other row under a mask

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -92,10 +92,11 @@ template <class Prepare, class Work>
     }
   };
   std::vector<std::thread> others;
+  others.reserve(static_cast<std::size_t>(threads));
   Status status = Status::kOk;
   try {
     for (std::int32_t i = 1; i < threads; ++i) others.emplace_back(run, i);
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     status = fail(Status::kOutOfMemory, "threads: %s", error.what());
     barrier.poison();
   }

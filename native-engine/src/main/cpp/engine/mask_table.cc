@@ -22,8 +22,10 @@ void MaskTable::lay_out(Carver& lazy, std::int32_t slots, std::int32_t vocab) {
   words_ = (words + kLineWords - 1) / kLineWords * kLineWords;
   bits_ = lazy.take<std::uint64_t>(checked_mul(static_cast<std::size_t>(slots), words_));
   if (count_ == slots) return;
-  count_ = slots;
+  // Memory that runs out here leaves a table of none: poison() still goes through it.
+  count_ = 0;
   entries_ = std::make_unique<Entry[]>(static_cast<std::size_t>(slots));
+  count_ = slots;
 }
 
 Status MaskTable::check(const Plan& plan, const Finished& finished) {

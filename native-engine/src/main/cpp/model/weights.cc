@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -348,10 +348,12 @@ Status Weights::pack(std::int32_t threads, std::uint64_t& done, const LaneMemory
     }
   };
   std::vector<std::thread> helpers;
+  helpers.reserve(static_cast<std::size_t>(threads));
   try {
     for (std::int32_t i = 1; i < threads; ++i) helpers.emplace_back(pack_all, i);
-  } catch (const std::system_error&) {
-    // Fewer threads pack the same bytes.
+  } catch (const std::exception&) {
+    // Fewer threads pack the same bytes. Of the system or of memory, nothing may be thrown past
+    // threads that run.
   }
   pack_all(0);
   for (std::thread& helper : helpers) helper.join();
