@@ -102,6 +102,26 @@ class BadRequestIT {
     assertError(text, 400, "context_length_exceeded", "prompt");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "test%2Dmodel, 200, null",
+    "test-model%20, 404, The model 'test-model ' does not exist.",
+    "an%2Fother+one, 404, The model 'an/other+one' does not exist.",
+    "test-model%2, 400, The path must be percent-encoded UTF-8.",
+    "test-model%zz, 400, The path must be percent-encoded UTF-8.",
+    "%c3%28, 400, The path must be percent-encoded UTF-8.",
+  })
+  void aModelOfAPathIsDecoded(String id, int status, String message) throws IOException {
+    Socket socket =
+        worker.raw(
+            "GET /v1/models/" + id + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+
+    String answer = WorkerFixture.readAll(socket);
+
+    assertStatus(status, answer);
+    assertTrue(status == 200 || answer.contains(message), answer);
+  }
+
   @Test
   void unknownPathsAndMethodsAreNamed() {
     HttpResponse<String> path = worker.get("/v2/nothing");
@@ -316,6 +336,24 @@ class BadRequestIT {
       Socket socket = strict.raw("GET /livez HTTP/1.1\r\nHo");
 
       assertEquals("", WorkerFixture.readAll(socket));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Content-Length: 36", "Transfer-Encoding: chunked"})
+  void aBodyThatDripsInIsCutOff(String framing) throws IOException {
+    try (WorkerFixture strict =
+        new WorkerFixture(
+                WorkerFixture.answering("ok"),
+                settings -> Settings.bodyTimeout(settings, Duration.ofMillis(100)))
+            .serve()) {
+      Socket socket = strict.raw(POST + framing + "\r\n\r\n");
+
+      String answer = WorkerFixture.readAll(socket);
+
+      assertStatus(408, answer);
+      assertTrue(answer.contains("\"code\":\"request_timeout\""), answer);
+      assertTrue(answer.contains("within 100 ms"), answer);
     }
   }
 

@@ -24,6 +24,29 @@ final class Settings {
         s, s.streamBufferBytes(), s.writeStall(), limit, s.offLoopBytes(), s.canaryTimeout());
   }
 
+  static WorkerSettings bodyTimeout(WorkerSettings s, Duration limit) {
+    return new WorkerSettings(
+        s.id(),
+        s.bind(),
+        s.port(),
+        s.requests(),
+        s.headerBytes(),
+        s.uriBytes(),
+        s.connections(),
+        s.headerTimeout(),
+        limit,
+        s.idleTimeout(),
+        s.writeStall(),
+        s.streamBufferBytes(),
+        s.drainLimit(),
+        s.canaryTimeout(),
+        s.timelines(),
+        s.timelineBytes(),
+        s.offLoopBytes(),
+        s.vectorBytes(),
+        s.allowFaultInjection());
+  }
+
   static WorkerSettings canaryTimeout(WorkerSettings s, Duration limit) {
     return with(
         s, s.streamBufferBytes(), s.writeStall(), s.headerTimeout(), s.offLoopBytes(), limit);

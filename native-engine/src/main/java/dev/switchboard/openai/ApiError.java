@@ -73,6 +73,12 @@ public record ApiError(
     return new ApiError(405, INVALID_REQUEST, "method_not_allowed", null, message);
   }
 
+  /** 408: the body came too slowly. */
+  public static ApiError bodyTooSlow(long limitMs) {
+    String message = "The body did not arrive within " + limitMs + " ms.";
+    return new ApiError(408, INVALID_REQUEST, "request_timeout", null, message);
+  }
+
   /** 413: the body is larger than accepted. */
   public static ApiError bodyTooLarge(long limitBytes) {
     String message = "The request body is larger than " + limitBytes + " bytes.";

@@ -55,7 +55,7 @@ public record ChatMessage(
   /**
    * A call the assistant made.
    *
-   * @param arguments JSON text as the caller sent it
+   * @param arguments JSON text as the caller sent it, {@code {}} where it is blank
    * @param argumentMap the same parsed; null when it is not a JSON object
    */
   public record ToolCall(

@@ -162,8 +162,10 @@ final class ChatReader {
     JsonFields call = JsonFields.at(value, path);
     requireFunction(call);
     JsonFields function = call.requiredObject("function");
-    String arguments = function.requiredString("arguments", 0, ANY_LENGTH);
-    ObjectNode parsed = json.readNested(arguments.isBlank() ? "{}" : arguments);
+    String sent = function.requiredString("arguments", 0, ANY_LENGTH);
+    // What clients send of a function without parameters; a template would write no JSON.
+    String arguments = sent.isBlank() ? "{}" : sent;
+    ObjectNode parsed = json.readNested(arguments);
     return new ToolCall(
         call.requiredString("id", 1, NAME_CHARS),
         function.requiredString("name", 1, NAME_CHARS),

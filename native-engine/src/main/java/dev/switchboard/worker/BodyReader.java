@@ -148,7 +148,7 @@ final class BodyReader {
 
     private void expire() {
       if (!refused) {
-        refuse(ApiError.invalid(null, "The body did not arrive in " + timeout.toSeconds() + " s."));
+        refuse(ApiError.bodyTooSlow(timeout.toMillis()));
       }
     }
 

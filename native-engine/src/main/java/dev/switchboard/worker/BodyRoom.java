@@ -4,22 +4,29 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 
 /**
- * How many bytes of large bodies are in the heap at once. Who finds no room waits, in order, with
- * its connection unread, so that its sender waits too. On the event loop.
+ * How many bytes of bodies are in the heap at once. Who finds no room waits, in order, with its
+ * connection unread, so that its sender waits too. Small bodies wait for nothing but each other: a
+ * quarter is kept for them, and where large ones leave more, they have that too. On the event loop.
  */
 final class BodyRoom {
-  /** Smaller ones are not counted. */
+  /** Larger ones do not take what is kept for small ones. */
   static final int SMALL_BYTES = 64 << 10;
 
+  private static final int PART_OF_SMALL = 4;
+
   private final long limit;
-  private final Queue<Place> waiting = new ArrayDeque<>();
-  private long held;
+  private final long keptForSmall;
+  private final Queue<Place> waitingSmall = new ArrayDeque<>();
+  private final Queue<Place> waitingLarge = new ArrayDeque<>();
+  private long heldBySmall;
+  private long heldByLarge;
 
   /**
-   * @param limit in bytes; one body may pass it when it is alone
+   * @param limit in bytes; a large body may pass it when it is the only large one
    */
   BodyRoom(long limit) {
     this.limit = limit;
+    this.keptForSmall = limit / PART_OF_SMALL;
   }
 
   /** What one body has of the room, from the moment when there is some until it is left. */
@@ -34,9 +41,21 @@ final class BodyRoom {
       this.begin = begin;
     }
 
+    private boolean isSmall() {
+      return bytes <= SMALL_BYTES;
+    }
+
+    private void hold(long change) {
+      if (isSmall()) {
+        heldBySmall += change;
+      } else {
+        heldByLarge += change;
+      }
+    }
+
     private void begin() {
       inside = true;
-      held += bytes;
+      hold(bytes);
       begin.run();
     }
 
@@ -47,11 +66,11 @@ final class BodyRoom {
       }
       left = true;
       if (inside) {
-        held -= bytes;
-        admit();
+        hold(-bytes);
       } else {
-        waiting.remove(this);
+        queue(this).remove(this);
       }
+      admit();
     }
   }
 
@@ -61,17 +80,26 @@ final class BodyRoom {
    * @param begin called when there is room: at once, or later
    */
   Place enter(long bytes, Runnable begin) {
-    Place place = new Place(bytes <= SMALL_BYTES ? 0 : bytes, begin);
-    if (place.bytes == 0) {
+    Place place = new Place(bytes, begin);
+    if (bytes == 0) {
       place.begin();
     } else {
-      waiting.add(place);
+      queue(place).add(place);
       admit();
     }
     return place;
   }
 
+  private Queue<Place> queue(Place place) {
+    return place.isSmall() ? waitingSmall : waitingLarge;
+  }
+
   private void admit() {
+    admit(waitingSmall);
+    admit(waitingLarge);
+  }
+
+  private void admit(Queue<Place> waiting) {
     for (Place next = waiting.peek(); next != null && fits(next); next = waiting.peek()) {
       waiting.remove();
       next.begin();
@@ -79,11 +107,14 @@ final class BodyRoom {
   }
 
   private boolean fits(Place place) {
-    return held == 0 || held + place.bytes <= limit;
+    boolean isRoom = heldBytes() + place.bytes <= limit;
+    return place.isSmall()
+        ? isRoom || heldBySmall + place.bytes <= keptForSmall
+        : heldByLarge == 0 || (isRoom && heldByLarge + place.bytes <= limit - keptForSmall);
   }
 
   /** Bytes that are held now. */
   long heldBytes() {
-    return held;
+    return heldBySmall + heldByLarge;
   }
 }

@@ -31,7 +31,7 @@ record JavaMemory(long heapBytes) {
     return new JavaMemory(Runtime.getRuntime().maxMemory());
   }
 
-  /** The part of it that bodies which wait for their preparation may take. */
+  /** The part of it that bodies may take that are read or wait for their preparation. */
   static long bodyBytes(long heapBytes) {
     return heapBytes / 8;
   }

@@ -26,9 +26,17 @@ sealed interface KvMemory {
     long amount = Long.parseLong(matcher.group(1));
     String unit = matcher.group(2) == null ? "MiB" : matcher.group(2);
     return switch (unit) {
-      case "GiB" -> new Bytes(amount << 30);
+      case "GiB" -> new Bytes(bytes(amount, 30));
       case "tokens" -> new Tokens(amount);
-      default -> new Bytes(amount << 20);
+      default -> new Bytes(bytes(amount, 20));
     };
+  }
+
+  private static long bytes(long amount, int unitBits) {
+    if (amount > Long.MAX_VALUE >> unitBits) {
+      throw new IllegalArgumentException(
+          amount + " times 2^" + unitBits + " bytes are more than can be addressed");
+    }
+    return amount << unitBits;
   }
 }

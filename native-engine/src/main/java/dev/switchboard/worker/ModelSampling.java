@@ -20,7 +20,8 @@ final class ModelSampling {
     return new SamplingDefaults(
         within(metadata, "temp", 0, SamplingDefaults.MOST_TEMPERATURE, api.temperature()),
         within(metadata, "top_p", Float.MIN_NORMAL, 1, api.topP()),
-        (int) within(metadata, "top_k", -1, SamplingDefaults.MOST_TOP_K, api.topK()),
+        // Files turn it off with -1, requests too; within a worker 0 is off.
+        Math.max(0, (int) within(metadata, "top_k", -1, SamplingDefaults.MOST_TOP_K, api.topK())),
         within(metadata, "min_p", 0, 1, api.minP()),
         within(
             metadata,

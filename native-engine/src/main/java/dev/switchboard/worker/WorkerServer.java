@@ -26,6 +26,8 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -306,14 +308,27 @@ final class WorkerServer {
     }
   }
 
-  private void model(Exchange exchange, String id) {
+  private void model(Exchange exchange, String encoded) {
     if (exchange.accepts(HttpMethod.GET)) {
       Serving serving = worker.serving();
-      if (serving == null || !serving.model().id().equals(id)) {
+      String id = decoded(encoded);
+      if (id == null) {
+        exchange.error(ApiError.invalid("model", "The path must be percent-encoded UTF-8."));
+      } else if (serving == null || !serving.model().id().equals(id)) {
         exchange.error(ApiError.modelNotFound(id));
       } else {
         exchange.json(200, card(serving).toJson());
       }
+    }
+  }
+
+  /** A part of a path without its percent-encoding, in which a plus is a plus; null for none. */
+  private static @Nullable String decoded(String part) {
+    try {
+      String text = URLDecoder.decode(part.replace("+", "%2B"), StandardCharsets.UTF_8);
+      return text.indexOf('\ufffd') < 0 ? text : null;
+    } catch (IllegalArgumentException broken) {
+      return null;
     }
   }
 

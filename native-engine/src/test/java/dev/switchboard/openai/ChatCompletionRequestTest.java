@@ -164,6 +164,8 @@ class ChatCompletionRequestTest {
   @Test
   void emptyArgumentsAreAnEmptyMap() {
     assertEquals(Map.of(), arguments(Bodies.chat(WITH_CALL.formatted("")), MAP));
+    assertEquals("{}", arguments(Bodies.chat(WITH_CALL.formatted("")), TEXT));
+    assertEquals("{}", arguments(Bodies.chat(WITH_CALL.formatted(" ")), TEXT));
   }
 
   @Test

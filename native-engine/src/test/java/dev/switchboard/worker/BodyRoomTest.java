@@ -15,7 +15,7 @@ class BodyRoomTest {
   @Test
   void whoFindsNoRoomBeginsInOrderWhenOthersLeave() {
     BodyRoom.Place first = enter("first", 6 * MIB);
-    enter("second", 6 * MIB);
+    enter("second", 5 * MIB);
     enter("third", 2 * MIB);
 
     assertEquals(List.of("first"), begun);
@@ -23,7 +23,7 @@ class BodyRoomTest {
     first.leave();
 
     assertEquals(List.of("first", "second", "third"), begun);
-    assertEquals(8 * MIB, room.heldBytes());
+    assertEquals(7 * MIB, room.heldBytes());
   }
 
   @Test
@@ -33,6 +33,56 @@ class BodyRoomTest {
     enter("small", BodyRoom.SMALL_BYTES);
 
     assertEquals(List.of("large", "small"), begun);
+  }
+
+  @Test
+  void smallOnesAreCounted() {
+    int most = (int) (10 * MIB / BodyRoom.SMALL_BYTES);
+    List<BodyRoom.Place> places = new ArrayList<>();
+    for (int i = 0; i <= most; i++) {
+      places.add(enter("small " + i, BodyRoom.SMALL_BYTES));
+    }
+    enter("empty", 0);
+
+    assertEquals(most + 1, begun.size());
+    assertEquals("empty", begun.getLast());
+    places.getFirst().leave();
+
+    assertEquals("small " + most, begun.getLast());
+    assertEquals(10 * MIB, room.heldBytes());
+  }
+
+  @Test
+  void aLargeOneIsNotHeldUpForEverBySmallOnes() {
+    for (int i = 0; i < 10 * MIB / BodyRoom.SMALL_BYTES; i++) {
+      enter("small " + i, BodyRoom.SMALL_BYTES);
+    }
+    enter("large", 5 * MIB);
+    enter("second", 5 * MIB);
+
+    assertEquals("large", begun.getLast());
+  }
+
+  @Test
+  void aQuarterIsKeptForSmallOnes() {
+    enter("huge", 12 * MIB);
+    int kept = (int) (10 * MIB / 4 / BodyRoom.SMALL_BYTES);
+    for (int i = 0; i <= kept; i++) {
+      enter("small " + i, BodyRoom.SMALL_BYTES);
+    }
+
+    assertEquals(1 + kept, begun.size());
+  }
+
+  @Test
+  void largeOnesTakeThreeQuarters() {
+    BodyRoom.Place first = enter("first", 4 * MIB);
+    enter("second", 4 * MIB);
+
+    assertEquals(List.of("first"), begun);
+    first.leave();
+
+    assertEquals(List.of("first", "second"), begun);
   }
 
   @Test

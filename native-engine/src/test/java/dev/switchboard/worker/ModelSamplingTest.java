@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import static dev.switchboard.gguf.GgufBuilder.f32;
+import static dev.switchboard.gguf.GgufBuilder.i32;
 import static dev.switchboard.gguf.GgufBuilder.llama;
 import static dev.switchboard.gguf.GgufBuilder.string;
 import static dev.switchboard.gguf.GgufBuilder.u32;
@@ -79,6 +80,13 @@ class ModelSamplingTest {
     assertEquals(SamplingDefaults.OF_THE_API, api.sampling());
     assertNotEquals(load(recommending(), true).facts().fingerprint(), api.facts().fingerprint());
     assertEquals(load(llama(), true).facts().fingerprint(), api.facts().fingerprint());
+  }
+
+  @Test
+  void aTopKThatIsOffIsSaidToBeZero() throws Exception {
+    GgufBuilder off = llama().put("general.sampling.top_k", i32(-1));
+
+    assertEquals(0, load(off, true).sampling().topK());
   }
 
   @Test

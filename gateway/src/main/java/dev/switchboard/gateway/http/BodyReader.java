@@ -90,13 +90,7 @@ public final class BodyReader {
   }
 
   private static ApiException tooSlow(int millis) {
-    return new ApiException(
-        new ApiError(
-            408,
-            "invalid_request_error",
-            "request_timeout",
-            null,
-            "The body did not arrive within " + millis + " ms."));
+    return new ApiException(ApiError.bodyTooSlow(millis));
   }
 
   /**
