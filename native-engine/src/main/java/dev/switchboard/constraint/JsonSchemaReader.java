@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.BooleanNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.constraint.Expression.Call;
@@ -54,6 +55,9 @@ final class JsonSchemaReader {
 
   /** Characters that no answer has: a longer bound is none. */
   private static final int LONGEST_STRING = 1 << 24;
+
+  /** Which of the schemas of one name is meant depends on how an answer comes to it. */
+  private static final JsonNode AMBIGUOUS = MissingNode.getInstance();
 
   private final JsonNode root;
   private final CompileBudget budget;
@@ -129,6 +133,9 @@ final class JsonSchemaReader {
       return root;
     }
     JsonNode anchored = anchors().get(inside);
+    if (anchored == AMBIGUOUS) {
+      throw new ConstraintException(path, "refers to a name that several schemas have");
+    }
     if (anchored != null) {
       return anchored;
     }
@@ -164,22 +171,45 @@ final class JsonSchemaReader {
   private Map<String, JsonNode> anchors() {
     Map<String, JsonNode> known = anchors;
     if (known == null) {
-      known = new HashMap<>();
-      ArrayDeque<JsonNode> open = new ArrayDeque<>(List.of(root));
+      Map<String, Named> found = new HashMap<>();
+      ArrayDeque<Named> open = new ArrayDeque<>(List.of(new Named(root, true)));
       while (!open.isEmpty()) {
-        JsonNode next = open.removeFirst();
+        Named next = open.removeFirst();
         budget.step();
-        next.forEach(open::add);
+        next.schema.forEach(each -> open.add(next.inside(each)));
         for (String name : List.of("$anchor", "$dynamicAnchor", "$id", "id")) {
-          String text = next.path(name).asText("");
+          String text = next.schema.path(name).asText("");
           if (!text.isEmpty()) {
-            known.putIfAbsent(name.endsWith("nchor") ? "#" + text : text, next);
+            found.merge(name.endsWith("nchor") ? "#" + text : text, next, Named::outer);
           }
         }
+      }
+      known = new HashMap<>();
+      for (Map.Entry<String, Named> each : found.entrySet()) {
+        known.put(each.getKey(), each.getValue().schema);
       }
       anchors = known;
     }
     return known;
+  }
+
+  /**
+   * A schema that has a name.
+   *
+   * @param outermost in no schema with an {@code $id} but the whole one; of several schemas of one
+   *     name {@code $dynamicRef} means that one, wherever it stands
+   */
+  private record Named(JsonNode schema, boolean outermost) {
+    Named inside(JsonNode part) {
+      return new Named(part, outermost && !part.path("$id").isTextual());
+    }
+
+    Named outer(Named other) {
+      if (outermost != other.outermost) {
+        return outermost ? this : other;
+      }
+      return schema.equals(other.schema) ? this : new Named(AMBIGUOUS, outermost);
+    }
   }
 
   // ---- schemas -------------------------------------------------------------------------------
@@ -275,12 +305,17 @@ final class JsonSchemaReader {
     return node instanceof ObjectNode object ? form.of(object, path) : node;
   }
 
-  private JsonNode merged(JsonNode left, JsonNode right, String path) {
-    budget.walk(left);
-    budget.walk(right);
+  /**
+   * @param part stands inside the whole, which sees what it evaluates
+   */
+  private JsonNode merged(JsonNode whole, JsonNode part, String path) {
+    budget.walk(whole);
+    budget.walk(part);
+    JsonNode left = formed(whole, path);
+    JsonNode right = formed(part, path);
     return SchemaMerge.merge(
-        formed(left, path),
-        formed(right, path),
+        left,
+        SchemaScope.speaksOfMembers(left) ? SchemaScope.closed(right, path) : right,
         path,
         (pattern, name) -> patternSet(pattern, path).has(name, budget));
   }
@@ -296,7 +331,9 @@ final class JsonSchemaReader {
     JsonNode merged = without(keywords, "allOf");
     List<JsonNode> parts = keywords.schemas("allOf");
     for (JsonNode part : parts == null ? List.<JsonNode>of() : parts) {
-      merged = merged(merged, target(part, keywords.path("allOf"), depth), path);
+      JsonNode target = target(part, keywords.path("allOf"), depth);
+      boolean alone = parts.size() == 1;
+      merged = merged(merged, alone ? target : SchemaScope.closed(target, path), path);
     }
     return schema(merged, path, depth + 1);
   }

@@ -197,6 +197,28 @@ class JsonSchemaTest {
             + "'#/$defs/t'}]},'v':{'type':'null'}}}}} | {'n':{'n':{'v':null}}} | {'n':{'v':1}}",
         "{'allOf':[{'$ref':'#/$defs/t'},{'required':['v']}],'$defs':{'t':{'properties':{'n':{"
             + "'allOf':[{'$ref':'#'}]},'v':{}}}}} | {'n':{'v':1},'v':2} | {'n':{},'v':1}",
+        // What a schema has not evaluated it does not see in one that holds at once.
+        "{'allOf':[{'properties':{'a':{}}},{'properties':{'b':{}},'unevaluatedProperties':false}]}"
+            + " | {} | {'a':1}",
+        "{'allOf':[{'unevaluatedProperties':false},{'properties':{'a':{}}}]} | {} | {'a':1}",
+        "{'allOf':[{'properties':{'a':{},'b':{}}},{'properties':{'b':{}},"
+            + "'unevaluatedProperties':{'type':'null'}}]} | {'a':null,'b':1} | {'a':1}",
+        "{'properties':{'a':{}},'$ref':'#/$defs/n','$defs':{'n':{'unevaluatedProperties':false}}} |"
+            + " {} | {'a':1}",
+        "{'properties':{'a':{}},'anyOf':[{'properties':{'b':{}},'unevaluatedProperties':false}]} |"
+            + " {'b':1} | {'a':1}",
+        "{'unevaluatedProperties':false,'allOf':[{'properties':{'a':{}},"
+            + "'additionalProperties':{'type':'null'},'unevaluatedProperties':false}]} |"
+            + " {'a':1,'b':null} | {'b':1}",
+        "{'allOf':[{'maxItems':1},{'items':{'type':'null'},'unevaluatedItems':false}]} | [null] |"
+            + " [1]",
+        "{'items':{'type':'integer'},'allOf':[{'unevaluatedItems':false}]} | [] | [1]",
+        "{'minItems':1,'allOf':[{'prefixItems':[{}],'unevaluatedItems':false}]} | [1] | [1,2]",
+        "{'type':'object','allOf':[{'allOf':[{'properties':{'a':{}}}],'properties':{'b':{}},"
+            + "'unevaluatedProperties':false}]} | {'b':1,'a':1} | {'c':1}",
+        // Of several schemas of one name the one that is in no other document is meant.
+        "{'$defs':{'n':{'$dynamicAnchor':'k','type':'null'},'l':{'$id':'l','items':{'$dynamicRef':"
+            + "'#k'},'$defs':{'k':{'$dynamicAnchor':'k'}}}},'$ref':'l'} | [null] | [1]",
         // Looking ahead from the start.
         "{'pattern':'^(?!ab)[a-c]+$'}              | 'ba'                     | 'abc'",
         "{'pattern':'^(?=.*[0-9])(?=.*[a-z]).{2,4}$'} | 'a1'                  | 'ab'",
@@ -287,6 +309,12 @@ class JsonSchemaTest {
             + " that are known is not supported",
         "{'$ref':'http://x'}                     | $ref | must begin with #/: other references are"
             + " not supported",
+        "{'properties':{'a':{}},'allOf':[{'anyOf':[{'properties':{'b':{}}},{'type':'null'}],"
+            + "'unevaluatedProperties':false}]} | unevaluatedProperties | beside anyOf is not"
+            + " supported in one of several schemas that hold at once",
+        "{'$defs':{'m':{'$id':'m','$defs':{'x':{'$anchor':'k','type':'null'}}},"
+            + "'n':{'$id':'n','$defs':{'x':{'$anchor':'k'}}}},'items':{'$ref':'#k'}} | items.$ref |"
+            + " refers to a name that several schemas have",
         "{'$ref':'#/$defs/x'}                    | $ref | refers to nothing",
         "{'$ref':'#'}                            | `` | is left-recursive in rule #",
         "{'type':'object','properties':{'a':{'$ref':'#'}},'required':['a']} | `` | cannot be"
