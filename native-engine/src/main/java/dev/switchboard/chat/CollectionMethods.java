@@ -11,9 +11,14 @@ import org.jspecify.annotations.Nullable;
  * immutable sandbox: a template that calls one is refused, and no value can come to hold itself.
  */
 final class CollectionMethods {
+  private static Map<Object, Object> copy(Map<Object, Object> map, Budget budget) {
+    budget.elements(map.size());
+    return new LinkedHashMap<>(map);
+  }
+
   private static final Map<String, Filter> OF_MAP =
       Map.of(
-          "copy", (in, value, a) -> new LinkedHashMap<>(Values.map(value)),
+          "copy", (in, value, a) -> copy(Values.map(value), in.budget()),
           "get", (in, value, a) -> get(Values.map(value), a),
           "items", (in, value, a) -> items(Values.map(value), in.budget()),
           "keys", (in, value, a) -> Values.iterate(value, in.budget()),

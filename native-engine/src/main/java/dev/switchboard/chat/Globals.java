@@ -53,7 +53,8 @@ final class Globals {
 
   /** From another dict or from pairs. */
   private static void addAll(Map<Object, Object> map, Object source, Budget budget) {
-    if (source instanceof Map<?, ?>) {
+    if (source instanceof Map<?, ?> other) {
+      budget.elements(other.size());
       map.putAll(Values.map(source));
       return;
     }

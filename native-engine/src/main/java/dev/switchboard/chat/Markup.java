@@ -59,7 +59,7 @@ final class Markup {
     String value = text.value();
     int clean = 0;
     for (int at = value.indexOf('&'); at >= 0; at = value.indexOf('&', at + 1)) {
-      int end = value.indexOf(';', at);
+      int end = value.indexOf(';', at, Math.min(value.length(), at + LONGEST_REFERENCE + 1));
       if (end > at && end - at <= LONGEST_REFERENCE) {
         String character = character(value.substring(at + 1, end));
         if (!character.isEmpty()) {

@@ -48,12 +48,7 @@ final class TextFilters {
   }
 
   private static Object trim(Text text, Arguments arguments, Budget budget) {
-    Object chars = arguments.get(0, "chars", None.NONE);
-    if (chars == None.NONE) {
-      return TextMethods.strip(text, Characters::isSpace, true, true);
-    }
-    String set = Values.requireText(chars).value();
-    return TextMethods.strip(text, c -> set.indexOf(c) >= 0, true, true);
+    return TextMethods.strip(text, arguments, budget, true, true);
   }
 
   private static Object replace(Text text, Arguments arguments, Budget budget) {

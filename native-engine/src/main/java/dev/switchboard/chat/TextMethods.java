@@ -1,6 +1,7 @@
 package dev.switchboard.chat;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiPredicate;
@@ -23,9 +24,9 @@ final class TextMethods {
           method("count", (t, a, b) -> count(t, a)),
           method("endswith", (t, a, b) -> matchesAny(t, a, b, String::endsWith)),
           method("expandtabs", (t, a, b) -> TextLayout.expandTabs(t, a, b)),
-          method("find", (t, a, b) -> find(t, a, String::indexOf)),
+          method("find", (t, a, b) -> find(t, a, TextMethods::first)),
           method("format", (t, a, b) -> BraceFormat.format(t, a, b)),
-          method("index", (t, a, b) -> index(t, a, String::indexOf)),
+          method("index", (t, a, b) -> index(t, a, TextMethods::first)),
           method("isalnum", (t, a, b) -> all(t, Character::isLetterOrDigit)),
           method("isalpha", (t, a, b) -> all(t, Character::isLetter)),
           method("isascii", (t, a, b) -> t.value().chars().allMatch(c -> c < 0x80)),
@@ -38,21 +39,21 @@ final class TextMethods {
           method("join", (t, a, b) -> join(t, a.required(0, "iterable"), b)),
           method("ljust", (t, a, b) -> TextLayout.pad(t, a, b, TextLayout.Side.RIGHT)),
           method("lower", (t, a, b) -> TextCase.lower(t, b)),
-          method("lstrip", (t, a, b) -> strip(t, a, true, false)),
+          method("lstrip", (t, a, b) -> strip(t, a, b, true, false)),
           method("partition", (t, a, b) -> partition(t, a.text(0, "sep"), false)),
           method("removeprefix", (t, a, b) -> removePrefix(t, a.text(0, "prefix"))),
           method("removesuffix", (t, a, b) -> removeSuffix(t, a.text(0, "suffix"))),
           method("replace", (t, a, b) -> replace(t, a, b)),
-          method("rfind", (t, a, b) -> find(t, a, String::lastIndexOf)),
-          method("rindex", (t, a, b) -> index(t, a, String::lastIndexOf)),
+          method("rfind", (t, a, b) -> find(t, a, TextMethods::last)),
+          method("rindex", (t, a, b) -> index(t, a, TextMethods::last)),
           method("rjust", (t, a, b) -> TextLayout.pad(t, a, b, TextLayout.Side.LEFT)),
           method("rpartition", (t, a, b) -> partition(t, a.text(0, "sep"), true)),
           method("rsplit", (t, a, b) -> TextSplit.splitFromRight(t, a, b)),
-          method("rstrip", (t, a, b) -> strip(t, a, false, true)),
+          method("rstrip", (t, a, b) -> strip(t, a, b, false, true)),
           method("split", (t, a, b) -> TextSplit.split(t, a, b)),
           method("splitlines", (t, a, b) -> TextSplit.lines(t, a.flag(0, "keepends", false), b)),
           method("startswith", (t, a, b) -> matchesAny(t, a, b, String::startsWith)),
-          method("strip", (t, a, b) -> strip(t, a, true, true)),
+          method("strip", (t, a, b) -> strip(t, a, b, true, true)),
           method("swapcase", (t, a, b) -> TextCase.swap(t, b)),
           method("title", (t, a, b) -> TextCase.titleWords(t, b)),
           method("upper", (t, a, b) -> TextCase.upper(t, b)),
@@ -92,6 +93,14 @@ final class TextMethods {
     }
   }
 
+  private static int first(String text, String wanted) {
+    return TextSearch.first(text, wanted, 0);
+  }
+
+  private static int last(String text, String wanted) {
+    return TextSearch.last(text, wanted, text.length());
+  }
+
   private static Object count(Text text, Arguments arguments) {
     Text wanted = arguments.text(0, "sub");
     Part part = Part.of(text, arguments);
@@ -103,8 +112,8 @@ final class TextMethods {
     }
     long count = 0;
     int step = wanted.length();
-    for (int at = part.text().indexOf(wanted.value()); at >= 0; count++) {
-      at = part.text().indexOf(wanted.value(), at + step);
+    for (int at = first(part.text(), wanted.value()); at >= 0; count++) {
+      at = TextSearch.first(part.text(), wanted.value(), at + step);
     }
     return count;
   }
@@ -138,6 +147,7 @@ final class TextMethods {
     Part part = Part.of(text, arguments);
     for (Object each : all) {
       String one = Values.requireText(each).value();
+      budget.chars(Math.min(one.length(), text.length()));
       if (part != null && matches.test(part.text(), one)) {
         return true;
       }
@@ -155,16 +165,19 @@ final class TextMethods {
     return out.toText();
   }
 
-  private static Object strip(Text text, Arguments arguments, boolean left, boolean right) {
+  static Text strip(Text text, Arguments arguments, Budget budget, boolean left, boolean right) {
     Object chars = arguments.get(0, "chars", None.NONE);
     if (chars == None.NONE) {
       return strip(text, Characters::isSpace, left, right);
     }
     String set = Values.requireText(chars).value();
-    return strip(text, c -> set.indexOf(c) >= 0, left, right);
+    budget.chars(set.length());
+    BitSet stripped = new BitSet();
+    set.codePoints().forEach(stripped::set);
+    return strip(text, stripped::get, left, right);
   }
 
-  static Text strip(Text text, IntPredicate strips, boolean left, boolean right) {
+  private static Text strip(Text text, IntPredicate strips, boolean left, boolean right) {
     String value = text.value();
     int start = 0;
     int end = value.length();
@@ -182,7 +195,7 @@ final class TextMethods {
       throw new Fault("empty separator");
     }
     String value = text.value();
-    int at = last ? value.lastIndexOf(separator.value()) : value.indexOf(separator.value());
+    int at = last ? last(value, separator.value()) : first(value, separator.value());
     if (at < 0) {
       return last ? Tuple.of(Text.EMPTY, Text.EMPTY, text) : Tuple.of(text, Text.EMPTY, Text.EMPTY);
     }
@@ -214,11 +227,11 @@ final class TextMethods {
     }
     TextBuilder out = new TextBuilder(budget);
     int from = 0;
-    int at = text.value().indexOf(old.value());
+    int at = first(text.value(), old.value());
     for (long left = count; at >= 0 && left != 0; left--) {
       out.append(text, from, at).append(with);
       from = at + old.length();
-      at = text.value().indexOf(old.value(), from);
+      at = TextSearch.first(text.value(), old.value(), from);
     }
     return out.append(text, from, text.length()).toText();
   }

@@ -32,12 +32,12 @@ final class TextSplit {
   private static List<Object> splitAt(Text text, String separator, long most, Budget budget) {
     List<Object> parts = new ArrayList<>();
     int from = 0;
-    int at = text.value().indexOf(separator);
+    int at = TextSearch.first(text.value(), separator, 0);
     while (at >= 0 && parts.size() < most) {
       budget.step();
       parts.add(text.slice(from, at));
       from = at + separator.length();
-      at = text.value().indexOf(separator, from);
+      at = TextSearch.first(text.value(), separator, from);
     }
     parts.add(text.slice(from, text.length()));
     budget.elements(parts.size());
@@ -82,7 +82,7 @@ final class TextSplit {
       Text text, String separator, long most, Budget budget) {
     List<Object> parts = new ArrayList<>();
     int end = text.length();
-    int at = text.value().lastIndexOf(separator);
+    int at = TextSearch.last(text.value(), separator, end);
     while (at >= 0 && parts.size() < most) {
       budget.step();
       parts.add(text.slice(at + separator.length(), end));
@@ -90,7 +90,7 @@ final class TextSplit {
       at =
           end < separator.length()
               ? -1
-              : text.value().lastIndexOf(separator, end - separator.length());
+              : TextSearch.last(text.value(), separator, end - separator.length());
     }
     parts.add(text.slice(0, end));
     return parts;

@@ -119,6 +119,8 @@ final class TextWrap {
       return;
     }
     Text chunk = chunks.removeFirst();
+    // What is left of it is copied for each line that it fills.
+    budget.chars(chunk.length());
     int end = chunk.offset((int) left);
     int hyphen = breakAtHyphens ? chunk.value().lastIndexOf('-', end - 1) : -1;
     if (hyphen > 0 && chunk.value().chars().limit(hyphen).anyMatch(c -> c != '-')) {

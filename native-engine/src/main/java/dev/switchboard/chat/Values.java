@@ -291,7 +291,7 @@ final class Values {
       case Undefined undefined -> false;
       case Text text -> {
         budget.chars(text.length());
-        yield text.value().contains(requireText(item).value());
+        yield TextSearch.first(text.value(), requireText(item).value(), 0) >= 0;
       }
       case Map<?, ?> map -> !(item instanceof Undefined) && map.containsKey(key(item));
       case List<?> list -> containsItem(list, item, budget);

@@ -2,15 +2,18 @@ package dev.switchboard.chat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.chat.ChatTemplate.TemplateException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Hostile templates stop at a limit, soon and without much memory or stack. */
@@ -30,6 +33,12 @@ class TemplateLimitsTest {
         "{% for a in range(900) %}{{ range(900) | length }}{% endfor %}",
         "{% for a in range(900) %}{{ range(900) | sum }}{% endfor %}",
         "{% for a in range(900) %}{{ 901 in range(900) }}{% endfor %}",
+        "{% set d = dict(range(900) | batch(2)) %}{% for a in range(900) %}{{ dict(d) | length }}"
+            + "{% endfor %}",
+        "{% set d = dict(range(900) | batch(2)) %}{% for a in range(900) %}{{ d.copy() | length }}"
+            + "{% endfor %}",
+        "{{ u.startswith(('a' * 4999 ~ 'b',) * 900) }}",
+        "{{ ('a' * 9999) | wordwrap(1) }}",
         "{{ (range(900) | list) == (range(900) | list) }}"
             + "{% for a in range(900) %}{{ range(900) | sort | max }}{% endfor %}",
       })
@@ -44,7 +53,8 @@ class TemplateLimitsTest {
         "{{ 'a' * 9223372036854775807 }}",
         "{{ 9223372036854775807 * 'ab' }}",
         "{% for a in range(900) %}{{ 'abcdefghijklmnop' }}{% endfor %}",
-        "{% set ns = namespace(s='ab') %}{% for a in range(30) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+        "{% set ns = namespace(s='ab') %}{% for a in range(30) %}{% set ns.s = ns.s + ns.s %}{%"
+            + " endfor %}",
         "{{ 'x' | center(100000) }}",
         "{{ 'x'.ljust(9223372036854775807) }}",
         "{{ '%99999d' % 1 }}",
@@ -68,7 +78,8 @@ class TemplateLimitsTest {
         "{{ range(-9223372036854775807, 9223372036854775807) }}",
         "{{ [1] * 1001 }}",
         "{{ [1, 2] * 9223372036854775807 }}",
-        "{% set ns = namespace(l=[1, 2]) %}{% for a in range(30) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
+        "{% set ns = namespace(l=[1, 2]) %}{% for a in range(30) %}{% set ns.l = ns.l + ns.l %}{%"
+            + " endfor %}",
         "{{ u | list }}",
         "{{ [1, 2] | batch(100000, 'x') | list }}",
         "{{ [1, 2] | slice(100000) | list }}",
@@ -84,9 +95,12 @@ class TemplateLimitsTest {
         "{% macro m(a) %}{{ m(a=m) }}{% endmacro %}{{ m(1) }}",
         "{% for x in [[1]] recursive %}{{ loop([[1]]) }}{% endfor %}",
         "{% macro m() %}{% call m() %}{% endcall %}{{ caller }}{% endmacro %}{{ m() }}",
-        "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
-        "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson }}",
-        "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l == [ns.l] or ns.l < [ns.l] }}",
+        "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor"
+            + " %}{{ ns.l }}",
+        "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor"
+            + " %}{{ ns.l | tojson }}",
+        "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor"
+            + " %}{{ ns.l == [ns.l] or ns.l < [ns.l] }}",
         "{% set ns = namespace() %}{% set ns.self = [ns] %}{{ ns }}",
       })
   void deepNestingStopsAtTheDepth(String template) {
@@ -132,6 +146,37 @@ class TemplateLimitsTest {
           ChatTemplates.compile(template, TemplateLimits.DEFAULT, GoldenTemplates.CLOCK);
       assertThrows(TemplateException.class, () -> compiled.render(Map.of()));
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "{{ a.find(ab) }};-1",
+        "{{ a.rfind(ba) }};-1",
+        "{{ ab in a }};False",
+        "{{ a.count(ab) }};0",
+        "{{ (a | replace(ab, 'x')) == a }};True",
+        "{{ a.split(ab) | length }};1",
+        "{{ a.rsplit(ba) | length }};1",
+        "{{ a.partition(ab) | length }};3",
+        "{{ a.rpartition(ba) | length }};3",
+        "{{ a.strip('b' * 500000 ~ 'a') }}.;.",
+        "{{ a | trim('b' * 500000 ~ 'a') }}.;.",
+        "{{ ('&' * 1900000) | striptags | length }};1900000",
+      })
+  void aSearchEndsSoonWhateverIsSoughtInWhat(String template, String expected) {
+    String texts =
+        "{% set a = 'a' * 1000000 %}{% set ab = 'a' * 500000 ~ 'b' %}"
+            + "{% set ba = 'b' ~ 'a' * 500000 %}";
+    ChatTemplate compiled =
+        ChatTemplates.compile(texts + template, TemplateLimits.DEFAULT, GoldenTemplates.CLOCK);
+
+    String text =
+        assertTimeoutPreemptively(
+            Duration.ofSeconds(15), () -> compiled.render(Map.of()).text(), template);
+
+    assertEquals(expected, text);
   }
 
   @Test
