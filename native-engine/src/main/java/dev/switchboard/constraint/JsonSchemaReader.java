@@ -59,6 +59,9 @@ final class JsonSchemaReader {
   /** Which of the schemas of one name is meant depends on how an answer comes to it. */
   private static final JsonNode AMBIGUOUS = MissingNode.getInstance();
 
+  /** Keywords whose lists have values in them and no schemas. */
+  private static final Set<String> VALUES = Set.of("enum", "examples");
+
   private final JsonNode root;
   private final CompileBudget budget;
   private @Nullable Map<String, JsonNode> anchors;
@@ -176,7 +179,14 @@ final class JsonSchemaReader {
       while (!open.isEmpty()) {
         Named next = open.removeFirst();
         budget.step();
-        next.schema.forEach(each -> open.add(next.inside(each)));
+        for (Map.Entry<String, JsonNode> each : next.schema.properties()) {
+          if (!VALUES.contains(each.getKey()) || !each.getValue().isArray()) {
+            open.add(next.inside(each.getValue()));
+          }
+        }
+        if (next.schema.isArray()) {
+          next.schema.forEach(each -> open.add(next.inside(each)));
+        }
         for (String name : List.of("$anchor", "$dynamicAnchor", "$id", "id")) {
           String text = next.schema.path(name).asText("");
           if (!text.isEmpty()) {

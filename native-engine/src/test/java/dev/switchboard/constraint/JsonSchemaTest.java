@@ -219,6 +219,8 @@ class JsonSchemaTest {
         // Of several schemas of one name the one that is in no other document is meant.
         "{'$defs':{'n':{'$dynamicAnchor':'k','type':'null'},'l':{'$id':'l','items':{'$dynamicRef':"
             + "'#k'},'$defs':{'k':{'$dynamicAnchor':'k'}}}},'$ref':'l'} | [null] | [1]",
+        "{'$defs':{'v':{'enum':[{'$anchor':'k'}]},'s':{'$anchor':'k','type':'null'}},'$ref':'#k'}"
+            + " | null | 1",
         // Looking ahead from the start.
         "{'pattern':'^(?!ab)[a-c]+$'}              | 'ba'                     | 'abc'",
         "{'pattern':'^(?=.*[0-9])(?=.*[a-z]).{2,4}$'} | 'a1'                  | 'ab'",
