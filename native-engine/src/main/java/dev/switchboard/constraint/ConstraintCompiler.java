@@ -91,6 +91,8 @@ public final class ConstraintCompiler {
     Set<String> ignored = new LinkedHashSet<>();
     Automaton automaton = automaton(source, ignored);
     Constraint compiled = new Constraint(automaton, List.copyOf(ignored), vocabulary, finder);
+    // Who follows it later finds that it can be begun, and how.
+    Matcher _ = compiled.matcher();
     keep(source, compiled);
     return compiled;
   }

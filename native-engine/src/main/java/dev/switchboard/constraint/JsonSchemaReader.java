@@ -136,7 +136,7 @@ final class JsonSchemaReader {
       return root;
     }
     JsonNode anchored = anchors().get(inside);
-    if (anchored == AMBIGUOUS) {
+    if (anchored != null && anchored.isMissingNode()) {
       throw new ConstraintException(path, "refers to a name that several schemas have");
     }
     if (anchored != null) {
@@ -339,8 +339,9 @@ final class JsonSchemaReader {
 
   private Expression all(SchemaKeywords keywords, String path, int depth) {
     JsonNode merged = without(keywords, "allOf");
-    List<JsonNode> parts = keywords.schemas("allOf");
-    for (JsonNode part : parts == null ? List.<JsonNode>of() : parts) {
+    List<JsonNode> found = keywords.schemas("allOf");
+    List<JsonNode> parts = found == null ? List.of() : found;
+    for (JsonNode part : parts) {
       JsonNode target = target(part, keywords.path("allOf"), depth);
       boolean alone = parts.size() == 1;
       merged = merged(merged, alone ? target : SchemaScope.closed(target, path), path);

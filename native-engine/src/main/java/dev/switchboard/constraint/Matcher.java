@@ -23,10 +23,14 @@ public final class Matcher {
   private boolean ended;
   private String problem = "";
 
+  /**
+   * @throws ConstraintException when it is too ambiguous to begin
+   */
   Matcher(Constraint constraint) {
     this.constraint = constraint;
     synchronized (constraint) {
       distinct = DistinctItems.of(constraint);
+      constraint.configurations().limitWork(MOST_WORK);
       configuration = constraint.configurations().initial();
       generation = constraint.configurations().generation();
     }

@@ -53,8 +53,10 @@ final class SchemaCheck {
     return !keywords.has("type") || SchemaOverlap.isOfType(value, keywords.types());
   }
 
-  private static boolean isListed(SchemaKeywords keywords, JsonNode value) {
+  private boolean isListed(SchemaKeywords keywords, JsonNode value) {
     JsonNode excluded = keywords.get(SchemaKeywords.NOT_VALUES);
+    budget.pairs(1, keywords.node().path("enum").size());
+    budget.pairs(1, excluded == null ? 0 : excluded.size());
     return (!SchemaOverlap.listsValues(keywords)
             || SchemaOverlap.contains(SchemaOverlap.values(keywords), value))
         && (excluded == null || !SchemaOverlap.contains(excluded.valueStream().toList(), value));
@@ -78,6 +80,10 @@ final class SchemaCheck {
 
   private boolean number(SchemaKeywords keywords, BigDecimal value) {
     NumberSet set = reader.numbers(keywords, false);
+    if (!set.steps().isEmpty() || keywords.has(SchemaKeywords.NOT_STEP)) {
+      // Dividing writes it out.
+      keywords.checked("enum", value.stripTrailingZeros());
+    }
     return set.has(value)
         && keywords.numbers(SchemaKeywords.NOT_STEP).stream()
             .noneMatch(step -> value.remainder(step).signum() == 0);

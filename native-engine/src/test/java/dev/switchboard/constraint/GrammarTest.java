@@ -111,6 +111,16 @@ class GrammarTest {
     assertFalse(answers.accepts(source, "a".repeat(3) + "x".repeat(4)));
   }
 
+  @Test
+  void aGrammarThatCannotBeBegunInTimeIsRefused() {
+    StringBuilder rules = new StringBuilder("root ::= r0\n");
+    for (int i = 0; i < 40; i++) {
+      rules.append("r%d ::= r%d? r%d?\n".formatted(i, i + 1, i + 1));
+    }
+
+    assertEquals("is too ambiguous to follow", complaint(rules + "r40 ::= \"c\""));
+  }
+
   private String complaint(String grammar) {
     return assertThrows(
             ConstraintException.class,

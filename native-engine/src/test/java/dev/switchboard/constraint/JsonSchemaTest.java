@@ -250,6 +250,22 @@ class JsonSchemaTest {
     assertFalse(answers.accepts(source, quoted(invalid)), schema + " should forbid " + invalid);
   }
 
+  @Test
+  void comparingLongListsIsWork() {
+    String values =
+        IntStream.range(0, 30_000).mapToObj(i -> i + ".0").collect(Collectors.joining(","));
+    String others =
+        IntStream.range(0, 30_000).mapToObj(Integer::toString).collect(Collectors.joining(","));
+    String schema = "{\"enum\":[" + values + "],\"not\":{\"enum\":[" + others + "]}}";
+
+    ConstraintException refused =
+        assertThrows(
+            ConstraintException.class,
+            () -> answers.compiler().compile(new ConstraintSource.JsonSchema(schema)));
+
+    assertEquals("is too complex to compile", refused.complaint());
+  }
+
   private static String quoted(String text) {
     return text.replace("\"", "\\\"").replace('\'', '"').replace("\\\\\"", "\\\"");
   }
@@ -294,6 +310,8 @@ class JsonSchemaTest {
         "{'pattern':'('}                         | pattern | has an unmatched (",
         "{'pattern':1}                           | pattern | must be a string",
         "{'enum':[]}                             | enum | must be an array that is not empty",
+        "{'enum':[1e1000000000,3],'multipleOf':7} | enum | must have at most 40 digits",
+        "{'enum':[1e1000000000,3],'not':{'multipleOf':7}} | enum | must have at most 40 digits",
         "{'anyOf':[]}                            | anyOf | must be an array that is not empty",
         "{'anyOf':[1]}                           | anyOf[0] | must be an object or a boolean",
         "{'oneOf':[{'type':'array'},{'type':'array','items':{}}]} | `` | cannot be satisfied by any"
