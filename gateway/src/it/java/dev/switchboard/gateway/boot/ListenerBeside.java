@@ -28,15 +28,15 @@ final class ListenerBeside implements AutoCloseable {
     chat = URI.create("http://127.0.0.1:" + server.port() + InProcessGateway.CHAT);
   }
 
-  HttpResponse<String> ask(boolean stream) throws Exception {
-    return gateway
-        .client()
-        .send(
-            HttpRequest.newBuilder(chat)
-                .timeout(Duration.ofSeconds(PATIENCE_SECONDS))
-                .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)))
-                .build(),
-            HttpResponse.BodyHandlers.ofString());
+  HttpResponse<String> ask(boolean stream, String... headers) throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(chat)
+            .timeout(Duration.ofSeconds(PATIENCE_SECONDS))
+            .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return gateway.client().send(request.build(), HttpResponse.BodyHandlers.ofString());
   }
 
   @Override

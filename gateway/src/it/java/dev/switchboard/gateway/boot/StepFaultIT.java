@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.NanoClock;
@@ -8,8 +9,10 @@ import dev.switchboard.gateway.http.GatewayContext;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
+import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -89,6 +92,37 @@ class StepFaultIT extends TwoUpstreams {
         assertEquals(
             "2", next.headers().firstValue("x-ratelimit-remaining-concurrency").orElse(""));
       }
+    }
+  }
+
+  @Test
+  void aFaultWhileAWholeAnswerIsReadSaysNothingOfItsReplica() throws Exception {
+    first.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway = InProcessGateway.before("circuit: {failures: 1000}", first)) {
+      GatewayContext context = gateway.gateway().reconfiguration().context();
+      FaultyClock clock = new FaultyClock(context.clock());
+      try (ListenerBeside listener = new ListenerBeside(gateway, with(context, clock))) {
+        Set<String> answers = new HashSet<>();
+        boolean thrown = true;
+        for (int step = 0; thrown; step++) {
+          clock.left.set(step);
+          answers.add(code(listener));
+          thrown = clock.left.getAndSet(-1) < 0;
+        }
+
+        assertTrue(answers.contains("internal_error"), answers::toString);
+        assertFalse(answers.contains("upstream_failed"), answers::toString);
+        assertEquals(0, gateway.attempts("u0", "failed"));
+      }
+    }
+  }
+
+  private static String code(ListenerBeside listener) throws Exception {
+    try {
+      String body = listener.ask(false, "X-Switchboard-Timeline", "summary").body();
+      return InProcessGateway.JSON.readTree(body).at("/error/code").asText();
+    } catch (IOException cut) {
+      return "cut";
     }
   }
 

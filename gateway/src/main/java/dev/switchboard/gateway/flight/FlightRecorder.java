@@ -100,8 +100,8 @@ public final class FlightRecorder {
   }
 
   /**
-   * A request began; {@link #add} says that it ended. What is kept of it until then is an entry for
-   * its id, so that whoever asks too early can be told to wait.
+   * A request began; {@link #add} says that it ended, or {@link #over}. What is kept of it until
+   * then is an entry for its id, so that whoever asks too early can be told to wait.
    */
   public synchronized void begin(String id) {
     running.computeIfAbsent(id, begun -> new Running()).flights++;
@@ -109,13 +109,23 @@ public final class FlightRecorder {
 
   /** Adds a record; a later request with the same id hides the earlier one. */
   public void add(FlightRecord record) {
-    FlightEntry entry = new FlightEntry(record, interesting(record), recent);
+    try {
+      FlightEntry entry = new FlightEntry(record, interesting(record), recent);
+      synchronized (this) {
+        keep(entry);
+      }
+      keepInStore(entry);
+    } finally {
+      over(record.id());
+    }
+  }
+
+  /** A request that began is over, and none more is known of it than was added. */
+  public void over(String id) {
     List<Runnable> told;
     synchronized (this) {
-      keep(entry);
-      told = ended(record.id());
+      told = ended(id);
     }
-    keepInStore(entry);
     told.forEach(Runnable::run);
   }
 

@@ -13,6 +13,7 @@ import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
+import java.io.IOException;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -74,7 +75,9 @@ final class AnswerRelay {
   /** Of a whole answer that the client got, by its bytes. */
   private int wholeTokens;
 
-  /** The bytes of the last whole answer. */
+  /**
+   * The bytes of the whole answer that is the client's; those of others end with their attempts.
+   */
   private AnswerMemory.@Nullable Share held;
 
   /**
@@ -239,11 +242,10 @@ final class AnswerRelay {
   // ------------------------------------------------------------------ whole answers
 
   private void collect(Attempt current, HttpClientResponse answer) {
-    close();
     AnswerMemory.Share share = call.loop().answers().open(answer);
-    held = share;
+    current.holds(share);
     WholeAnswer.collect(answer, call.gateway().http().maxAnswerBytes(), share)
-        .onComplete(bytes -> whole(current, answer, bytes), cause -> broke(current, cause));
+        .onComplete(bytes -> whole(current, answer, bytes, share), cause -> broke(current, cause));
   }
 
   private void broke(Attempt current, Throwable cause) {
@@ -255,17 +257,29 @@ final class AnswerRelay {
     }
   }
 
-  private void whole(Attempt current, HttpClientResponse answer, Buffer bytes) {
+  private void whole(
+      Attempt current, HttpClientResponse answer, Buffer bytes, AnswerMemory.Share share) {
     read(answer);
     int status = answer.statusCode();
     if (current.over() || !owner.takes(current, status)) {
       return;
     }
+    held = share;
     flight.mark(Mark.UPSTREAM_ENDED);
     forClient(current, bytes, status)
         .onComplete(
-            forwarded -> forward(current, answer, forwarded),
-            cause -> owner.broke(current, "its answer is no JSON object"));
+            forwarded -> forward(current, answer, forwarded), cause -> unread(current, cause));
+  }
+
+  /** It is no JSON object; or the gateway could not read it, which says nothing of its replica. */
+  private void unread(Attempt current, Throwable cause) {
+    if (cause instanceof IOException) {
+      owner.broke(current, "its answer is no JSON object");
+    } else {
+      LOG.error("relay_failed request={} trace={}", flight.id(), flight.traceId(), cause);
+      EventRelay.Break ours = EventRelay.Break.ours();
+      owner.broke(current, MoveCause.BROKEN, ours, ours.result());
+    }
   }
 
   /** Reads an answer for the flight, and takes our own object out of it. */
@@ -290,7 +304,9 @@ final class AnswerRelay {
                   status,
                   cause);
               // A foreign server may answer an error in plain text; it goes on as it came.
-              return status < 300 ? Future.failedFuture(cause) : Future.succeededFuture(bytes);
+              return status < 300 || !(cause instanceof IOException)
+                  ? Future.failedFuture(cause)
+                  : Future.succeededFuture(bytes);
             });
   }
 

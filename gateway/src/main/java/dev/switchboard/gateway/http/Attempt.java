@@ -14,6 +14,7 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Workload;
+import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.telemetry.KeepReason;
 import dev.switchboard.gateway.telemetry.RequestTrace;
@@ -79,6 +80,7 @@ final class Attempt implements ServedRequest {
   private Workload.@Nullable Job job;
   private @Nullable HttpClientRequest upstream;
   private @Nullable EventRelay relay;
+  private AnswerMemory.@Nullable Share memory;
   private RequestTrace.@Nullable Tried traced;
   private boolean leads;
   private boolean inMetrics;
@@ -349,6 +351,11 @@ final class Attempt implements ServedRequest {
     heard(answeredNanos, true);
   }
 
+  /** Its answer comes whole, and takes this memory: until it is given up, or its client has it. */
+  void holds(AnswerMemory.Share share) {
+    memory = share;
+  }
+
   /** Whether it waits for its connection. */
   boolean connecting() {
     return upstream == null;
@@ -521,6 +528,11 @@ final class Attempt implements ServedRequest {
         () -> {
           if (upstream != null && reset) {
             upstream.reset();
+          }
+        },
+        () -> {
+          if (memory != null && reset) {
+            memory.close();
           }
         },
         () -> {

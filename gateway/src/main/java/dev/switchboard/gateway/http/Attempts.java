@@ -246,7 +246,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       return;
     }
     EdgeWatch edge = choice.edge();
-    if (edge != null && !client.begun() && edge.failed(current)) {
+    if (edge != null && !client.begun() && !how.own() && edge.failed(current)) {
       choice.lead(edge.local(), EdgeReason.UNREACHABLE.label());
     }
     if (cause == MoveCause.DIED && !client.begun()) {
@@ -287,7 +287,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (goesOn) {
       migration.cut(current, cause, how);
       moveOn();
-    } else if (client.begun()) {
+    } else if (client.begun() || how.own()) {
       lost(current, how);
     } else if (cause == MoveCause.DIED && gateway.migration().attempts() > 0) {
       afterDeath(current, how);

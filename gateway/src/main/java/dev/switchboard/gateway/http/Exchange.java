@@ -452,9 +452,18 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     try {
       record = flight.finish(outcome, status, failure);
     } finally {
-      if (place != null) {
-        place.leave(record);
-      }
+      FlightRecord made = record;
+      CleanupSteps.all(
+          () -> {
+            if (place != null) {
+              place.leave(made);
+            }
+          },
+          () -> {
+            if (made == null) {
+              gateway.recorder().over(flight.id());
+            }
+          });
     }
     new Settlement(call, head.slo(), body, answer.said()).settle(record);
   }

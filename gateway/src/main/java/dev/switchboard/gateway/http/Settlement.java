@@ -32,9 +32,10 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   void settle(FlightRecord record) {
     GatewayContext gateway = call.gateway();
     long begun = gateway.metrics().threadNanos();
-    long now = call.nowNanos();
     CleanupSteps.all(
-        () -> gateway.recorder().add(record), () -> count(record), () -> tell(record, now));
+        () -> gateway.recorder().add(record),
+        () -> count(record),
+        () -> tell(record, call.nowNanos()));
     gateway.metrics().recorded(begun);
     if (record.outcome() != Outcome.OK || gateway.traces().logsAll()) {
       log(record);

@@ -65,6 +65,11 @@ public final class EventRelay {
       return new Break(reason, false, movable, Buffer.buffer(), 0, null, false);
     }
 
+    /** A fault of the gateway's own, for which another replica would be no better. */
+    public static Break ours() {
+      return new Break("it could not be passed on", false, false, Buffer.buffer(), 0, null, true);
+    }
+
     /** What it says of the replica. */
     public AttemptResult result() {
       return own ? AttemptResult.ABANDONED : AttemptResult.FAILED;
@@ -201,8 +206,7 @@ public final class EventRelay {
       told.lose();
     }
     over = true;
-    listener.broken(
-        new Break("it could not be passed on", false, false, Buffer.buffer(), 0, null, true));
+    listener.broken(Break.ours());
   }
 
   private void take(Buffer bytes) {
