@@ -107,6 +107,30 @@ class ScaleFromZeroIT {
   }
 
   @Test
+  void whoWaitsForAModelThatAReloadTakesAwayIsToldSoAtOnce() throws Exception {
+    CompletableFuture<HttpResponse<String>> held = ask();
+    InProcessGateway.await(() -> metric("switchboard_held_requests{model=\"m\"}") == 1);
+    gateway.rewrite("autoscaling: {models: [{model: other, min: 0}]}");
+    gateway.adminBody("/admin/v1/config/reload", "{}");
+
+    HttpResponse<String> answer = held.get(5, TimeUnit.SECONDS);
+
+    assertEquals(404, answer.statusCode(), answer::body);
+    assertTrue(answer.body().contains("\"code\":\"model_not_found\""), answer::body);
+    JsonNode record = gateway.timeline(answer.headers().firstValue("X-Request-Id").orElseThrow());
+    assertTrue(record.path("phases").toString().contains("replica_wait"), record::toString);
+    InProcessGateway.await(() -> !metrics().contains("model=\"m\""));
+  }
+
+  private String metrics() {
+    try {
+      return gateway.get(gateway.admin("/metrics")).body();
+    } catch (Exception broken) {
+      throw new AssertionError(broken);
+    }
+  }
+
+  @Test
   void whatTakesTooMuchMemoryIsNotHeld() throws Exception {
     String large =
         InProcessGateway.chat(false).replace("\"content\":\"", "\"content\":\"" + "x".repeat(5000));

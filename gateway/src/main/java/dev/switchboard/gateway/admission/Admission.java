@@ -308,9 +308,12 @@ public final class Admission {
     return queue != null && queue.passes.get() > 0;
   }
 
-  /** Nobody serves a model any more. */
-  public void forget(String model) {
-    queues.remove(model);
+  /** Nobody serves a model any more: who waits for it goes on, and finds nobody. */
+  public void forget(String model, long nowNanos) {
+    AdmissionQueue gone = queues.remove(model);
+    if (gone != null) {
+      gone.close(nowNanos);
+    }
   }
 
   /** Every model's queue as it is now. */

@@ -242,6 +242,8 @@ public final class AdmissionQueue {
   /** Null where nobody starts a replica for what waits. */
   private @Nullable FirstReplica first;
 
+  private boolean closed;
+
   /** Since when there has been no replica for what waits; 0 where none waits. */
   private long heldSince;
 
@@ -363,7 +365,22 @@ public final class AdmissionQueue {
    */
   public void startsFirst(@Nullable FirstReplica wanted) {
     synchronized (lock) {
-      first = wanted;
+      first = closed ? null : wanted;
+    }
+  }
+
+  /**
+   * Nobody serves its model any more, nor will: who waits goes on at once, and is told so there.
+   */
+  public void close(long nowNanos) {
+    try (DeferredNotifications notices = new DeferredNotifications()) {
+      synchronized (lock) {
+        closed = true;
+        first = null;
+        returning.clear();
+        readyNanos = nowNanos;
+        drain(nowNanos, notices);
+      }
     }
   }
 

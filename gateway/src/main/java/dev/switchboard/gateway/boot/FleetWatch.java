@@ -77,7 +77,7 @@ record FleetWatch(
     metrics.modelForgotten(model);
     affinity.forget(model);
     retries.forget(model);
-    admission.forget(model);
+    admission.forget(model, clock.getAsLong());
   }
 
   @Override

@@ -435,6 +435,8 @@ public final class Fleet implements AutoCloseable {
     Set<String> standby = new HashSet<>(before.wantedReady().keySet());
     standby.addAll(roster.wantedReady().keySet());
     standby.forEach(model -> later(() -> reserve.stand(model)));
+    // Those that have replicas yet are gone with the last of them.
+    before.models().forEach(this::modelGone);
     return fleetReconciler.change();
   }
 
@@ -490,10 +492,16 @@ public final class Fleet implements AutoCloseable {
     for (Replica replica : all) {
       replicaReconciler.forget(replica);
       LOG.info("replica_gone replica={}", replica.id());
-      tellGone(replica);
-      if (!closed.get()) {
-        var _ = executor.schedule(() -> tellGone(replica), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
-      }
+      twice(() -> tellGone(replica));
+      modelGone(replica.model());
+    }
+  }
+
+  /** Now, and when what was under way is over. */
+  private void twice(Runnable task) {
+    task.run();
+    if (!closed.get()) {
+      var _ = executor.schedule(task, LAST_WORDS_MS, TimeUnit.MILLISECONDS);
     }
   }
 
@@ -501,9 +509,21 @@ public final class Fleet implements AutoCloseable {
     Watcher told = watcher;
     if (told != null) {
       told.gone(replica);
-      if (!has(replica.model())) {
-        told.modelGone(replica.model());
-      }
+    }
+  }
+
+  /** Nobody serves it any more, unless somebody does. */
+  private void modelGone(String model) {
+    if (!has(model)) {
+      twice(() -> tellModelGone(model));
+    }
+  }
+
+  /** Under the lock, so that it does not come back meanwhile. */
+  private synchronized void tellModelGone(String model) {
+    Watcher told = watcher;
+    if (told != null && !has(model)) {
+      told.modelGone(model);
     }
   }
 

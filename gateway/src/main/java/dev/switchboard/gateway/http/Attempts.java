@@ -200,6 +200,8 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       client.fail(Failures.full(flight.model(), least));
     } else if (choice.excludesAny()) {
       client.fail(Failure.of(ApiError.upstreamFailed("Every replica that was tried failed.")));
+    } else if (choice.models().stream().noneMatch(gateway.fleet()::has)) {
+      client.fail(Failure.of(ApiError.modelNotFound(choice.requested())));
     } else {
       int seconds = gateway.fleet().retryAfterSeconds(flight.model(), least);
       client.fail(Failures.noReplica(flight.model(), seconds));

@@ -71,6 +71,22 @@ class AdmissionTest {
   }
 
   @Test
+  void whoWaitsForTheFirstReplicaOfAModelThatGoesIsLetOnAndNobodyIsHeldBehind() {
+    Admission admission = admission(config(10, 0));
+    FirstReplica first = new FirstReplica(10, 1000, 60 * SECOND, SECOND);
+    AdmissionQueue queue = admission.queue("m");
+    queue.startsFirst(first);
+    Admission.Pass held = pass(admission.enter("m", demand(1), waiter, 0));
+
+    admission.forget("m", 3 * SECOND);
+    queue.startsFirst(first);
+
+    assertEquals(List.of("admitted"), heard);
+    assertEquals(3 * SECOND, held.replicaReadyNanos());
+    assertFalse(queue.holding());
+  }
+
+  @Test
   void aRequestTakesAPlaceForEachOfItsAnswers() {
     Admission admission = admission(config(10, 4));
     admission.queue("m").replica("r", true, 0);

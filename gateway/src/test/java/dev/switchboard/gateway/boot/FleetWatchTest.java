@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.AdmissionConfig;
@@ -82,6 +83,22 @@ class FleetWatchTest {
 
     assertEquals(before, series());
     assertEquals(hand.fleet().models(), admission.snapshots(hand.nowNanos()).keySet());
+  }
+
+  @Test
+  void ofAModelThatNeverHadAReplicaNothingIsLeft() {
+    watch();
+    hand.fleet().fromZero(Set.of("z"));
+    admission.queue("z");
+    metrics.admission("z", "batch", "admitted");
+    long before = series();
+
+    hand.reload(List.of(), List.of(FleetByHand.server(1, "m")));
+    admission.queue("z");
+    hand.pass(1000);
+
+    assertEquals(Set.of("m"), admission.snapshots(hand.nowNanos()).keySet());
+    assertTrue(series() < before, () -> series() + " of " + before);
   }
 
   private void swap(int time, IntFunction<String> model) {
