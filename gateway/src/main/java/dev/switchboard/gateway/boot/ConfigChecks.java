@@ -6,7 +6,6 @@ import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.UpstreamAccess;
 import dev.switchboard.gateway.kubernetes.KubernetesDiscovery;
 import dev.switchboard.gateway.routing.RouteSpec;
-import dev.switchboard.gateway.routing.Router;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -23,6 +22,9 @@ final class ConfigChecks {
   private static final String NOBODY = ": no replica serves ";
 
   private final List<String> wrong = new ArrayList<>();
+
+  /** Names that the file has nobody for, and a store may. */
+  private final List<String> ofStore = new ArrayList<>();
 
   private ConfigChecks() {}
 
@@ -51,34 +53,48 @@ final class ConfigChecks {
   }
 
   /**
-   * And the names that routes lead to.
+   * And what the names are for which the file itself has nobody.
    *
    * @param models that local workers serve
    */
   static List<String> all(GatewayConfig config, List<ModelSpec> models) {
     ConfigChecks checks = new ConfigChecks();
     checks.wrong.addAll(outside(config));
-    Set<String> served = names(config, models);
+    checks.names(config, names(config, models));
+    if (!config.store().lasts()) {
+      checks.wrong.addAll(checks.ofStore);
+    }
+    return checks.wrong;
+  }
+
+  /**
+   * Names that only models and splits of the store can have: those that operators set while a
+   * gateway ran. A file tells nothing of them. One that is nearly that of somebody who is served is
+   * taken for a slip of the pen.
+   *
+   * @param models that local workers serve
+   */
+  static List<String> ofStore(GatewayConfig config, List<ModelSpec> models) {
+    ConfigChecks checks = new ConfigChecks();
+    checks.names(config, names(config, models));
+    return config.store().lasts() ? checks.ofStore : List.of();
+  }
+
+  private void names(GatewayConfig config, Set<String> served) {
     for (int i = 0; i < config.routes().size(); i++) {
-      checks.route(config.routes().get(i), "routes[" + i + "]", served);
+      route(config.routes().get(i), "routes[" + i + "]", served);
     }
     Set<String> called = new LinkedHashSet<>(served);
     config.routes().forEach(route -> called.add(route.name()));
     List<EdgeConfig> edges = config.edge();
     for (int i = 0; i < edges.size(); i++) {
       int number = i;
-      checks.check(
+      check(
           () -> Edges.check(List.of(edges.get(number)), called, served),
           "edge[0]",
-          "edge[" + i + "]");
+          "edge[" + i + "]",
+          ofStore);
     }
-    if (checks.wrong.isEmpty()) {
-      checks.check(
-          () -> {
-            Router _ = new Router(config.routing(), config.routes(), served);
-          });
-    }
-    return checks.wrong;
   }
 
   /** Whether a message is about a name that nothing has, perhaps for it could not be read. */
@@ -117,25 +133,26 @@ final class ConfigChecks {
             .filter(each -> ConfigHints.distance(each, model) <= Math.max(1, model.length() / 3))
             .findFirst()
             .orElse(null);
-    wrong.add(
-        path
-            + NOBODY
-            + model
-            + (near == null
-                ? "; served are " + String.join(", ", served)
-                : "; did you mean " + near + "?"));
+    (near == null ? ofStore : wrong)
+        .add(
+            path
+                + NOBODY
+                + model
+                + (near == null
+                    ? "; served are " + String.join(", ", served)
+                    : "; did you mean " + near + "?"));
   }
 
   private void check(Runnable check) {
-    check(check, "", "");
+    check(check, "", "", wrong);
   }
 
-  private void check(Runnable check, String from, String to) {
+  private static void check(Runnable check, String from, String to, List<String> faults) {
     try {
       check.run();
     } catch (IllegalArgumentException e) {
       String message = String.valueOf(e.getMessage());
-      wrong.add(message.startsWith(from) ? to + message.substring(from.length()) : message);
+      faults.add(message.startsWith(from) ? to + message.substring(from.length()) : message);
     }
   }
 }

@@ -46,7 +46,9 @@ public final class ConfigMain {
               file,
               flags -> {},
               read -> ConfigChecks.all(read, GatewayMain.named(read, GatewayMain.home())));
-      List<ModelSpec> _ = GatewayMain.served(config, GatewayMain.home());
+      List<ModelSpec> models = GatewayMain.served(config, GatewayMain.home());
+      ConfigChecks.ofStore(config, models)
+          .forEach(each -> log.println("note: " + each + "; valid if the store has it"));
       int changed = Reconfiguration.changes(GatewayConfig.DEFAULTS, config).size();
       out.println(file + " is valid: " + changed + " keys differ from the defaults");
       return 0;

@@ -52,10 +52,16 @@ public record StoreConfig(
   }
 
   private static final String H2_FILE = "jdbc:h2:file:";
+  private static final String H2_MEMORY = "jdbc:h2:mem:";
 
   /** The database: {@code h2} or {@code postgresql}. */
   public String kind() {
     return url.startsWith("jdbc:h2:") ? "h2" : "postgresql";
+  }
+
+  /** Whether it has anything at a start: a database in memory ends with its gateway. */
+  public boolean lasts() {
+    return !url.startsWith(H2_MEMORY);
   }
 
   public StoreConfig {
@@ -64,7 +70,7 @@ public record StoreConfig(
     Objects.requireNonNull(passwordFile, "password-file is missing");
     Objects.requireNonNull(requests, "requests is missing");
     if (!url.startsWith(H2_FILE)
-        && !url.startsWith("jdbc:h2:mem:")
+        && !url.startsWith(H2_MEMORY)
         && !url.startsWith("jdbc:postgresql:")) {
       throw new IllegalArgumentException(
           "url must begin with jdbc:h2:file:, jdbc:h2:mem: or jdbc:postgresql:");
