@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.identity.UsageMeter;
+import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloMeter;
 import dev.switchboard.gateway.store.ModelSetting;
 import dev.switchboard.gateway.store.StateFolder;
@@ -14,6 +15,7 @@ import dev.switchboard.gateway.store.StoreConfig;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -22,6 +24,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Names of the configuration that lead to models which operators set, or took away. */
 class StoredNamesIT {
+  private static final RouteSpec SPLIT =
+      new RouteSpec("split", List.of(new RouteSpec.Target("m", 1.0)), null, null, null);
+
   @TempDir private Path folder;
   private FakeUpstream upstream;
 
@@ -34,6 +39,7 @@ class StoredNamesIT {
     try (Store store =
         Store.start(config, state(), new UsageMeter(), new SloMeter(), () -> 1_000_000)) {
       store.put(new ModelSetting("x", extra), was -> {}).get(20, TimeUnit.SECONDS);
+      store.put(SPLIT, was -> {}).get(20, TimeUnit.SECONDS);
     }
   }
 
@@ -81,6 +87,24 @@ class StoredNamesIT {
     Exception refused = assertThrows(IllegalArgumentException.class, () -> gateway(yaml));
 
     assertEquals("routes[0].targets: no replica serves y", refused.getMessage());
+  }
+
+  @Test
+  void aSplitThatTheConfigurationNeedsIsNotTakenAway() throws Exception {
+    try (InProcessGateway gateway = gateway("edge: [{name: split, local: x}]")) {
+      HttpResponse<String> refused = gateway.admin("DELETE", "/admin/v1/splits/split", "{}");
+      int meanwhile = ask(gateway, "split").statusCode();
+      gateway.rewrite("edge: []");
+      gateway.admin("POST", "/admin/v1/config/reload", "{}");
+      HttpResponse<String> deleted = gateway.admin("DELETE", "/admin/v1/splits/split", "{}");
+
+      assertEquals(409, refused.statusCode(), refused::body);
+      assertTrue(refused.body().contains("\"code\":\"split_in_use\""), refused::body);
+      assertTrue(refused.body().contains("edge[0].name"), refused::body);
+      assertEquals(200, meanwhile);
+      assertEquals(200, deleted.statusCode(), deleted::body);
+      assertEquals(404, ask(gateway, "split").statusCode());
+    }
   }
 
   @Test

@@ -38,6 +38,9 @@ public interface ConfigControl {
    */
   void check(RouteSpec route);
 
+  /** The key of the configuration that needs a name which only the store has; null for none. */
+  @Nullable String needs(String route);
+
   /** Models of local workers: those of the configuration, and those that operators set. */
   List<ModelState> models();
 

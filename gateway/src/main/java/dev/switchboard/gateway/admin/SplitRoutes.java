@@ -7,6 +7,7 @@ import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.ShadowScores;
+import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
@@ -125,7 +126,14 @@ final class SplitRoutes {
   private Future<Change> delete(RoutingContext context, byte[] body) {
     String name = JsonInput.path(context, "name");
     return Future.fromCompletionStage(
-            store.deleteRoute(name, was -> check(context, was, inForce(name))),
+            store.deleteRoute(
+                name,
+                was -> {
+                  check(context, was, inForce(name));
+                  if (was != null) {
+                    refuseNeeded(name);
+                  }
+                }),
             context.vertx().getOrCreateContext())
         .map(
             before -> {
@@ -135,6 +143,19 @@ final class SplitRoutes {
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
               return Change.of(answer.put("deleted", true), json(before), inForce(name));
             });
+  }
+
+  private void refuseNeeded(String name) {
+    String key = control.needs(name);
+    if (key != null) {
+      throw new ApiException(
+          new ApiError(
+              409,
+              "invalid_request_error",
+              "split_in_use",
+              null,
+              key + " of the configuration names this split, and nobody else would serve it."));
+    }
   }
 
   /** What is in force is the store's, else the configuration's. */

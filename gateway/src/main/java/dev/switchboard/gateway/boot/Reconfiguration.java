@@ -556,6 +556,19 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     Router _ = new Router(config.routing(), List.of(route), plan.names());
   }
 
+  @Override
+  public synchronized @Nullable String needs(String route) {
+    boolean named =
+        plan.names().contains(route)
+            || config.routes().stream().anyMatch(each -> each.name().equals(route));
+    for (int i = 0; i < config.edge().size() && !named; i++) {
+      if (config.edge().get(i).name().equals(route)) {
+        return "edge[" + i + "].name";
+      }
+    }
+    return null;
+  }
+
   private Router router(GatewayConfig wanted, Set<String> models) {
     // The configuration's own first: its complaints name its keys.
     Router configured = new Router(wanted.routing(), wanted.routes(), models);
