@@ -26,6 +26,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -43,6 +44,8 @@ class ValkeyLimitsIT {
 
   /** Of a gateway whose word is believed for as long as any test lasts. */
   private static final int LONG_LEASE_MS = 60_000;
+
+  private static final int RENEWED_EVERY_MS = 4000;
 
   private static final Vertx VERTX = Vertx.vertx();
   private static ValkeyServer valkey;
@@ -170,7 +173,11 @@ class ValkeyLimitsIT {
 
   /** How many requests each gateway has, and until when that is believed. */
   private static List<String> places() {
-    return list(Command.HVALS, "switchboard:{t}:places");
+    return places("t");
+  }
+
+  private static List<String> places(String tenant) {
+    return list(Command.HVALS, "switchboard:{" + tenant + "}:places");
   }
 
   private static List<String> counts() {
@@ -427,6 +434,27 @@ class ValkeyLimitsIT {
     assertTrue(next.stream().allMatch(entry -> entry.spent() != null || entry.held().counted()));
     // What was late is counted as well; one comes back each second.
     assertTrue(passed <= 60 + (System.nanoTime() - begunNanos) / 1_000_000_000, () -> "" + passed);
+  }
+
+  @Test
+  void lateAnswersKeepNobodyElsesLeaseFromBeingRenewed() throws Exception {
+    limit(0, 0, 5);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), 300, 3 * RENEWED_EVERY_MS);
+    List<String> tenants = IntStream.range(0, 40).mapToObj(number -> "t" + number).toList();
+    tenants.forEach(tenant -> wait(one.enter(tenant, ask(1, 1))));
+    List<List<String>> before = tenants.stream().map(ValkeyLimitsIT::places).toList();
+    valkey.pause();
+    // As many as are renewed at once.
+    await(() -> failures.get() >= 4);
+    long resumed = System.nanoTime();
+    valkey.resume();
+
+    await(
+        () ->
+            IntStream.range(0, 40)
+                .noneMatch(number -> places(tenants.get(number)).equals(before.get(number))));
+    long tookMs = (System.nanoTime() - resumed) / 1_000_000;
+    assertTrue(tookMs < RENEWED_EVERY_MS / 2, () -> "the last one was renewed after " + tookMs);
   }
 
   @Test

@@ -383,12 +383,17 @@ public final class ValkeyLimits implements SharedLimits {
     Future.join(lanes).onComplete(done -> renewing = false);
   }
 
+  /** An answer that is late is one tenant's: the leases of those behind it are to last. */
   private Future<Void> renewNext(Iterator<String> names) {
     if (!names.hasNext()) {
       return Future.succeededFuture();
     }
     String tenant = names.next();
-    return tell(tenant, false).compose(told -> renew(tenant)).compose(renewed -> renewNext(names));
+    return tell(tenant, false)
+        .compose(told -> renew(tenant))
+        .transform(
+            done ->
+                done.succeeded() || !away() ? renewNext(names) : Future.failedFuture(done.cause()));
   }
 
   private Future<Response> renew(String tenant) {
