@@ -78,7 +78,7 @@ public final class Changes {
     return switch (e.kind()) {
       case REFUSED -> "The gateway refused: " + e.sentence();
       case UNREACHABLE -> "The gateway cannot be reached: " + e.sentence();
-      case TIMEOUT, MALFORMED -> "Nobody knows whether it was done: " + e.sentence();
+      case BROKEN, TIMEOUT, MALFORMED -> "Nobody knows whether it was done: " + e.sentence();
     };
   }
 

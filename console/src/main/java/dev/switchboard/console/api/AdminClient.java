@@ -2,9 +2,11 @@ package dev.switchboard.console.api;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandler;
@@ -20,6 +22,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLHandshakeException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -152,7 +155,7 @@ public final class AdminClient implements AutoCloseable {
     try (InputStream body = answer.body()) {
       throw refusal(answer.statusCode(), body.readNBytes(65536));
     } catch (IOException e) {
-      throw ApiFailure.of(ApiFailure.Kind.UNREACHABLE, reason(e));
+      throw ApiFailure.of(ApiFailure.Kind.BROKEN, reason(e));
     }
   }
 
@@ -185,10 +188,19 @@ public final class AdminClient implements AutoCloseable {
     } catch (InterruptedException _) {
       answer.cancel(true);
       Thread.currentThread().interrupt();
-      throw ApiFailure.of(ApiFailure.Kind.UNREACHABLE, "interrupted");
+      throw ApiFailure.of(ApiFailure.Kind.BROKEN, "interrupted");
     } catch (ExecutionException e) {
-      throw ApiFailure.of(ApiFailure.Kind.UNREACHABLE, reason(e.getCause()));
+      throw ApiFailure.of(kind(e.getCause()), reason(e.getCause()));
     }
+  }
+
+  /** Only before a connection is there it is sure that the gateway heard nothing. */
+  private static ApiFailure.Kind kind(@Nullable Throwable cause) {
+    boolean unheard =
+        cause instanceof ConnectException
+            || cause instanceof HttpConnectTimeoutException
+            || cause instanceof SSLHandshakeException;
+    return unheard ? ApiFailure.Kind.UNREACHABLE : ApiFailure.Kind.BROKEN;
   }
 
   private static String reason(@Nullable Throwable cause) {
@@ -196,7 +208,7 @@ public final class AdminClient implements AutoCloseable {
       return "no connection";
     }
     String message = cause.getMessage();
-    if (cause instanceof java.net.ConnectException) {
+    if (cause instanceof ConnectException) {
       return message == null ? "connection refused" : message;
     }
     return message == null ? cause.getClass().getSimpleName() : message;

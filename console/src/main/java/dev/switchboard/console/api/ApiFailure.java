@@ -8,8 +8,10 @@ public final class ApiFailure extends Exception {
 
   /** Where it failed. */
   public enum Kind {
-    /** No connection, or it broke. */
+    /** No connection: the gateway heard nothing. */
     UNREACHABLE,
+    /** The connection broke before the answer was there; the gateway may have done it. */
+    BROKEN,
     /** No answer in time. */
     TIMEOUT,
     /** The gateway answered with an error. */

@@ -51,13 +51,7 @@ public record EventLine(
               text(d, "result").equals("done") ? Tone.BUSY : Tone.WARN,
               "system",
               "Configuration reload: " + text(d, "result"));
-      case "trace_ceiling" ->
-          at(
-              event,
-              "",
-              Tone.WARN,
-              "system",
-              "Telemetry limited to level " + number(d, "to") + ", was " + number(d, "from"));
+      case "trace_ceiling" -> ceiling(event, d);
       case "overload_began" ->
           at(event, "", Tone.BAD, "alert", text(d, "model") + ": requests are refused for load");
       case "overload_ended" ->
@@ -76,6 +70,24 @@ public record EventLine(
               "The gateway stops, in flight: " + requests(d, "in_flight"));
       default -> null;
     };
+  }
+
+  /** Of two steps on one level the event says what share is told now, not what it was. */
+  private static EventLine ceiling(Event event, JsonNode d) {
+    int from = number(d, "from");
+    int to = number(d, "to");
+    double told = d.path("told_share").asDouble(1);
+    if (to > from) {
+      return at(event, "", Tone.GOOD, "check", "Telemetry raised to level " + to + ", was " + from);
+    }
+    if (to < from) {
+      return at(
+          event, "", Tone.WARN, "system", "Telemetry limited to level " + to + ", was " + from);
+    }
+    String share = "Telemetry at level " + to + ": " + Format.percent(told) + " of requests told";
+    return told < 1
+        ? at(event, "", Tone.WARN, "system", share)
+        : at(event, "", Tone.GOOD, "check", share);
   }
 
   private static EventLine at(

@@ -5,10 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.console.api.FakeGateway;
+import dev.switchboard.console.api.GatewayAddress;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.auth.Person;
 import dev.switchboard.console.live.Gateways;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -35,8 +39,12 @@ class ChangesTest {
   @TempDir private Path folder;
 
   private Result run(FakeGateway fake, Changes changes, Person person, String reason) {
+    return run(fake.address(), changes, person, reason);
+  }
+
+  private Result run(GatewayAddress address, Changes changes, Person person, String reason) {
     try (Gateways gateways =
-        Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+        Gateways.start(List.of(address), FakeGateway.KEYS, folder, Clock.systemUTC())) {
       return changes.run(gateways.all().getFirst(), DRAIN, person, reason);
     }
   }
@@ -58,6 +66,34 @@ class ChangesTest {
       assertInstanceOf(
           Result.Failed.class, run(fake, Changes.checked(), OPERATOR, "x".repeat(513)));
       assertEquals(List.of(), fake.changes());
+    }
+  }
+
+  @Test
+  void whetherItWasDoneNobodyKnowsWhereTheConnectionBreaks() throws IOException {
+    try (ServerSocket gateway = new ServerSocket(0, 0, InetAddress.getLoopbackAddress())) {
+      var _ = Thread.ofVirtual().start(() -> closeEach(gateway));
+      GatewayAddress address = GatewayAddress.parse("http://127.0.0.1:" + gateway.getLocalPort());
+
+      Result broken = run(address, Changes.checked(), OPERATOR, "because");
+      gateway.close();
+      Result gone = run(address, Changes.checked(), OPERATOR, "because");
+
+      String why = assertInstanceOf(Result.Failed.class, broken).why();
+      assertTrue(why.startsWith("Nobody knows whether it was done: "), why);
+      why = assertInstanceOf(Result.Failed.class, gone).why();
+      assertTrue(why.startsWith("The gateway cannot be reached: "), why);
+    }
+  }
+
+  /** Reads something of each request, and ends its connection. */
+  private static void closeEach(ServerSocket gateway) {
+    while (!gateway.isClosed()) {
+      try (Socket asked = gateway.accept()) {
+        int _ = asked.getInputStream().read();
+      } catch (IOException closed) {
+        // The next one may come, or the test is over.
+      }
     }
   }
 
