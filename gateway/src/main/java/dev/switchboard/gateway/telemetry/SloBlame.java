@@ -32,8 +32,12 @@ public final class SloBlame {
   /** In which a stream that had begun waited for a replica that goes on with it. */
   private final long interrupted;
 
+  /** Its client got all at once: its first token is its last one. */
+  private final boolean whole;
+
   private SloBlame(Objective objective, FlightRecord record) {
     this.objective = objective;
+    this.whole = !record.stream();
     this.interrupted = interrupted(record);
   }
 
@@ -107,7 +111,7 @@ public final class SloBlame {
 
   private boolean measured(Phase phase) {
     return switch (objective) {
-      case TTFT -> !afterFirstToken(phase);
+      case TTFT -> !afterFirstToken(phase) || (whole && phase.label().startsWith("decode_"));
       case TPOT -> afterFirstToken(phase) || phase == Phase.GATEWAY_LATE;
       case DEADLINE, AVAILABILITY -> true;
     };

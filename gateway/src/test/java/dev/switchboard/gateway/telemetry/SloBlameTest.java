@@ -116,6 +116,16 @@ class SloBlameTest {
     assertEquals(SloCause.OTHER, of(Objective.TTFT, moved));
   }
 
+  /** Its client has nothing before the last token is there. */
+  @Test
+  void anAnswerThatComesWholeIsLateForAllOfItsTokens() {
+    FlightRecord own = decoded(false, 1, new Critical(500 * MS, 0, 0, 0, 0, 0));
+    FlightRecord neighbours = decoded(false, 1, new Critical(40 * MS, 0, 0, 0, 0, 460 * MS));
+
+    assertEquals(SloCause.DECODE, of(Objective.TTFT, own));
+    assertEquals(SloCause.NEIGHBOURS, of(Objective.TTFT, neighbours));
+  }
+
   private void waitForReplica(Flight flight) {
     flight.replicaWaitBegins();
     now += 400 * MS;
@@ -200,12 +210,21 @@ class SloBlameTest {
 
   /** Eleven tokens, of which ten took what the work did. */
   private FlightRecord decoded(long queueMs, Critical work) {
+    return decoded(true, queueMs, work);
+  }
+
+  private FlightRecord decoded(boolean stream, long queueMs, Critical work) {
     Flight flight = admitted(queueMs);
     flight.slo(SLO);
-    flight.stream(true);
-    flight.content();
+    flight.stream(stream);
+    if (stream) {
+      flight.content();
+    }
     long start = now;
     now += sum(work);
+    if (!stream) {
+      flight.content();
+    }
     RequestTimeline.Phase decode = phase(start, now, 0, work);
     flight.timelines(
         List.of(
