@@ -24,8 +24,11 @@ import org.jspecify.annotations.Nullable;
 public final class AnswerReader {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** A longer id or name is not remembered. */
+  /** A longer id, name, reason or code is not remembered. */
   private static final int MAX_NAME_CHARS = 256;
+
+  /** Of what an upstream says of its error, in the log and in the record. */
+  private static final int MAX_MESSAGE_CHARS = 2048;
 
   private final byte[] bytes;
   private final int from;
@@ -269,12 +272,23 @@ public final class AnswerReader {
   private void choice(JsonParser json) throws IOException {
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       boolean reason = json.currentName().equals("finish_reason");
-      if (json.nextToken() == JsonToken.VALUE_STRING && reason) {
-        finishReason = json.getText();
+      json.nextToken();
+      if (reason) {
+        String told = name(json);
+        finishReason = told == null ? finishReason : told;
       } else {
         json.skipChildren();
       }
     }
+  }
+
+  private static @Nullable String name(JsonNode told) {
+    String text = told.asText(null);
+    return text == null || text.length() > MAX_NAME_CHARS ? null : text;
+  }
+
+  private static String message(String told) {
+    return told.length() > MAX_MESSAGE_CHARS ? told.substring(0, MAX_MESSAGE_CHARS) + "…" : told;
   }
 
   private Answer answer() {
@@ -286,9 +300,9 @@ public final class AnswerReader {
         ours,
         failed == null || !failed.isObject()
             ? null
-            : failed.path("message").asText("unknown error"),
-        failed == null ? null : failed.path("code").asText(null),
-        failed == null ? null : failed.path("type").asText(null),
+            : message(failed.path("message").asText("unknown error")),
+        failed == null ? null : name(failed.path("code")),
+        failed == null ? null : name(failed.path("type")),
         cutFrom,
         cutTo,
         objectEnd,

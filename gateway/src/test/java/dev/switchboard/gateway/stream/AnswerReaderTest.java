@@ -1,7 +1,9 @@
 package dev.switchboard.gateway.stream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 
+import dev.switchboard.gateway.flight.AnswerNames;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.timeline.RequestTimeline;
@@ -65,6 +67,28 @@ class AnswerReaderTest {
 
     assertEquals(told.replace('\'', '"'), read.without(bytes, 0, bytes.length).toString());
     assertEquals(told.replace('\'', '"'), read.cutOut(bytes).toString());
+  }
+
+  /** A record holds it for as long as it is kept, and each list of requests tells it. */
+  @Test
+  void ofWhatAServerSaysAtLengthLittleIsRemembered() throws IOException {
+    String much = "x".repeat(1 << 20);
+    String answer =
+        "{'choices':[{'finish_reason':'$'}],'id':'$','model':'$','error':{'message':'$','code':'$',"
+            + "'type':'$'}}";
+    byte[] bytes = answer.replace('\'', '"').replace("$", much).getBytes(StandardCharsets.UTF_8);
+    AnswerReader.Answer read = AnswerReader.read(bytes, 0, bytes.length);
+    bytes = answer.replace('\'', '"').replace("$", "short").getBytes(StandardCharsets.UTF_8);
+    AnswerReader.Answer told = AnswerReader.read(bytes, 0, bytes.length);
+
+    assertNull(read.finishReason());
+    assertEquals(AnswerNames.NONE, read.names());
+    assertEquals(2049, String.valueOf(read.errorMessage()).length());
+    assertNull(read.errorCode());
+    assertNull(read.errorType());
+    assertEquals("short", told.finishReason());
+    assertEquals("short", told.errorMessage());
+    assertEquals("short", told.errorCode());
   }
 
   @Test
