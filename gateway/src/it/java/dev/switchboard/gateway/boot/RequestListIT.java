@@ -104,6 +104,8 @@ class RequestListIT {
         "tenant=nobody                 | ''",
         "until=2020-01-01T00:00:00Z    | ''",
         "since=2020-01-01T00:00:00Z    | refused,late,live,plain",
+        "since=2300-01-01T00:00:00Z    | ''",
+        "until=-300000-01-01T00:00:00Z | ''",
         "min_ms=3600000                | ''",
         "waited_for=0.1                | ''",
         "trace_id=none                 | ''"

@@ -39,6 +39,7 @@ final class ExplanationJson {
     json.put("admitted_before", ahead.admittedFirst());
     json.put("first_at_replica", ahead.firstAtReplica());
     json.put("prompt_tokens", ahead.promptTokens()).put("running", ahead.running());
+    json.put("whole", ahead.whole());
     ArrayNode ids = json.putArray("requests");
     ahead.ids().forEach(ids::add);
     return json;

@@ -229,7 +229,7 @@ final class FlightJson {
     for (Decision.Candidate candidate : told) {
       ObjectNode row = candidates.addObject().put("replica", candidate.replica());
       row.put("rejected", candidate.rejected());
-      if (candidate.rejected() == null) {
+      if (candidate.rejected() == null && Double.isFinite(candidate.score())) {
         row.put("score", candidate.score());
       }
       load(row, candidate.view());

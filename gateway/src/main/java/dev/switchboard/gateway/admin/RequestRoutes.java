@@ -27,8 +27,10 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.StringJoiner;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -230,14 +232,15 @@ final class RequestRoutes {
         missed(JsonInput.query(context, "slo")),
         rank(JsonInput.query(context, "waited_for")),
         JsonInput.query(context, "trace_id"),
-        JsonInput.moment(context, "since", 0) * 1_000_000,
-        until(JsonInput.moment(context, "until", Long.MAX_VALUE)),
+        nanos(JsonInput.moment(context, "since", 0)),
+        nanos(JsonInput.moment(context, "until", Long.MAX_VALUE)),
         JsonInput.number(context, "before", 1L, Long.MAX_VALUE, Long.MAX_VALUE),
         Page.limit(context));
   }
 
-  private static long until(long ms) {
-    return ms > Long.MAX_VALUE / 1_000_000 ? Long.MAX_VALUE : ms * 1_000_000;
+  /** Of years that nanoseconds do not reach, the nearest that they do. */
+  private static long nanos(long ms) {
+    return TimeUnit.MILLISECONDS.toNanos(ms);
   }
 
   private static @Nullable Outcome outcome(@Nullable String label) {
@@ -279,14 +282,22 @@ final class RequestRoutes {
                     one.record().model().equals(record.model())
                         && one.record().at(Mark.ACCEPTED) < record.at(Mark.ENDED)),
             vertx.getOrCreateContext())
-        .map(
-            others -> {
-              List<FlightRecord> beside = new ArrayList<>();
-              others.stream().limit(MOST_BESIDE).forEach(one -> beside.add(one.record()));
-              beside.addAll(recorder.beside(record, MOST_BESIDE));
-              Explanation told = Explanation.of(record, waitedFor, beside);
-              return ExplanationJson.of(record.id(), told);
-            });
+        .compose(
+            others ->
+                vertx
+                    .executeBlocking(
+                        () -> ExplanationJson.of(record.id(), explain(record, waitedFor, others)),
+                        false)
+                    .map(Objects::requireNonNull));
+  }
+
+  private Explanation explain(
+      FlightRecord record, List<String> waitedFor, List<RunningRequest> others) {
+    FlightRecorder.Beside over = recorder.beside(record, MOST_BESIDE);
+    List<FlightRecord> beside = new ArrayList<>(over.records());
+    others.stream().limit(MOST_BESIDE).forEach(one -> beside.add(one.record()));
+    boolean whole = over.whole() && others.size() <= MOST_BESIDE;
+    return Explanation.of(record, waitedFor, beside, whole);
   }
 
   /** Answers with what is made of a record, maybe later. */

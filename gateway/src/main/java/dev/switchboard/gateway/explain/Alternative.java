@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param rejected why it could not be chosen; null where it could
  * @param predictedTtftMs from its being sent there to the first token
  * @param chosenTtftMs the same of the chosen one; NaN where none was chosen
- * @param measuredTtftMs of the chosen one, as it was; NaN where there was no first token
+ * @param measuredTtftMs of the chosen one, as it was; NaN where there was no first token, or an
+ *     answer that came whole has none of its own, or the stream began at another one
  * @param scoreMargin by how much the chosen one was better, in the policy's own measure; NaN where
  *     it could not be chosen
  * @param fewerTokens prompt tokens that would have to be computed less there for it to be as soon;
@@ -65,7 +66,9 @@ public record Alternative(
 
   private static double measured(FlightRecord record) {
     long first = record.at(Mark.FIRST_TOKEN);
-    return first == 0 ? Double.NaN : (first - record.at(Mark.ROUTED)) / 1e6;
+    return first == 0 || !record.stream() || record.moves() > 0
+        ? Double.NaN
+        : (first - record.at(Mark.ROUTED)) / 1e6;
   }
 
   private static int fewerTokens(Candidate next, double behindMs) {

@@ -49,6 +49,7 @@ public record Explanation(
    *     its own, and the prompt tokens that were computed for them
    * @param running requests of its model that were at a replica when it came
    * @param ids of the first of them, at most five
+   * @param whole all that ran beside it were looked at
    */
   public record Ahead(
       double gatewayMs,
@@ -57,12 +58,13 @@ public record Explanation(
       int firstAtReplica,
       int promptTokens,
       int running,
-      List<String> ids) {
+      List<String> ids,
+      boolean whole) {
     public Ahead {
       ids = List.copyOf(ids);
     }
 
-    static Ahead of(PhaseBreakdown breakdown, OtherRequests others) {
+    static Ahead of(PhaseBreakdown breakdown, OtherRequests others, boolean whole) {
       List<FlightRecord> named =
           others.firstAtReplica().isEmpty() ? others.admittedFirst() : others.firstAtReplica();
       return new Ahead(
@@ -74,7 +76,8 @@ public record Explanation(
           others.firstAtReplica().size(),
           OtherRequests.computedTokens(others.firstAtReplica()),
           others.running(),
-          names(named));
+          names(named),
+          whole);
     }
   }
 
@@ -84,9 +87,10 @@ public record Explanation(
    * @param waitedFor ranks that its workers had named as stragglers, as {@code stage.rank}
    * @param beside requests of its model that ran at the same time; one that runs yet as if it ended
    *     now
+   * @param whole whether these are all
    */
   public static Explanation of(
-      FlightRecord record, List<String> waitedFor, List<FlightRecord> beside) {
+      FlightRecord record, List<String> waitedFor, List<FlightRecord> beside, boolean whole) {
     PhaseBreakdown breakdown = PhaseBreakdown.of(record);
     BlameShares charges = BlameShares.of(record, breakdown, waitedFor);
     Culprit culprit = charges.worst(record.wallNanos());
@@ -109,7 +113,7 @@ public record Explanation(
             rank == null ? 0 : rank.lateMs(),
             names(others.computed()),
             OtherRequests.computedTokens(others.computed()),
-            Ahead.of(breakdown, others),
+            Ahead.of(breakdown, others, whole),
             Alternative.of(record));
     return found.withText(ExplanationText.of(record, found));
   }

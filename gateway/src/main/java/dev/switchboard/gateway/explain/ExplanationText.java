@@ -43,7 +43,7 @@ final class ExplanationText {
 
   private void course() {
     String first =
-        record.ttftNanos() < 0
+        record.ttftNanos() < 0 || !record.stream()
             ? ""
             : "; its first token came after " + ms(record.ttftNanos() / 1e6);
     say("It took %s, outcome %s%s.", ms(told.wallMs()), record.outcome().label(), first);
@@ -89,9 +89,20 @@ final class ExplanationText {
     };
   }
 
+  /** Where the stream was that the last move took away; who could not go on with it had nothing. */
   private String from() {
-    int attempts = record.attempts().size();
-    return attempts < 2 ? "its replica" : record.attempts().get(attempts - 2).replica();
+    String from = "its replica";
+    String at = from;
+    for (FlightRecord.Attempt attempt : record.attempts()) {
+      FlightRecord.Move move = attempt.move();
+      if (move == null) {
+        at = attempt.replica();
+      } else if (move.resumedNanos() != 0) {
+        from = at;
+        at = attempt.replica();
+      }
+    }
+    return from.equals("its replica") ? at : from;
   }
 
   private String cached() {
@@ -118,13 +129,14 @@ final class ExplanationText {
     }
     say(
         "It waited %s in the gateway's queue, where %d went before it, and %s in its worker's,"
-            + " where %d with %d prompt tokens to compute did; %d ran when it came.",
+            + " where %d with %d prompt tokens to compute did; %d ran when it came%s.",
         ms(ahead.gatewayMs()),
         ahead.admittedFirst(),
         ms(ahead.workerMs()),
         ahead.firstAtReplica(),
         ahead.promptTokens(),
-        ahead.running());
+        ahead.running(),
+        ahead.whole() ? "" : ", of those that are known yet");
   }
 
   private void alternative() {

@@ -313,21 +313,49 @@ public final class FlightRecorder {
     }
   }
 
-  /** Requests of its model that ran at the same time, the newest {@code most} of them. */
-  public List<FlightRecord> beside(FlightRecord record, int most) {
+  /**
+   * Requests that ran at the same time.
+   *
+   * @param whole none of them is forgotten, or left out
+   */
+  public record Beside(List<FlightRecord> records, boolean whole) {
+    public Beside {
+      records = List.copyOf(records);
+    }
+  }
+
+  /**
+   * Requests of its model that ran at the same time, the newest {@code most} of them. Not on an
+   * event loop.
+   */
+  public Beside beside(FlightRecord record, int most) {
     FlightQuery sameModel = FlightQuery.ofModel(record.model(), record.at(Flight.Mark.ENDED));
     List<FlightRecord> beside = new ArrayList<>();
+    boolean whole = remembers(record);
     for (FlightRing.View view : newestFirst()) {
       Iterator<FlightEntry> found = view.wanted(sameModel);
-      while (beside.size() < most && found.hasNext()) {
+      while (found.hasNext()) {
         FlightEntry entry = found.next();
-        if (entry.facts().endedNanos() > record.at(Flight.Mark.ACCEPTED)
-            && !entry.facts().id().equals(record.id())) {
-          beside.add(unpack.apply(entry.packed()));
+        if (entry.facts().endedNanos() <= record.at(Flight.Mark.ACCEPTED)
+            || entry.facts().id().equals(record.id())) {
+          continue;
         }
+        if (beside.size() == most) {
+          return new Beside(beside, false);
+        }
+        beside.add(unpack.apply(entry.packed()));
+        LoopPauses.after(beside.size(), UNPACKED_AT_ONCE);
       }
     }
-    return List.copyOf(beside);
+    return new Beside(beside, whole);
+  }
+
+  /** Whether all are here that ended since a request of this recorder came. */
+  private synchronized boolean remembers(FlightRecord record) {
+    FlightEntry entry = byId.get(record.id());
+    return entry != null
+        && entry.facts().endedNanos() == record.at(Flight.Mark.ENDED)
+        && Math.max(droppedNanos, keptDroppedNanos) <= record.at(Flight.Mark.ACCEPTED);
   }
 
   /** The ranks that it is known to have waited for, as {@code stage.rank}. */
@@ -346,7 +374,7 @@ public final class FlightRecorder {
 
   /** Whether it took so long that it is of interest. */
   public boolean slow(FlightRecord record) {
-    return record.wallNanos() >= limits.slowMs * 1_000_000;
+    return record.wallNanos() / 1_000_000 >= limits.slowMs;
   }
 
   /**

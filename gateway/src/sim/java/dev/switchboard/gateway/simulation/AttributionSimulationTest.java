@@ -214,7 +214,7 @@ class AttributionSimulationTest {
 
   private void explains(Pair pair, Cause cause, Culprit culprit, long length) {
     judged++;
-    Explanation told = Explanation.of(pair.both.record(), List.of(), List.of());
+    Explanation told = Explanation.of(pair.both.record(), List.of(), List.of(), true);
     long charged = (long) (MS * told.charges().getOrDefault(culprit, 0.0));
     assertTrue(
         Math.abs(charged - length) <= allowed(length),

@@ -87,7 +87,7 @@ class WhySimulationTest {
     StringBuilder wrong = new StringBuilder();
     for (long seed = 1; seed <= SEEDS; seed++) {
       LateRequest.Ended ended = LateRequest.run(seed, Set.of(cause), cause == Cause.UPSTREAM_SLOW);
-      Explanation told = Explanation.of(ended.record(), List.of(), List.of());
+      Explanation told = Explanation.of(ended.record(), List.of(), List.of(), true);
       int deadlineMs = (int) Math.ceil(told.wallMs() - 0.99 * told.culpritMs());
       SloCause found =
           SloBlame.of(
@@ -122,6 +122,7 @@ class WhySimulationTest {
   }
 
   private static Explanation explained(long seed, Set<Cause> causes, boolean foreign) {
-    return Explanation.of(LateRequest.run(seed, causes, foreign).record(), List.of(), List.of());
+    return Explanation.of(
+        LateRequest.run(seed, causes, foreign).record(), List.of(), List.of(), true);
   }
 }

@@ -104,6 +104,19 @@ class FlightJsonTest {
     return flight.finish(Outcome.OK, 200, null);
   }
 
+  /** It would be a text, where everybody reads a number. */
+  @Test
+  void aScoreThatNoPolicyCouldGiveIsLeftOut() {
+    Prediction prediction = new Prediction(20, 30, 8, 9, 10);
+    Decision.Candidate none =
+        new Decision.Candidate(
+            ReplicaView.of("w0", "m"), null, Double.POSITIVE_INFINITY, prediction, 64);
+
+    JsonNode json = FlightJson.decision(Decision.of("slo", "m", null, List.of(none)));
+
+    assertFalse(json.path("candidates").path(0).has("score"), json::toString);
+  }
+
   private static List<Decision.Candidate> candidates() {
     List<Decision.Candidate> made = new ArrayList<>();
     for (int i = 0; i < CANDIDATES; i++) {

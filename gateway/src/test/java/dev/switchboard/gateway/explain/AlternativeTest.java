@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Decision.Candidate;
@@ -25,6 +26,7 @@ class AlternativeTest {
   private static final int WAITING_TOKENS = 400;
 
   private long now = 1_000 * MS;
+  private boolean streams = true;
 
   /** A replica where 400 prompt tokens wait, each of which takes so long. */
   private static Candidate candidate(
@@ -44,6 +46,7 @@ class AlternativeTest {
   /** At w0 the first token was there after 60 ms. */
   private Explanation explained(@Nullable Decision decision) {
     Flight flight = new Flight("r", () -> now);
+    flight.stream(streams);
     flight.mark(Mark.PARSED);
     flight.mark(Mark.ADMITTED);
     if (decision != null) {
@@ -55,7 +58,8 @@ class AlternativeTest {
     return Explanation.of(
         flight.finish(decision == null ? Outcome.SHED : Outcome.OK, 200, null),
         List.of(),
-        List.of());
+        List.of(),
+        true);
   }
 
   private Explanation at(String chosen, Candidate... candidates) {
@@ -114,6 +118,54 @@ class AlternativeTest {
                 "At w1 the first token was expected after 150 ms, at w0, where it went, after 100"
                     + " ms, and it took 60 ms."),
         told::text);
+  }
+
+  /** What its client got at once says nothing of when its first token was made. */
+  @Test
+  void anAnswerThatCameWholeHasNoFirstToken() {
+    streams = false;
+    Explanation told =
+        at("w0", candidate("w0", 100, 1, 0.5, 0), candidate("w1", 150, 1.25, 0.5, 0));
+
+    assertTrue(Double.isNaN(told.alternative().measuredTtftMs()));
+    assertTrue(told.text().startsWith("It took 60 ms, outcome ok. "), told::text);
+    assertTrue(told.text().contains(", after 100 ms."), told::text);
+  }
+
+  @Test
+  void theFirstTokenOfAStreamThatMovedIsNotThatOfWhereItWent() {
+    Flight flight = new Flight("r", () -> now);
+    flight.stream(true);
+    flight.decision(Decision.of("slo", "m", "w0", List.of()));
+    flight.mark(Mark.CONNECTED);
+    now += 60 * MS;
+    flight.content();
+    flight.attempt(new FlightRecord.Attempt(1, "w0", now, now, "died", false, null));
+    now += 400 * MS;
+    flight.attempt(
+        new FlightRecord.Attempt(
+            2, "w2", now, now, "busy", false, new FlightRecord.Move("died", now, now, 0)));
+    flight.decisionAnew(
+        Decision.of(
+            "slo",
+            "m",
+            "w1",
+            List.of(candidate("w0", 100, 1, 0.5, 0), candidate("w1", 150, 1.25, 0.5, 0))));
+    flight.attempt(
+        new FlightRecord.Attempt(
+            3,
+            "w1",
+            now,
+            now,
+            null,
+            false,
+            new FlightRecord.Move("died", now - 400 * MS, now, now)));
+
+    Explanation told =
+        Explanation.of(flight.finish(Outcome.OK, 200, null), List.of(), List.of(), true);
+
+    assertTrue(Double.isNaN(told.alternative().measuredTtftMs()));
+    assertTrue(told.text().contains("the move of its stream from w0 to w1"), told::text);
   }
 
   /**

@@ -18,11 +18,12 @@ class ExplanationTextTest {
 
   private String text(Outcome outcome, int status) {
     FlightRecord record = flight.finish(outcome, status, null);
-    return Explanation.of(record, List.of(), List.of()).text();
+    return Explanation.of(record, List.of(), List.of(), true).text();
   }
 
   @Test
   void theOutcomeIsTheRequestsAndNotThatOfItsFirstToken() {
+    flight.stream(true);
     flight.mark(Mark.RECEIVED);
     flight.mark(Mark.PARSED);
     flight.mark(Mark.ADMITTED);

@@ -148,8 +148,8 @@ class OtherRequestsTest {
     all.add(of("a", "w0", 10, 20, 250, 700, 30));
     all.add(of("b", "w0", 10, 180, 260, 700, 12));
 
-    Explanation.Ahead ahead = Explanation.of(REQUEST, List.of(), all).ahead();
-    Explanation.Ahead alone = Explanation.of(REQUEST, List.of(), queued).ahead();
+    Explanation.Ahead ahead = Explanation.of(REQUEST, List.of(), all, true).ahead();
+    Explanation.Ahead alone = Explanation.of(REQUEST, List.of(), queued, true).ahead();
 
     assertEquals(8, ahead.admittedFirst());
     assertEquals(2, ahead.firstAtReplica());
@@ -167,7 +167,7 @@ class OtherRequestsTest {
       all.add(of("n" + i, "w0", 310, 320, 390, 700, 10 * i));
     }
 
-    Explanation told = Explanation.of(REQUEST, List.of(), all);
+    Explanation told = Explanation.of(REQUEST, List.of(), all, true);
 
     assertEquals(List.of("n6", "n5", "n4", "n3", "n2"), told.neighbours());
     assertEquals(210, told.neighbourTokens());

@@ -62,6 +62,6 @@ class StoppedWorkerTest {
     flight.usage(new Usage(1, 0, STEPS + 1));
     flight.mark(Mark.UPSTREAM_ENDED);
     FlightRecord record = flight.finish(Outcome.OK, 200, null);
-    return Explanation.of(record, List.of(), List.of());
+    return Explanation.of(record, List.of(), List.of(), true);
   }
 }

@@ -477,6 +477,55 @@ class FlightRecorderTest {
     return found.records().stream().map(FlightRecord::id).toList();
   }
 
+  @Test
+  void whatRanBesideIsWholeAsLongAsNoneOfItIsForgottenOrLeftOut() {
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(3, 1 << 20, 1 << 20, 1000));
+    Flight beside = new Flight("beside", () -> now);
+    Flight flight = new Flight("r", () -> now);
+    now += 10;
+    recorder.add(beside.finish(Outcome.OK, 200, null));
+    now += 10;
+    FlightRecord record = flight.finish(Outcome.OK, 200, null);
+    recorder.add(record);
+    recorder.add(record("later", Outcome.OK, 1));
+
+    FlightRecorder.Beside all = recorder.beside(record, 1);
+    FlightRecorder.Beside some = recorder.beside(record, 0);
+    recorder.add(record("one too many", Outcome.OK, 1));
+    FlightRecorder.Beside forgotten = recorder.beside(record, 1);
+    FlightRecorder.Beside stored = recorder.beside(record("of an earlier start", Outcome.OK, 1), 9);
+
+    assertEquals("beside", all.records().getFirst().id());
+    assertTrue(all.whole());
+    assertEquals(new FlightRecorder.Beside(List.of(), false), some);
+    assertEquals(new FlightRecorder.Beside(List.of(), false), forgotten);
+    assertFalse(stored.whole());
+  }
+
+  /** Its client gets 409 for ever else, where it asks for it. */
+  @Test
+  void oneOfWhichNoRecordCouldBeMadeDoesNotRunAnyMore() {
+    FlightRecorder recorder = new FlightRecorder(FlightRecorder.Limits.DEFAULTS);
+    List<String> told = new ArrayList<>();
+    recorder.begin("r");
+    boolean ran = recorder.whenEnded("r", () -> told.add("ended"));
+
+    recorder.over("r");
+
+    assertTrue(ran);
+    assertEquals(List.of("ended"), told);
+    assertFalse(recorder.whenEnded("r", () -> {}));
+  }
+
+  @Test
+  void whereNothingIsToCountAsSlowNothingDoes() {
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1 << 20, Long.MAX_VALUE / 1000));
+
+    assertFalse(recorder.slow(record("r", Outcome.OK, 1)));
+  }
+
   private FlightRecord record(String id, Outcome outcome, long wallNanos) {
     Flight flight = new Flight(id, () -> now);
     now += wallNanos;
