@@ -79,10 +79,10 @@ class StepFaultIT extends TwoUpstreams {
         for (; thrown; step++) {
           clock.left.set(step);
           long begun = System.nanoTime();
-          hears(listener, stream);
+          hears(listener, stream, "step-" + step);
           long tookMs = (System.nanoTime() - begun) / 1_000_000;
           assertTrue(tookMs < AT_ONCE_MS, "step " + step + " took " + tookMs + " ms");
-          nothingIsHeld(gateway, context);
+          nothingIsHeld(gateway, context, "step-" + step);
           thrown = clock.left.getAndSet(-1) < 0;
         }
 
@@ -127,9 +127,9 @@ class StepFaultIT extends TwoUpstreams {
   }
 
   /** An answer, an error, or that its connection is cut where the answer was being written. */
-  private static void hears(ListenerBeside listener, boolean stream) throws Exception {
+  private static void hears(ListenerBeside listener, boolean stream, String id) throws Exception {
     try {
-      listener.ask(stream);
+      listener.ask(stream, "X-Request-Id", id);
     } catch (HttpTimeoutException e) {
       throw e;
     } catch (IOException cut) {
@@ -138,11 +138,12 @@ class StepFaultIT extends TwoUpstreams {
   }
 
   /** The answer goes out before the last place is given back. */
-  private static void nothingIsHeld(InProcessGateway gateway, GatewayContext context)
+  private static void nothingIsHeld(InProcessGateway gateway, GatewayContext context, String id)
       throws Exception {
     InProcessGateway.await(
         () ->
-            context.admission().inFlight() == 0
+            !context.recorder().whenEnded(id, () -> {})
+                && context.admission().inFlight() == 0
                 && context.admission().queue("m").snapshot(context.clock().epochNanos()).running()
                     == 0
                 && gateway.fleet().replicas().getFirst().inFlight() == 0

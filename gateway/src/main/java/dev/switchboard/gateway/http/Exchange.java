@@ -92,6 +92,14 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     call.loop().running().add(this);
     flight.tenant(call.caller().tenant());
     gateway.recorder().begin(flight.id());
+    try {
+      read();
+    } catch (RuntimeException fault) {
+      faulted(fault);
+    }
+  }
+
+  private void read() {
     HttpServerResponse response = call.response();
     response.closeHandler(closed -> clientGone());
     response.exceptionHandler(
