@@ -155,17 +155,30 @@ loading_line() {
 }
 # rest_of DONE TOTAL SECONDS: nothing before a twentieth is done, and before 2 s: that says too little.
 rest_of() { (($1 * 20 < $2 || $1 == 0 || $3 < 2)) || printf ', about %s s left' $((($2 - $1) * $3 / $1)); }
-# stop_gateway PID [SECONDS]: asks, waits as long as streams may take, then insists. One that is dead and not yet reaped by whoever
-# started it, as in a container without an init, has ended.
+# told_seconds PID: how long a gateway that stops said that it takes at most; nothing where it said nothing. After a restart its file has no
+# name any more.
+told_seconds() {
+  local events=/proc/$1/fd/1 ms
+  [[ -f $events ]] && ms=$(field within_ms "$(grep '"event":"stopping"' "$events" 2>/dev/null | tail -n 1)") && [[ $ms =~ ^[0-9]{1,9}$ ]] || return 0
+  printf %s $((ms / 1000 + 5))
+}
+stop_grace=60 # seconds, of one that does not say how long it takes
+# stop_gateway PID [SECONDS]: asks, waits as long as it says that its streams and its end take, then insists. One that is dead and not yet
+# reaped by whoever started it, as in a container without an init, has ended.
 stop_gateway() {
-  local waited=0 limit=$((${2:-60} * 10))
+  local waited=0 limit=$((${2:-$stop_grace} * 10)) told=${2:-}
   kill -TERM "$1" 2>/dev/null || true
   until ended "$1"; do
     sleep 0.1
     waited=$((waited + 1))
-    ((waited % 10 == 0)) && moving "stopping: streams finish ($((waited / 10)) s)"
+    if [[ -z $told ]] && ((waited % 5 == 0)) && told=$(told_seconds "$1") && [[ -n $told ]]; then
+      tell_manager "EXTEND_TIMEOUT_USEC=$(((told + companion_grace) * 1000000))"
+      ((told * 10 <= limit)) || limit=$((told * 10))
+    fi
+    ((waited % 10 == 0)) && moving "stopping: streams finish ($((waited / 10)) s of $((limit / 10)) at most)"
     if ((waited > limit)); then
       kill -KILL "$1" 2>/dev/null || true
+      [[ -n ${2:-} ]] || { settled && say "the gateway (pid $1) did not end within $((limit / 10)) s, and was killed" >&2; }
       break
     fi
   done

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
@@ -117,7 +118,11 @@ class FarewellIT {
           assertEquals('H', stream.getInputStream().read());
         }
 
-        gateway.terminate();
+        // To end it by its handle would close its events.
+        GatewayProcess.signal("-TERM", gateway.process().pid());
+        JsonNode stopping = gateway.await(event -> event.path("event").asText().equals("stopping"));
+        long withinMs = stopping.path("within_ms").asLong();
+        long asked = System.nanoTime();
         StringBuilder first = new StringBuilder();
         while (first.indexOf("\r\n0\r\n\r\n") < 0) {
           first.append((char) streams.getFirst().getInputStream().read());
@@ -135,7 +140,10 @@ class FarewellIT {
         for (Socket whole : wholes) {
           assertTrue(text(whole).startsWith("HTTP/1.1 503 "));
         }
-        assertTrue(gateway.process().waitFor(60, TimeUnit.SECONDS));
+        // 500 and what clients may read, the parts of the gateway, and its workers' stop-ms.
+        assertEquals(500 + 3000 + 4 * 5000 + 10_000 + 5000, withinMs);
+        long leftMs = withinMs - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - asked);
+        assertTrue(gateway.process().waitFor(leftMs, TimeUnit.MILLISECONDS));
         assertEquals(0, gateway.process().exitValue());
       }
     }

@@ -29,7 +29,8 @@ abstract class LauncherHome {
 
   /**
    * One that takes over is never ready while the file is there. What it tells in the place of
-   * {@code ready}, the status that it ends with, and who hears no SIGTERM are files too.
+   * {@code ready}, the status that it ends with, and who hears no SIGTERM are files too; so is how
+   * long one that stops says that it takes, which is until that file is gone.
    */
   private static final String GATEWAY =
       """
@@ -52,7 +53,15 @@ abstract class LauncherHome {
         [[ ! -e HANG.deaf ]] || trap '' TERM
         while :; do sleep 0.02; done
       fi
-      stopped() { echo '{"event":"stopped"}'; exit 0; }
+      stopped() {
+        if [[ -e HANG.long ]]; then
+          echo '{"event":"stopping","in_flight":1,"within_ms":'"$(<HANG.long)"'}'
+          while [[ -e HANG.long ]]; do sleep 0.02; done
+          echo >HANG.finished
+        fi
+        echo '{"event":"stopped"}'
+        exit 0
+      }
       cache=
       for option; do [[ $option != -XX:AOTCacheOutput=* ]] || cache=${option#*=}; done
       trap '[[ -z $cache ]] || echo learned >"$cache"; stopped' TERM
@@ -81,7 +90,7 @@ abstract class LauncherHome {
 
   @BeforeEach
   void start() throws Exception {
-    home = Files.createDirectories(folder.resolve("home"));
+    home = Files.createDirectories(folder.resolve("its home"));
     hang = folder.resolve("hang");
     Path bin = Files.createDirectories(folder.resolve("jdk/bin"));
     script(bin.resolve("javac"), JAVAC);
@@ -122,7 +131,7 @@ abstract class LauncherHome {
         .collect(Collectors.joining(":"));
   }
 
-  private static void script(Path file, String text) throws Exception {
+  static void script(Path file, String text) throws Exception {
     Files.writeString(file, text);
     assertTrue(file.toFile().setExecutable(true));
   }
@@ -142,11 +151,25 @@ abstract class LauncherHome {
 
   private Process launch(@Nullable File there, Map<String, String> environment, String... arguments)
       throws Exception {
+    return launch(List.of(), there, environment, arguments);
+  }
+
+  /** Under another command, which has it as its last arguments. */
+  Process launchUnder(List<String> command, Map<String, String> environment, String... arguments)
+      throws Exception {
+    return launch(command, null, environment, arguments);
+  }
+
+  private Process launch(
+      List<String> under,
+      @Nullable File there,
+      Map<String, String> environment,
+      String... arguments)
+      throws Exception {
     // A shell cannot trap what is ignored when it starts, as in the background of another one.
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                "env", "--default-signal=INT,HUP,TERM", home.resolve("switchboard").toString()));
+    List<String> command = new ArrayList<>(under);
+    command.addAll(
+        List.of("env", "--default-signal=INT,HUP,TERM", home.resolve("switchboard").toString()));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     File output = folder.resolve("output" + outputs.incrementAndGet()).toFile();

@@ -119,6 +119,11 @@ final class Gateway {
   /** For clients to read the error that ends their answers when the gateway stops. */
   private static final int FAREWELL_MS = 3000;
 
+  /** That each part which ends by itself may take when the gateway stops. */
+  private static final int PART_SECONDS = 5;
+
+  private static final int PARTS = 4;
+
   private static final int SALT_KEY_BYTES = 32;
 
   private final GatewayConfig config;
@@ -856,12 +861,14 @@ final class Gateway {
     if (!stopped.compareAndSet(false, true)) {
       return;
     }
-    events.emit("stopping", Map.of("in_flight", admission.inFlight()));
+    GatewayConfig.ShutdownConfig shutdown = reconfiguration.shutdown();
+    events.emit(
+        "stopping",
+        Map.of("in_flight", admission.inFlight(), "within_ms", stopsWithinMs(shutdown)));
     told.stopping(admission.inFlight());
     admission.unready();
     // What is broken on purpose must not stay so, nor keep requests from their end.
     await(Future.fromCompletionStage(drills.close()));
-    GatewayConfig.ShutdownConfig shutdown = reconfiguration.shutdown();
     pause(shutdown.settleMs());
     ports.close(servers.getFirst().port());
     long lingerNanos = shutdown.lingerMs() * 1_000_000L;
@@ -885,6 +892,16 @@ final class Gateway {
     await(vertx.close());
     store.close();
     events.emit("stopped", counted());
+  }
+
+  /** What each step of {@link #stop()} may take, together: whoever waits may insist after that. */
+  private long stopsWithinMs(GatewayConfig.ShutdownConfig shutdown) {
+    return (long) shutdown.settleMs()
+        + shutdown.lingerMs()
+        + shutdown.finishMs()
+        + FAREWELL_MS
+        + PARTS * PART_SECONDS * 1000L
+        + fleet.closesWithinMs();
   }
 
   /** What a scrape after the last request would have found, which nobody can ask for any more. */
@@ -938,7 +955,7 @@ final class Gateway {
 
   private static void await(Future<?> end) {
     try {
-      Object _ = end.toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);
+      Object _ = end.toCompletionStage().toCompletableFuture().get(PART_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException | TimeoutException e) {
       LOG.warn("stop_slow", e);
     } catch (InterruptedException e) {

@@ -23,7 +23,8 @@
  * <tr><td>{@code not_serving}</td><td>{@code replica}, {@code model}, {@code message}: before {@code
  * ready}, each that does not serve yet</td></tr>
  * <tr><td>{@code failed}</td><td>{@code message}: the gateway exits with status 1</td></tr>
- * <tr><td>{@code stopping}</td><td>{@code in_flight}: requests it waits for</td></tr>
+ * <tr><td>{@code stopping}</td><td>{@code in_flight}: requests it waits for, {@code within_ms}: how
+ * long it takes at most, after which the launcher insists</td></tr>
  * <tr><td>{@code stopped}</td><td>{@code requests}, {@code prompt_tokens}, {@code output_tokens}: as
  * usage counted them since the start. The last one; status 0</td></tr>
  * </table>

@@ -535,6 +535,11 @@ public final class Fleet implements AutoCloseable {
     }
   }
 
+  /** How long {@link #close()} takes at most. */
+  public long closesWithinMs() {
+    return config().stopMs() + KILL_MS;
+  }
+
   /** Stops the workers: asks all, then waits for each, then kills. Twice does nothing more. */
   @Override
   public void close() {
@@ -545,7 +550,7 @@ public final class Fleet implements AutoCloseable {
     executor.execute(this::awaitWorkers);
     executor.shutdown();
     try {
-      if (!executor.awaitTermination(config().stopMs() + KILL_MS, TimeUnit.MILLISECONDS)) {
+      if (!executor.awaitTermination(closesWithinMs(), TimeUnit.MILLISECONDS)) {
         LOG.warn("workers_still_run");
       }
     } catch (InterruptedException e) {
