@@ -414,23 +414,6 @@ class LauncherIT extends LauncherHome {
   }
 
   @Test
-  void logsAreTurnedOverWhileTheirProgramsRun() throws Exception {
-    Path log = home.resolve(".switchboard/log/gateway.log");
-    Map<String, String> small =
-        Map.of("SWITCHBOARD_LOG_KIB", "1", "SWITCHBOARD_LOG_SECONDS", "0.1");
-    assertEquals(0, exit(launch("down")));
-    assertEquals(0, exit(launch(small, "up", "-d")));
-
-    for (String round : List.of("one", "two")) {
-      Files.writeString(log, round.repeat(1000), StandardOpenOption.APPEND);
-      InProcessGateway.await(() -> log.toFile().length() == 0);
-    }
-
-    assertEquals("two".repeat(1000), Files.readString(log.resolveSibling("gateway.log.1")));
-    assertEquals("one".repeat(1000), Files.readString(log.resolveSibling("gateway.log.2")));
-  }
-
-  @Test
   void theStoreLiesApartAndItsLossStartsNothing() throws Exception {
     Path data = home.resolve("data");
     Path state = home.resolve(".switchboard");
