@@ -12,11 +12,21 @@ nothing_runs() {
   exit_status=3
   fail "no gateway of this checkout runs; ./switchboard up starts one"
 }
-is_gateway_of_this() { [[ $1 == *" -Dswitchboard.home=$home "*GatewayMain* ]]; } # is_gateway_of_this COMMAND_LINE
+is_gateway_of_this() { started_with "$1" home "$home"; }               # is_gateway_of_this PID
+# started_with PID PROPERTY FOLDER: whether it is a gateway that was told the folder, by whatever path.
+started_with() {
+  local argument told='' gateway=''
+  while IFS= read -r -d '' argument; do
+    case $argument in
+      "-Dswitchboard.$2="*) told=${argument#*=} ;;
+      *GatewayMain) gateway=1 ;;
+    esac
+  done 2>/dev/null <"/proc/$1/cmdline" || return 1
+  [[ -n $gateway && ($told == "$3" || $told -ef $3) ]]
+}
 gateway_pid() { # of this checkout's gateway; a stale file may hold the number of another process by now
   local pid
-  [[ -e $run/gateway.pid ]] && pid=$(<"$run/gateway.pid") && [[ -r /proc/$pid/cmdline ]] || return 1
-  is_gateway_of_this " $(tr '\0' ' ' <"/proc/$pid/cmdline")" && printf '%s' "$pid"
+  [[ -e $run/gateway.pid ]] && pid=$(<"$run/gateway.pid") && [[ -n $pid && -r /proc/$pid/cmdline ]] && is_gateway_of_this "$pid" && printf '%s' "$pid"
 }
 
 commit_of_this() { git -C "$home" rev-parse --short=12 HEAD 2>/dev/null || true; }

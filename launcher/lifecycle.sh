@@ -139,7 +139,7 @@ own_command() {
   for name in SWITCHBOARD_STATE SWITCHBOARD_DATA SWITCHBOARD_ADMIN_CA SWITCHBOARD_ADMIN_CERTIFICATE; do
     [[ -z ${!name:-} ]] || printf '%s=%q ' "$name" "$(realpath -sm -- "${!name}")"
   done
-  printf '%q/switchboard' "${installed:-$home}"
+  printf '%q/switchboard' "$installed"
 }
 # In the foreground: the log, until Ctrl-C or the gateway's end.
 follow() {

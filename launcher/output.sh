@@ -7,6 +7,10 @@ else
   fancy='' bold='' dim='' red='' green='' yellow='' off=''
 fi
 
+# Java names files by the locale, and in the one that is there where none is set it knows no others than those of ASCII.
+letter=ä
+((${#letter} == 1)) || { export LC_ALL=C.UTF-8; } 2>/dev/null
+
 say() { printf '%s\n' "$*"; }
 exit_status=1 # of what failed; a gateway's own where it told one
 fail() {

@@ -3,14 +3,12 @@
 # What differs in an unpacked package, sourced after the launcher's parts: the places, and that nothing is installed or built. The
 # folder may be read-only and may be moved; all that is written goes to one state folder, which versions share.
 
-installed=$home              # /opt/switchboard may be a link, and lead to another version by the time of an upgrade
-home=$(cd "$home" && pwd -P) # a gateway that runs must keep its own files then
 read -r version <"$home/VERSION"
 [[ -n ${SWITCHBOARD_STATE:-}${XDG_STATE_HOME:-}${HOME:-} ]] || fail "SWITCHBOARD_STATE must name a folder for keys and logs: HOME is not set"
 [[ $home != *:* ]] || fail "the folder's path must not have a colon, by which Java parts class paths: $home"
 state=${SWITCHBOARD_STATE:-${XDG_STATE_HOME:-${HOME:-}/.local/state}/switchboard}
-[[ $state == /* ]] || state=$PWD/$state
-data=${SWITCHBOARD_DATA:-$state/data}
+state=$(realpath -sm -- "$state") # as commands of other folders and spellings call it too
+data=$(realpath -sm -- "${SWITCHBOARD_DATA:-$state/data}")
 logs=$state/log
 run=$state/run
 built=$state/built
@@ -51,7 +49,7 @@ learn_in_background() { :; }
 commit_of_this() { sed -n 2p "$home/VERSION"; }
 say_version() { say "switchboard $version ($(commit_of_this))"; }
 # Another version may have started it: the state folder is what makes it this installation's.
-is_gateway_of_this() { [[ $1 == *" -Dswitchboard.state=$data "*GatewayMain* ]]; }
+is_gateway_of_this() { started_with "$1" state "$data"; }
 nothing_runs() {
   exit_status=3
   fail "no gateway with its state in $state runs; ./switchboard up starts one"

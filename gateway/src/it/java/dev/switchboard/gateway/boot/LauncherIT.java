@@ -413,6 +413,37 @@ class LauncherIT extends LauncherHome {
     }
   }
 
+  /** Else it would run on, and {@code down} would say that nothing runs. */
+  @Test
+  void aGatewayIsKnownByWhateverPathTheLauncherIsCalled() throws Exception {
+    Path link = Files.createSymbolicLink(folder.resolve("link"), home);
+    Path itself = Files.createSymbolicLink(folder.resolve("itself"), Path.of("link/switchboard"));
+    Files.createDirectories(folder.resolve("others").resolve(home.getFileName()));
+    String running = "Running (pid " + current() + ")";
+
+    assertTrue(run("'%s/switchboard' status".formatted(link)).startsWith(running));
+    assertTrue(run("'%s' status".formatted(itself)).startsWith(running));
+    String elsewhere = "cd '%s'; export CDPATH='%1$s/others'; '%s/switchboard' status";
+    String told = run(elsewhere.formatted(folder, home.getFileName()));
+    assertTrue(told.startsWith(running), told);
+    assertTrue(run("'%s/switchboard' down".formatted(link)).contains("Stopped"));
+    assertEquals(List.of(), gateways());
+    assertEquals(List.of(), companions());
+  }
+
+  /** Java names files by it, and where there is none it knows no letters but those of ASCII. */
+  @ParameterizedTest
+  @CsvSource({"C, C.UTF-8", "C.UTF-8, C.UTF-8", "'', C.UTF-8"})
+  void aGatewayHasALocaleInWhichAnyFileHasAName(String given, String has) throws Exception {
+    Map<String, String> locale = Map.of("LC_ALL", given, "LC_CTYPE", "", "LANG", "");
+
+    assertEquals(0, exit(launch(locale, "restart")), output());
+
+    Path environment = Path.of("/proc/" + current() + "/environ");
+    String variables = Files.readString(environment, StandardCharsets.ISO_8859_1);
+    assertTrue(("\0" + variables).contains("\0LC_ALL=" + has + "\0"), variables);
+  }
+
   @Test
   void theStoreLiesApartAndItsLossStartsNothing() throws Exception {
     Path data = home.resolve("data");

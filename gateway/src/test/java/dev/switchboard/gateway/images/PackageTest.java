@@ -74,6 +74,8 @@ final class PackageTest {
     assertEquals(folder + "/xdg/switchboard/data", sourced("$data"));
     assertEquals("/elsewhere/log", sourced("$logs", "SWITCHBOARD_STATE=/elsewhere"));
     assertEquals(folder + "/.local/state/switchboard", sourced("$state", "XDG_STATE_HOME="));
+    // However it is spelled: by it a gateway that runs is known.
+    assertEquals("/elsewhere/data", sourced("$data", "SWITCHBOARD_STATE=/here//../elsewhere/"));
   }
 
   @Test
