@@ -99,6 +99,7 @@ start_gateway() {
   trap 'early=HUP' HUP
   (cd -- "$folder" && exec setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@") </dev/null >&"$out" 2>&"$err" {out}>&- {err}>&- 9>&- &
   gateway=$!
+  child "$gateway" # until it is the one that runs, whatever ends this script
   exec {out}>&- {err}>&-
   say "$gateway" >"$run/next.pid"
   trap - INT TERM HUP

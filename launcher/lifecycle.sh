@@ -51,7 +51,7 @@ up() {
     fail "not started: $failure"
   fi
   trap interrupted INT
-  trap 'stop_gateway "$gateway"; stop_companions; exit 143' TERM HUP
+  trap 'stop_gateways; stop_companions; exit 143' TERM HUP
   ! beside prometheus || start_prometheus
   ! beside console || start_console
   if ! await_companions; then
@@ -60,6 +60,7 @@ up() {
     fail "not started: $failure"
   fi
   announce $((SECONDS - begun))
+  forget_child "$gateway"
   others_may_start
   learn_in_background
   [[ -n $detached ]] && return
@@ -84,10 +85,23 @@ start_grace=3
 interrupted() {
   settled
   say "Stopping; Ctrl-C again stops at once"
-  trap 'settled; kill -KILL "$gateway" 2>/dev/null; forget_gateway "$gateway"; companion_grace=0; stop_companions; exit 130' INT
-  stop_gateway "$gateway"
+  trap 'settled; kill_gateways; companion_grace=0; stop_companions; exit 130' INT
+  stop_gateways
   stop_companions
   exit 130
+}
+# While a restart goes on there is one that has taken over, too.
+stop_gateways() {
+  local next
+  ! next=$(gateway_pid) || kill -TERM "$next" 2>/dev/null || true
+  stop_gateway "$gateway"
+  ! next=$(gateway_pid) || stop_gateway "$next"
+}
+kill_gateways() {
+  local next
+  ! next=$(gateway_pid) || kill -KILL "$next" 2>/dev/null || true
+  kill -KILL "$gateway" 2>/dev/null || true
+  rm -f "$run/gateway.pid"
 }
 announce() {
   local api admin line
@@ -148,10 +162,14 @@ follow() {
   trap hand_over USR1
   follow_log
   await_end || status=$?
-  while next=$(gateway_pid) && [[ $next != "$followed" ]]; do # a restart left another in its place
-    gateway=$next followed=$next status=0
-    follow_log
-    await_end || status=$?
+  while next=$(cat "$run/gateway.pid" 2>/dev/null) && [[ $next != "$followed" ]]; do # a restart left another in its place
+    gateway=$next followed=$next status=0 ending=''
+    if [[ $(gateway_pid) == "$next" ]]; then
+      follow_log
+      await_end || status=$?
+    else # which ended before this one did
+      last_word || status=$?
+    fi
   done
   stop_children
   forget_gateway "$gateway"
@@ -205,10 +223,12 @@ restart() {
     fail "not restarted, the old gateway goes on: $failure"
   fi
   make_current
+  forget_child "$gateway"
   trap 'settled; say "The new gateway serves; the old one ends when its streams have"; exit 130' INT TERM HUP
   kill -TERM "$old" 2>/dev/null || true
   remember_arguments ${arguments[@]+"${arguments[@]}"}
   stop_gateway "$old"
+  ! ended "$gateway" || fail "the new gateway has ended, and the old one too; see ${logs#"$home"/}/gateway.log"
   renew_console
   renew_prometheus
   announce $((SECONDS - begun))

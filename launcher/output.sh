@@ -54,7 +54,7 @@ launch() { # launch LOG COMMAND...: begins it as $job, which attend waits for
   noting "$@" >"$logs/$1.log" 2>&1 </dev/null &
   job=$!
   set +m
-  children+=("$job")
+  child "-$job"
 }
 # How it ended stands in a file: bash forgets that of a job that ended long ago as soon as another process gets its number.
 noting() {
@@ -73,6 +73,7 @@ attend() { # attend TITLE LOG PID: shows how far a job is, until it is done; one
   done
   wait "$pid" 2>/dev/null || true
   if [[ -s $status && $(<"$status") == 0 ]]; then
+    forget_child "-$pid"
     settled
     printf %s $((SECONDS - begun)) >"$logs/$2.seconds"
     say "  ${green}done${off}  $title ${dim}($((SECONDS - begun)) s)${off}"
@@ -107,9 +108,29 @@ progress_of() {
   fi
 }
 
+# What ends with this script: for each process, or group (-PID), its number and when it began. In the days of an `up` the kernel gives the
+# number of one that has ended to somebody else's.
 children=()
+child() { children+=("$1 $(begun_at "${1#-}")"); } # child PID | child -PID
+forget_child() { # forget_child PID | -PID
+  local each kept=()
+  for each in ${children[@]+"${children[@]}"}; do [[ $each == "$1 "* ]] || kept+=("$each"); done
+  children=(${kept[@]+"${kept[@]}"})
+}
+begun_at() { # begun_at PID: in clock ticks since the boot; nothing of one that is not there
+  local stat fields
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  read -ra fields <<<"${stat##*) }"
+  printf %s "${fields[19]}"
+}
 stop_children() {
-  local pid
-  for pid in ${children[@]+"${children[@]}"}; do kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || true; done
+  local each number now
+  for each in ${children[@]+"${children[@]}"}; do
+    number=${each%% *}
+    now=$(begun_at "${number#-}")
+    # No process gets the number of a group that is left without its first one.
+    [[ $now == "${each#* }" || -z $now && $number == -* ]] || continue
+    kill -- "$number" 2>/dev/null || true
+  done
   services_may_start
 }

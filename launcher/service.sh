@@ -7,31 +7,37 @@ tell_manager() { # tell_manager OPTION...: of systemd-notify
 }
 follow_log() {
   tail -n 0 -F --pid="$gateway" "$logs/gateway.log" 2>/dev/null &
-  children+=("$!")
+  children=() # the one before ends with its gateway
+  child "$!"
 }
-# The end of the gateway, with its status where it is a child. Of another launcher's nobody here learns the status; one that stopped as it
-# was told says so last. A signal's trap ends a wait before its time.
+# The end of the gateway, with its status where it is a child. A signal's trap ends a wait before its time.
 await_end() {
-  local status=0 awaited=$gateway
+  local status awaited=$gateway
   ending=''
   while :; do
     status=0
     wait "$awaited" 2>/dev/null || status=$?
-    ! ended "$awaited" || return "$status"
-    ((status == 127)) || continue # not a child: another launcher started it
-    tail -f --pid="$awaited" /dev/null &
-    wait "$!" || true
+    if ((status == 127)); then # not a child: another launcher started it
+      tail -f --pid="$awaited" /dev/null &
+      wait "$!" || true
+    fi
     ended "$awaited" || continue
-    [[ $(tail -n 1 "$run/events.jsonl" 2>/dev/null) != *'"event":"stopped"'* ]] || return 0
-    ending=' without a word'
-    return 1
+    ((status != 127)) || { status=0 && last_word || status=$?; }
+    return "$status"
   done
+}
+# Of another launcher's gateway nobody here learns the status; one that stopped as it was told says so last.
+last_word() {
+  [[ $(tail -n 1 "$run/events.jsonl" 2>/dev/null) != *'"event":"stopped"'* ]] || return 0
+  ending=' without a word'
+  return 1
 }
 # SIGUSR1: the version that this launcher's path leads to by now takes over, in the same service.
 hand_over() {
-  say "Handing over to ${installed:-$home}/switchboard"
+  local next
+  say "Handing over to $installed/switchboard"
   tell_manager --status="Hands over to another version"
-  "${installed:-$home}/switchboard" restart || say "not handed over; the gateway goes on" >&2
-  gateway=$(gateway_pid) || true
+  "$installed/switchboard" restart || say "not handed over$(! gateway_pid >/dev/null || printf '; the gateway goes on')" >&2
+  ! next=$(gateway_pid) || gateway=$next
   tell_manager --status="Serves"
 }

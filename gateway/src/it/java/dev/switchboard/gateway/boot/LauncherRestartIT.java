@@ -50,6 +50,68 @@ class LauncherRestartIT extends LauncherHome {
     assertEquals(0, exit(up));
   }
 
+  /** A gateway in the foreground and its restart, which waits for the streams of the old one. */
+  private List<Process> handsOver() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Process up = launch("up", "--without", "console");
+    awaitOutput("curl ");
+    String old = current();
+    aside("long", "60000");
+    Process restart = launch("restart");
+    InProcessGateway.await(
+        () -> {
+          try {
+            return !current().equals(old);
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
+    return List.of(up, restart);
+  }
+
+  @Test
+  void upAndRestartFailWhenTheOneThatTakesOverDiesBeforeTheOldOneHasEnded() throws Exception {
+    List<Process> both = handsOver();
+
+    GatewayProcess.signal("-KILL", Long.parseLong(current()));
+    Files.delete(folder.resolve("hang.long"));
+
+    assertEquals(1, exit(both.getLast()), output());
+    assertTrue(output().contains("the new gateway has ended"), output());
+    assertEquals(1, exit(both.getFirst()));
+    assertTrue(
+        Files.readString(folder.resolve("output3")).contains("the gateway ended without a word"));
+  }
+
+  @Test
+  void aSignalToUpEndsBothGatewaysOfARestart() throws Exception {
+    List<Process> both = handsOver();
+
+    GatewayProcess.signal("-TERM", both.getFirst().pid());
+    Files.delete(folder.resolve("hang.long"));
+
+    assertEquals(143, exit(both.getFirst()));
+    assertEquals(1, exit(both.getLast()), output());
+    assertEquals(List.of(), gateways());
+  }
+
+  /**
+   * As on a disk that is full: its file cannot be written, and nobody would know of the new one.
+   */
+  @Test
+  void aRestartThatCannotKeepItsFilesLeavesNoGatewayBehind() throws Exception {
+    String old = current();
+    Path next = home.resolve(".switchboard/run/next.pid");
+    Files.createDirectories(next);
+
+    assertEquals(1, exit(launch("restart")), output());
+
+    InProcessGateway.await(() -> gateways().size() == 1);
+    assertEquals(List.of(old), gateways());
+    Files.delete(next);
+    assertEquals(0, exit(launch("restart")), output());
+  }
+
   @Test
   void ofTwoThatStartAGatewayAtTheSameTimeOneIsRefused() throws Exception {
     String old = current();
