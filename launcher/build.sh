@@ -32,6 +32,7 @@ build_succeeds() {
 maven() { (export MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow ${MAVEN_OPTS:-}" && cd "$home" && exec mvn -B -ntp "$@"); }
 library() { cd "$home/native-engine" && cmake --preset release -DSB_TESTS=OFF && cmake --build --preset release; }
 build() {
+  [[ $home != *:* ]] || fail "the checkout's path must not have a colon, by which Java parts class paths: $home"
   stale || return 0
   say "Building$(! moved || printf ': this checkout was moved or copied')"
   ! moved || forget_the_former_place

@@ -126,7 +126,9 @@ doctor() {
   disk_mib=$(df -Pm "$(disk_of_this)" | awk 'NR == 2 {print $4}')
   if ((disk_mib >= 1500)); then check ok disk "$disk_mib MiB free"; else check bad disk "$disk_mib MiB free, at least 1500 are wanted for the build"; fi
   state_of_build
-  if [[ -n $(gateway_pid) ]]; then
+  if [[ -d $state && ! -x $state ]]; then
+    check bad state "$state is for the user $(stat -c %U "$state") alone: what runs there answers no other"
+  elif [[ -n $(gateway_pid) ]]; then
     check ok gateway "$(brief "$(gateway_pid)")"
   else
     check ok gateway "not running"

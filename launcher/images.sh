@@ -22,9 +22,9 @@ images() {
   ((${#wanted[@]})) || { wanted=(gateway console worker) && [[ ! -s $cuda_library ]] || wanted+=(worker-cuda); }
   of_the_commits_time
   say "Images"
-  step "Debian's libraries" images-root "$home/images/root" "$output/work/root"
+  step "Debian's libraries" images-root "$home/images/root" "$output/.switchboard-work/root"
   for part in "${wanted[@]}"; do step "$part" "image-$part" "$home/images/build" "$part" "$output" "${version%-SNAPSHOT}"; done
-  rm -rf "$output/work"
+  rm -rf "$output/.switchboard-work" # a name that nobody's own folder has
   cat "$output"/*.size
   [[ -s $cuda_library || " ${wanted[*]} " != *" worker "* ]] || say "  worker-cuda is left out: ${cuda_library#"$home"/} is not built"
 }

@@ -38,6 +38,8 @@ bar() { # bar DONE TOTAL
 
 # Logs, keys and the store are for the user alone.
 own_folders() { mkdir -p "$run" "$logs" && chmod 700 "$state" "$run" "$logs"; }
+# To anybody else nothing seems to run.
+may_look() { [[ ! -d $state || -x $state ]] || fail "$state is for the user $(stat -c %U "$state") alone: what runs there answers no other"; }
 
 # step TITLE LOG COMMAND...: runs it with its output in the log, shows that it lives and how far it is.
 step() {

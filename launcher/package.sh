@@ -16,7 +16,7 @@ package() { # package [--output FOLDER]
   build
   of_the_commits_time
   name=switchboard-${version%-SNAPSHOT}-linux-$(uname -m)
-  work=$output/work
+  work=$output/.switchboard-work # a name that nobody's own folder has: it is deleted
   say "Package"
   step "runtime, libraries and programs" package-stage "$home/package/lay-out" "$work" "$name" "${version%-SNAPSHOT}"
   step "what Java learns of its classes" package-learn "$home/package/learn" "$work/$name" "$work/learning"

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The folders that the launcher makes hold keys, logs and the store: they are its user's alone. */
 class LauncherFoldersTest {
@@ -24,17 +27,13 @@ class LauncherFoldersTest {
   void nobodyElseMayLookIntoThemBeTheyNewOrOld() throws Exception {
     Path old = Files.createDirectories(folder.resolve("state/log"));
     Files.setPosixFilePermissions(old, PosixFilePermissions.fromString("rwxr-xr-x"));
-    String function =
-        launcher().stream()
-            .filter(line -> line.startsWith("own_folders() {"))
-            .findFirst()
-            .orElseThrow();
-
     Process bash =
         new ProcessBuilder(
                 "bash",
                 "-c",
-                "state=state run=state/run logs=state/log\n" + function + "\nown_folders")
+                "state=state run=state/run logs=state/log\n"
+                    + function("own_folders")
+                    + "\nown_folders")
             .directory(folder.toFile())
             .inheritIO()
             .start();
@@ -46,6 +45,34 @@ class LauncherFoldersTest {
           PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve(name))),
           name);
     }
+  }
+
+  private static String function(String name) throws IOException {
+    return launcher().stream()
+        .filter(line -> line.startsWith(name + "() {"))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** To somebody else it would seem that nothing runs. */
+  @Test
+  void whoMayNotLookIntoThemIsToldWhose() throws Exception {
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+    Path state = Files.createDirectories(folder.resolve("state"));
+    List<String> command = new ArrayList<>();
+    if (System.getProperty("user.name").equals("root")) {
+      // Whom nothing is closed to.
+      command.addAll(List.of("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"));
+    }
+    String question = "state=$PWD/state; fail() { echo \"$*\"; exit; }\n%s\nmay_look; echo may";
+    command.addAll(List.of("bash", "-euc", question.formatted(function("may_look"))));
+    ProcessBuilder asked = new ProcessBuilder(command).directory(folder.toFile());
+
+    Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertEquals("may", said(asked));
+    Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("r--r--r--"));
+    String owner = Files.getOwner(state).getName();
+    assertTrue(said(asked).contains(state + " is for the user " + owner + " alone"));
   }
 
   @Test
@@ -87,13 +114,50 @@ class LauncherFoldersTest {
     assertEquals("moved", told(script));
   }
 
+  /** The user's own may be called anything. */
+  @ParameterizedTest
+  @CsvSource({"package", "images"})
+  void whatIsMadeInAFolderTakesNothingFromIt(String command) throws Exception {
+    Path own = Files.createDirectories(folder.resolve("out/work"));
+    Files.writeString(own.resolve("thesis"), "mine");
+    String script =
+        """
+        home=$PWD cuda_library=none
+        for part in arguments package images; do source "${1%%/*}/$part.sh"; done
+        install_missing() { :; }
+        build() { :; }
+        fail() { :; }
+        say() { :; }
+        has_room() { :; }
+        of_the_commits_time() { :; }
+        step() { shift 2 && printf '%%s\n' "$*"; : >"$output/a.size" && : >"$output/$name.tar.gz"; }
+        name='' && %s --output out
+        """
+            .formatted(command);
+
+    String steps = told(script);
+
+    assertTrue(steps.contains("out/.switchboard-work"), steps);
+    assertEquals("mine", Files.readString(own.resolve("thesis")));
+  }
+
+  /** The parts of a class path have colons between them. */
+  @Test
+  void aCheckoutWithAColonInItsPathIsNotBuilt() throws Exception {
+    String script = "home=/a:b; fail() { echo \"$*\"; exit; }; source \"$1\"; build";
+
+    assertTrue(told(script).contains("must not have a colon"), told(script));
+  }
+
   private String told(String script) throws Exception {
-    Process bash =
+    return said(
         new ProcessBuilder(
                 "bash", "-euc", "version=1; " + script, "bash", LAUNCHER.resolve("build.sh") + "")
-            .directory(folder.toFile())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
+            .directory(folder.toFile()));
+  }
+
+  private static String said(ProcessBuilder command) throws Exception {
+    Process bash = command.redirectError(ProcessBuilder.Redirect.INHERIT).start();
     String told = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, bash.waitFor());
     return told.strip();
