@@ -70,8 +70,19 @@ up() {
 # leaves behind closes the descriptor, or would hold the lock for as long as it lives.
 one_at_a_time() {
   own_folders
-  exec 9>"$state/start.lock"
-  flock -n 9 || fail "another up or restart is at work; wait for its end"
+  exec 9>>"$state/start.lock"
+  flock -n 9 || fail "another up or restart is at work; wait for its end, or ./switchboard down"
+  say "$$ $(begun_at "$$")" >"$state/start.lock"
+}
+# Who is starting one gives up; a gateway that a restart was to replace goes on.
+end_start() {
+  local pid begun lock=$state/start.lock
+  [[ -e $lock ]] && ! flock -n "$lock" true || return 0
+  read -r pid begun <"$lock" || return 0
+  [[ -n $begun && $(begun_at "$pid") == "$begun" ]] || return 0
+  say "Ending the up or restart that is at work"
+  kill -TERM "$pid" 2>/dev/null || true
+  flock -w "$stop_grace" "$lock" true || fail "the up or restart with pid $pid does not end"
 }
 others_may_start() { exec 9>&-; }
 # One that is not ready has no streams to wait for.
@@ -244,6 +255,7 @@ take_back() {
 
 down() {
   local pid
+  end_start
   if pid=$(gateway_pid); then
     stop_gateway "$pid"
     say "Stopped"

@@ -98,4 +98,33 @@ class LauncherInterruptIT extends LauncherHome {
     // A process that the killed one had just forked still looks like it.
     InProcessGateway.await(() -> gateways().isEmpty());
   }
+
+  /** A large model takes minutes, in which somebody may change his mind. */
+  @Test
+  void downEndsAStartThatIsAtWork() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Files.createFile(folder.resolve("hang.start"));
+    Process up = launch("up", "-d");
+    InProcessGateway.await(() -> gateways().size() == 1);
+
+    assertEquals(0, exit(launch("down")));
+
+    assertEquals(143, exit(up));
+    InProcessGateway.await(() -> gateways().isEmpty());
+    assertEquals(List.of(), companions());
+    Files.delete(folder.resolve("hang.start"));
+    assertEquals(0, exit(launch("up", "-d")), output());
+  }
+
+  @Test
+  void downEndsARestartThatIsAtWorkAndTheGatewayThatRuns() throws Exception {
+    Files.createFile(hang);
+    Process restart = launch("restart");
+    InProcessGateway.await(() -> gateways().size() == 2);
+
+    assertEquals(0, exit(launch("down")));
+
+    assertEquals(143, exit(restart));
+    InProcessGateway.await(() -> gateways().isEmpty());
+  }
 }
