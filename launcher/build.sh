@@ -18,6 +18,7 @@ forget_the_former_place() {
 stale() {
   ! moved || return 0
   [[ -e $built && -e $home/native-engine/build/release/libswitchboard.so ]] || return 0
+  [[ -z $(find "$built" -newermt now) ]] || return 0 # the clock was set back: what was edited since looks older
   [[ -n $(cd "$home" && find pom.xml .mvn native-engine/pom.xml native-engine/CMakeLists.txt native-engine/CMakePresets.json \
     native-engine/src/main native-engine/src/generated gateway/pom.xml gateway/src/main console/pom.xml console/src/main -newer "$built" -print -quit 2>/dev/null) ]]
 }

@@ -141,6 +141,19 @@ class LauncherFoldersTest {
     assertEquals("mine", Files.readString(own.resolve("thesis")));
   }
 
+  /** What was edited since then looks older than what was built. */
+  @Test
+  void aBuildOfTheFutureIsNone() throws Exception {
+    Path library = Files.createDirectories(folder.resolve("native-engine/build/release"));
+    Files.createFile(library.resolve("libswitchboard.so"));
+    String script =
+        "home=$PWD built=$PWD/built; source \"$1\"; touch -d %s built;"
+            + " stale && echo stale || echo fresh";
+
+    assertEquals("fresh", told(script.formatted("'1 second ago'")));
+    assertEquals("stale", told(script.formatted("'1 hour'")));
+  }
+
   /** The parts of a class path have colons between them. */
   @Test
   void aCheckoutWithAColonInItsPathIsNotBuilt() throws Exception {
