@@ -423,8 +423,10 @@ class LauncherIT extends LauncherHome {
 
     assertTrue(run("'%s/switchboard' status".formatted(link)).startsWith(running));
     assertTrue(run("'%s' status".formatted(itself)).startsWith(running));
-    String elsewhere = "cd '%s'; export CDPATH='%1$s/others'; '%s/switchboard' status";
-    String told = run(elsewhere.formatted(folder, home.getFileName()));
+    String told =
+        run(
+            "cd '%s'; export CDPATH='%1$s/others'; '%s/switchboard' status"
+                .formatted(folder, home.getFileName()));
     assertTrue(told.startsWith(running), told);
     assertTrue(run("'%s/switchboard' down".formatted(link)).contains("Stopped"));
     assertEquals(List.of(), gateways());

@@ -64,8 +64,8 @@ class LauncherFoldersTest {
       // Whom nothing is closed to.
       command.addAll(List.of("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"));
     }
-    String question = "state=$PWD/state; fail() { echo \"$*\"; exit; }\n%s\nmay_look; echo may";
-    command.addAll(List.of("bash", "-euc", question.formatted(function("may_look"))));
+    String fail = "state=$PWD/state; fail() { echo \"$*\"; exit; }\n";
+    command.addAll(List.of("bash", "-euc", fail + function("may_look") + "\nmay_look; echo may"));
     ProcessBuilder asked = new ProcessBuilder(command).directory(folder.toFile());
 
     Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxr-xr-x"));
