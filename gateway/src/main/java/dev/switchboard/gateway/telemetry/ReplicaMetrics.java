@@ -96,6 +96,10 @@ final class ReplicaMetrics {
   }
 
   void report(String replica, ReplicaReport report) {
+    if (report.equals(ReplicaReport.NONE)) {
+      unknown(replica);
+      return;
+    }
     ReplicaReport before = last.put(replica, report);
     held(replica, report);
     totals(replica, before == null ? ReplicaReport.NONE : before, report);
@@ -229,6 +233,20 @@ final class ReplicaMetrics {
     repaired.labelValues(replica, "gateway").inc(newLost);
   }
 
+  /**
+   * Nothing is known of what a replica does now. Its totals wait for its next report: it goes on
+   * counting meanwhile.
+   */
+  private void unknown(String replica) {
+    for (String state : List.of("running", "waiting")) {
+      sequences.remove(replica, state);
+    }
+    for (String state : List.of("free", "cached", "used")) {
+      kvBlocks.remove(replica, state);
+    }
+    kvUsed.remove(replica);
+  }
+
   /** A replica does not answer any more, and its next report will be another process's. */
   void gone(String replica) {
     lanes.remove(replica);
@@ -236,12 +254,7 @@ final class ReplicaMetrics {
     if (report == null) {
       return;
     }
-    for (String state : List.of("running", "waiting")) {
-      sequences.remove(replica, state);
-    }
-    for (String state : List.of("free", "cached", "used")) {
-      kvBlocks.remove(replica, state);
-    }
+    unknown(replica);
     for (String kind : List.of("weights", "kv", "scratch")) {
       memory.remove(replica, kind);
     }
@@ -250,7 +263,6 @@ final class ReplicaMetrics {
     }
     report.devices().forEach(device -> devices.gone(replica, device));
     load.remove(replica);
-    kvUsed.remove(replica);
     for (RankReport rank : report.rankReports()) {
       for (Gauge gauge : List.of(heartbeatAge, stepAge, score, straggler)) {
         gauge.remove(replica, Integer.toString(rank.stage()), Integer.toString(rank.rank()));
