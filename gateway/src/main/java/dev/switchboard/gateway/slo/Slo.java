@@ -1,5 +1,8 @@
 package dev.switchboard.gateway.slo;
 
+import java.util.EnumSet;
+import java.util.Set;
+
 /**
  * The service-level objective of one request.
  *
@@ -18,6 +21,21 @@ public record Slo(String name, int ttftMs, double tpotMs, int deadlineMs, int pr
 
   /** Wants nothing in particular. */
   public static final Slo NONE = new Slo("standard", 0, 0, 0, 0);
+
+  /** What it can miss. */
+  public Set<Objective> objectives() {
+    Set<Objective> all = EnumSet.of(Objective.AVAILABILITY);
+    if (ttftMs > 0) {
+      all.add(Objective.TTFT);
+    }
+    if (tpotMs > 0) {
+      all.add(Objective.TPOT);
+    }
+    if (deadlineMs > 0) {
+      all.add(Objective.DEADLINE);
+    }
+    return all;
+  }
 
   /** The same, at most this urgent. */
   public Slo atMost(int maxPriority) {

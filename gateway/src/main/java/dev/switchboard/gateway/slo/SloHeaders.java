@@ -53,7 +53,9 @@ public final class SloHeaders {
   public SloHeaders(SloConfig config) {
     for (SloClass each : config.classes()) {
       classes.put(each.name(), each.slo());
-      targets.put(each.name(), new Goal(each.objective(), each.windowDays() * DAY_SECONDS));
+      targets.put(
+          each.name(),
+          new Goal(each.objective(), each.windowDays() * DAY_SECONDS, each.slo().objectives()));
     }
     otherwise = classes.getOrDefault(config.defaultClass(), Slo.NONE);
   }
@@ -63,8 +65,13 @@ public final class SloHeaders {
    *
    * @param share of its requests that are served as wanted
    * @param windowSeconds over which that counts
+   * @param objectives of a request that says no more
    */
-  public record Goal(double share, long windowSeconds) {}
+  public record Goal(double share, long windowSeconds, Set<Objective> objectives) {
+    public Goal {
+      objectives = Set.copyOf(objectives);
+    }
+  }
 
   /** What each class promises. */
   public Map<String, Goal> targets() {

@@ -37,6 +37,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
@@ -68,6 +69,9 @@ public final class Metrics {
   /** Of a stream that must go on elsewhere. */
   private static final String BROKEN = "broken";
 
+  static final String MET = "met";
+  static final String MISSED = "missed";
+
   /** An engine has at most so many stages, and a stage so many ranks. */
   static final int MOST_LANES = 16;
 
@@ -76,6 +80,10 @@ public final class Metrics {
   private final MetricRegistry made = new MetricRegistry();
   private final Predicate<String> knownModel;
   private final Map<String, ModelSeries> models = new ConcurrentHashMap<>();
+
+  /** Models that have, or had, a replica. */
+  private final Set<String> served = ConcurrentHashMap.newKeySet();
+
   private final ReplicaMetrics replicas = new ReplicaMetrics(made);
   private final RankBlame blame = new RankBlame(made);
   private final SloMeter sloMeter;
@@ -197,7 +205,11 @@ public final class Metrics {
     made.seen(Metric.SPANS_QUEUED, spans::queued);
     made.seen(
         Metric.SLO_TARGET,
-        to -> targets.get().forEach((sloClass, goal) -> to.call(goal.share(), sloClass)));
+        to -> {
+          // A reload may have brought classes.
+          served.forEach(this::objectivesBeginAtZero);
+          targets.get().forEach((sloClass, goal) -> to.call(goal.share(), sloClass));
+        });
     made.seen(
         Metric.SLO_WINDOW,
         to ->
@@ -294,6 +306,7 @@ public final class Metrics {
   /** Where what each service class promises is read at each scrape. */
   public void targets(Supplier<Map<String, SloHeaders.Goal>> source) {
     targets = source;
+    served.forEach(this::objectivesBeginAtZero);
   }
 
   /** Reads what replicas say of their age and drains at each scrape; call it once. */
@@ -458,7 +471,21 @@ public final class Metrics {
     replicaState.labelValues(replica, model, to).set(1);
   }
 
+  private void objectivesBeginAtZero(String model) {
+    targets
+        .get()
+        .forEach(
+            (sloClass, goal) -> {
+              for (Objective objective : goal.objectives()) {
+                sloRequests.initLabelValues(model, sloClass, objective.label(), MET);
+                sloRequests.initLabelValues(model, sloClass, objective.label(), MISSED);
+              }
+            });
+  }
+
   private void beginAtZero(String replica, String model) {
+    served.add(model);
+    objectivesBeginAtZero(model);
     restarts.initLabelValues(replica);
     attempts.initLabelValues(replica, AttemptResult.FAILED.label());
     for (MoveCause cause : MoveCause.values()) {
@@ -507,6 +534,7 @@ public final class Metrics {
 
   /** Nobody serves a model any more: none of its series is left. */
   public void modelForgotten(String model) {
+    served.remove(model);
     models.remove(model);
     made.forget(Label.MODEL, model);
     made.forget(Metric.FALLBACKS, Label.FROM, model);
@@ -764,7 +792,7 @@ public final class Metrics {
   private void countObjectives(
       ModelSeries model, FlightRecord record, Slo slo, Function<Objective, SloCause> blame) {
     List<SloResult.Judged> judged = new ArrayList<>(OBJECTIVES.length);
-    boolean good = true;
+    boolean good = record.outcome() == Outcome.OK;
     for (Objective objective : OBJECTIVES) {
       Kept kept = SloCheck.of(objective, record, slo);
       if (kept != Kept.NONE) {

@@ -193,8 +193,8 @@ final class ModelSeries {
     final Map<SloCause, CounterDataPoint> late = new EnumMap<>(SloCause.class);
 
     Kept(String model, String sloClass, Objective objective) {
-      met = metrics.sloRequests.labelValues(model, sloClass, objective.label(), "met");
-      missed = metrics.sloRequests.labelValues(model, sloClass, objective.label(), "missed");
+      met = metrics.sloRequests.labelValues(model, sloClass, objective.label(), Metrics.MET);
+      missed = metrics.sloRequests.labelValues(model, sloClass, objective.label(), Metrics.MISSED);
       for (SloCause cause : SloCause.values()) {
         causes.put(
             cause,

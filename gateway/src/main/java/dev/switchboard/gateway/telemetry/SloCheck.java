@@ -27,7 +27,7 @@ public final class SloCheck {
   static Kept of(Objective objective, FlightRecord record, Slo slo) {
     return switch (objective) {
       case AVAILABILITY -> availability(record);
-      case TTFT -> within(record, record.ttftNanos(), slo.ttftMs());
+      case TTFT -> firstToken(record, slo);
       case TPOT -> within(record, record.tpotNanos(), slo.tpotMs());
       case DEADLINE ->
           record.outcome() == Outcome.DEADLINE && slo.deadlineMs() > 0
@@ -51,7 +51,7 @@ public final class SloCheck {
     double lateNanos =
         switch (objective) {
           case AVAILABILITY -> 0;
-          case TTFT -> record.ttftNanos() - slo.ttftMs() * 1e6;
+          case TTFT -> waited(record) - slo.ttftMs() * 1e6;
           case TPOT -> (record.tpotNanos() - slo.tpotMs() * 1e6) * SloBlame.tokens(record);
           case DEADLINE -> record.wallNanos() - slo.deadlineMs() * 1e6;
         };
@@ -87,6 +87,25 @@ public final class SloCheck {
   /** A 429 of a replica has no failure of the gateway's own. */
   private static boolean overload(@Nullable Failure failure) {
     return failure == null || "overloaded".equals(failure.error().code());
+  }
+
+  /**
+   * Also of a client that left: whoever gives up behind the target was not served in time, and
+   * would else be missing from what an overload is told by.
+   */
+  private static Kept firstToken(FlightRecord record, Slo slo) {
+    if (record.outcome() != Outcome.CLIENT_GONE || slo.ttftMs() <= 0) {
+      return within(record, record.ttftNanos(), slo.ttftMs());
+    }
+    if (waited(record) > slo.ttftMs() * 1e6) {
+      return Kept.MISSED;
+    }
+    return record.ttftNanos() < 0 ? Kept.NONE : Kept.MET;
+  }
+
+  /** For the first token, or in vain. */
+  private static long waited(FlightRecord record) {
+    return record.ttftNanos() < 0 ? record.wallNanos() : record.ttftNanos();
   }
 
   private static Kept within(FlightRecord record, long nanos, double targetMs) {

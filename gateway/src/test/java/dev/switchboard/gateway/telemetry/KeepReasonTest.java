@@ -33,8 +33,14 @@ class KeepReasonTest {
 
   @Test
   void whatItsClientSpoiltIsOfNone() {
-    assertEquals(Set.of(), judged(request(Outcome.CLIENT_GONE, 150, 15, null), false));
+    assertEquals(Set.of(), judged(request(Outcome.CLIENT_GONE, 50, 15, null), false));
     assertEquals(Set.of(), judged(request(Outcome.INVALID_REQUEST, 150, 15, null), false));
+  }
+
+  @Test
+  void whoLeavesBehindTheTargetIsOfInterest() {
+    assertEquals(
+        Set.of(KeepReason.SLO), judged(request(Outcome.CLIENT_GONE, 150, 15, null), false));
   }
 
   private static Set<KeepReason> judged(FlightRecord record, boolean slow) {

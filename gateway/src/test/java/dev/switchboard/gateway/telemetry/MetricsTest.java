@@ -24,8 +24,10 @@ import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.flight.Waits;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
+import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.slo.SloCause;
+import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
@@ -42,11 +44,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -203,7 +207,26 @@ class MetricsTest {
     assertEquals(2, kept("availability", "met"));
     assertEquals(2, kept("availability", "missed"));
     assertEquals(1, kept("ttft", "met"));
-    assertEquals(1, kept("ttft", "missed"));
+    assertEquals(2, kept("ttft", "missed"));
+  }
+
+  /** Else those who are patient are all that an overload is told by. */
+  @Test
+  void whoGivesUpBehindTheTargetWasNotServedInTime() {
+    finish(record("m", "chat", Outcome.CLIENT_GONE, -1, 1000));
+    finish(record("m", "chat", Outcome.CLIENT_GONE, 400, 1000));
+    finish(record("m", "chat", Outcome.CLIENT_GONE, 40, 1000));
+    finish(record("m", "chat", Outcome.CLIENT_GONE, -1, 200));
+    finish(record("m", "chat", Outcome.CANCELLED, -1, 1000));
+
+    assertEquals(1, kept("ttft", "met"));
+    assertEquals(2, kept("ttft", "missed"));
+    assertEquals(0, kept("availability", "missed"));
+    assertEquals(0, count("switchboard_slo_good_requests", Map.of("model", "m")));
+    assertEquals(
+        0.8,
+        count("switchboard_slo_late_seconds", Map.of("model", "m", "objective", "ttft")),
+        1e-6);
   }
 
   @Test
@@ -320,6 +343,47 @@ class MetricsTest {
         0.011,
         count("switchboard_rank_late_seconds", Map.of("replica", "w0", "stage", "1", "rank", "3")),
         1e-9);
+  }
+
+  /** A foreign server's page may come late. */
+  @Test
+  void totalsOfAReplicaGoOnWhereNothingWasKnownMeanwhile() throws IOException {
+    metrics.replicaLoad("w0", report(1000, 5));
+    metrics.replicaLoad("w0", ReplicaReport.NONE);
+    assertFalse(text().contains("switchboard_replica_sequences{"), text());
+    metrics.replicaLoad("w0", report(1010, 5));
+
+    assertEquals(1010, count("switchboard_replica_steps", Map.of("replica", "w0")));
+    assertTrue(text().contains("switchboard_replica_sequences{"), text());
+  }
+
+  @Test
+  void objectivesOfEachClassBeginAtZeroWithTheFirstReplica() throws IOException {
+    Map<String, SloHeaders.Goal> goals = new HashMap<>();
+    goals.put("interactive", new SloHeaders.Goal(0.99, 60, SLO.objectives()));
+    metrics.targets(() -> goals);
+    metrics.replicaState("w0", "m", null, "STARTING");
+
+    assertEquals(
+        Set.of("interactive availability", "interactive ttft", "interactive tpot"), missedAtZero());
+
+    goals.put("bulk", new SloHeaders.Goal(0.9, 60, Set.of(Objective.AVAILABILITY)));
+    text();
+    assertTrue(missedAtZero().contains("bulk availability"));
+    metrics.modelForgotten("m");
+    assertEquals(Set.of(), missedAtZero());
+  }
+
+  private Set<String> missedAtZero() throws IOException {
+    Pattern series =
+        Pattern.compile(
+            "switchboard_slo_requests_total\\{class=\"(.*)\",model=\"m\",objective=\"(.*)\","
+                + "result=\"missed\"} 0\\.0");
+    return series
+        .matcher(text())
+        .results()
+        .map(found -> found.group(1) + " " + found.group(2))
+        .collect(Collectors.toSet());
   }
 
   @Test
