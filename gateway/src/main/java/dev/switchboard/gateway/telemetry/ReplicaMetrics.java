@@ -98,6 +98,9 @@ final class ReplicaMetrics {
   void report(String replica, ReplicaReport report) {
     if (report.equals(ReplicaReport.NONE)) {
       unknown(replica);
+      if (last.putIfAbsent(replica, report) == null) {
+        totals(replica, report, report);
+      }
       return;
     }
     ReplicaReport before = last.put(replica, report);
