@@ -71,19 +71,19 @@ class ChangesTest {
 
   @Test
   void whetherItWasDoneNobodyKnowsWhereTheConnectionBreaks() throws IOException {
+    GatewayAddress address;
+    Result broken;
     try (ServerSocket gateway = new ServerSocket(0, 0, InetAddress.getLoopbackAddress())) {
       var _ = Thread.ofVirtual().start(() -> closeEach(gateway));
-      GatewayAddress address = GatewayAddress.parse("http://127.0.0.1:" + gateway.getLocalPort());
-
-      Result broken = run(address, Changes.checked(), OPERATOR, "because");
-      gateway.close();
-      Result gone = run(address, Changes.checked(), OPERATOR, "because");
-
-      String why = assertInstanceOf(Result.Failed.class, broken).why();
-      assertTrue(why.startsWith("Nobody knows whether it was done: "), why);
-      why = assertInstanceOf(Result.Failed.class, gone).why();
-      assertTrue(why.startsWith("The gateway cannot be reached: "), why);
+      address = GatewayAddress.parse("http://127.0.0.1:" + gateway.getLocalPort());
+      broken = run(address, Changes.checked(), OPERATOR, "because");
     }
+    Result gone = run(address, Changes.checked(), OPERATOR, "because");
+
+    String why = assertInstanceOf(Result.Failed.class, broken).why();
+    assertTrue(why.startsWith("Nobody knows whether it was done: "), why);
+    why = assertInstanceOf(Result.Failed.class, gone).why();
+    assertTrue(why.startsWith("The gateway cannot be reached: "), why);
   }
 
   /** Reads something of each request, and ends its connection. */
