@@ -70,7 +70,7 @@ final class ConfigChecks {
   /**
    * Names that only models and splits of the store can have: those that operators set while a
    * gateway ran. A file tells nothing of them. One that is nearly that of somebody who is served is
-   * taken for a slip of the pen.
+   * taken for a misspelling.
    *
    * @param models that local workers serve
    */
