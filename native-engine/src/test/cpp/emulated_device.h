@@ -32,6 +32,7 @@ struct Settings {
   std::int64_t left_out = -1;       // which of all waits of streams for others is not
   std::int64_t clock_ahead_ns = 0;  // of the host's
   std::int32_t slow_device = -1;    // takes 0.2 ms more for each kernel
+  std::int32_t late_device = -1;    // begins 50 ms after it was asked, and the host waits for that
   std::int32_t record_error = 0;    // what making a graph of a recording ends in
   bool pins = true;                 // whether the host's memory can be pinned
   std::int64_t looks = 0;           // at a mark, before its work is done

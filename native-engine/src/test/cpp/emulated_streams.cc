@@ -12,6 +12,7 @@ namespace sb::cuda::emulated {
 namespace {
 
 constexpr std::chrono::microseconds kSlow(200);
+constexpr std::chrono::nanoseconds kLate(50'000'000);
 
 std::atomic<std::uint64_t> streams{0};
 
@@ -73,7 +74,7 @@ void Queue::add(Item item) {
   if (recording_ != nullptr) {
     recording_->items_of(this).push_back(std::move(item));
   } else {
-    item.put_ns = now_ns();
+    item.put_ns = now_ns() + (is_late() ? kLate.count() : 0);
     items_.push_back(std::move(item));
   }
 }
@@ -125,6 +126,8 @@ Queue::Group Queue::order() const {
 }
 
 void Queue::finish() {
+  // Longer, as the work takes its time too.
+  if (is_late()) std::this_thread::sleep_for(kLate * 5 / 4);
   while (!items_.empty()) go_on_with_group();
 }
 

@@ -112,6 +112,7 @@ class Queue final : public simt::Queue {
   [[nodiscard]] bool go_on(const Group& order);
   void go_on_with_group();
   [[nodiscard]] Group order() const;
+  [[nodiscard]] bool is_late() const { return settings_.late_device == device_; }
 
   const std::int32_t device_;
   Settings& settings_;

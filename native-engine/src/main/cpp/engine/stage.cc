@@ -226,6 +226,7 @@ bool Stage::receive(Worker& worker, std::uint64_t submission) {
     worker.clock.start(is_first() ? begins : std::max(worker.finished_ns, slot.submit_ns),
                        measures(slot));
     if (!is_first()) worker.clock.lap(Kind::kRecvWait, now);
+    worker.earliest_ns = slot.launched ? worker.finished_ns : slot.submit_ns;
     worker.rank->lane.begin_step(slot.step, now);
   }
   // Reading the processor time is where a thread often loses its core; that is in the lap.
@@ -866,8 +867,12 @@ std::int64_t Stage::lap_compute(Worker& worker, std::int64_t now, Kind rest) con
     clock.lap(Kind::kAllReduceWait, until(met.left_ns));
     if (met.last_rank != worker.rank_index) continue;
     const bool attends = met.which == model::Partial::kAttention;
-    clock.late(met.first_ns, met.last_ns,
-               attends ? Collective::kAttention : Collective::kFeedForward,
+    // How long others waited is known better than when: what the host's thread lost between asking
+    // and waiting makes the device's clock doubtful. No meeting was outside its step.
+    const std::int64_t spread = met.last_ns - met.first_ns;
+    const std::int64_t first = std::max(std::min(met.last_ns, now) - spread, worker.earliest_ns);
+    const std::int64_t last = std::min(first + spread, now);
+    clock.late(first, last, attends ? Collective::kAttention : Collective::kFeedForward,
                static_cast<std::int32_t>(layers_.begin) + met.layer);
   }
   spent += clock.lap(Kind::kCompute, until(worked.end_ns));

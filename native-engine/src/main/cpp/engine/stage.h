@@ -121,6 +121,7 @@ class Stage {
     Team alone;  // what it walks a step with that is left to the device
     StepClock clock;
     std::int64_t finished_ns = 0;  // the step before
+    std::int64_t earliest_ns = 0;  // that anybody can have begun this step
     ActiveFaults faults;
     bool measures = false;  // processor time, in this step
     ProcessorTime processor;
