@@ -25,11 +25,15 @@ import java.time.Instant;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The API server, asked with the token and the certificates that their files hold at that moment.
  */
 final class ApiServer {
+  private static final Logger LOG = LoggerFactory.getLogger(ApiServer.class);
+
   private static final int CONNECT_MS = 3000;
 
   /** Watches, lists and changes at once. */
@@ -134,19 +138,26 @@ final class ApiServer {
     return "Bearer " + token;
   }
 
-  /** The same object for as long as the file holds the same: connections are kept by it. */
+  /**
+   * The same object for as long as the file holds the same: connections are kept by it. A cluster
+   * whose authority is replaced has several in its file, and one that expired may stay there. That
+   * is said when the file is another, and when one in it expires.
+   */
   private @Nullable Authorities trusted() {
     if (!Files.exists(caFile)) {
       return null;
     }
     Authorities read =
-        Authorities.read(
+        Authorities.readValid(
             "discovery.kubernetes.ca-file", caFile, Instant.ofEpochMilli(clock.wallMs()));
     Authorities known = authorities;
     if (read.equals(known)) {
       return known;
     }
     authorities = read;
+    if (read.passedOver() > 0) {
+      LOG.warn("kubernetes_ca_not_valid_now file={} certificates={}", caFile, read.passedOver());
+    }
     return read;
   }
 

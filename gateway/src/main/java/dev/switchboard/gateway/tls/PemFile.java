@@ -69,6 +69,25 @@ public record PemFile(String name, Path path) {
   }
 
   /**
+   * Of certificates that were read of it those that are valid now, in their order. A bundle whose
+   * owner replaces an authority over months holds the old one and the new one, and for a while
+   * either may be out of its time.
+   *
+   * @throws IllegalArgumentException as {@link #checkTimes} says, where none is valid
+   */
+  public List<X509Certificate> valid(List<X509Certificate> certificates, Instant now) {
+    List<X509Certificate> valid =
+        certificates.stream()
+            .filter(each -> !now.isBefore(each.getNotBefore().toInstant()))
+            .filter(each -> !now.isAfter(each.getNotAfter().toInstant()))
+            .toList();
+    if (valid.isEmpty()) {
+      checkTimes(certificates, now);
+    }
+    return valid;
+  }
+
+  /**
    * Looks at the times of certificates that were read of it. Who shows an expired one is refused by
    * everybody, and is told no more than that; of an authority nobody else looks at its time: it
    * would vouch for others for ever.

@@ -15,10 +15,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Authorities {
   private final List<X509Certificate> certificates;
+  private final int passedOver;
   private final ClientSSLOptions options;
 
-  private Authorities(List<X509Certificate> certificates) {
+  private Authorities(List<X509Certificate> certificates, int passedOver) {
     this.certificates = List.copyOf(certificates);
+    this.passedOver = passedOver;
     this.options =
         Tls.named(
             new ClientSSLOptions()
@@ -33,7 +35,26 @@ public final class Authorities {
    * @throws IllegalArgumentException naming the key and the file
    */
   public static Authorities read(String name, Path file, Instant now) {
-    return new Authorities(new PemFile(name, file).certificates(now));
+    return new Authorities(new PemFile(name, file).certificates(now), 0);
+  }
+
+  /**
+   * Reads a file in PEM of which some may be out of their time: they are passed over.
+   *
+   * @param name of the configuration's key that names it, for complaints
+   * @param now at which one of them must be valid
+   * @throws IllegalArgumentException naming the key and the file
+   */
+  public static Authorities readValid(String name, Path file, Instant now) {
+    PemFile pem = new PemFile(name, file);
+    List<X509Certificate> all = pem.certificates();
+    List<X509Certificate> valid = pem.valid(all, now);
+    return new Authorities(valid, all.size() - valid.size());
+  }
+
+  /** How many of the file are out of their time, and so are not among these. */
+  public int passedOver() {
+    return passedOver;
   }
 
   /** Until when all of them are valid. */
