@@ -207,7 +207,6 @@ class KubernetesConfigIT {
 
     assertEquals(1, rendered.all("ScaledObject").size());
     assertEquals(0, spec.path("minReplicaCount").asInt(-1));
-    assertEquals(0, spec.at("/fallback/replicas").asInt(-1));
     assertEquals("metrics-api", spec.at("/triggers/0/type").asText());
     assertEquals("desired", metadata.path("valueLocation").asText());
     assertEquals(0, metadata.path("activationTargetValue").asInt(0));

@@ -8,8 +8,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.switchboard.gateway.manifests.Rendered.Pods;
 import dev.switchboard.gateway.manifests.Rendered.Thing;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -305,6 +309,33 @@ class PolicyIT {
     assertEquals(
         1,
         rendered.all("PodDisruptionBudget").stream().filter(each -> covers(each, gateway)).count());
+  }
+
+  /** Of those that an older API server takes without a word, or does not know. */
+  @Test
+  void thePageAsksForTheVersionThatHasEveryField() throws IOException {
+    Map<String, String> since =
+        Map.of("preStop.sleep", "1.34", "resource.k8s.io/v1", "1.34", "tolerance", "1.35");
+    Set<String> used = new HashSet<>();
+    for (String overlay : Rendered.names().toList()) {
+      for (Thing each : Rendered.of(overlay).things()) {
+        String text = each.json().toString();
+        used.addAll(text.contains("\"preStop\":{\"sleep\"") ? Set.of("preStop.sleep") : Set.of());
+        used.addAll(text.contains("\"tolerance\":") ? Set.of("tolerance") : Set.of());
+        used.addAll(each.api().startsWith("resource.k8s.io/") ? Set.of(each.api()) : Set.of());
+      }
+    }
+    Map<String, String> told = new HashMap<>();
+    String page = Files.readString(Rendered.K8S.resolve("README.md"));
+    Matcher version = Pattern.compile("(1\\.\\d+) or later \\(([^)]*)\\)").matcher(page);
+    while (version.find()) {
+      for (String field : version.group(2).replace("`", "").split(", ", -1)) {
+        told.put(field, version.group(1));
+      }
+    }
+
+    assertEquals(since.keySet(), used);
+    assertEquals(since, told);
   }
 
   private static boolean covers(Thing selecting, Pods pods) {

@@ -244,6 +244,7 @@ class ReferencesIT {
                 .valueStream()
                 .anyMatch(port -> port.path("port").asInt() == url.getPort()),
             url::toString);
+        assertLeavesOutWhoIsLost(service);
         String named = trigger.at("/authenticationRef/name").asText();
         Thing authentication = rendered.one("TriggerAuthentication", named);
         JsonNode secrets = authentication.json().at("/spec/secretTargetRef");
@@ -252,6 +253,45 @@ class ReferencesIT {
         assertKey(secrets.get(0));
         assertServed(rendered, url.getPath().substring(url.getPath().lastIndexOf('/') + 1));
       }
+    }
+  }
+
+  /** KEDA is one client: it would be kept at a gateway that does not answer any more. */
+  private static void assertLeavesOutWhoIsLost(Thing service) {
+    JsonNode spec = service.json().path("spec");
+    assertFalse(spec.path("publishNotReadyAddresses").asBoolean(), service::toString);
+    assertEquals("None", spec.path("sessionAffinity").asText("None"), service::toString);
+  }
+
+  /**
+   * With a fallback of 0 KEDA takes a trigger that cannot be asked for one that is not active, and
+   * stops every worker (RequestScale in pkg/scaling/executor/scale_scaledobjects.go).
+   */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void noModelIsStoppedBecauseNobodyCanBeAsked(String overlay) {
+    for (Thing scaled : Rendered.of(overlay).all("ScaledObject")) {
+      JsonNode spec = scaled.json().path("spec");
+      assertTrue(
+          !spec.has("fallback") || spec.at("/fallback/replicas").asInt() > 0, scaled::toString);
+    }
+  }
+
+  /** A Deployment without a number that nothing scales has one pod. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void whoHasNoNumberOfReplicasIsScaled(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    Set<String> scaled = new TreeSet<>();
+    for (String kind : List.of("ScaledObject", "HorizontalPodAutoscaler")) {
+      for (Thing each : rendered.all(kind)) {
+        scaled.add(each.json().at("/spec/scaleTargetRef/name").asText());
+      }
+    }
+    for (Thing deployment : rendered.all("Deployment")) {
+      assertTrue(
+          deployment.json().path("spec").has("replicas") || scaled.contains(deployment.name()),
+          deployment::toString);
     }
   }
 

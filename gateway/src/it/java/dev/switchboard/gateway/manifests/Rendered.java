@@ -56,7 +56,7 @@ public final class Rendered {
               "inference-pool",
               "leader-worker-set"),
           "standby",
-          List.of("keys", "standby", "gpu", "model-volume-claim"),
+          List.of("keys", "standby", "gpu", "model-volume-claim", "shared-store", "keda"),
           "zero",
           List.of("keys", "shared-store", "keda", "scale-to-zero"));
 
