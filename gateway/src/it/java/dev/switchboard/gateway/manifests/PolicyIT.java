@@ -311,6 +311,35 @@ class PolicyIT {
         rendered.all("PodDisruptionBudget").stream().filter(each -> covers(each, gateway)).count());
   }
 
+  /** Else a zone whose nodes take no pods would hold up every update. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void zonesThatTakeNoPodsDoNotCountWhereSpreadingIsForced(String overlay) {
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      for (JsonNode spread : pods.spec().path("topologySpreadConstraints")) {
+        assertTrue(
+            !spread.path("whenUnsatisfiable").asText().equals("DoNotSchedule")
+                || spread.path("nodeTaintsPolicy").asText().equals("Honor"),
+            pods::toString);
+      }
+    }
+  }
+
+  /** A new one would wait for a GPU for ever, and no old one would go. */
+  @Test
+  void withRollInPlaceAWorkerEndsBeforeTheNextIsStarted() {
+    Rendered rendered = Rendered.of("other");
+    for (Pods pods : workers(rendered)) {
+      JsonNode rolling = pods.owner().json().at("/spec/strategy/rollingUpdate");
+      assertEquals("1 0", rolling.path("maxUnavailable") + " " + rolling.path("maxSurge"));
+    }
+    for (Thing set : rendered.all("LeaderWorkerSet")) {
+      JsonNode rolling = set.json().at("/spec/rolloutStrategy/rollingUpdateConfiguration");
+      assertEquals("1 0", rolling.path("maxUnavailable") + " " + rolling.path("maxSurge"));
+    }
+    assertEquals(1, rendered.all("LeaderWorkerSet").size());
+  }
+
   /** Of those that an older API server takes without a word, or does not know. */
   @Test
   void thePageAsksForTheVersionThatHasEveryField() throws IOException {
