@@ -91,14 +91,24 @@ public final class FakeKubernetes implements AutoCloseable {
   private record Pages(long revision, List<ObjectNode> items) {}
 
   /** What a list or a watch is narrowed to. */
-  private record Query(Map<String, String> labels, String name) {
+  private record Query(Map<String, Set<String>> labels, String name) {
+    private static final Pattern EQUAL = Pattern.compile("([^=,! ]+)=([^=,! ]*)");
+    private static final Pattern ONE_OF = Pattern.compile("([^=,! ]+) in \\(([^()]*)\\)");
+
+    /** Selectors are equalities, or one label with several values. */
     static Query of(HttpServerRequest request) {
-      Map<String, String> labels = new HashMap<>();
-      String selector = request.getParam("labelSelector");
-      if (selector != null && !selector.isEmpty()) {
+      Map<String, Set<String>> labels = new HashMap<>();
+      String selector = Objects.requireNonNullElse(request.getParam("labelSelector"), "");
+      Matcher oneOf = ONE_OF.matcher(selector);
+      if (oneOf.matches()) {
+        labels.put(oneOf.group(1), Set.of(oneOf.group(2).split(", *", -1)));
+      } else if (!selector.isEmpty()) {
         for (String each : selector.split(",", -1)) {
-          int equal = each.indexOf('=');
-          labels.put(each.substring(0, equal), each.substring(equal + 1));
+          Matcher equal = EQUAL.matcher(each);
+          if (!equal.matches()) {
+            throw new IllegalArgumentException("no selector that is known here: " + selector);
+          }
+          labels.put(equal.group(1), Set.of(equal.group(2)));
         }
       }
       String field = request.getParam("fieldSelector");
@@ -107,11 +117,13 @@ public final class FakeKubernetes implements AutoCloseable {
 
     boolean matches(ObjectNode object) {
       JsonNode meta = object.path("metadata");
+      JsonNode has = meta.path("labels");
       return (name.isEmpty() || name.equals(meta.path("name").asText()))
           && labels.entrySet().stream()
               .allMatch(
                   each ->
-                      each.getValue().equals(meta.path("labels").path(each.getKey()).asText(null)));
+                      has.has(each.getKey())
+                          && each.getValue().contains(has.path(each.getKey()).asText()));
     }
   }
 

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Tag;
@@ -31,6 +32,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class KubernetesConfigIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final Pattern MOUNTED = Pattern.compile("/run/switchboard/([a-z]+)/([a-z]+)");
+  private static final Pattern SELECTOR =
+      Pattern.compile("([a-z./]+)(?:=([a-z-]+)| in \\(([a-z, -]+)\\))");
   private static final String NGINX = "nginx.ingress.kubernetes.io/";
   private static final String NEXT = "proxy-next-upstream";
   private static final Map<String, Long> UNITS =
@@ -142,6 +145,27 @@ class KubernetesConfigIT {
       } else {
         assertEquals(source.model(), option(engine, "--served-model-name"));
         assertEquals("leaderTemplate", engine.role());
+      }
+    }
+  }
+
+  /** The annotations of pods that it leaves out would be heeded by nobody. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void theSelectorOfAnnotationsIsOfThePodsOfEveryService(String overlay) throws Exception {
+    Rendered rendered = Rendered.of(overlay);
+    var kubernetes = config(rendered).discovery().kubernetes();
+    Matcher selector = SELECTOR.matcher(kubernetes.podSelector());
+    assertTrue(selector.matches(), kubernetes::podSelector);
+    String values = Objects.requireNonNullElse(selector.group(2), selector.group(3));
+
+    for (ModelSource source : kubernetes.models()) {
+      for (Pods pods : source.service() == null ? List.<Pods>of() : rendered.pods()) {
+        Thing service = rendered.one("Service", String.valueOf(source.service()));
+        if (Rendered.selects(service.json().at("/spec/selector"), pods.labels())) {
+          String value = pods.labels().path(selector.group(1)).asText();
+          assertTrue(List.of(values.split(", *", -1)).contains(value), pods::toString);
+        }
       }
     }
   }

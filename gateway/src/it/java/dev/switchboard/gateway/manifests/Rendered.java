@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -195,10 +196,15 @@ public final class Rendered {
     String more = file;
     for (MatchResult said : SAID.matcher(component).results().toList()) {
       String line = said.group(1);
-      more =
-          line.startsWith("- ")
-              ? more.replace(models, models + "      " + line + "\n")
-              : without(more, line.substring(0, line.indexOf(':'))) + line + "\n";
+      String key = line.substring(0, line.indexOf(':'));
+      Matcher within = Pattern.compile("(?m)^( +)" + Pattern.quote(key) + ":.*$").matcher(more);
+      if (line.startsWith("- ")) {
+        more = more.replace(models, models + "      " + line + "\n");
+      } else if (within.find()) {
+        more = within.replaceFirst("$1" + Matcher.quoteReplacement(line));
+      } else {
+        more = without(more, key) + line + "\n";
+      }
     }
     return more;
   }
