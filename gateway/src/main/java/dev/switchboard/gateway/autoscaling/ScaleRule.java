@@ -12,7 +12,12 @@ public final class ScaleRule {
   private final LoadForecast forecast = new LoadForecast();
   private final StartTimes starts = new StartTimes();
   private final ScaleDecision decision = new ScaleDecision();
+
+  /** Of the last work that was seen; until then of the first look. */
   private long workedMs = Long.MIN_VALUE;
+
+  private boolean worked;
+  private double offeredTokens = Double.NaN;
 
   /**
    * What was decided.
@@ -49,12 +54,20 @@ public final class ScaleRule {
         decided.desired(), decided.sinceMs(), decided.cause(), decided.reason(), need, startMs);
   }
 
-  /** One at least, where there is work or was of late. */
+  /**
+   * One at least, where there is work or was of late. Between two looks a short request comes and
+   * ends, of which only the sum of what people offered tells. Who has just begun to look knows
+   * nothing of before: as long as there are replicas, somebody may have had work.
+   */
   private Bounds awake(long nowMs, ScaleSignals now, AutoscalingConfig config, Bounds bounds) {
-    if (now.work() > 0) {
+    boolean works = now.work() > 0 || now.offeredTokens() > offeredTokens;
+    if (works || workedMs == Long.MIN_VALUE) {
       workedMs = nowMs;
     }
-    boolean asleep = workedMs == Long.MIN_VALUE || nowMs - workedMs >= 1000L * config.idleSeconds();
+    worked |= works;
+    offeredTokens = now.offeredTokens();
+    boolean unused = !worked && now.current() == 0;
+    boolean asleep = unused || nowMs - workedMs >= 1000L * config.idleSeconds();
     return bounds.min() > 0 || asleep ? bounds : new Bounds(1, Math.max(1, bounds.max()));
   }
 }

@@ -289,6 +289,49 @@ class ScaleRuleTest {
     assertEquals(0, desired.get(400 + idle + 2));
   }
 
+  /** Each takes a fifth of a second, and is over before the next look. */
+  @Test
+  void shortRequestsThatNoLookSeesKeepAModelUp() {
+    int idle = CONFIG.idleSeconds();
+    ScaleRule rule = new ScaleRule();
+    Bounds bounds = new Bounds(0, 5);
+    int desired = 1;
+    for (int t = 0; t < 3 * idle; t++) {
+      int asked = t / (idle / 2);
+      ScaleSignals now = signals(1, 0, 0.2 * PACE * asked);
+      desired = Math.min(desired, rule.decide(1000L * t, now, CONFIG, bounds).desired());
+    }
+
+    assertEquals(1, desired);
+  }
+
+  /** As after an update of the gateways, who may have served it a minute ago. */
+  @Test
+  void whoBeginsToLookLeavesAModelUpForAsLongAsOneThatWorked() {
+    int idle = CONFIG.idleSeconds();
+
+    List<Integer> desired = run(1, idle + 300, t -> 0, new Bounds(0, 5));
+
+    assertEquals(1, desired.get(idle - 2));
+    assertEquals(0, desired.get(idle + 2));
+  }
+
+  /** Another gateway, which knows that nothing came for long, may have said so meanwhile. */
+  @Test
+  void whoBeginsToLookStartsNothingAgainThatWasStopped() {
+    ScaleRule rule = new ScaleRule();
+    Bounds bounds = new Bounds(0, 5);
+    int desired = 0;
+    for (int t = 0; t <= DOWN; t++) {
+      desired = rule.decide(1000L * t, signals(1, 0, 0), CONFIG, bounds).desired();
+    }
+    assertEquals(1, desired);
+
+    ScaleSignals stopped = signals(0, 0, 0);
+
+    assertEquals(0, rule.decide(1000L * (DOWN + 1), stopped, CONFIG, bounds).desired());
+  }
+
   /** Load that grows steadily is served by replicas that started before it was there. */
   @Test
   void whatIsExpectedByTheTimeOfAStartIsAskedForNow() {
