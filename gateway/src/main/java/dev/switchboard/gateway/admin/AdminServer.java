@@ -147,7 +147,7 @@ public final class AdminServer extends VerticleBase {
           }
         });
     created.invalidRequestHandler(this::unreadable);
-    LoopLag.watch(vertx, gateway.clock(), gateway.metrics().eventLoopLag("admin"));
+    LoopLag.watch(vertx, gateway.clock(), gateway.metrics(), "admin");
     server = created;
     Router router = router();
     created.requestHandler(

@@ -127,7 +127,7 @@ public final class PublicServer extends VerticleBase {
             new ConnectionWatch.Limit(gateway.http().maxConnectionsPerClient(), "client"),
             gateway.metrics()::connectionRefused);
     connections = watch;
-    LoopLag.watch(vertx, gateway.clock(), gateway.metrics().eventLoopLag("api"));
+    LoopLag.watch(vertx, gateway.clock(), gateway.metrics(), "api");
     EventLoop loop = loop(LoopLateness.watch(vertx, gateway.clock()));
     HttpServer created = vertx.createHttpServer(options(gateway.http()));
     created.connectionHandler(

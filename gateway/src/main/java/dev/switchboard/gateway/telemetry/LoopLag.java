@@ -4,33 +4,63 @@ import dev.switchboard.gateway.flight.NanoClock;
 import io.vertx.core.Vertx;
 import java.util.function.DoubleConsumer;
 
-/** Tells how late an event loop is: by how much its own timer comes later than it should. */
+/**
+ * Tells how late an event loop is: by how much its own timer comes later than it should. A loop
+ * that is late by a second has missed ten timers, and each of them counts: else a second would
+ * weigh as much as a tenth of one, and a loop that is always late less than each of the others. One
+ * that hangs counts nothing; of it {@link #overdueSeconds} tells.
+ */
 public final class LoopLag {
-  private static final long EVERY_MS = 100;
+  static final long EVERY_MS = 100;
+  private static final long EVERY_NANOS = EVERY_MS * 1_000_000;
 
   private final NanoClock clock;
   private final DoubleConsumer seconds;
-  private long expectedNanos;
+  private volatile long dueNanos;
 
-  private LoopLag(NanoClock clock, DoubleConsumer seconds) {
+  LoopLag(NanoClock clock, DoubleConsumer seconds) {
     this.clock = clock;
     this.seconds = seconds;
+    due();
   }
 
   /** Watches the event loop that this is called on, until its verticle ends. */
-  public static void watch(Vertx vertx, NanoClock clock, DoubleConsumer seconds) {
-    LoopLag lag = new LoopLag(clock, seconds);
+  public static void watch(Vertx vertx, NanoClock clock, Metrics metrics, String listener) {
+    LoopLag lag = new LoopLag(clock, metrics.eventLoopLag(listener));
+    metrics.eventLoop(listener, lag::overdueSeconds);
     lag.next(vertx);
   }
 
   /** Armed anew each time, since a periodic timer would catch up and hide what it missed. */
   private void next(Vertx vertx) {
-    expectedNanos = clock.epochNanos() + EVERY_MS * 1_000_000;
+    due();
     vertx.setTimer(
         EVERY_MS,
         timer -> {
-          seconds.accept(Math.max(0, clock.epochNanos() - expectedNanos) / 1e9);
+          came();
           next(vertx);
         });
+  }
+
+  private void due() {
+    dueNanos = clock.epochNanos() + EVERY_NANOS;
+  }
+
+  /** The timer came; those that would have come meanwhile did so too late as well. */
+  void came() {
+    long late = lateNanos();
+    do {
+      seconds.accept(late / 1e9);
+      late -= EVERY_NANOS;
+    } while (late > 0);
+  }
+
+  /** How long ago the next timer should have come; 0 where it is in time. On any thread. */
+  double overdueSeconds() {
+    return lateNanos() / 1e9;
+  }
+
+  private long lateNanos() {
+    return Math.max(0, clock.epochNanos() - dueNanos);
   }
 }

@@ -775,7 +775,14 @@ public enum Metric {
       Buckets.SHORT,
       "event_loop_lag_seconds",
       SECONDS,
-      "how late a timer of an event loop came",
+      "how late the timer of an event loop came, ten times a second; one that comes late counts for"
+          + " those that it kept from coming, too",
+      LISTENER),
+  EVENT_LOOP_OVERDUE(
+      Type.GAUGE,
+      "event_loop_overdue_seconds",
+      SECONDS,
+      "how late the timer of an event loop is that has not come yet, of the listener's latest loop",
       LISTENER),
   TRACES_KEPT(
       Type.COUNTER,

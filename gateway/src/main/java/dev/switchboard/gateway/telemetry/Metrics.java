@@ -39,10 +39,12 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.DoubleConsumer;
+import java.util.function.DoubleSupplier;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
@@ -152,6 +154,10 @@ public final class Metrics {
   private final Counter shadows = made.counter(Metric.SHADOW_DECISIONS);
   private final Counter decisions = made.counter(Metric.ROUTE_DECISIONS);
   private final Histogram lag = made.histogram(Metric.EVENT_LOOP_LAG);
+
+  /** By how many seconds the timer of each event loop is late now, by listener. */
+  private final Map<String, List<DoubleSupplier>> loops = new ConcurrentHashMap<>();
+
   private final Counter tracesKept = made.counter(Metric.TRACES_KEPT);
   private final LongSupplier threadTime;
   private final Counter telemetry = made.counter(Metric.TELEMETRY_TIME);
@@ -196,6 +202,14 @@ public final class Metrics {
     made.info(Metric.BUILD).setLabelValues(version, Boolean.toString(agentAttached));
     JvmMetrics.builder().register(made.registry());
     queueGauges();
+    made.seen(
+        Metric.EVENT_LOOP_OVERDUE,
+        to ->
+            loops.forEach(
+                (listener, all) ->
+                    to.call(
+                        all.stream().mapToDouble(DoubleSupplier::getAsDouble).max().orElse(0),
+                        listener)));
     for (KeepReason why : KeepReason.values()) {
       tracesKept.initLabelValues(why.label());
     }
@@ -655,6 +669,15 @@ public final class Metrics {
   /** Where an event loop of a listener tells how late its timer came, in seconds. */
   public DoubleConsumer eventLoopLag(String listener) {
     return lag.labelValues(listener)::observe;
+  }
+
+  /**
+   * An event loop of a listener runs from now on.
+   *
+   * @param overdueSeconds by how much its timer is late; asked at each scrape
+   */
+  public void eventLoop(String listener, DoubleSupplier overdueSeconds) {
+    loops.computeIfAbsent(listener, none -> new CopyOnWriteArrayList<>()).add(overdueSeconds);
   }
 
   /**
