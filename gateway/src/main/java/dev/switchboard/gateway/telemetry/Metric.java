@@ -171,7 +171,7 @@ public enum Metric {
 
   // ---- admission
   QUEUE(
-      Buckets.SHORT,
+      Buckets.QUEUE,
       "queue_seconds",
       SECONDS,
       "time in admission before routing, by service class",
@@ -868,16 +868,25 @@ public enum Metric {
     HERTZ
   }
 
-  /** Upper bounds of a histogram's classic buckets. */
+  /**
+   * Upper bounds of a histogram's classic buckets. The targets of the default service classes are
+   * among them, so that the share of requests that keep one can be read off. Of what a request
+   * waits for the last one is at least what the defaults allow: a quantile ends at the last bound.
+   * Each is a series of every model and class, so there are no more than that takes.
+   */
   public enum Buckets {
     TTFT(
-        0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5,
-        10),
+        0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.3, 0.5, 0.75, 1, 2, 2.5, 5,
+        7.5, 10, 30, 120, 300),
     /** Real-time models run far below the 10 ms at which other gateways' buckets start. */
-    TOKEN(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5),
+    TOKEN(
+        0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1,
+        2.5, 10, 30),
     REQUEST(
         0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96,
-        81.92),
+        81.92, 163.84, 327.68, 655.36),
+    /** Waiting for a place takes nothing or long: up to what a model's first replica takes. */
+    QUEUE(0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180),
     /** From microseconds, as routing takes, to minutes, as decoding may. */
     PHASE(
         0.00001, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,

@@ -54,12 +54,26 @@ final class MetricsPage {
     Set<Label> used = new TreeSet<>();
     Arrays.stream(Metric.values()).forEach(metric -> used.addAll(metric.labels()));
     used.forEach(label -> page.append("| `" + label.word() + "` | " + label.meaning() + " |\n"));
+    buckets(page);
+    return page.toString();
+  }
+
+  private static void buckets(StringBuilder page) {
     page.append(
-        "\n## Buckets\n\nUpper bounds, in the unit of the metric.\n\n| Metrics | Bounds |\n|---|---|\n");
+        """
+
+        ## Buckets
+
+        Upper bounds, in the unit of the metric. The targets of the service classes of a gateway without a configuration are among them. Of what a
+        request waits for the last one is at least what the defaults allow (`deadlines`, `admission.queue-ms`, `autoscaling.hold-ms`). Where yours
+        allow more, a quantile above the last bound is told as that bound.
+
+        | Metrics | Bounds |
+        |---|---|
+        """);
     for (Metric.Buckets buckets : Metric.Buckets.values()) {
       page.append(bounds(buckets));
     }
-    return page.toString();
   }
 
   private static void engineNames(StringBuilder page) {

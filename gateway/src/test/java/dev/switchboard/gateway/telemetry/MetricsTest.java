@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.GeneratedPage;
+import dev.switchboard.gateway.admission.AdmissionConfig;
+import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.fleet.DeviceReport;
 import dev.switchboard.gateway.fleet.ReplicaReport;
@@ -22,11 +24,14 @@ import dev.switchboard.gateway.flight.PhaseBreakdown;
 import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.flight.Waits;
+import dev.switchboard.gateway.http.DeadlinesConfig;
+import dev.switchboard.gateway.http.MigrationConfig;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.slo.SloCause;
+import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.Collective;
@@ -47,6 +52,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -112,6 +118,44 @@ class MetricsTest {
   void realTimeModelsFallIntoBucketsOfTheirOwn() {
     assertEquals(0.0005, Metric.Buckets.TOKEN.bounds()[0]);
     assertEquals(0.001, Metric.Buckets.TTFT.bounds()[0]);
+  }
+
+  /** A quantile ends at the last bound: what is slower could not be told from it. */
+  @Test
+  void whatTheDefaultsLetARequestWaitIsNotAboveTheLastBucket() {
+    DeadlinesConfig deadlines = DeadlinesConfig.DEFAULTS;
+    int placeMs = Math.max(AdmissionConfig.DEFAULTS.queueMs(), AutoscalingConfig.DEFAULTS.holdMs());
+
+    assertReaches(placeMs, Metric.QUEUE);
+    assertReaches(placeMs + deadlines.firstTokenMs(), Metric.TTFT);
+    assertReaches(deadlines.interTokenMs(), Metric.ITL);
+    assertReaches(deadlines.answerMs(), Metric.REQUEST);
+    assertReaches(
+        MigrationConfig.DEFAULTS.waitMs() + deadlines.firstTokenMs(), Metric.MIGRATION_PAUSE);
+  }
+
+  private static void assertReaches(int ms, Metric metric) {
+    double last = Arrays.stream(bounds(metric)).max().orElse(0);
+    assertTrue(last * 1000 >= ms, () -> metric.word() + " ends at " + last + " s of " + ms + " ms");
+  }
+
+  /** So classic buckets answer which share of requests keeps a target. */
+  @Test
+  void everyTargetOfTheDefaultClassesIsABound() {
+    for (SloConfig.SloClass one : SloConfig.DEFAULTS.classes()) {
+      assertBound(one.ttftMs(), Metric.TTFT);
+      assertBound(one.tpotMs(), Metric.TPOT);
+    }
+  }
+
+  private static void assertBound(double ms, Metric metric) {
+    assertTrue(
+        ms == 0 || Arrays.stream(bounds(metric)).anyMatch(bound -> bound * 1000 == ms),
+        () -> ms + " ms of " + metric.word());
+  }
+
+  private static double[] bounds(Metric metric) {
+    return Objects.requireNonNull(metric.buckets()).bounds();
   }
 
   @Test
