@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.telemetry.RequestTrace;
 import io.opentelemetry.proto.trace.v1.Span;
+import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -19,6 +21,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -366,6 +369,36 @@ class RetroactiveTraceIT {
     assertTrue(
         collector.trace(trace).stream()
             .allMatch(span -> OtlpReceiver.attribute(span, "switchboard.retroactive").isEmpty()));
+  }
+
+  /** A sampler that does not wait for its end keeps what comes then. */
+  @Test
+  void aRequestThatRunsLongSaysSoBeforeItsEnd() throws Exception {
+    AtomicReference<HttpServerResponse> held = new AtomicReference<>();
+    foreign.script(
+        (request, body) -> {
+          HttpServerResponse response = FakeUpstream.events(request);
+          response.write(FakeUpstream.content("a"));
+          held.set(response);
+        });
+    String trace = freshTrace();
+    StreamClient stream =
+        StreamClient.open(
+            gateway,
+            "/v1/chat/completions",
+            chat("foreign", 8),
+            "traceparent",
+            traceparent(trace, "01"));
+    stream.awaitEvents(1);
+    InProcessGateway.await(
+        2 * RequestTrace.RUNNING_MS / 1000,
+        () -> !collector.named("switchboard.running", trace).isEmpty());
+
+    assertEquals(List.of(), collector.named("chat foreign", trace));
+    held.get().end(FakeUpstream.done());
+    stream.rest();
+    InProcessGateway.await(() -> !collector.named("chat foreign", trace).isEmpty());
+    assertEquals(1, collector.named("switchboard.running", trace).size());
   }
 
   @Test

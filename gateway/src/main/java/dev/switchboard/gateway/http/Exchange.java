@@ -99,6 +99,11 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
   }
 
+  /** To be called now and then while it runs. */
+  void runs() {
+    call.trace().runs(flight);
+  }
+
   private void read() {
     HttpServerResponse response = call.response();
     response.closeHandler(closed -> clientGone());

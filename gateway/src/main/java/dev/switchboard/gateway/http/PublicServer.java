@@ -67,6 +67,9 @@ public final class PublicServer extends VerticleBase {
   /** Requests that are looked at in one go: a tenth of a millisecond. */
   private static final int SLICE = 100;
 
+  /** How often those that run are looked at. */
+  private static final int RUNNING_LOOK_MS = 1000;
+
   private static final String READABLE = "GET, HEAD";
 
   private static final TextMapGetter<HttpServerRequest> HEADERS = new HeaderGetter();
@@ -162,6 +165,7 @@ public final class PublicServer extends VerticleBase {
           }
         });
     server = created;
+    vertx.setPeriodic(RUNNING_LOOK_MS, tick -> eachRunning(Exchange::runs, () -> {}));
     return created.listen();
   }
 

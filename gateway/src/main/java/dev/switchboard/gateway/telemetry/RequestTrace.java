@@ -50,6 +50,9 @@ import org.jspecify.annotations.Nullable;
  * that nothing sampled, but under that span.
  */
 public final class RequestTrace {
+  /** A request that has run for so long says so; far less than a collector's sampler waits. */
+  public static final int RUNNING_MS = 15_000;
+
   /** Of a {@code traceparent}. */
   private static final int LENGTH = 55;
 
@@ -72,6 +75,7 @@ public final class RequestTrace {
   private TraceDetail detail = TraceDetail.REQUEST;
   private TraceDetail wanted = TraceDetail.REQUEST;
   private @Nullable String conversation;
+  private boolean saidRunning;
 
   /** The attempt that serves, or served last. */
   private @Nullable Tried serving;
@@ -345,18 +349,41 @@ public final class RequestTrace {
   }
 
   private void firstToken(Context above, String sloClass, long acceptedNanos, long nanos) {
-    Span span =
-        tracer
-            .spanBuilder("switchboard.first_token")
-            .setParent(above)
-            .setStartTimestamp(nanos, TimeUnit.NANOSECONDS)
-            .startSpan();
+    Span span = moment("switchboard.first_token", above, sloClass, nanos);
     span.setAttribute("switchboard.first_token", true);
     span.setAttribute("switchboard.exemplar", !exemplar.isEmpty());
-    span.setAttribute("switchboard.slo_class", sloClass);
     // Whole milliseconds: samplers compare no others.
     span.setAttribute("switchboard.ttft_ms", (nanos - acceptedNanos) / 1_000_000);
     span.end(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  private Span moment(String name, Context above, String sloClass, long nanos) {
+    Span span =
+        tracer
+            .spanBuilder(name)
+            .setParent(above)
+            .setStartTimestamp(nanos, TimeUnit.NANOSECONDS)
+            .startSpan();
+    span.setAttribute("switchboard.slo_class", sloClass);
+    return span;
+  }
+
+  /**
+   * Tells once, after {@link #RUNNING_MS}, that it runs. How it ends is told when it does, which
+   * may be later than a sampler waits; by this one it keeps the trace until then. To be called now
+   * and then while it runs.
+   */
+  public void runs(Flight flight) {
+    if (saidRunning || !sampled || !tells()) {
+      return;
+    }
+    long now = flight.now();
+    if (now - flight.at(Mark.ACCEPTED) >= RUNNING_MS * 1_000_000L) {
+      saidRunning = true;
+      Span span = moment("switchboard.running", parent, flight.sloClass(), now);
+      span.setAttribute("switchboard.running", true);
+      span.end(now, TimeUnit.NANOSECONDS);
+    }
   }
 
   /** The SERVER span says whose answer its client gets. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.telemetry.RequestTrace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,7 +34,7 @@ class CollectorConfigTest {
   private static final String POLICY =
       "(name|type|boolean_attribute\\.(key|value)|status_code\\.status_codes\\[]"
           + "|string_attribute\\.(key|values\\[])|latency\\.threshold_ms"
-          + "|numeric_attribute\\.(key|min_value|max_value)|span_count\\.(min_spans|max_spans)"
+          + "|numeric_attribute\\.(key|min_value|max_value)"
           + "|probabilistic\\.sampling_percentage)";
 
   /** Of those that we use, after the schemas that the components publish. */
@@ -112,7 +113,7 @@ class CollectorConfigTest {
               + "|buckets\\[])");
   private static final Pattern INTEGERS =
       Pattern.compile(
-          ".*(_percentage|num_traces|_per_sec|_cache_size|threshold_ms|_value|_spans|batch_size"
+          ".*(_percentage|num_traces|_per_sec|_cache_size|threshold_ms|_value|batch_size"
               + "|_max_size|num_consumers|queue_size|_limit|ports?(\\[])?)");
   private static final Pattern FLAGS =
       Pattern.compile(".*(\\.value|enabled|insecure|enable_open_metrics)");
@@ -171,6 +172,25 @@ class CollectorConfigTest {
     assertTrue(sampling.path("decision_cache").path("sampled_cache_size").asInt() >= 10 * traces);
     int seconds = Integer.parseInt(sampling.path("decision_wait").asText().replace("s", ""));
     assertTrue(traces >= seconds * sampling.path("expected_new_traces_per_sec").asInt());
+  }
+
+  /** How many spans a trace has says nothing of one request where it has several. */
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/sampler.yaml"})
+  void whatRunsWhenTheDecisionIsDueIsKeptWhateverElseIsInItsTrace(String file) {
+    JsonNode sampling = config(file).path("processors").path("tail_sampling");
+    Set<String> alone = new TreeSet<>();
+    for (JsonNode policy : sampling.path("policies")) {
+      if (policy.at("/boolean_attribute/value").asBoolean()) {
+        alone.add(policy.at("/boolean_attribute/key").asText());
+      }
+    }
+
+    assertTrue(alone.contains("switchboard.running"), alone::toString);
+    assertTrue(sampling.findValues("span_count").isEmpty());
+    // The agent's queue, and the batches before the sampler, take some seconds.
+    int seconds = Integer.parseInt(sampling.path("decision_wait").asText().replace("s", ""));
+    assertTrue(seconds * 1000 >= RequestTrace.RUNNING_MS + 10_000);
   }
 
   @ParameterizedTest
