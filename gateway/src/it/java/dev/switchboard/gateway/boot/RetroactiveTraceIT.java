@@ -71,7 +71,7 @@ class RetroactiveTraceIT {
     gateway.awaitState("w1", "READY");
   }
 
-  private GatewayProcess start(String telemetry, String retry) throws Exception {
+  private GatewayProcess start(String telemetry, String retry, String... more) throws Exception {
     Path home = GatewayProcess.home();
     Path config = Files.createTempFile(Path.of(String.valueOf(folder)), "switchboard", ".yaml");
     Files.writeString(
@@ -93,6 +93,7 @@ class RetroactiveTraceIT {
     List<String> options = new ArrayList<>(GatewayProcess.underAgent(collector));
     options.add("-Dotel.traces.sampler=parentbased_traceidratio");
     options.add("-Dotel.traces.sampler.arg=0");
+    options.addAll(List.of(more));
     return GatewayProcess.start(options, "--config", config.toString()).awaitReady();
   }
 
@@ -369,6 +370,28 @@ class RetroactiveTraceIT {
     assertTrue(
         collector.trace(trace).stream()
             .allMatch(span -> OtlpReceiver.attribute(span, "switchboard.retroactive").isEmpty()));
+  }
+
+  /** What is of interest is exported all the same, below the caller's span. */
+  @Test
+  void aCallerThatIsNotFollowedIsTracedLikeOneThatSampledNothing() throws Exception {
+    try (GatewayProcess other =
+        start(
+            "exemplars-per-second: 0", "attempts: 1", "-Dswitchboard.caller-traces-per-second=0")) {
+      URI uri = other.api("/v1/chat/completions");
+      String good = freshTrace();
+      answers(0);
+      other.post(uri, chat("foreign", 8), "traceparent", traceparent(good, "01"));
+      String failed = freshTrace();
+      foreign.script((request, body) -> request.response().setStatusCode(500).end());
+      other.post(uri, chat("foreign", 8), "traceparent", traceparent(failed, "01"));
+
+      Span root = await(failed);
+      assertEquals(OtlpReceiver.bytes(CALLER), root.getParentSpanId());
+      assertEquals("true", OtlpReceiver.attribute(root, "switchboard.retroactive"));
+      assertEquals(1, collector.servers(failed).size());
+      assertEquals(List.of(), collector.trace(good));
+    }
   }
 
   /** A sampler that does not wait for its end keeps what comes then. */

@@ -6,12 +6,14 @@ import io.opentelemetry.sdk.autoconfigure.spi.ConfigProperties;
 import io.opentelemetry.sdk.trace.SpanProcessor;
 import io.opentelemetry.sdk.trace.export.BatchSpanProcessor;
 import io.opentelemetry.sdk.trace.export.SpanExporter;
+import io.opentelemetry.sdk.trace.samplers.Sampler;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Puts the counting around the agent's exporters and around the processor that queues for them,
- * which without an exporter does nothing, and takes probes out of what its sampler decides. The
- * agent finds it as a service, and calls it on one thread before the application begins.
+ * which without an exporter does nothing, takes probes out of what its sampler decides, and bounds
+ * what callers decide of it. The agent finds it as a service, and calls it on one thread before the
+ * application begins.
  */
 public final class AgentSettings implements AutoConfigurationCustomizerProvider {
   /** The agent's own, where no setting says. */
@@ -26,7 +28,12 @@ public final class AgentSettings implements AutoConfigurationCustomizerProvider 
   public void customize(AutoConfigurationCustomizer agent) {
     agent.addSpanExporterCustomizer(this::counted);
     agent.addSpanProcessorCustomizer(this::counted);
-    agent.addSamplerCustomizer((sampler, config) -> new ProbeSampler(sampler));
+    agent.addSamplerCustomizer(AgentSettings::bounded);
+  }
+
+  private static Sampler bounded(Sampler configured, ConfigProperties config) {
+    int perSecond = config.getInt(CallerSampler.SETTING, CallerSampler.USUAL_PER_SECOND);
+    return new ProbeSampler(new CallerSampler(configured, perSecond, System::nanoTime));
   }
 
   private SpanExporter counted(SpanExporter exporter, ConfigProperties config) {

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.agent.CallerSampler;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight;
@@ -582,8 +583,9 @@ public final class RequestTrace {
             .setSpanKind(SpanKind.SERVER)
             .setParent(Context.root().with(Span.wrap(remote())))
             .setStartTimestamp(record.at(Mark.ACCEPTED), TimeUnit.NANOSECONDS)
+            // Before it begins: by this the sampler knows it from a caller's.
+            .setAttribute(CallerSampler.RETROACTIVE, true)
             .startSpan();
-    root.setAttribute("switchboard.retroactive", true);
     root.setAttribute(
         AttributeKey.stringArrayKey("switchboard.kept_for"),
         reasons.stream().map(KeepReason::label).toList());
