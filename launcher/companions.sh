@@ -58,6 +58,19 @@ tls_files() {
   [[ -z ${SWITCHBOARD_ADMIN_CERTIFICATE:-} ]] ||
     printf 'cert_file: "%s", key_file: "%s"' "$(realpath "$SWITCHBOARD_ADMIN_CERTIFICATE")"{,}
 }
+# What has Prometheus keep native histograms and the classic buckets beside them. It refuses a setting that its version does not know:
+# 3.0 renamed the one, 3.8 brought the other, and from 3.9 on the feature flag does nothing.
+histogram_settings() {
+  local version always='' native=''
+  version=$(prometheus --version 2>&1) || true
+  if [[ $version =~ version\ ([0-9]+)\.([0-9]+) ]]; then
+    ((BASH_REMATCH[1] < 3)) || always=always_
+    ((BASH_REMATCH[1] < 3 || BASH_REMATCH[1] == 3 && BASH_REMATCH[2] < 8)) || native=$'\n    scrape_native_histograms: true'
+  fi
+  printf '%sscrape_classic_histograms: true%s' "$always" "$native"
+}
+# A panel looks back 30 days.
+prometheus_keeps=35d
 start_prometheus() {
   local admin
   admin=$(field admin "$ready_event")
@@ -67,14 +80,14 @@ global: {scrape_interval: 5s, evaluation_interval: 15s}
 rule_files: ["$home/dashboards/rules/recording.yml", "$home/dashboards/rules/alerts.yml"]
 scrape_configs:
   - job_name: switchboard
-    scrape_classic_histograms: true
+    $(histogram_settings)
     authorization: {credentials_file: "$run/prometheus.key"}
     scheme: ${admin%%://*}
     tls_config: {$(tls_files)}
     static_configs: [{targets: ["${admin#*://}"]}]
 YAML
   companion prometheus prometheus --config.file="$run/prometheus.yml" --storage.tsdb.path="$state/prometheus" \
-    --storage.tsdb.retention.time=15d --web.listen-address="127.0.0.1:$prometheus_port" \
+    --storage.tsdb.retention.time="$prometheus_keeps" --web.listen-address="127.0.0.1:$prometheus_port" \
     --enable-feature=exemplar-storage,native-histograms
 }
 # It asks the admin API with a key for each role; people have their own names and passwords there.

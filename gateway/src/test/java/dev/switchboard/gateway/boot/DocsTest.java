@@ -78,6 +78,22 @@ class DocsTest {
             .contains(page.name());
   }
 
+  /** The one of the other version keeps Prometheus from starting. */
+  @Test
+  void whereOneSettingOfPrometheusIsNamedSoIsThatOfTheNextVersion() {
+    Set<String> named = new TreeSet<>();
+    for (Page page : PAGES) {
+      String text = page.text();
+      if (text.contains("scrape_classic_histograms")) {
+        named.add(page.name());
+        assertTrue(text.matches("(?s).*\\bscrape_classic_histograms: true.*"), page::name);
+        assertTrue(text.matches("(?s).*\\balways_scrape_classic_histograms: true.*"), page::name);
+      }
+    }
+
+    assertEquals(Set.of("dashboards/README.md", "docs/observability.md"), named);
+  }
+
   @Test
   void everyRelativeLinkLeadsToAFileAndAnAnchorThere() {
     Set<String> broken = new TreeSet<>();
