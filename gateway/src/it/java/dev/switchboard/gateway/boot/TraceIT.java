@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -371,6 +372,8 @@ class TraceIT {
             + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
         "traceparent",
         "00-" + FOREIGN_TRACE + "-" + CALLER + "-01",
+        "baggage",
+        "user=somebody",
         "X-Request-Id",
         "foreign-1");
 
@@ -378,6 +381,8 @@ class TraceIT {
     assertNotNull(seen);
     assertEquals("foreign-1", seen.headers().get("X-Request-Id"));
     assertEquals(1, seen.traceparents());
+    assertNull(
+        seen.headers().get("baggage"), "what a client says of itself goes to a foreign server");
     String parent = String.valueOf(seen.headers().get("traceparent"));
     assertTrue(parent.startsWith("00-" + FOREIGN_TRACE + "-"), parent);
     assertFalse(parent.contains(CALLER), parent);
