@@ -95,7 +95,7 @@ class DashboardsIT {
         gateway.adminPost("/admin/v1/config/reload", "{}");
         List<HttpResponse<InputStream>> streams =
             List.of(gateway.stream(1500), gateway.stream(1500));
-        drained(gateway.firstReady());
+        drained(whose(streams.getFirst()));
         for (HttpResponse<InputStream> stream : streams) {
           stream.body().readAllBytes();
         }
@@ -152,12 +152,17 @@ class DashboardsIT {
   private static boolean movedAlone() {
     try {
       HttpResponse<InputStream> stream = gateway.stream(1500);
-      drained(stream.headers().firstValue("X-Switchboard-Replica").orElseThrow());
+      drained(whose(stream));
       stream.body().readAllBytes();
       return withoutExemplar().isEmpty();
     } catch (Exception e) {
       throw new AssertionError(e);
     }
+  }
+
+  /** The replica that it comes from. */
+  private static String whose(HttpResponse<InputStream> stream) {
+    return stream.headers().firstValue("X-Switchboard-Replica").orElseThrow();
   }
 
   private static void drained(String replica) throws Exception {
