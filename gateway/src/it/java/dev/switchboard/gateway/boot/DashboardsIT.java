@@ -207,6 +207,33 @@ class DashboardsIT {
     assertTrue(found > 90, "only " + found);
   }
 
+  /** Over all that was counted, since a rate does not see what a series begins with. */
+  @Test
+  void thePhasesOfTheStackAddUpToTheWallTime() throws Exception {
+    JsonNode targets =
+        Dashboards.all().stream()
+            .flatMap(dashboard -> dashboard.panels().stream())
+            .filter(panel -> panel.path("title").asText().equals("Phases"))
+            .findFirst()
+            .orElseThrow()
+            .path("targets");
+
+    double stacked = sinceTheStart(targets.path(0));
+    double wall = sinceTheStart(targets.path(1));
+    double before = sinceTheStart(targets.path(2));
+
+    assertTrue(before > 0);
+    assertEquals(wall, stacked, before / 4);
+  }
+
+  /** The sum of a target's series, of the counters themselves. */
+  private static double sinceTheStart(JsonNode target) throws Exception {
+    String expression =
+        target.path("expr").asText().replaceAll("rate\\((.*?)\\[\\$__rate_interval]\\)", "$1");
+    JsonNode sum = prometheus.query("sum(" + asGrafanaWould(expression) + ")");
+    return sum.path(0).path("value").path(1).asDouble();
+  }
+
   @Test
   void everyRuleIsEvaluatedAndEveryRecordedSeriesIsThere() throws Exception {
     Set<String> wrong = new TreeSet<>();

@@ -219,6 +219,24 @@ enum LintRule {
       }),
 
   /**
+   * Of this project: each gateway names replicas for itself, and several tell of the same worker.
+   * What is added up over gateways is of nobody.
+   */
+  HOUSE_INSTANCES(
+      dashboard -> {
+        List<String> found =
+            new ArrayList<>(expressions(dashboard, LintRule::keepsReplicasOfGatewaysApart));
+        for (JsonNode mark : dashboard.json().at("/annotations/list")) {
+          if (!keepsReplicasOfGatewaysApart(mark.path("expr").asText())) {
+            found.add(mark.path("name").asText());
+          }
+        }
+        return found;
+      },
+      dashboard ->
+          target(dashboard).put("expr", "sum by (replica) (switchboard_replica_sequences)")),
+
+  /**
    * Of this project: what the gateway tells is shown beside the drains and restarts of the time.
    */
   HOUSE_ANNOTATIONS(
@@ -235,6 +253,10 @@ enum LintRule {
 
   /** Of one dashboard. */
   static final int MOST_PANELS = 14;
+
+  /** Metrics that are of one replica; how often its state changed is counted by who saw it. */
+  private static final Pattern OF_A_REPLICA =
+      Pattern.compile("switchboard_(?:rank|device|collective|replica_(?!transitions))");
 
   /** Those of Grafana's own linter. */
   static final int OF_GRAFANA = 17;
@@ -305,6 +327,22 @@ enum LintRule {
 
   private static List<String> expressions(Dashboard dashboard, Predicate<String> good) {
     return targets(dashboard, target -> good.test(target.path("expr").asText()));
+  }
+
+  private static boolean keepsReplicasOfGatewaysApart(String expression) {
+    Pattern grouped =
+        Pattern.compile(
+            "\\b(sum|count|avg|min|max) by \\(([^)]*)\\) \\((?:\\w+\\()?(\\w+)(?=[\\s{)])");
+    return grouped
+        .matcher(expression)
+        .results()
+        .allMatch(
+            by -> {
+              List<String> labels = List.of(by.group(2).split(", "));
+              boolean added =
+                  !by.group(1).startsWith("m") && OF_A_REPLICA.matcher(by.group(3)).lookingAt();
+              return labels.contains("instance") || !(added || labels.contains("replica"));
+            });
   }
 
   private static boolean everySelectorHas(String expression, String matcher) {
