@@ -95,7 +95,7 @@ final class RecordedRequest {
    */
   RecordedRequest(Tracer tracer) {
     this.tracer = tracer;
-    this.steps = new StepSpans(tracer);
+    this.steps = new StepSpans(tracer, "gateway");
     this.record = flight();
     this.known =
         new RequestTrace.Afterwards(

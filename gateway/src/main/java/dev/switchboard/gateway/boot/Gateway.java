@@ -543,7 +543,7 @@ final class Gateway {
         shared(metrics),
         new BodyMemory(config.http().bodyMemoryBytes(), clock::epochNanos),
         new TraceLevels(config.telemetry()),
-        new StepSpans(tracer),
+        new StepSpans(tracer, fleet.gatewayId()),
         tracer,
         telemetry.getPropagators().getTextMapPropagator());
   }

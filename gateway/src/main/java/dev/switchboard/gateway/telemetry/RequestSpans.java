@@ -255,7 +255,7 @@ final class RequestSpans {
   private void steps(Span attempt, String replica, RequestTimeline timeline, long offsetNanos) {
     attempt.setAttribute(
         AttributeKey.stringArrayKey("switchboard.step_traces"),
-        List.copyOf(StepSpans.traces(replica, timeline)));
+        List.copyOf(steps.traces(replica, timeline)));
     int left = timeline.steps().size() - StepSpans.MOST_STEPS;
     if (left > 0) {
       attempt.setAttribute("switchboard.steps_left_out", left);

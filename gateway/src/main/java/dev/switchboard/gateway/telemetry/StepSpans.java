@@ -50,6 +50,7 @@ public final class StepSpans {
   private static final AttributeKey<Long> TOKENS = AttributeKey.longKey("switchboard.tokens");
 
   private final Tracer tracer;
+  private final String gateway;
   private final StepMembers members = new StepMembers();
   private final LinkedHashMap<Key, Waiting> waiting = new LinkedHashMap<>();
 
@@ -84,8 +85,12 @@ public final class StepSpans {
     }
   }
 
-  public StepSpans(Tracer tracer) {
+  /**
+   * @param gateway what no other gateway has: replicas of two of them may have the same name
+   */
+  public StepSpans(Tracer tracer, String gateway) {
     this.tracer = tracer;
+    this.gateway = gateway;
   }
 
   /** An attempt goes to its replica, whose steps may name it; see {@link StepMembers#sent}. */
@@ -194,7 +199,7 @@ public final class StepSpans {
   }
 
   /** The ids of the traces in which the steps of a timeline are told. */
-  static Set<String> traces(String replica, RequestTimeline timeline) {
+  Set<String> traces(String replica, RequestTimeline timeline) {
     Set<String> ids = new TreeSet<>();
     for (Step step : timeline.steps().subList(0, Math.min(MOST_STEPS, timeline.steps().size()))) {
       ids.add(above(replica, step.startNanos()).getTraceId());
@@ -203,8 +208,8 @@ public final class StepSpans {
   }
 
   /** A span that is nowhere, in the trace of a replica's steps around a moment. */
-  private static SpanContext above(String replica, long nanos) {
-    String name = replica + "/" + nanos / WINDOW_NANOS;
+  private SpanContext above(String replica, long nanos) {
+    String name = gateway + "/" + replica + "/" + nanos / WINDOW_NANOS;
     String id =
         UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).toString().replace("-", "");
     return SpanContext.createFromRemoteParent(

@@ -51,7 +51,7 @@ class RequestSpansTest {
             record,
             PhaseBreakdown.of(record),
             STRAGGLERS,
-            new StepSpans(tracer),
+            new StepSpans(tracer, "gateway"),
             0);
     spans.beginning(List.of("slow", "asked"), true);
     spans.engine(Context.root(), "w0", Objects.requireNonNull(PhaseBreakdown.of(record).engine()));

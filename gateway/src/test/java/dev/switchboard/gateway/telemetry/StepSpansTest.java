@@ -10,6 +10,7 @@ import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.TraceFlags;
 import io.opentelemetry.api.trace.TraceState;
+import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
 import io.opentelemetry.sdk.trace.data.SpanData;
 import java.util.List;
@@ -25,9 +26,9 @@ class StepSpansTest {
 
   private final Exported exporter = new Exported();
   private final List<SpanData> exported = exporter.spans();
-  private final StepSpans steps =
-      new StepSpans(
-          SdkTracerProvider.builder().addSpanProcessor(exporter.processor()).build().get("test"));
+  private final Tracer tracer =
+      SdkTracerProvider.builder().addSpanProcessor(exporter.processor()).build().get("test");
+  private final StepSpans steps = new StepSpans(tracer, "a");
 
   @Test
   void membersThatTellNoStepsAreLinkedToo() {
@@ -110,6 +111,22 @@ class StepSpansTest {
     assertEquals(7.0, step.getAttributes().get(AttributeKey.doubleKey("switchboard.off_cpu_ms")));
   }
 
+  /** Each calls its first worker w0. */
+  @Test
+  void stepsOfTwoGatewaysReplicasOfOneNameAreInTwoTraces() {
+    StepSpans others = new StepSpans(tracer, "b");
+    RequestTimeline timeline = timeline(List.of(), 1);
+    steps.add("w0", timeline, 0, span(1), 0);
+    others.add("w0", timeline, 0, span(1), 0);
+    steps.flush(3 * SECOND);
+    others.flush(3 * SECOND);
+
+    List<String> traces = exported.stream().map(SpanData::getTraceId).toList();
+    assertEquals(2, Set.copyOf(traces).size());
+    assertEquals(Set.of(traces.getFirst()), steps.traces("w0", timeline));
+    assertEquals(Set.of(traces.getLast()), others.traces("w0", timeline));
+  }
+
   private static Lane lane(int stage, int rank, long offCpuNanos) {
     return new Lane(
         stage, rank, 100, 200, 0, 0, 0, 0, 0, 0, offCpuNanos, 1, 0, 0, 0, 0, Collective.of(0));
@@ -119,8 +136,12 @@ class StepSpansTest {
     bring(List.of(), number, members);
   }
 
-  /** The timeline of a request that was in one step with others. */
   private void bring(List<Lane> lanes, long number, long... members) {
+    steps.add("w0", timeline(lanes, members), 0, span(number), 0);
+  }
+
+  /** The timeline of a request that was in one step with others. */
+  private static RequestTimeline timeline(List<Lane> lanes, long... members) {
     Step step =
         new Step(
             5,
@@ -133,9 +154,7 @@ class StepSpansTest {
             3,
             LongStream.of(members).boxed().toList(),
             lanes);
-    RequestTimeline timeline =
-        new RequestTimeline("brings it", 0, 0, 0, 0, 0, 0, 0, null, null, List.of(step));
-    steps.add("w0", timeline, 0, span(number), 0);
+    return new RequestTimeline("brings it", 0, 0, 0, 0, 0, 0, 0, null, null, List.of(step));
   }
 
   private static SpanContext span(long number) {
