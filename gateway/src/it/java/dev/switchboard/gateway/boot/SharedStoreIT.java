@@ -66,6 +66,19 @@ class SharedStoreIT {
     }
   }
 
+  /** PostgreSQL takes no NUL. */
+  @Test
+  void whoAsksForANulIsRefusedAndTheStoreGoesOn() throws Exception {
+    try (InProcessGateway one = InProcessGateway.before(store(60_000), upstream)) {
+      assertEquals(400, one.admin("GET", "/admin/v1/usage?tenant=%00", "").statusCode());
+      assertEquals(400, one.admin("DELETE", "/admin/v1/keys/%00", "").statusCode());
+
+      assertEquals(201, one.admin("POST", "/admin/v1/keys", "{\"name\":\"a\"}").statusCode());
+      JsonNode audit = one.adminJson("/admin/v1/audit").path("audit");
+      assertEquals(List.of("", "?"), audit.findValuesAsText("target"));
+    }
+  }
+
   /** What a gateway knows of keys is older than what they are by up to {@code store.poll-ms}. */
   @Test
   void versionsOfKeysAreThoseOfTheStoreAndNotOfWhatAGatewayKnows() throws Exception {

@@ -119,6 +119,22 @@ class PostgresStoreIT extends StoreContract {
     }
   }
 
+  /** PostgreSQL takes no NUL, whoever asks for one. */
+  @Test
+  void aFilterThatTheDatabaseRefusesIsNoOutage() throws Exception {
+    BlockingQueue<Boolean> up = new LinkedBlockingQueue<>();
+    store().listen(ear(new LinkedBlockingQueue<>(), up)).join();
+
+    CompletionException refused =
+        assertThrows(CompletionException.class, () -> done(store().usage(0, 1, "\0", 1, 0)));
+
+    assertEquals(
+        StoreException.Kind.REFUSED,
+        assertInstanceOf(StoreException.class, refused.getCause()).kind());
+    assertEquals("app", done(store().create(key("app", null), was -> {})).name());
+    assertEquals(List.of(true), List.copyOf(up));
+  }
+
   private static Store.Listener ear(BlockingQueue<Snapshot> seen, BlockingQueue<Boolean> up) {
     return new Store.Listener() {
       @Override

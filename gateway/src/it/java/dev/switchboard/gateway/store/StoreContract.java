@@ -230,6 +230,15 @@ abstract class StoreContract {
     assertEquals(List.of(2L), ids(done(store.events(events(Set.of(), null, 10)))));
   }
 
+  @Test
+  void anEventThatTheDatabaseRefusesKeepsNoOtherWaiting() {
+    store.keep(event("a", 1, 5 * HOUR_MS - 2, "audit"));
+    store.keep(event("a", 2, 5 * HOUR_MS - 1, "x".repeat(40)));
+    store.keep(event("a", 3, 5 * HOUR_MS, "audit"));
+
+    assertEquals(List.of(3L, 1L), ids(done(store.events(events(Set.of(), null, 10)))));
+  }
+
   private static EventQuery events(
       Set<String> types, EventQuery.@Nullable Place before, int limit) {
     return new EventQuery(-DAY_MS, 6 * HOUR_MS, types, before, limit);
@@ -563,6 +572,51 @@ abstract class StoreContract {
     assertEquals(nasty, read.actor());
     assertEquals(nasty, read.before());
     assertTrue(done(store.usage(0, 1, nasty, 1, 0)).isEmpty());
+  }
+
+  @Test
+  void anAuditEntryThatTheDatabaseRefusesKeepsNothingWaiting() {
+    BlockingQueue<String> told = new LinkedBlockingQueue<>();
+    done(
+        store.listen(
+            new Listening() {
+              @Override
+              public void available(StoreException.@Nullable Kind trouble) {
+                told.add(trouble == null ? "up" : trouble.code());
+              }
+
+              @Override
+              public void auditLost(int entries) {
+                told.add("lost " + entries);
+              }
+            }));
+    String large = "x".repeat(70_000);
+    done(
+        store.audit(
+            new AuditEntry(
+                0,
+                "first",
+                1,
+                "me",
+                "admin",
+                "::1",
+                "y".repeat(200),
+                "a\0b",
+                200,
+                null,
+                large,
+                large,
+                new AuditEntry.Why("\0", large))));
+    done(store.audit(audit("e".repeat(40), 2, "unfit", 200, AuditEntry.Why.UNSAID)));
+    done(store.audit(audit("last", 3, "c", 200, AuditEntry.Why.UNSAID)));
+    meter.add("a", HOUR_MS, 10, 0, 0);
+
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 1, 10, 0, 0)), usage("a"));
+    List<AuditEntry> read = done(store.audit(AuditQuery.newest(9, Long.MAX_VALUE)));
+    assertEquals(List.of("c", "a?b"), read.stream().map(AuditEntry::target).toList());
+    assertEquals("x".repeat(65_536), read.getLast().after());
+    assertEquals(new AuditEntry.Why("?", "x".repeat(128)), read.getLast().why());
+    assertEquals(List.of("up", "lost 1"), List.copyOf(told));
   }
 
   @Test

@@ -42,7 +42,6 @@ final class AdminRouter {
   private static final Logger LOG = LoggerFactory.getLogger(AdminRouter.class);
   private static final int MOST_BODY_BYTES = 64 << 10;
   private static final int BODY_MS = 10_000;
-  private static final int MOST_JSON_CHARS = 65_536;
   private static final int MOST_TARGET_CHARS = 256;
   private static final String CALLER = "caller";
 
@@ -393,10 +392,10 @@ final class AdminRouter {
             code,
             change == null || change.before() == null
                 ? null
-                : clipped(change.before().toString(), MOST_JSON_CHARS),
+                : clipped(change.before().toString(), AuditEntry.MOST_JSON_CHARS),
             change == null || change.after() == null
                 ? null
-                : clipped(change.after().toString(), MOST_JSON_CHARS),
+                : clipped(change.after().toString(), AuditEntry.MOST_JSON_CHARS),
             why);
     return Future.fromCompletionStage(log.apply(entry), context.vertx().getOrCreateContext());
   }
@@ -433,6 +432,7 @@ final class AdminRouter {
         case CONFLICT ->
             new ApiError(
                 409, "invalid_request_error", "already_exists", null, "This exists already.");
+        case REFUSED -> ApiError.invalid(null, "The store takes no such value.");
       };
     }
     LOG.error("admin_failed", reason);

@@ -32,6 +32,8 @@ public record AuditEntry(
     @Nullable String before,
     @Nullable String after,
     Why why) {
+  /** Of {@code before} and {@code after} no more is kept. */
+  public static final int MOST_JSON_CHARS = 65_536;
 
   /**
    * What was said of an action.

@@ -31,6 +31,10 @@ final class Database implements AutoCloseable {
 
   private static final String CONNECTION_TROUBLE = "08";
   private static final String CONSTRAINT = "23";
+
+  /** A text with a NUL, or longer than its column: the fault of the value, not of the database. */
+  private static final String DATA = "22";
+
   private static final int VALID_SECONDS = 2;
 
   /** H2's word for a file that another process has open. */
@@ -222,6 +226,10 @@ final class Database implements AutoCloseable {
     }
     if (state.startsWith(CONSTRAINT)) {
       return new StoreException(StoreException.Kind.CONFLICT, "it exists already", cause);
+    }
+    if (state.startsWith(DATA)) {
+      return new StoreException(
+          StoreException.Kind.REFUSED, "no such value: " + cause.getMessage(), cause);
     }
     return new StoreException(kind(cause), "the database failed: " + cause.getMessage(), cause);
   }

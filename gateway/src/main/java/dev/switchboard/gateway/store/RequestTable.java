@@ -2,7 +2,6 @@ package dev.switchboard.gateway.store;
 
 import dev.switchboard.gateway.flight.FlightQuery;
 import dev.switchboard.gateway.flight.StoredFlight;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -49,9 +48,9 @@ final class RequestTable {
               + COLUMNS
               + ", gateway, format) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
           flight.id(),
-          text(flight.model(), 512),
-          text(flight.sloClass(), 64),
-          text(flight.tenant(), 64),
+          Tables.text(flight.model(), 512),
+          Tables.text(flight.sloClass(), 64),
+          Tables.text(flight.tenant(), 64),
           flight.outcome(),
           flight.status(),
           list(flight.replicas()),
@@ -71,13 +70,6 @@ final class RequestTable {
     return names.isEmpty()
         ? ""
         : MARK + String.join(MARK, names.stream().limit(MOST_NAMES).toList()) + MARK;
-  }
-
-  /** Some of it is whatever a client sent, which must not keep the others from being written. */
-  private static String text(String sent, int mostChars) {
-    String clipped = sent.length() <= mostChars ? sent : sent.substring(0, mostChars);
-    String whole = new String(clipped.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
-    return whole.replace('\0', '?');
   }
 
   private static List<String> names(String list) {

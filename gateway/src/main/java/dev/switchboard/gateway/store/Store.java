@@ -99,7 +99,7 @@ public final class Store implements AutoCloseable {
      */
     void available(StoreException.@Nullable Kind trouble);
 
-    /** Audit entries were thrown away since too many waited. */
+    /** Audit entries were thrown away: too many waited, or the database takes no such entry. */
     void auditLost(int entries);
   }
 
@@ -679,7 +679,7 @@ public final class Store implements AutoCloseable {
       refresh();
       result.complete(answer);
     } catch (StoreException e) {
-      if (e.kind() != StoreException.Kind.CONFLICT) {
+      if (e.kind().outage()) {
         lost(e);
       }
       result.completeExceptionally(e);
@@ -797,11 +797,13 @@ public final class Store implements AutoCloseable {
       work.run();
       reachable();
     } catch (StoreException e) {
-      if (e.kind() == StoreException.Kind.CONFLICT) {
+      if (e.kind().outage()) {
+        lost(e);
+      } else if (e.kind() != StoreException.Kind.REFUSED) {
         // Another gateway wrote the same hour first; the next look finds its row.
         LOG.debug("store_conflict", e);
       } else {
-        lost(e);
+        LOG.warn("store_refused reason=\"{}\"", e.getMessage(), e);
       }
     }
   }
@@ -911,14 +913,17 @@ public final class Store implements AutoCloseable {
   private void writeAudit() {
     while (!unwritten.isEmpty()) {
       AuditEntry next = unwritten.getFirst();
-      write(tables -> tables.insert(next));
+      boolean kept = taken(tables -> tables.insert(next));
       unwritten.removeFirst();
+      if (!kept) {
+        tell(ear -> ear.auditLost(1));
+      }
     }
   }
 
   private void writeReplicas() {
     for (ReplicaSetting setting : List.copyOf(unkept.values())) {
-      write(tables -> tables.put(named(), setting));
+      boolean _ = taken(tables -> tables.put(named(), setting));
       unkept.remove(setting.replica());
     }
   }
@@ -931,12 +936,7 @@ public final class Store implements AutoCloseable {
     List<StoredEvent> next = events.oldest(EVENT_BATCH);
     while (!next.isEmpty()) {
       List<StoredEvent> writing = next;
-      write(
-          tables -> {
-            for (StoredEvent event : writing) {
-              tables.insert(event);
-            }
-          });
+      writeEach(writing, Tables::insert);
       events.written(writing);
       next = events.oldest(EVENT_BATCH);
     }
@@ -951,13 +951,7 @@ public final class Store implements AutoCloseable {
     while (!next.isEmpty()) {
       List<StoredFlight> writing = next;
       String own = named();
-      write(
-          tables -> {
-            RequestTable table = tables.requests(own);
-            for (StoredFlight flight : writing) {
-              table.put(flight);
-            }
-          });
+      writeEach(writing, (tables, flight) -> tables.requests(own).put(flight));
       requests.written(writing);
       requestsWritten += writing.size();
       writing.forEach(flight -> requestBytesWritten += flight.packed().length);
@@ -1009,12 +1003,7 @@ public final class Store implements AutoCloseable {
   private void writeSlo() {
     List<SloMeter.Part> changed = sloMeter.changed();
     if (!changed.isEmpty()) {
-      write(
-          tables -> {
-            for (SloMeter.Part part : changed) {
-              tables.put(instance, part);
-            }
-          });
+      writeEach(changed, (tables, part) -> tables.put(instance, part));
     }
     sloMeter.written(changed, epochMs.getAsLong());
   }
@@ -1031,6 +1020,44 @@ public final class Store implements AutoCloseable {
               work.run(new Tables(connection));
               return true;
             });
+  }
+
+  @FunctionalInterface
+  private interface RowWriting<R> {
+    void run(Tables tables, R row) throws SQLException;
+  }
+
+  /** Writes rows in one transaction, or one by one where the database does not take them all. */
+  private <R> void writeEach(List<R> rows, RowWriting<R> each) {
+    try {
+      write(
+          tables -> {
+            for (R row : rows) {
+              each.run(tables, row);
+            }
+          });
+    } catch (StoreException e) {
+      if (e.kind() != StoreException.Kind.REFUSED) {
+        throw e;
+      }
+      for (R row : rows) {
+        boolean _ = taken(tables -> each.run(tables, row));
+      }
+    }
+  }
+
+  /** Writes a row; false where the database takes no such row: it must not keep others waiting. */
+  private boolean taken(Writing row) {
+    try {
+      write(row);
+      return true;
+    } catch (StoreException e) {
+      if (e.kind() != StoreException.Kind.REFUSED) {
+        throw e;
+      }
+      LOG.warn("store_row_refused reason=\"{}\"", e.getMessage(), e);
+      return false;
+    }
   }
 
   /** Writes what is still to be written, and closes the database. */

@@ -15,7 +15,14 @@ public final class StoreException extends RuntimeException {
     /** Its file is gone, is another one, or the keys that were in it are; likewise. */
     MISSING,
     /** The change contradicts what is there, such as a second key of one name. */
-    CONFLICT;
+    CONFLICT,
+    /** The database is well, but takes no such value; it would not take it another time either. */
+    REFUSED;
+
+    /** Whether the database itself is in trouble, not only what was asked of it. */
+    boolean outage() {
+      return this == UNAVAILABLE || this == FULL || this == MISSING;
+    }
 
     /** As it is told to callers. */
     public String code() {

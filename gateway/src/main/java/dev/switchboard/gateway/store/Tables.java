@@ -13,6 +13,7 @@ import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.slo.SloFigures;
 import dev.switchboard.gateway.slo.SloMeter;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -419,17 +420,17 @@ final class Tables {
             + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         entry.entry(),
         entry.atMs(),
-        entry.actor(),
-        entry.role(),
-        entry.source(),
-        entry.action(),
-        entry.target(),
+        text(entry.actor(), 64),
+        text(entry.role(), 16),
+        text(entry.source(), 64),
+        text(entry.action(), 128),
+        text(entry.target(), 256),
         entry.status(),
-        entry.code(),
-        entry.before(),
-        entry.after(),
-        entry.why().reason(),
-        entry.why().onBehalfOf());
+        textOrNull(entry.code(), 64),
+        textOrNull(entry.before(), AuditEntry.MOST_JSON_CHARS),
+        textOrNull(entry.after(), AuditEntry.MOST_JSON_CHARS),
+        textOrNull(entry.why().reason(), 512),
+        textOrNull(entry.why().onBehalfOf(), 128));
   }
 
   /** Newest first. */
@@ -873,6 +874,20 @@ final class Tables {
       statement.close();
       throw e;
     }
+  }
+
+  /**
+   * Text that a column of so many characters takes, whatever was sent: cut, and with a question
+   * mark for a NUL or half a pair of surrogates.
+   */
+  static String text(String sent, int mostChars) {
+    String clipped = sent.length() <= mostChars ? sent : sent.substring(0, mostChars);
+    String whole = new String(clipped.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
+    return whole.replace('\0', '?');
+  }
+
+  private static @Nullable String textOrNull(@Nullable String sent, int mostChars) {
+    return sent == null ? null : text(sent, mostChars);
   }
 
   private static void bind(PreparedStatement statement, int index, @Nullable Object value)

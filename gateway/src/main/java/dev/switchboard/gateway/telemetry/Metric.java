@@ -834,7 +834,7 @@ public enum Metric {
       Type.COUNTER,
       "audit_lost_total",
       COUNT,
-      "audit entries thrown away since too many waited for the store"),
+      "audit entries thrown away: too many waited for the store, or it takes no such entry"),
   CONFIG_RELOADS(
       Type.COUNTER,
       "config_reloads_total",

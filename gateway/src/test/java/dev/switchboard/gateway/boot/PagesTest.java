@@ -68,7 +68,7 @@ class PagesTest {
     matches("(?:ApiError\\.unmet\\(|kind\\(\\)\\.equals\\()\\s*\"(\\w+)\"", read(ENGINE_ERRORS))
         .forEach(match -> codes.add(row(400, "invalid_request_error", match.group(1))));
     for (StoreException.Kind kind : StoreException.Kind.values()) {
-      if (kind != StoreException.Kind.CONFLICT) {
+      if (kind != StoreException.Kind.CONFLICT && kind != StoreException.Kind.REFUSED) {
         codes.add(row(503, "server_error", kind.code()));
       }
     }
