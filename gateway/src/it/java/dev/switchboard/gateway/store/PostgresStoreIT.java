@@ -10,9 +10,12 @@ import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.UsageMeter;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -133,6 +136,51 @@ class PostgresStoreIT extends StoreContract {
         assertInstanceOf(StoreException.class, refused.getCause()).kind());
     assertEquals("app", done(store().create(key("app", null), was -> {})).name());
     assertEquals(List.of(true), List.copyOf(up));
+  }
+
+  @Test
+  void aDeadlockWithAnotherGatewayIsTriedAgainAndNoOutage() throws Exception {
+    meter.add("a", 0, 1, 0, 0);
+    meter.add("b", 0, 1, 0, 0);
+    assertEquals(2, done(store().usage(0, 1, null, 5, 0)).size());
+    BlockingQueue<Boolean> up = new LinkedBlockingQueue<>();
+    store().listen(ear(new LinkedBlockingQueue<>(), up)).join();
+    try (Connection other = DriverManager.getConnection(server.url(), "switchboard", "");
+        Statement statement = other.createStatement()) {
+      // Whoever waits so long first is undone: the store.
+      statement.execute("SET deadlock_timeout = '60s'");
+      other.setAutoCommit(false);
+      statement.execute("UPDATE usage_hour SET requests = requests + 1 WHERE tenant = 'b'");
+      meter.add("a", 0, 1, 0, 0);
+      meter.add("b", 0, 1, 0, 0);
+      await(() -> waiting() > 0);
+      statement.execute("UPDATE usage_hour SET requests = requests + 1 WHERE tenant = 'a'");
+      other.commit();
+    }
+
+    assertEquals(
+        List.of(new Consumption("a", 0, 3, 2, 0, 0), new Consumption("b", 0, 3, 2, 0, 0)),
+        done(store().usage(0, 1, null, 5, 0)));
+    assertEquals(List.of(true), List.copyOf(up));
+  }
+
+  private static void await(Callable<Boolean> condition) throws Exception {
+    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (!condition.call()) {
+      assertTrue(System.nanoTime() < deadline, "not within 20 s");
+      Thread.sleep(5);
+    }
+  }
+
+  /** Sessions that wait for a row. */
+  private static int waiting() throws Exception {
+    try (Connection connection = DriverManager.getConnection(server.url(), "switchboard", "");
+        Statement statement = connection.createStatement();
+        ResultSet rows =
+            statement.executeQuery("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")) {
+      assertTrue(rows.next());
+      return rows.getInt(1);
+    }
   }
 
   private static Store.Listener ear(BlockingQueue<Snapshot> seen, BlockingQueue<Boolean> up) {

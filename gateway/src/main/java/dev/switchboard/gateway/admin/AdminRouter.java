@@ -426,6 +426,7 @@ final class AdminRouter {
     if (reason instanceof StoreException failed) {
       return switch (failed.kind()) {
         case UNAVAILABLE -> storeTrouble(failed, "The store cannot be reached");
+        case BUSY -> storeTrouble(failed, "The store is busy with changes of other gateways");
         case FULL -> storeTrouble(failed, "The store's disk is full");
         case MISSING ->
             storeTrouble(failed, "The store's file is gone or another one, or its keys are gone");

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.identity;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -82,7 +83,10 @@ public final class UsageMeter {
     return new Total(requests.sum(), promptTokens.sum(), outputTokens.sum());
   }
 
-  /** Takes out everything that was counted. */
+  /**
+   * Takes out everything that was counted, by tenant and hour: gateways that write their own to one
+   * database take its rows in the same order.
+   */
   public List<Consumption> drain() {
     List<Consumption> taken = new ArrayList<>();
     for (Cell cell : List.copyOf(cells.keySet())) {
@@ -92,6 +96,7 @@ public final class UsageMeter {
         taken.add(removed.of(cell));
       }
     }
+    taken.sort(Comparator.comparing(Consumption::tenant).thenComparingLong(Consumption::hourMs));
     return taken;
   }
 }

@@ -13,6 +13,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
@@ -35,6 +36,10 @@ final class Database implements AutoCloseable {
   /** A text with a NUL, or longer than its column: the fault of the value, not of the database. */
   private static final String DATA = "22";
 
+  /** PostgreSQL's words for a deadlock, and for rows that changed meanwhile: it undid the work. */
+  private static final Set<String> CONTENDED = Set.of("40P01", "40001");
+
+  private static final int CONTENDED_TRIES = 4;
   private static final int VALID_SECONDS = 2;
 
   /** H2's word for a file that another process has open. */
@@ -90,7 +95,8 @@ final class Database implements AutoCloseable {
   }
 
   /**
-   * Runs work that only reads in a transaction.
+   * Runs work that only reads in a transaction. It may be run again where other gateways hold what
+   * it needs; so may {@link #write}'s.
    *
    * @throws StoreException when the database cannot be reached
    */
@@ -109,6 +115,19 @@ final class Database implements AutoCloseable {
   }
 
   private <T> T transact(Work<T> work, boolean writes) {
+    for (int tries = 1; ; tries++) {
+      try {
+        return once(work, writes);
+      } catch (StoreException e) {
+        if (e.kind() != StoreException.Kind.BUSY || tries >= CONTENDED_TRIES) {
+          throw e;
+        }
+        LOG.debug("store_contended", e);
+      }
+    }
+  }
+
+  private <T> T once(Work<T> work, boolean writes) {
     Connection open = connection;
     try {
       if (open == null) {
@@ -226,6 +245,10 @@ final class Database implements AutoCloseable {
     }
     if (state.startsWith(CONSTRAINT)) {
       return new StoreException(StoreException.Kind.CONFLICT, "it exists already", cause);
+    }
+    if (CONTENDED.contains(state)) {
+      return new StoreException(
+          StoreException.Kind.BUSY, "others hold what is needed: " + cause.getMessage(), cause);
     }
     if (state.startsWith(DATA)) {
       return new StoreException(

@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
@@ -329,16 +330,14 @@ public final class Store implements AutoCloseable {
     if (uses.isEmpty()) {
       return;
     }
+    // In one order at every gateway, so that two never wait for each other's rows.
+    List<Map.Entry<String, Long>> ordered = List.copyOf(new TreeMap<>(uses).entrySet());
     thread.execute(
         () ->
             guardedWhileUp(
                 () ->
-                    write(
-                        tables -> {
-                          for (Map.Entry<String, Long> use : uses.entrySet()) {
-                            tables.used(use.getKey(), use.getValue());
-                          }
-                        })));
+                    writeEach(
+                        ordered, (tables, use) -> tables.used(use.getKey(), use.getValue()))));
   }
 
   /** Revokes a key; the key it was, or null. */
@@ -800,7 +799,7 @@ public final class Store implements AutoCloseable {
       if (e.kind().outage()) {
         lost(e);
       } else if (e.kind() != StoreException.Kind.REFUSED) {
-        // Another gateway wrote the same hour first; the next look finds its row.
+        // Another gateway wrote the same hour first, or at once; the next look finds its row.
         LOG.debug("store_conflict", e);
       } else {
         LOG.warn("store_refused reason=\"{}\"", e.getMessage(), e);

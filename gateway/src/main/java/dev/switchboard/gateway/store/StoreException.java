@@ -17,7 +17,9 @@ public final class StoreException extends RuntimeException {
     /** The change contradicts what is there, such as a second key of one name. */
     CONFLICT,
     /** The database is well, but takes no such value; it would not take it another time either. */
-    REFUSED;
+    REFUSED,
+    /** Other gateways hold rows that the work needs, and went on doing so; nothing was changed. */
+    BUSY;
 
     /** Whether the database itself is in trouble, not only what was asked of it. */
     boolean outage() {
@@ -26,7 +28,11 @@ public final class StoreException extends RuntimeException {
 
     /** As it is told to callers. */
     public String code() {
-      return this == CONFLICT ? "already_exists" : "store_" + name().toLowerCase(Locale.ROOT);
+      return switch (this) {
+        case CONFLICT -> "already_exists";
+        case BUSY -> UNAVAILABLE.code();
+        default -> "store_" + name().toLowerCase(Locale.ROOT);
+      };
     }
   }
 
