@@ -138,6 +138,31 @@ class PostgresStoreIT extends StoreContract {
     assertEquals(List.of(true), List.copyOf(up));
   }
 
+  /** As after a fail-over during which the name still led to what is a standby now. */
+  @Test
+  void aSessionThatBeganReadOnlyIsLeft() throws Exception {
+    BlockingQueue<Boolean> up = new LinkedBlockingQueue<>();
+    store().listen(ear(new LinkedBlockingQueue<>(), up)).join();
+    assertEquals(true, up.poll(5, TimeUnit.SECONDS));
+    try {
+      sql("ALTER DATABASE switchboard SET default_transaction_read_only = on");
+      sql(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+              + " WHERE application_name = 'switchboard'");
+      meter.add("t", 0, 5, 0, 1);
+      assertEquals(false, up.poll(10, TimeUnit.SECONDS));
+      await(() -> String.valueOf(store().trouble()).contains("read-only"));
+    } finally {
+      sql(
+          "SET default_transaction_read_only = off",
+          "ALTER DATABASE switchboard SET default_transaction_read_only = off");
+    }
+
+    assertEquals(true, up.poll(10, TimeUnit.SECONDS));
+    assertEquals(
+        List.of(new Consumption("t", 0, 1, 5, 0, 1)), done(store().usage(0, 1, null, 5, 0)));
+  }
+
   @Test
   void aDeadlockWithAnotherGatewayIsTriedAgainAndNoOutage() throws Exception {
     meter.add("a", 0, 1, 0, 0);
@@ -180,6 +205,15 @@ class PostgresStoreIT extends StoreContract {
             statement.executeQuery("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")) {
       assertTrue(rows.next());
       return rows.getInt(1);
+    }
+  }
+
+  private static void sql(String... texts) throws Exception {
+    try (Connection connection = DriverManager.getConnection(server.url(), "switchboard", "");
+        Statement statement = connection.createStatement()) {
+      for (String text : texts) {
+        statement.execute(text);
+      }
     }
   }
 

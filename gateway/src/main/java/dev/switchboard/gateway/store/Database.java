@@ -533,6 +533,16 @@ final class Database implements AutoCloseable {
     }
   }
 
+  /**
+   * Has the next work use a new session where the database is a server: a session stays what it was
+   * at its beginning, such as read-only, though the database is well again.
+   */
+  void beginAnew() {
+    if (!config.embedded()) {
+      disconnect();
+    }
+  }
+
   private void disconnect() {
     Connection open = connection;
     connection = null;

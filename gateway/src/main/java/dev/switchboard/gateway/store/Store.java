@@ -713,6 +713,7 @@ public final class Store implements AutoCloseable {
 
   /** Reading says little: a file on a full disk can be read. */
   private void recover() {
+    database.beginAnew();
     prove();
     load();
   }
