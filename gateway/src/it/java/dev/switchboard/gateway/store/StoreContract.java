@@ -44,6 +44,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -766,6 +767,38 @@ abstract class StoreContract {
     assertThrows(ExecutionException.class, late::get);
     assertEquals(served, done(store.deleteModel("a/b", was -> {})));
     assertEquals(List.of(unloaded), store.snapshot().models());
+  }
+
+  @Test
+  void aQuotaThatIsNewCountsWhatWasUsedBefore() {
+    AtomicLong free = new AtomicLong();
+    store.close();
+    int never = 3_600_000;
+    StoreConfig at = config();
+    StoreConfig rare =
+        new StoreConfig(
+            at.url(), at.user(), at.passwordFile(), 60_000, at.keepDays(), 35, REQUESTS);
+    store = Store.start(rare, StateFolder.NONE, meter, new SloMeter(), () -> 5 * HOUR_MS, never);
+    done(
+        store.listen(
+            new Listening() {
+              @Override
+              public void changed(Snapshot snapshot) {
+                meter.quotas().tenants(snapshot.tenants());
+                free.set(meter.quotas().free("t", 5 * HOUR_MS));
+              }
+
+              @Override
+              public void spent(List<Quotas.Spent> spent) {
+                spent.forEach(meter.quotas()::known);
+              }
+            }));
+    meter.add("t", HOUR_MS, 9, 0, 0);
+
+    done(store.put(new Tenant("t", 1, 0, 0, 0, 10, 0, 100, 0), was -> {}));
+
+    assertEquals(1, free.get());
+    assertEquals(1, meter.quotas().free("t", 5 * HOUR_MS));
   }
 
   @Test

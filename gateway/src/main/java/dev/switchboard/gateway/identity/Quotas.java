@@ -215,11 +215,9 @@ public final class Quotas {
     }
   }
 
-  /** The store says what it knows. */
+  /** The store says what it knows, also of a tenant whose quota is told next. */
   public void known(Spent spent) {
-    if (tenants.containsKey(spent.tenant())) {
-      account(spent.tenant()).atLeast(spent);
-    }
+    account(spent.tenant()).atLeast(spent);
   }
 
   private Account account(String tenant) {

@@ -90,7 +90,10 @@ public final class Store implements AutoCloseable {
     /** Keys, tenants or classes are others now. */
     void changed(Snapshot snapshot);
 
-    /** What tenants with quotas have used, as far as gateways have written it. */
+    /**
+     * What tenants with quotas have used, as far as gateways have written it. Of a quota that is
+     * new it is told before the quota is, which so counts what was used before it.
+     */
     void spent(List<Quotas.Spent> spent);
 
     /**
@@ -113,7 +116,8 @@ public final class Store implements AutoCloseable {
 
   private record Batch(long number, List<Consumption> used) {}
 
-  private record Loaded(Snapshot snapshot, Map<Role, Integer> keyCounts) {}
+  private record Loaded(
+      Snapshot snapshot, Map<Role, Integer> keyCounts, List<Quotas.Spent> spent) {}
 
   private final Database database;
   private final StateFolder folder;
@@ -254,7 +258,6 @@ public final class Store implements AutoCloseable {
     try {
       load();
       acceptNew = false;
-      readSpent();
       reachable();
       // Where nothing can be written, requests are served all the same, with the keys that there
       // are.
@@ -278,8 +281,8 @@ public final class Store implements AutoCloseable {
           listener = wanted;
           StoreException now = trouble;
           wanted.available(now == null ? null : now.kind());
-          wanted.changed(snapshot);
           wanted.spent(spent);
+          wanted.changed(snapshot);
         },
         thread);
   }
@@ -675,6 +678,10 @@ public final class Store implements AutoCloseable {
       Database.Work<T> work = connection -> statement.run(new Tables(connection));
       T answer = changes ? database.write(work) : database.read(work);
       done.run();
+      if (changes) {
+        // A quota that is new counts what was used before it, here as well.
+        guardedWhileUp(this::writeUsage);
+      }
       refresh();
       result.complete(answer);
     } catch (StoreException e) {
@@ -774,10 +781,15 @@ public final class Store implements AutoCloseable {
     if (snapshot.tenants().stream().allMatch(Store::unlimited)) {
       return;
     }
+    tellSpent(database.read(connection -> spent(new Tables(connection))));
+  }
+
+  private List<Quotas.Spent> spent(Tables tables) throws SQLException {
     long now = epochMs.getAsLong();
-    List<Quotas.Spent> read =
-        database.read(
-            connection -> new Tables(connection).spent(Quotas.day(now), Quotas.month(now)));
+    return tables.spent(Quotas.day(now), Quotas.month(now));
+  }
+
+  private void tellSpent(List<Quotas.Spent> read) {
     spent = read;
     tell(ear -> ear.spent(read));
   }
@@ -838,7 +850,7 @@ public final class Store implements AutoCloseable {
         database.read(
             connection -> {
               Tables tables = new Tables(connection);
-              return new Loaded(tables.snapshot(known), tables.keyCounts());
+              return new Loaded(tables.snapshot(known), tables.keyCounts(), spent(tables));
             });
     Set<Role> missing = missing(read);
     if (!missing.isEmpty()) {
@@ -847,6 +859,7 @@ public final class Store implements AutoCloseable {
     Set<Role> roles = roles(read.snapshot());
     remember(roles);
     snapshot = read.snapshot();
+    tellSpent(read.spent());
     tell(ear -> ear.changed(read.snapshot()));
   }
 
