@@ -124,9 +124,12 @@ public final class Quotas {
       forget();
     }
 
+    /** The store says how many there were since a period began, in later ones as well. */
     void atLeast(long startMs, long known) {
-      tokens.merge(startMs, known, Math::max);
-      forget();
+      long missing = known - since(startMs);
+      if (missing > 0) {
+        add(startMs, missing);
+      }
     }
 
     private void forget() {

@@ -118,6 +118,22 @@ class QuotasTest {
     assertEquals(99, quotas.free("daily", NOON + 24 * HOUR_MS));
   }
 
+  /** The store's sum has what was booked on later days, which this gateway knows already. */
+  @Test
+  void whatWasBookedOnALaterDayCountsOnceAfterTheClockWasPutBack() {
+    meter.add("daily", NOON + 24 * HOUR_MS, 60, 0, 0);
+    meter.add("monthly", NOON + 72 * HOUR_MS, 60, 0, 0);
+
+    quotas.known(new Quotas.Spent("daily", Quotas.day(NOON), 60, Quotas.month(NOON), 60));
+    quotas.known(new Quotas.Spent("monthly", Quotas.day(NOON), 60, Quotas.month(NOON), 60));
+
+    assertEquals(40, quotas.free("daily", NOON));
+    assertEquals(40, quotas.free("monthly", NOON));
+    quotas.known(new Quotas.Spent("daily", Quotas.day(NOON), 75, Quotas.month(NOON), 75));
+    meter.add("daily", NOON, 5, 0, 0);
+    assertEquals(20, quotas.free("daily", NOON));
+  }
+
   @Test
   void tenantsWithoutQuotasSpendNothing() {
     meter.add("free", NOON, 1_000_000, 0, 0);
