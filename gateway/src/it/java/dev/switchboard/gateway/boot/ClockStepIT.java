@@ -152,6 +152,33 @@ class ClockStepIT {
     }
   }
 
+  /** What it holds is held of the new day, too. */
+  @Test
+  void whatEndsAfterMidnightIsOfTheDayInWhichItEnds() throws Exception {
+    upstream.script((request, body) -> held.add(request.response()));
+    try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {
+      gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":1000}");
+      CompletableFuture<Integer> answer = CompletableFuture.supplyAsync(() -> asked(gateway));
+      InProcessGateway.await(() -> held.size() == 1);
+      step = Duration.ofDays(1);
+
+      held.forEach(response -> response.end(ANSWER));
+
+      assertEquals(200, answer.join());
+      InProcessGateway.await(() -> ofTheDay(gateway, "held") == 0);
+      assertEquals(10, ofTheDay(gateway, "used"));
+    }
+  }
+
+  private static long ofTheDay(InProcessGateway gateway, String name) {
+    try {
+      JsonNode tenants = gateway.adminJson("/admin/v1/tenants?now=true");
+      return tenants.at("/tenants/0/now/tokens_per_day/" + name).asLong(-1);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
   @Test
   void aKeyEndsWhenTheWallClockSaysSo() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {

@@ -1,7 +1,6 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.flight.EngineAnswer;
-import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.PhaseBreakdown;
@@ -76,13 +75,14 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
         record.contentEvents());
   }
 
+  /** Of the hour and day in which it ends: what it held over midnight, it held of the new day. */
   private void count(FlightRecord record) {
     Usage used = record.usage();
     call.gateway()
         .usage()
         .add(
             call.caller().tenant(),
-            record.at(Mark.ACCEPTED) / 1_000_000,
+            call.wallMs(),
             used.promptTokens(),
             used.cachedTokens(),
             used.completionTokens());
