@@ -24,17 +24,21 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What clients are charged with, however their answers end, and what quotas let in. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ChargeIT {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int TENANTS = 12;
+  private static final int TENANTS = 20;
   private static final String CHAT = InProcessGateway.CHAT;
 
   private static final String ANSWERED =
@@ -105,6 +109,94 @@ class ChargeIT {
     assertEquals(counted + 7, tokens("completion"));
     assertEquals(prompted + prompt(body), tokens("prompt"));
     assertEquals(used(), quotaUsed());
+  }
+
+  /** LocalAI tells such with every piece (its issue 1744). */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void usageOfZerosInEachPieceChargesThePieces(boolean left) throws Exception {
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse events = FakeUpstream.events(request);
+          for (int i = 0; i < 7; i++) {
+            events.write(withUsage("a", 0, 0));
+          }
+          if (!left) {
+            events.end("data: [DONE]\n\n");
+          }
+        });
+    String body = chat(true, "");
+
+    stream(body, left);
+
+    InProcessGateway.await(() -> requests() > 0);
+    assertEquals(prompt(body) + 7, used());
+  }
+
+  /** The prompt is told first, the output with the last piece only. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void usageThatIsToldEarlyIsNoneOfWhatFollows(boolean left) throws Exception {
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse events = FakeUpstream.events(request);
+          events.write(withUsage("a", 9, 0));
+          for (int i = 0; i < 6; i++) {
+            events.write(FakeUpstream.content("a"));
+          }
+          if (!left) {
+            events.end(withUsage("", 9, 5) + "data: [DONE]\n\n");
+          }
+        });
+
+    stream(chat(true, ""), left);
+
+    InProcessGateway.await(() -> requests() > 0);
+    assertEquals(left ? 9 + 7 : 9 + 5, used());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, 0, true, true", "7, , false, true", "7, 0, false, false"})
+  void aWholeAnswerIsChargedWithWhatItDoesNotTell(
+      int promptTold, @Nullable Integer told, boolean guessPrompt, boolean guessOutput)
+      throws Exception {
+    String usage = told == null ? "" : ",\"completion_tokens\":" + told;
+    String answer =
+        "{\"choices\":[],\"usage\":{\"prompt_tokens\":"
+            + promptTold
+            + usage
+            + "}}"
+            + " ".repeat(90);
+    upstream.script((request, body) -> request.response().end(answer));
+    String body = chat(false, "");
+
+    assertEquals(200, gateway.post(CHAT, body, "Authorization", key()).statusCode());
+
+    InProcessGateway.await(() -> requests() > 0);
+    int output = guessOutput ? answer.length() / 4 : 0;
+    assertEquals((guessPrompt ? prompt(body) : promptTold) + output, used());
+  }
+
+  private static String withUsage(String content, int prompt, int output) {
+    String usage = "{\"prompt_tokens\":" + prompt + ",\"completion_tokens\":" + output + "}";
+    return "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
+        + content
+        + "\"}}],\"usage\":"
+        + usage
+        + "}\n\n";
+  }
+
+  /** Reads seven pieces and leaves, or all that comes. */
+  private void stream(String body, boolean leave) throws Exception {
+    HttpResponse<InputStream> answer = gateway.open(CHAT, body, "Authorization", key());
+    BufferedReader reader = reader(answer);
+    for (int i = 0; i < 14; i++) {
+      reader.readLine();
+    }
+    if (!leave) {
+      while (reader.readLine() != null) {}
+    }
+    answer.body().close();
   }
 
   @Test
@@ -333,6 +425,18 @@ class ChargeIT {
       }
     }
     throw new AssertionError("no t" + tenant);
+  }
+
+  private long requests() {
+    try {
+      long sum = 0;
+      for (JsonNode hour : gateway.adminJson("/admin/v1/usage?tenant=t" + tenant).path("usage")) {
+        sum += hour.path("requests").asLong();
+      }
+      return sum;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   private long used() {

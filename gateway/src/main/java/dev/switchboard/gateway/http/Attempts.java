@@ -700,19 +700,35 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   /**
-   * Says what its client is charged with where the answer did not come to the end that tells it:
-   * what was relayed, and the prompt; of a client that left before, the prompt, once a replica had
-   * it. What failed before anything was relayed costs nothing.
+   * Says what its client is charged with where the answer did not come to the end that tells it, or
+   * told nothing there but zeros: what was relayed, and the prompt; of a client that left before,
+   * the prompt, once a replica had it. What failed before anything was relayed costs nothing.
    */
   private void charge(Outcome outcome) {
-    boolean told = outcome == Outcome.OK ? !flight.usage().equals(Usage.NONE) : flight.hasUsage();
+    boolean ended = outcome == Outcome.OK;
+    Usage told = ended || flight.hasUsage() ? flight.usage() : Usage.NONE;
     int relayed = Math.max(relayed(), relay.wholeTokens());
     boolean left = outcome == Outcome.CLIENT_GONE && flight.at(Mark.CONNECTED) != 0;
-    if (!told && call.endpoint().computes() && (relayed > 0 || left || outcome == Outcome.OK)) {
-      int prompt = migration.replay().promptTokens();
-      int cached = prompt < 0 ? 0 : migration.replay().cachedTokens();
-      flight.usage(new Usage(prompt < 0 ? choice.promptTokens() : prompt, cached, relayed));
+    if (call.endpoint().computes() && (relayed > 0 || left || ended)) {
+      flight.usage(charged(told, relayed, ended));
     }
+  }
+
+  /** Some servers tell zeros with each piece, or the prompt with the first and the output later. */
+  private Usage charged(Usage told, int relayed, boolean ended) {
+    int output = told.completionTokens();
+    // A whole answer that tells a prompt but no output may be empty: its bytes are not text then.
+    boolean empty = output == 0 && !call.streams() && told.promptTokens() > 0;
+    if (!ended || (output <= 0 && !empty)) {
+      output = Math.max(output, relayed);
+    }
+    if (told.promptTokens() > 0) {
+      return new Usage(told.promptTokens(), told.cachedTokens(), output);
+    }
+    int prompt = migration.replay().promptTokens();
+    return prompt < 0
+        ? new Usage(choice.promptTokens(), 0, output)
+        : new Usage(prompt, migration.replay().cachedTokens(), output);
   }
 
   /** Tokens of a stream that its client has: by the worker's account, or one of each piece. */
