@@ -369,6 +369,21 @@ class ChargeIT {
     assertEquals(6000 - reserved, remainingTokens(again), 1);
   }
 
+  @Test
+  void countingTokensTakesNoneOfTheMinutes() throws Exception {
+    upstream.script((request, body) -> request.response().end("{\"tokens\":[]}"));
+    gateway.admin("PUT", "/admin/v1/tenants/t" + tenant, "{\"tokens_per_minute\":6000}");
+    String model = tree(chat(false, "")).path("model").asText();
+    String body = "{\"model\":\"" + model + "\",\"prompt\":\"" + "x".repeat(8000) + "\"}";
+
+    HttpResponse<String> counted = gateway.post("/tokenize", body, "Authorization", key());
+    HttpResponse<String> again = gateway.post("/tokenize", body, "Authorization", key());
+
+    assertEquals(200, counted.statusCode(), counted::body);
+    assertEquals(6000, remainingTokens(counted));
+    assertEquals(6000, remainingTokens(again));
+  }
+
   private static int remainingTokens(HttpResponse<String> answer) {
     String header = "x-ratelimit-remaining-tokens";
     return Integer.parseInt(answer.headers().firstValue(header).orElseThrow());

@@ -35,7 +35,7 @@ public record Demand(
     int places,
     boolean elsewhere) {
   public Demand {
-    tokens = Math.max(1, tokens);
+    tokens = Math.max(0, tokens);
     places = Math.max(1, places);
   }
 

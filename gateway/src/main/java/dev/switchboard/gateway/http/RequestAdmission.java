@@ -186,7 +186,9 @@ final class RequestAdmission implements Admission.Waiter {
         choice.prompt(model),
         generates ? choice.outputTokens() : 0,
         bodyBytes,
-        choice.promptTokens() + (long) choice.outputTokens() * answers,
+        call.endpoint().computes()
+            ? Math.max(1, choice.promptTokens() + (long) choice.outputTokens() * answers)
+            : 0,
         asker,
         answers,
         choice.models().size() > 1);
