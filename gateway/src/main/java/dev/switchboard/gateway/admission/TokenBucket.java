@@ -17,10 +17,14 @@ final class TokenBucket {
     this.atNanos = nowNanos;
   }
 
-  /** Fills up to a moment, under a limit that may have changed. */
+  /**
+   * Fills up to a moment, under a limit that may have changed. What is left, or owed, is the same
+   * part of the limit then as before, so that it is made up in the same time; a limit where there
+   * was none begins full.
+   */
   void advance(int limit, long nowNanos) {
     if (limit != perMinute) {
-      level += limit - perMinute;
+      level = perMinute > 0 ? level * limit / perMinute : limit;
       perMinute = limit;
     }
     long passed = Math.max(0, nowNanos - atNanos);
