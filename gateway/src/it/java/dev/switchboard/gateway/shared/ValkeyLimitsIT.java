@@ -358,6 +358,23 @@ class ValkeyLimitsIT {
   }
 
   @Test
+  void aServerThatForgotHearsForHowManyEachCounts() throws Exception {
+    limit(0, 0, 4);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, 300);
+    SharedLimits.Entry three = wait(one.enter("t", ask(1, 3)));
+    SharedLimits.Entry single = wait(one.enter("t", ask(1, 1)));
+
+    told(Command.FLUSHALL);
+
+    await(() -> counts().equals(List.of("4")));
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(gateway(), 1));
+    three.held().settle(1, true);
+    await(() -> counts().equals(List.of("1")));
+    single.held().settle(1, true);
+    await(() -> places().isEmpty());
+  }
+
+  @Test
   void whatNobodyHasAnyMoreIsGivenBack() throws Exception {
     limit(0, 1000, 3);
     ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, 300);

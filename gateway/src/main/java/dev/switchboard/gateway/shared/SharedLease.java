@@ -35,6 +35,10 @@ final class SharedLease {
 
   final String tenant;
   final long number;
+
+  /** How many requests at once it counts for. */
+  final int places;
+
   State state;
 
   /** Whether it went on because the server let it in. */
@@ -46,9 +50,10 @@ final class SharedLease {
   long used;
   boolean served;
 
-  SharedLease(String tenant, long number, State state) {
+  SharedLease(String tenant, long number, int places, State state) {
     this.tenant = tenant;
     this.number = number;
+    this.places = places;
     this.state = state;
   }
 

@@ -33,7 +33,14 @@ final class SharedLeases {
    * @param running they have their places
    * @param waiting what the server knows of them is about to change
    */
-  record Roll(long upTo, List<Long> running, List<Long> waiting) {}
+  record Roll(long upTo, List<Running> running, List<Long> waiting) {}
+
+  /**
+   * A request that has its places.
+   *
+   * @param places how many requests at once it counts for
+   */
+  record Running(long number, int places) {}
 
   /**
    * What the server is to hear of a request that is over.
@@ -46,11 +53,12 @@ final class SharedLeases {
    * A request comes in.
    *
    * @param asks whether the server is asked to let it in
+   * @param places how many requests at once it counts for
    */
-  synchronized SharedLease draw(String tenant, boolean asks) {
+  synchronized SharedLease draw(String tenant, boolean asks, int places) {
     Book book = books.computeIfAbsent(tenant, first -> new Book());
     book.last = ++last;
-    SharedLease ticket = new SharedLease(tenant, last, asks ? State.ASKED : State.LOOSE);
+    SharedLease ticket = new SharedLease(tenant, last, places, asks ? State.ASKED : State.LOOSE);
     book.inside.put(last, ticket);
     return ticket;
   }
@@ -153,14 +161,18 @@ final class SharedLeases {
   }
 
   synchronized Roll roll(String tenant) {
-    List<Long> running = new ArrayList<>();
+    List<Running> running = new ArrayList<>();
     List<Long> waiting = new ArrayList<>();
     Book book = books.get(tenant);
     if (book == null) {
       return new Roll(last, running, waiting);
     }
     for (SharedLease ticket : book.inside.values()) {
-      (ticket.runs() ? running : waiting).add(ticket.number);
+      if (ticket.runs()) {
+        running.add(new Running(ticket.number, ticket.places));
+      } else {
+        waiting.add(ticket.number);
+      }
     }
     waiting.addAll(book.over.keySet());
     return new Roll(book.last, running, waiting);

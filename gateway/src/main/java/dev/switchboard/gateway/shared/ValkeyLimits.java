@@ -194,10 +194,10 @@ public final class ValkeyLimits implements SharedLimits {
       return Future.succeededFuture(Entry.UNLIMITED);
     }
     if (away()) {
-      return Future.succeededFuture(uncounted(tickets.draw(tenant, false)));
+      return Future.succeededFuture(uncounted(tickets.draw(tenant, false, ask.places())));
     }
     List<SharedLease> over = tickets.over(tenant, ENDS_BEFORE_ENTRY);
-    SharedLease ticket = tickets.draw(tenant, true);
+    SharedLease ticket = tickets.draw(tenant, true, ask.places());
     Request request = entry(tenant, limit, ticket.number, ask);
     over.forEach(ended -> request.arg(ended.number).arg(ended.used).arg(flag(ended.served)));
     Future<Response> answer = send(request);
@@ -400,7 +400,9 @@ public final class ValkeyLimits implements SharedLimits {
     SharedLeases.Roll roll = tickets.roll(tenant);
     Request request =
         call(RENEW, tenant, limits.of(tenant)).arg(roll.upTo()).arg(roll.running().size());
-    roll.running().forEach(number -> request.arg((long) number));
+    for (SharedLeases.Running running : roll.running()) {
+      request.arg(running.number() + (running.places() > 1 ? " " + running.places() : ""));
+    }
     roll.waiting().forEach(number -> request.arg((long) number));
     return inTime(send(request)).onSuccess(done -> tickets.renewed(tenant, roll));
   }

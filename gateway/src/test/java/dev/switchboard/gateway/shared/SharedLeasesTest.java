@@ -12,7 +12,7 @@ class SharedLeasesTest {
   private final SharedLeases tickets = new SharedLeases();
 
   private SharedLease held() {
-    SharedLease ticket = tickets.draw("t", true);
+    SharedLease ticket = tickets.draw("t", true, 1);
     tickets.admitted(ticket);
     assertFalse(tickets.answered(ticket, true));
     return ticket;
@@ -39,7 +39,7 @@ class SharedLeasesTest {
 
   @Test
   void theEndDoesNotOvertakeTheEntry() {
-    SharedLease ticket = tickets.draw("t", true);
+    SharedLease ticket = tickets.draw("t", true, 1);
 
     assertFalse(tickets.end(ticket, 0, false, false));
     assertEquals(List.of(), tickets.toTell("t", 9, true));
@@ -50,7 +50,7 @@ class SharedLeasesTest {
 
   @Test
   void whatTheServerNeverHeldIsChargedAsAWholeOnce() {
-    SharedLease ticket = tickets.draw("t", false);
+    SharedLease ticket = tickets.draw("t", false, 1);
     assertTrue(tickets.end(ticket, 5, true, false));
 
     List<SharedLeases.End> first = tickets.toTell("t", 9, false);
@@ -70,7 +70,7 @@ class SharedLeasesTest {
 
   @Test
   void aRequestThatBeganAndEndedInAnOutageIsForgotten() {
-    assertFalse(tickets.end(tickets.draw("t", false), 5, true, true));
+    assertFalse(tickets.end(tickets.draw("t", false, 1), 5, true, true));
     SharedLease before = held();
     assertTrue(tickets.end(before, 5, true, true));
 
@@ -79,27 +79,29 @@ class SharedLeasesTest {
 
   @Test
   void aRefusalThatCameTooLateLeavesARequestThatRuns() {
-    SharedLease ticket = tickets.draw("t", true);
+    SharedLease ticket = tickets.draw("t", true, 1);
 
     tickets.answered(ticket, false);
 
     assertEquals(State.LOOSE, ticket.state);
-    assertEquals(List.of(ticket.number), tickets.roll("t").running());
+    assertEquals(List.of(new SharedLeases.Running(ticket.number, 1)), tickets.roll("t").running());
   }
 
   @Test
   void theRollTellsRunningFromWhatIsAboutToChange() {
-    SharedLease asked = tickets.draw("t", true);
+    SharedLease asked = tickets.draw("t", true, 1);
     SharedLease running = held();
     SharedLease over = held();
     tickets.end(over, 1, true, false);
-    SharedLease elsewhere = tickets.draw("u", true);
+    SharedLease elsewhere = tickets.draw("u", true, 1);
 
     SharedLeases.Roll roll = tickets.roll("t");
 
     assertEquals(
         new SharedLeases.Roll(
-            over.number, List.of(running.number), List.of(asked.number, over.number)),
+            over.number,
+            List.of(new SharedLeases.Running(running.number, 1)),
+            List.of(asked.number, over.number)),
         roll);
     assertEquals(List.of(elsewhere.number), tickets.roll("u").waiting());
   }
@@ -111,7 +113,7 @@ class SharedLeasesTest {
     tickets.end(told, 1, true, false);
     tickets.toTell("t", 9, false);
     tickets.end(untold, 2, true, false);
-    tickets.end(tickets.draw("t", false), 3, true, false);
+    tickets.end(tickets.draw("t", false, 1), 3, true, false);
 
     assertEquals(List.of(told, untold), tickets.over("t", 9));
   }
@@ -126,7 +128,7 @@ class SharedLeasesTest {
     tickets.renewed("t", before);
     assertEquals(List.of("t"), tickets.tenants());
     SharedLeases.Roll empty = tickets.roll("t");
-    tickets.refused(tickets.draw("t", true));
+    tickets.refused(tickets.draw("t", true, 1));
     tickets.renewed("t", empty);
     assertEquals(List.of("t"), tickets.tenants());
     tickets.renewed("t", tickets.roll("t"));
