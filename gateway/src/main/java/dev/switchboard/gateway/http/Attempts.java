@@ -718,7 +718,10 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   private Usage charged(Usage told, int relayed, boolean ended) {
     int output = told.completionTokens();
     // A whole answer that tells a prompt but no output may be empty: its bytes are not text then.
-    boolean empty = output == 0 && !call.streams() && told.promptTokens() > 0;
+    // Vectors have none at all.
+    boolean empty =
+        told.promptTokens() > 0
+            && (!call.endpoint().generates() || (output == 0 && !call.streams()));
     if (!ended || (output <= 0 && !empty)) {
       output = Math.max(output, relayed);
     }
