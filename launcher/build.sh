@@ -30,7 +30,22 @@ build_succeeds() {
   mv "$built.place" "$built"
   rm -f "$built.begun"
 }
-maven() { (export MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow ${MAVEN_OPTS:-}" && cd "$home" && exec mvn -B -ntp "$@"); }
+# Maven writes into a jar where it lies, and a JVM that runs finds its classes by their places in it: it keeps the file that it has open, and
+# what is written into is a copy under its name.
+leave_jars_to_running() {
+  local jar
+  for jar in "$home"/{native-engine,gateway,console}/target/{,lib/,agent/,agent/extensions/}*.jar; do
+    [[ -f $jar ]] || continue
+    if ! { cp -p "$jar" "$jar.copy" && mv -f "$jar.copy" "$jar"; }; then
+      rm -f "$jar.copy"
+      return 1
+    fi
+  done
+}
+maven() {
+  leave_jars_to_running || return
+  (export MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow ${MAVEN_OPTS:-}" && cd "$home" && exec mvn -B -ntp "$@")
+}
 library() { cd "$home/native-engine" && cmake --preset release -DSB_TESTS=OFF && cmake --build --preset release; }
 build() {
   [[ $home != *:* ]] || fail "the checkout's path must not have a colon, by which Java parts class paths: $home"

@@ -170,12 +170,13 @@ all_ended() { # all_ended PID...
   local pid
   for pid; do ended "$pid" || return 1; done
 }
-# A console of another version's folder, which may go, or that asks where the gateway was, makes way for this one's on the same port.
+# A console of another version, whose folder may go or whose files were built anew, or that asks where the gateway was, makes way for this
+# one's on the same port.
 renew_console() {
   local pid line
   beside console && pid=$(companion_pid console) || return 0
   line=$(tr '\0' ' ' <"/proc/$pid/cmdline")
-  [[ $line != *"$home/"* || $line != *" --gateway $(field admin "$ready_event") "* ]] || return 0
+  [[ $line != *"$home/"* || $line != *" --gateway $(field admin "$ready_event") "* || $built -nt $run/console.pid ]] || return 0
   end_companions console
   start_console
   await_console

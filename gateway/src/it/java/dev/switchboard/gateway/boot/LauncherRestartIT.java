@@ -10,6 +10,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
@@ -200,6 +201,23 @@ class LauncherRestartIT extends LauncherHome {
     InProcessGateway.await(() -> prometheusAsks("127.0.0.1:42") && prometheusAsks("scheme: https"));
     assertEquals(prometheus, Files.readString(run.resolve("prometheus.pid")).strip());
     assertEquals(List.of(Long.toString(console)), companions());
+  }
+
+  /** It would go on with the former version, whose files are no longer there. */
+  @Test
+  void aConsoleThatIsOlderThanTheBuildMakesWay() throws Exception {
+    Path pid = home.resolve(".switchboard/run/console.pid");
+    String first = Files.readString(pid).strip();
+    assertEquals(0, exit(launch("restart")), output());
+    String same = Files.readString(pid).strip();
+    long builtMs = Files.getLastModifiedTime(home.resolve(".switchboard/built")).toMillis();
+    Files.setLastModifiedTime(pid, FileTime.fromMillis(builtMs - 1000));
+
+    assertEquals(0, exit(launch("restart")), output());
+
+    assertEquals(first, same);
+    assertNotEquals(first, Files.readString(pid).strip());
+    assertEquals(List.of(Files.readString(pid).strip()), companions());
   }
 
   private boolean prometheusAsks(String part) {
