@@ -184,7 +184,8 @@ public final class FleetCommands {
   }
 
   /**
-   * Brings a drained, stopped or given-up replica back; it must pass the canary again.
+   * Brings a drained, stopped, ejected or given-up replica back; it must pass the canary again. One
+   * that is ejected is proven as soon as it next says that it is well, however long it was to wait.
    *
    * @return whether its state allowed it
    */
@@ -200,7 +201,10 @@ public final class FleetCommands {
       return true;
     }
     if (!replica.emptied()) {
-      return false;
+      if (state == ReplicaState.EJECTED) {
+        replica.circuit().endWait(clock.epochNanos());
+      }
+      return state == ReplicaState.EJECTED;
     }
     boolean was = replica.cordoned();
     replica.cordoned(false);

@@ -258,6 +258,14 @@ public final class Circuit {
     return state != State.OPEN || nowNanos >= closedNanos;
   }
 
+  /**
+   * It was open for long enough, somebody says. One that fails again soon is open for twice as long
+   * as it was to be before.
+   */
+  public synchronized void endWait(long nowNanos) {
+    closedNanos = Math.min(closedNanos, nowNanos);
+  }
+
   /** The replica is healthy again; one request shall show whether it serves. */
   public synchronized void returned() {
     if (state == State.OPEN) {

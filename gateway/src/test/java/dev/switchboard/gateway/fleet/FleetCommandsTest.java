@@ -61,6 +61,30 @@ class FleetCommandsTest {
     assertTrue(replica.cordoned());
   }
 
+  /** What was wrong with it may be mended long before its wait is over. */
+  @Test
+  void anEjectedOneThatIsResumedIsProvenWithItsNextSignOfHealth() {
+    hand.ready("w1");
+    HealthChecks checks = new HealthChecks(hand.fleet(), (asked, address, question) -> {});
+    for (int i = 0; i < 8 && replica.state() == ReplicaState.READY; i++) {
+      Replica.Ticket request =
+          Objects.requireNonNull(replica.open(FleetByHand.guest(why -> {}), hand.nowNanos()));
+      request.close(Drain.Departure.FAILED);
+      hand.fleet().outlierEjection().failed(request, "a test", hand.nowNanos());
+    }
+    checks.answers(replica, hand.nowNanos());
+    ReplicaState waits = replica.state();
+
+    boolean resumed = commands.resume(replica);
+    ReplicaState unheard = replica.state();
+    checks.answers(replica, hand.nowNanos());
+
+    assertEquals(ReplicaState.EJECTED, waits);
+    assertTrue(resumed);
+    assertEquals(ReplicaState.EJECTED, unheard);
+    assertEquals(ReplicaState.WARMING, replica.state());
+  }
+
   @Test
   void oneThatTakesNoRequestsCannotBeCordoned() {
     replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, "timeout");
