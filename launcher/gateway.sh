@@ -31,9 +31,9 @@ gateway_pid() { # of this checkout's gateway; a stale file may hold the number o
 
 commit_of_this() { git -C "$home" rev-parse --short=12 HEAD 2>/dev/null || true; }
 agent() { [[ ${SWITCHBOARD_AGENT:-on} != off ]]; }
-require_agent() { # require_agent LIST: where it is off, nothing of what --with names may want traces
-  agent || [[ -z ${OTEL_EXPORTER_OTLP_ENDPOINT:-} && ,$1, != *,zipkin,* ]] ||
-    fail "traces need the agent: SWITCHBOARD_AGENT=off goes with neither OTEL_EXPORTER_OTLP_ENDPOINT nor --with zipkin"
+require_agent() { # require_agent LIST: where it is off, nothing of what --with names may want traces, nor the environment
+  agent || [[ -z $(exporters_of_environment) && ,$1, != *,zipkin,* ]] ||
+    fail "traces need the agent: SWITCHBOARD_AGENT=off goes with no OTEL_TRACES_EXPORTER, no endpoint of OTLP and no --with zipkin"
 }
 gateway_command() {
   command=("$JAVA_HOME/bin/java"
@@ -47,8 +47,8 @@ gateway_command() {
     command+=(-javaagent:"$agent_folder/opentelemetry-javaagent.jar"
       -Dotel.javaagent.configuration-file="$agent_settings"
       -Dotel.javaagent.extensions="$agent_folder/extensions"
-      "-Dotel.traces.exporter=$(trace_exporters)"
-      "-Dotel.exporter.zipkin.endpoint=http://127.0.0.1:$zipkin_port/api/v2/spans")
+      "-Dotel.traces.exporter=$(trace_exporters)")
+    ! beside zipkin || command+=("-Dotel.exporter.zipkin.endpoint=http://127.0.0.1:$zipkin_port/api/v2/spans")
   elif [[ -s $gateway_cache && $gateway_cache -nt $built ]]; then
     # What it says of a cache that does not fit must not mix with the events.
     command+=(-Xlog:disable -Xlog:all=warning:stderr "-XX:AOTCache=$gateway_cache")
@@ -65,14 +65,22 @@ gateway_command() {
 # Zipkin holds a bounded number of spans, so one request in ten is recorded; whatever is of interest, and whatever a metric points to, is
 # exported all the same.
 trace_sampler() {
-  ! beside zipkin || [[ -n ${OTEL_TRACES_SAMPLER:-}${OTEL_EXPORTER_OTLP_ENDPOINT:-} ]] ||
+  ! beside zipkin || [[ -n ${OTEL_TRACES_SAMPLER:-}$(exporters_of_environment) ]] ||
     printf '%s\n' -Dotel.traces.sampler=parentbased_traceidratio -Dotel.traces.sampler.arg=0.1
 }
+# What the agent would export to by its environment, but that an endpoint of OTLP has to be named where nothing else is: by itself it asks
+# for a collector on this machine, which may have none. Nothing for no exporter.
+exporters_of_environment() {
+  local named=${OTEL_TRACES_EXPORTER:-}
+  [[ -n $named || -z ${OTEL_EXPORTER_OTLP_ENDPOINT:-}${OTEL_EXPORTER_OTLP_TRACES_ENDPOINT:-} ]] || named=otlp
+  [[ $named == none ]] || printf '%s' "$named"
+}
 trace_exporters() {
-  local exporters=''
-  [[ -z ${OTEL_EXPORTER_OTLP_ENDPOINT:-} ]] || exporters+=,otlp
-  ! beside zipkin || exporters+=,zipkin
-  printf '%s' "${exporters:+${exporters#,}}" | grep . || printf none
+  local exporters
+  exporters=$(exporters_of_environment)
+  ! beside zipkin || [[ ,$exporters, == *,zipkin,* ]] || exporters+=,zipkin
+  exporters=${exporters#,}
+  printf '%s' "${exporters:-none}"
 }
 
 # Starts the gateway in $folder and in a session of its own, so that a Ctrl-C reaches this script and not the workers. Its files are "next" until it is

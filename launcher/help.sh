@@ -63,12 +63,17 @@ Options of up and restart:
                         Zipkin comes from Maven Central. Their ports are 9090 and 9411, or the next free ones
 
 Environment:
-  OTEL_EXPORTER_OTLP_ENDPOINT   where spans go, for example http://localhost:4318; none when unset
-  SWITCHBOARD_ADMIN_KEY         the admin key that `keys`, `reload` and `diagnostics` send, where the admin API asks for one
+  OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+                                where spans go, for example http://localhost:4318; nowhere where none is named
+  OTEL_TRACES_EXPORTER          where spans go instead, as the OpenTelemetry agent reads it: otlp, zipkin, none and so on
+  SWITCHBOARD_ADMIN_KEY         the key that commands send to the admin API, where it asks for one: of the role admin to make and revoke
+                                keys, for `reload` and `diagnostics`, operator for `drain`, viewer for what only reads
+  SWITCHBOARD_KEY               the key that `chat` sends to the API, unless --key names one
   SWITCHBOARD_ADMIN_CA          certificates in PEM that the admin API's own must lead to, where it speaks TLS
   SWITCHBOARD_ADMIN_CERTIFICATE a certificate and its key in one file of PEM, where the admin API asks for one
   SWITCHBOARD_AGENT=off         starts the gateway without the OpenTelemetry agent: no traces, less processor time for each
-                                request, and from the second start on as quick as after minutes of load
+                                request, and from the second start on as quick as after minutes of load. In a package
+                                that is so where nothing says where spans go, unless it is on
   SWITCHBOARD_PROMETHEUS_PORT, SWITCHBOARD_ZIPKIN_PORT   the ports for those of --with, no others
   SWITCHBOARD_CONSOLE_PORT      the console's port, no other (default 9902, or the next free one)
   SWITCHBOARD_CONSOLE_VIEWER_KEY, SWITCHBOARD_CONSOLE_OPERATOR_KEY, SWITCHBOARD_CONSOLE_ADMIN_KEY

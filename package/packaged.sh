@@ -40,7 +40,7 @@ if [[ ! -e /usr/lib/$(uname -m)-linux-gnu/libstdc++.so.6 && ! -e /usr/lib64/libs
 fi
 
 # Without traces to export the agent would take time of the start and of each request, and gateway.aot could not be used beside it.
-agent() { [[ ${SWITCHBOARD_AGENT:-} == on || (-n ${OTEL_EXPORTER_OTLP_ENDPOINT:-} && ${SWITCHBOARD_AGENT:-} != off) ]]; }
+agent() { [[ ${SWITCHBOARD_AGENT:-} == on || (-n $(exporters_of_environment) && ${SWITCHBOARD_AGENT:-} != off) ]]; }
 find_java() { printf '%s' "$home/java"; }
 install_missing() { export JAVA_HOME=$home/java; }
 stale() { return 1; }

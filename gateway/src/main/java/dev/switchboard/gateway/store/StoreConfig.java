@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * @param url a JDBC URL of H2 or PostgreSQL; a relative H2 file lies in the launcher's state folder
  * @param user of the database
  * @param passwordFile its first line is the password; empty for none
- * @param pollMs between two looks at what other gateways changed, and between two writes of usage;
- *     twenty times as long, 20 s at most, between two of when keys were used
+ * @param pollMs between two looks at what other gateways changed; writes of this one are no further
+ *     apart, those of when keys were used twenty times as far
  * @param keepDays how long audit entries and usage stay; 0 for ever
  * @param sloKeepDays how long hours of the service levels' history stay
  * @param requests of interest that stay

@@ -85,6 +85,46 @@ class PagesTest {
   }
 
   @Test
+  void everyVariableOfTheLaunchersHelpIsNamed() {
+    String help = read(HOME.resolve("launcher/help.sh"));
+    int begin = help.indexOf("Environment:\n");
+    String environment = help.substring(begin, help.indexOf("Exit status:", begin));
+
+    Set<String> variables =
+        new TreeSet<>(found("\\b((?:OTEL|SWITCHBOARD)_[A-Z_]+)", environment));
+
+    assertTrue(variables.size() > 15, variables::toString);
+    // Some are said with a value.
+    variables.removeIf(name -> LAUNCHER.contains("`" + name + "="));
+    assertNamed(variables, LAUNCHER);
+  }
+
+  /** The page says of each key that only a start reads, or of all that begin like it. */
+  @Test
+  void everyKeyThatAReloadCannotChangeIsNamedAsOne() {
+    String page = read(HOME.resolve("docs/configuration.md"));
+    int begin = page.indexOf("| Not by a reload |");
+    String table = page.substring(begin, page.indexOf("\n\n", begin));
+    Set<String> named = found("`([a-z][a-z.-]*)`", table);
+    Set<String> fixed = new TreeSet<>();
+    Set<String> told = new TreeSet<>();
+    for (ConfigReference.Key each : ConfigReference.keys()) {
+      String key = each.path();
+      // Files of TLS are read again, which the page says apart.
+      boolean counts = !key.contains(".tls.");
+      if (counts && !Reconfiguration.reloadable(key)) {
+        fixed.add(key);
+      }
+      if (counts && named.stream().anyMatch(name -> (key + ".").startsWith(name + "."))) {
+        told.add(key);
+      }
+    }
+
+    assertFalse(fixed.isEmpty());
+    assertEquals(fixed, told);
+  }
+
+  @Test
   void everyLauncherEventHasARow() {
     Set<String> events = new TreeSet<>();
     sources().forEach(source -> events.addAll(found("\\bemit\\(\\s*\"(\\w+)\"", source)));
