@@ -30,11 +30,12 @@ class LauncherBuildTest {
       })
   void whoRunsReadsTheJarThatItHasOpen(String name) throws Exception {
     Path jar = folder.resolve(name);
-    Files.createDirectories(Objects.requireNonNull(jar.getParent()));
+    Path target = Files.createDirectories(Objects.requireNonNull(jar.getParent()));
     Files.writeString(jar, "old");
     Path open = Files.createLink(folder.resolve("open"), jar);
     // As Maven does: into the file that lies there.
-    Path maven = Files.createDirectories(folder.resolve("bin")).resolve("mvn");
+    Path bin = Files.createDirectories(folder.resolve("bin"));
+    Path maven = bin.resolve("mvn");
     Files.writeString(maven, "#!/bin/sh\nprintf new >" + name + "\n");
     assertTrue(maven.toFile().setExecutable(true));
 
@@ -46,12 +47,12 @@ class LauncherBuildTest {
                 LAUNCHER.toString())
             .directory(folder.toFile())
             .inheritIO();
-    bash.environment().merge("PATH", maven.getParent() + ":", (path, first) -> first + path);
+    bash.environment().merge("PATH", bin + ":", (path, first) -> first + path);
 
     assertEquals(0, bash.start().waitFor());
     assertEquals("new", Files.readString(jar));
     assertEquals("old", Files.readString(open));
-    String[] left = Objects.requireNonNull(jar.toFile().getParentFile().list());
+    String[] left = Objects.requireNonNull(target.toFile().list());
     assertEquals(1, left.length, () -> String.join(" ", left));
   }
 }
