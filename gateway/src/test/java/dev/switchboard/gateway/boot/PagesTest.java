@@ -90,8 +90,7 @@ class PagesTest {
     int begin = help.indexOf("Environment:\n");
     String environment = help.substring(begin, help.indexOf("Exit status:", begin));
 
-    Set<String> variables =
-        new TreeSet<>(found("\\b((?:OTEL|SWITCHBOARD)_[A-Z_]+)", environment));
+    Set<String> variables = new TreeSet<>(found("\\b((?:OTEL|SWITCHBOARD)_[A-Z_]+)", environment));
 
     assertTrue(variables.size() > 15, variables::toString);
     // Some are said with a value.
