@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.agent;
 
+import dev.switchboard.gateway.telemetry.Pace;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.trace.Span;
@@ -11,7 +12,6 @@ import io.opentelemetry.sdk.trace.data.LinkData;
 import io.opentelemetry.sdk.trace.samplers.Sampler;
 import io.opentelemetry.sdk.trace.samplers.SamplingResult;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
 /**
@@ -32,20 +32,18 @@ public final class CallerSampler implements Sampler {
   static final int USUAL_PER_SECOND = 50;
 
   private static final AttributeKey<Boolean> MADE_LATER = AttributeKey.booleanKey(RETROACTIVE);
-  private static final long SECOND_NANOS = 1_000_000_000;
 
   private final Sampler others;
   private final int perSecond;
   private final LongSupplier nanos;
-
-  /** When the next one would be due if all came evenly. */
-  private final AtomicLong due;
+  private final long beganNanos;
+  private final Pace pace = new Pace();
 
   CallerSampler(Sampler others, int perSecond, LongSupplier nanos) {
     this.others = others;
     this.perSecond = perSecond;
     this.nanos = nanos;
-    this.due = new AtomicLong(nanos.getAsLong());
+    this.beganNanos = nanos.getAsLong();
   }
 
   @Override
@@ -73,19 +71,8 @@ public final class CallerSampler implements Sampler {
 
   /** Whether one more may be, a second's worth of them at once. */
   private boolean isFollowed() {
-    if (perSecond <= 0) {
-      return perSecond < 0;
-    }
-    long now = nanos.getAsLong();
-    long apart = SECOND_NANOS / perSecond;
-    long next = due.get();
-    while (next - now <= apart * (perSecond - 1)) {
-      if (due.compareAndSet(next, (next - now > 0 ? next : now) + apart)) {
-        return true;
-      }
-      next = due.get();
-    }
-    return false;
+    // From 0 on, since the clock's own numbers may run over.
+    return perSecond < 0 || pace.take(nanos.getAsLong() - beganNanos, perSecond, perSecond);
   }
 
   @Override

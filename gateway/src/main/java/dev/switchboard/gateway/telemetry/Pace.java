@@ -4,7 +4,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Lets so many through in a second, evenly or in bursts (the generic cell rate algorithm). Safe on
- * any thread.
+ * any thread. The agent's extension has it too, without what else is in this package.
  */
 public final class Pace {
   private static final long SECOND_NANOS = 1_000_000_000;
