@@ -225,13 +225,13 @@ class WorkerProcessIT {
       assertEquals(200, post(port, "/engine/v1/faults", slow).statusCode());
 
       JsonNode skew = skew(port);
-      for (int turn = 0; turn < 5 && !skew.at("/1/straggler").asBoolean(); turn++) {
+      // Where neighbours take this machine's cores nobody can tell who is slow: then it gets more time.
+      for (int turn = 0; turn < 24 && !skew.at("/1/straggler").asBoolean(); turn++) {
         JsonNode before = skew;
         skew = watch(port, TimeUnit.SECONDS.toNanos(5));
-        if (late(before, skew, 1) > 2 * late(before, skew, 0)) {
+        if (late(before, skew, 0) < 250 && late(before, skew, 1) > 500) {
           break;
         }
-        // A neighbour on this machine held up the other rank as well: nobody could tell.
       }
 
       assertTrue(skew.at("/1/straggler").asBoolean(), skew::toString);
