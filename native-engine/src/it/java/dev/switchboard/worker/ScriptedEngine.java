@@ -32,6 +32,7 @@ final class ScriptedEngine implements Engine {
   private long allowedSteps = Long.MAX_VALUE;
   private long step;
   private int queueLimit = Integer.MAX_VALUE;
+  private int waiting;
   private boolean closed;
   private boolean rankAnswers = true;
   private @Nullable String failure;
@@ -225,6 +226,11 @@ final class ScriptedEngine implements Engine {
     queueLimit = limit;
   }
 
+  /** Tells of so many that wait. */
+  synchronized void tellWaiting(int generations) {
+    waiting = generations;
+  }
+
   synchronized void failNextStep(EngineFailure fault) {
     nextStepFails = fault;
   }
@@ -252,7 +258,7 @@ final class ScriptedEngine implements Engine {
 
   @Override
   public synchronized EngineLoad load() {
-    return new EngineLoad(running.size(), 0, 0, 64, 0, 0, step, 0, 0, 0, 0, 0, 0);
+    return new EngineLoad(running.size(), waiting, 0, 64, 0, 0, step, 0, 0, 0, 0, 0, 0);
   }
 
   @Override

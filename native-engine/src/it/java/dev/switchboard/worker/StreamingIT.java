@@ -209,6 +209,24 @@ class StreamingIT {
     ScriptedEngine engine = WorkerFixture.answering("abc");
     try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
       Socket socket =
+  /** Five generations left in the last ten seconds; what was refused did not leave. */
+  @Test
+  void theTimeToRetryIsThatOfWhatLeavesTheQueueAndNotOfWhatIsRefused() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      worker.post(TEXT, BODY.replace("}", ",\"n\":5}"));
+      engine.tellWaiting(10);
+      engine.limitQueue(0);
+      for (int i = 0; i < 20; i++) {
+        assertEquals(429, worker.post(TEXT, BODY).statusCode());
+      }
+
+      HttpResponse<String> response = worker.post(TEXT, BODY);
+
+      assertEquals("20", response.headers().firstValue("Retry-After").orElse(""));
+    }
+  }
+
           worker.raw(
               post(BODY)
                   + post(STREAM)

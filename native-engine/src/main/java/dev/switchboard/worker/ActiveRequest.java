@@ -22,6 +22,9 @@ interface ActiveRequest {
   /** Of what the engine has ended for it. */
   List<RequestTimeline> timelines();
 
+  /** How many places it had in the engine's queue: none where the engine refused it. */
+  int generations();
+
   /** What it has of the room for vectors, until it retires. */
   default long vectorBytes() {
     return 0;

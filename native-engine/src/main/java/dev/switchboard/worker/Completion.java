@@ -100,6 +100,11 @@ final class Completion implements ActiveRequest, Handover.Sink {
 
   @Override
   public long receivedNanos() {
+  @Override
+  public int generations() {
+    return choices.size();
+  }
+
     return exchange.receivedNanos();
   }
 

@@ -110,7 +110,7 @@ final class Completions {
       return;
     }
     vectorBytes -= request.vectorBytes();
-    drainRate.finished();
+    drainRate.finished(request.generations());
     finished.add(request.requestId(), request.receivedNanos(), request.timelines());
     Runnable idle = whenIdle;
     if (active.isEmpty() && idle != null) {

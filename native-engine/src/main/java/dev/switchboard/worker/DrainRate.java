@@ -3,8 +3,8 @@ package dev.switchboard.worker;
 import java.util.function.LongSupplier;
 
 /**
- * How fast requests leave, measured over the last ten seconds; from it, when a refused one may try
- * again. On the event loop.
+ * How fast generations leave the engine, measured over the last ten seconds; from it, when a
+ * refused request may try again. What the engine refused was never in it. On the event loop.
  */
 final class DrainRate {
   private static final int SECONDS = 10;
@@ -19,12 +19,12 @@ final class DrainRate {
     this.newestSecond = second();
   }
 
-  void finished() {
+  void finished(int generations) {
     advance();
-    finished[slot(newestSecond)]++;
+    finished[slot(newestSecond)] += generations;
   }
 
-  /** Whole seconds until the given number of waiting requests will have left, 1 to 60. */
+  /** Whole seconds until the given number of waiting generations will have left, 1 to 60. */
   long secondsUntilLeft(int waiting) {
     advance();
     int left = 0;

@@ -89,6 +89,11 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
 
   @Override
   public long vectorBytes() {
+  @Override
+  public int generations() {
+    return submitted;
+  }
+
     return prepared.bytes();
   }
 

@@ -11,8 +11,8 @@ class DrainRateTest {
   void waitIsTheQueueDividedByTheRate() {
     DrainRate rate = new DrainRate(() -> now);
 
-    for (int i = 0; i < 20; i++) {
-      rate.finished();
+    for (int i = 0; i < 10; i++) {
+      rate.finished(2);
     }
 
     assertEquals(4, rate.secondsUntilLeft(8));
@@ -22,7 +22,7 @@ class DrainRateTest {
   void whatFinishedLongAgoDoesNotCount() {
     DrainRate rate = new DrainRate(() -> now);
 
-    rate.finished();
+    rate.finished(1);
     now += 30_000_000_000L;
 
     assertEquals(1, rate.secondsUntilLeft(8));
@@ -32,7 +32,7 @@ class DrainRateTest {
   void theWaitIsBounded() {
     DrainRate rate = new DrainRate(() -> now);
 
-    rate.finished();
+    rate.finished(1);
 
     assertEquals(60, rate.secondsUntilLeft(1000));
     assertEquals(1, rate.secondsUntilLeft(0));
