@@ -23,6 +23,10 @@ class StreamingIT {
   private static final String STREAM =
       "{\"model\":\"test-model\",\"prompt\":\"x\",\"stream\":true}";
 
+  /** Its answer of 800 kB is more than sockets hold. */
+  private static final String LARGE =
+      "{\"model\":\"test-model\",\"prompt\":\"x\",\"max_tokens\":1000,\"n\":4,\"logprobs\":20}";
+
   private static String post(String body) {
     return "POST /v1/completions HTTP/1.1\r\n"
         + "Host: localhost\r\n"
@@ -76,16 +80,16 @@ class StreamingIT {
                 engine, settings -> Settings.slowReader(settings, 50_000, Duration.ofSeconds(30)))
             .serve()) {
       engine.allow(0);
-      Socket socket = worker.raw(post(withLogprobs()));
+      try (Socket _ = worker.raw(post(withLogprobs()))) {
+        WorkerFixture.eventually(
+            () -> {
+              engine.allowMore(20);
+              return counted(worker, "slow_reader") == 1;
+            });
 
-      WorkerFixture.eventually(
-          () -> {
-            engine.allowMore(20);
-            return counted(worker, "slow_reader") == 1;
-          });
-
-      WorkerFixture.eventually(() -> engine.running() == 0);
-      socket.close();
+        WorkerFixture.eventually(() -> engine.running() == 0);
+        WorkerFixture.eventually(() -> connections(worker) == 1);
+      }
     }
   }
 
@@ -97,17 +101,36 @@ class StreamingIT {
                 engine, settings -> Settings.slowReader(settings, 1 << 30, Duration.ofMillis(200)))
             .serve()) {
       engine.allow(0);
-      Socket socket = worker.raw(post(withLogprobs()));
+      try (Socket _ = worker.raw(post(withLogprobs()))) {
+        WorkerFixture.eventually(
+            () -> {
+              engine.allowMore(20);
+              return counted(worker, "slow_reader") == 1;
+            });
 
-      WorkerFixture.eventually(
-          () -> {
-            engine.allowMore(20);
-            return counted(worker, "slow_reader") == 1;
-          });
-
-      WorkerFixture.eventually(() -> engine.running() == 0);
-      socket.close();
+        WorkerFixture.eventually(() -> engine.running() == 0);
+        WorkerFixture.eventually(() -> connections(worker) == 1);
+      }
     }
+  }
+
+  @Test
+  void aReaderOfAWholeAnswerThatStopsReadingIsCutOffToo() throws IOException {
+    try (WorkerFixture worker =
+        new WorkerFixture(
+                endless(),
+                settings -> Settings.slowReader(settings, 1 << 30, Duration.ofMillis(200)))
+            .serve()) {
+      try (Socket _ = worker.rawSlow(post(LARGE))) {
+        WorkerFixture.eventually(() -> counted(worker, "slow_reader") == 1);
+
+        WorkerFixture.eventually(() -> connections(worker) == 1);
+      }
+    }
+  }
+
+  private static int connections(WorkerFixture worker) {
+    return json(worker.get("/engine/v1/load").body()).path("connections").asInt();
   }
 
   /** Enough logprobs fill the socket's buffers of megabytes soon. */
@@ -186,6 +209,24 @@ class StreamingIT {
     }
   }
 
+  /** Five generations left in the last ten seconds; what was refused did not leave. */
+  @Test
+  void theTimeToRetryIsThatOfWhatLeavesTheQueueAndNotOfWhatIsRefused() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      worker.post(TEXT, BODY.replace("}", ",\"n\":5}"));
+      engine.tellWaiting(10);
+      engine.limitQueue(0);
+      for (int i = 0; i < 20; i++) {
+        assertEquals(429, worker.post(TEXT, BODY).statusCode());
+      }
+
+      HttpResponse<String> response = worker.post(TEXT, BODY);
+
+      assertEquals("20", response.headers().firstValue("Retry-After").orElse(""));
+    }
+  }
+
   @Test
   void aRequestCanBeCancelledByItsId() {
     ScriptedEngine engine = WorkerFixture.answering("abcdef");
@@ -209,24 +250,6 @@ class StreamingIT {
     ScriptedEngine engine = WorkerFixture.answering("abc");
     try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
       Socket socket =
-  /** Five generations left in the last ten seconds; what was refused did not leave. */
-  @Test
-  void theTimeToRetryIsThatOfWhatLeavesTheQueueAndNotOfWhatIsRefused() {
-    ScriptedEngine engine = WorkerFixture.answering("abc");
-    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
-      worker.post(TEXT, BODY.replace("}", ",\"n\":5}"));
-      engine.tellWaiting(10);
-      engine.limitQueue(0);
-      for (int i = 0; i < 20; i++) {
-        assertEquals(429, worker.post(TEXT, BODY).statusCode());
-      }
-
-      HttpResponse<String> response = worker.post(TEXT, BODY);
-
-      assertEquals("20", response.headers().firstValue("Retry-After").orElse(""));
-    }
-  }
-
           worker.raw(
               post(BODY)
                   + post(STREAM)

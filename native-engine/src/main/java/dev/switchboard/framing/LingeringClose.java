@@ -2,6 +2,7 @@ package dev.switchboard.framing;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
@@ -45,6 +46,15 @@ public final class LingeringClose extends ChannelDuplexHandler {
     if (decoder != null) {
       pipeline.addFirst("lingeringClose", new LingeringClose(decoder));
     }
+  }
+
+  /**
+   * Closes a connection at once. Its own close waits until all that was written has gone out, which
+   * for a client that does not read is never. On the event loop.
+   */
+  public static void now(HttpConnection connection) {
+    Channel channel = ((ConnectionBase) connection).channel();
+    channel.unsafe().close(channel.voidPromise());
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.executor.Sampling;
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.FinishReason;
@@ -491,7 +492,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
     cancelAll();
     if (!responseOver) {
       over();
-      exchange.request().connection().close();
+      LingeringClose.now(exchange.request().connection());
     }
     retireWhenDone();
   }

@@ -102,7 +102,11 @@ final class WorkerServer {
     this.worker = worker;
     this.connections =
         new Connections(
-            clock::nanos, settings.headerTimeout(), settings.idleTimeout(), settings.connections());
+            clock::nanos,
+            settings.headerTimeout(),
+            settings.idleTimeout(),
+            settings.writeStall(),
+            settings.connections());
     this.bodies =
         new BodyReader(
             vertx,
@@ -112,7 +116,15 @@ final class WorkerServer {
     this.engineEndpoints =
         new EngineEndpoints(vertx, settings, worker, canary, bodies, connections);
     this.rankProbe = new RankProbe(canary, settings.canaryTimeout(), clock::nanos);
-    vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep());
+    vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep(this::stoppedReading));
+  }
+
+  private void stoppedReading(HttpConnection connection) {
+    LOG.warn("slow_reader from={} it stopped reading an answer", connection.remoteAddress());
+    Serving serving = worker.serving();
+    if (serving != null) {
+      serving.completions().count(WorkerCounter.SLOW_READER);
+    }
   }
 
   /** Listens on TCP. */
