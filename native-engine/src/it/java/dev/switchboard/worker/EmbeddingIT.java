@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationRequest;
+import java.io.IOException;
+import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -178,6 +180,28 @@ class EmbeddingIT {
       assertTrue(beside.headers().firstValue("Retry-After").isPresent());
       assertEquals(200, running.join().statusCode());
       WorkerFixture.eventually(() -> worker.post(EMBEDDINGS, two).statusCode() == 200);
+    }
+  }
+
+  /** Each takes 3.6 MB of the heap, of which the answer's text is more than sockets hold. */
+  @Test
+  void anAnswerHasItsPartOfTheHeapUntilItIsRead() throws IOException {
+    ScriptedEngine engine = ScriptedEngine.encoder(request -> new float[1000]);
+    try (WorkerFixture worker =
+        new WorkerFixture(engine, settings -> Settings.vectorBytes(settings, 4_000_000))
+            .serve(ModelTask.EMBED, 1000)) {
+      String body = body("'input':[" + String.join(",", Collections.nCopies(100, "'bbd'")) + "]");
+      String head =
+          "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\n"
+              + "Content-Type: application/json\r\nConnection: close\r\nContent-Length: ";
+      try (Socket slow = worker.rawSlow(head + body.length() + "\r\n\r\n" + body)) {
+        assertEquals('H', slow.getInputStream().read());
+
+        assertEquals(429, worker.post(EMBEDDINGS, body).statusCode());
+        assertTrue(WorkerFixture.readAll(slow).endsWith("}"));
+      }
+
+      WorkerFixture.eventually(() -> worker.post(EMBEDDINGS, body).statusCode() == 200);
     }
   }
 

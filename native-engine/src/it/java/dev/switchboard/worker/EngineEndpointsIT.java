@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import static dev.switchboard.worker.WorkerFixture.json;
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -14,6 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -267,6 +269,48 @@ class EngineEndpointsIT {
       assertTrue(lines.get(lines.size() - 2).contains("\"code\":\"draining\""));
       assertFalse(lines.contains("data: [DONE]"));
     }
+  }
+
+  @Test
+  void terminationWaitsUntilAWholeAnswerIsRead() throws IOException {
+    ScriptedEngine engine = WorkerFixture.answering("a".repeat(1000));
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      Socket socket = worker.rawSlow(large());
+      byte[] begin = socket.getInputStream().readNBytes(1);
+
+      CompletableFuture<Void> closed = worker.worker().terminate().toCompletableFuture();
+      WorkerFixture.eventually(() -> worker.worker().lifecycle().phase() == WorkerPhase.DRAINING);
+
+      String answer = new String(begin, US_ASCII) + WorkerFixture.readAll(socket);
+      String body = answer.substring(answer.indexOf("\r\n\r\n") + 4);
+      assertEquals(4, json(body).path("choices").size());
+      closed.join();
+    }
+  }
+
+  @Test
+  void terminationDoesNotWaitLongerForWhoDoesNotRead() throws IOException {
+    ScriptedEngine engine = WorkerFixture.answering("a".repeat(1000));
+    try (WorkerFixture worker =
+        new WorkerFixture(engine, settings -> Settings.drainLimit(settings, Duration.ofMillis(100)))
+            .serve()) {
+      Socket socket = worker.rawSlow(large());
+      assertEquals('H', socket.getInputStream().read());
+
+      worker.worker().terminate().toCompletableFuture().orTimeout(5, TimeUnit.SECONDS).join();
+
+      socket.close();
+    }
+  }
+
+  /** Its answer of 800 kB is more than sockets hold. */
+  private static String large() {
+    String body = BODY.replace("}", ",\"max_tokens\":1000,\"n\":4,\"logprobs\":20}");
+    return "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
+        + "Content-Type: application/json\r\nContent-Length: "
+        + body.length()
+        + "\r\n\r\n"
+        + body;
   }
 
   @Test

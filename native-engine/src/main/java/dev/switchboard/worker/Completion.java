@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
  * choice's text has ended (and, when the caller wants the timeline, the engine has too); it is
  * aborted when a choice fails, somebody cancels it, or its reader is too slow; it is abandoned when
  * the client leaves. In each case the generations still running are cancelled, and the request
- * retires when the engine has let go of all of them.
+ * retires when the engine has let go of all of them and the socket has taken all of the answer.
  *
  * <p>Back-pressure: while the socket is full nothing is taken from the choices, so tokens coalesce
  * there into longer chunks. A reader that stays behind by more than the buffer limit, or does not
@@ -61,6 +61,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
 
   private boolean responseOver;
   private boolean retired;
+  private boolean awaitsReader;
   private long stallTimer = -1;
 
   Completion(
@@ -100,12 +101,12 @@ final class Completion implements ActiveRequest, Handover.Sink {
   }
 
   @Override
-  public long receivedNanos() {
-  @Override
   public int generations() {
     return choices.size();
   }
 
+  @Override
+  public long receivedNanos() {
     return exchange.receivedNanos();
   }
 
@@ -252,6 +253,8 @@ final class Completion implements ActiveRequest, Handover.Sink {
     if (!responseOver) {
       over();
       writeError(error);
+    } else if (!exchange.sent().isComplete()) {
+      LingeringClose.now(exchange.request().connection());
     }
     retireWhenDone();
   }
@@ -285,7 +288,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
     }
     // A stream that broke has an error and no [DONE]; the connection ends with it, since what is
     // already in the socket may never be read.
-    response
+    exchange
         .end(ServerSentEvents.data(error.toJson(switchboard())))
         .onComplete(done -> exchange.request().connection().close());
   }
@@ -396,7 +399,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
       over();
       head();
       // Behind the end it only counts: a stream that breaks before [DONE] has not ended.
-      response.end(frames + ServerSentEvents.DONE + comment());
+      exchange.end(frames + ServerSentEvents.DONE + comment());
       return;
     }
     if (!frames.isEmpty() || (notes != null && ReplayNotes.due(choices))) {
@@ -498,9 +501,15 @@ final class Completion implements ActiveRequest, Handover.Sink {
   }
 
   private void retireWhenDone() {
-    if (!retired && responseOver && all(choice -> choice.engineEnd() != null)) {
+    if (retired || !responseOver || !all(choice -> choice.engineEnd() != null)) {
+      return;
+    }
+    if (exchange.sent().isComplete()) {
       retired = true;
       completions.retire(this);
+    } else if (!awaitsReader) {
+      awaitsReader = true;
+      exchange.sent().onComplete(sent -> retireWhenDone());
     }
   }
 

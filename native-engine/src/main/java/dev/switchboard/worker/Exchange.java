@@ -3,6 +3,7 @@ package dev.switchboard.worker;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.timeline.AttemptId;
+import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
@@ -22,6 +23,7 @@ final class Exchange {
   private final HttpServerRequest request;
   private final String requestId;
   private final long receivedNanos;
+  private Future<Void> sent = Future.succeededFuture();
 
   /**
    * @param generatedId the id when the client sent none, or none that may be echoed
@@ -97,8 +99,20 @@ final class Exchange {
         int length = body.getBytes(StandardCharsets.UTF_8).length;
         response.putHeader("Content-Length", Integer.toString(length));
       }
-      response.setStatusCode(status).putHeader("Content-Type", type).end(body);
+      response.setStatusCode(status).putHeader("Content-Type", type);
+      end(body);
     }
+  }
+
+  /** Writes the last of an answer. */
+  Future<Void> end(String last) {
+    sent = response().end(last);
+    return sent;
+  }
+
+  /** When its answer, which has ended, is all in the socket, or never will be. */
+  Future<Void> sent() {
+    return sent;
   }
 
   /** Answers, and closes the connection where the body was not read to its end. */
@@ -126,9 +140,8 @@ final class Exchange {
     response
         .setStatusCode(error.status())
         .putHeader("Content-Type", "application/json")
-        .putHeader("Connection", "close")
-        .end(error.toJson())
-        .onComplete(done -> request.connection().close());
+        .putHeader("Connection", "close");
+    end(error.toJson()).onComplete(done -> request.connection().close());
   }
 
   /** A header that is short and visible ASCII; else empty. */

@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.EmbeddingRequest;
 import dev.switchboard.scheduler.Engine.Generation;
@@ -26,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * <p>Its texts run as generations of their own, a window of them at a time, so that a request of
  * two thousand texts does not fill the engine's queue. The answer is written when all have ended. A
  * text that fails ends the request; what still runs is then cancelled, and the request retires when
- * the engine has let go of it.
+ * the engine has let go of it and the socket has taken all of the answer.
  *
  * <p>On the event loop, but for the listener's methods, which only hand over.
  */
@@ -56,6 +57,7 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   private @Nullable RequestTimeline last;
   private boolean responseOver;
   private boolean retired;
+  private boolean awaitsReader;
 
   VectorRequest(
       Completions completions,
@@ -88,12 +90,12 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   }
 
   @Override
-  public long vectorBytes() {
-  @Override
   public int generations() {
     return submitted;
   }
 
+  @Override
+  public long vectorBytes() {
     return prepared.bytes();
   }
 
@@ -258,6 +260,8 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
         exchange.response().putHeader("Retry-After", seconds);
       }
       exchange.json(error.status(), error.toJson(switchboard()));
+    } else if (!exchange.sent().isComplete()) {
+      LingeringClose.now(exchange.request().connection());
     }
     retireWhenDone();
   }
@@ -276,9 +280,15 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   }
 
   private void retireWhenDone() {
-    if (!retired && responseOver && running.isEmpty()) {
+    if (retired || !responseOver || !running.isEmpty()) {
+      return;
+    }
+    if (exchange.sent().isComplete()) {
       retired = true;
       completions.retire(this);
+    } else if (!awaitsReader) {
+      awaitsReader = true;
+      exchange.sent().onComplete(sent -> retireWhenDone());
     }
   }
 
