@@ -43,6 +43,31 @@ final class Settings {
         s.timelines(),
         s.timelineBytes(),
         s.offLoopBytes(),
+        s.bodyRoomBytes(),
+        s.vectorBytes(),
+        s.allowFaultInjection());
+  }
+
+  static WorkerSettings bodyRoom(WorkerSettings s, long bytes) {
+    return new WorkerSettings(
+        s.id(),
+        s.bind(),
+        s.port(),
+        s.requests(),
+        s.headerBytes(),
+        s.uriBytes(),
+        s.connections(),
+        s.headerTimeout(),
+        s.bodyTimeout(),
+        s.idleTimeout(),
+        s.writeStall(),
+        s.streamBufferBytes(),
+        s.drainLimit(),
+        s.canaryTimeout(),
+        s.timelines(),
+        s.timelineBytes(),
+        s.offLoopBytes(),
+        bytes,
         s.vectorBytes(),
         s.allowFaultInjection());
   }
@@ -99,6 +124,7 @@ final class Settings {
         s.timelines(),
         s.timelineBytes(),
         offLoopBytes,
+        s.bodyRoomBytes(),
         vectorBytes,
         s.allowFaultInjection());
   }

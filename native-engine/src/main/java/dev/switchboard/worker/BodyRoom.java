@@ -34,7 +34,7 @@ final class BodyRoom {
     private final long bytes;
     private final Runnable begin;
     private boolean inside;
-    private boolean left;
+    private int holders = 1;
 
     private Place(long bytes, Runnable begin) {
       this.bytes = bytes;
@@ -59,12 +59,16 @@ final class BodyRoom {
       begin.run();
     }
 
-    /** The body is not needed any more, or will not come. More than once is once. */
+    /** What was made of the body is needed by one more, who leaves it too. */
+    void keep() {
+      holders++;
+    }
+
+    /** The body is not needed any more, or will not come. More often than it is kept is once. */
     void leave() {
-      if (left) {
+      if (holders == 0 || --holders > 0) {
         return;
       }
-      left = true;
       if (inside) {
         hold(-bytes);
       } else {

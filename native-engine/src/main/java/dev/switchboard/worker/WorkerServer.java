@@ -112,7 +112,7 @@ final class WorkerServer {
             vertx,
             settings.requests().bodyBytes(),
             settings.bodyTimeout(),
-            new BodyRoom(JavaMemory.bodyBytes(Runtime.getRuntime().maxMemory())));
+            new BodyRoom(settings.bodyRoomBytes()));
     this.engineEndpoints =
         new EngineEndpoints(vertx, settings, worker, canary, bodies, connections);
     this.rankProbe = new RankProbe(canary, settings.canaryTimeout(), clock::nanos);
@@ -358,9 +358,10 @@ final class WorkerServer {
     Urgency urgency = Urgency.of(exchange);
     onBody(
         exchange,
-        (serving, bytes) -> {
-          PreparedRequest prepared = parse(exchange, serving, api, bytes);
-          return () -> constrain(exchange, detail, urgency, serving, prepared);
+        (serving, body) -> {
+          PreparedRequest prepared = parse(exchange, serving, api, body.bytes().getBytes());
+          BodyRoom.Place place = body.place();
+          return () -> constrain(exchange, detail, urgency, serving, prepared, place);
         });
   }
 
@@ -373,7 +374,8 @@ final class WorkerServer {
     Urgency urgency = Urgency.of(exchange);
     onBody(
         exchange,
-        (serving, bytes) -> {
+        (serving, body) -> {
+          byte[] bytes = body.bytes().getBytes();
           PreparedVectors prepared = preparation.apply(serving.vectors(), bytes);
           return () ->
               start(
@@ -389,8 +391,8 @@ final class WorkerServer {
     }
     onBody(
         exchange,
-        (serving, bytes) -> {
-          String json = answer.apply(serving.tokenization(), bytes);
+        (serving, body) -> {
+          String json = answer.apply(serving.tokenization(), body.bytes().getBytes());
           return () -> exchange.json(200, json);
         });
   }
@@ -404,10 +406,10 @@ final class WorkerServer {
    *
    * @param work gives what the event loop does next
    */
-  private void onBody(Exchange exchange, BiFunction<Serving, byte[], Runnable> work) {
+  private void onBody(Exchange exchange, BiFunction<Serving, Body, Runnable> work) {
     Serving serving = serving(exchange);
     if (serving != null) {
-      bodies.read(exchange, body -> prepare(exchange, body, bytes -> work.apply(serving, bytes)));
+      bodies.read(exchange, body -> prepare(exchange, body, () -> work.apply(serving, body)));
     }
   }
 
@@ -426,28 +428,34 @@ final class WorkerServer {
    *
    * @param work gives what the event loop does next
    */
-  private void prepare(Exchange exchange, Body body, Function<byte[], Runnable> work) {
+  private void prepare(Exchange exchange, Body body, Supplier<Runnable> work) {
     int bytes = body.bytes().length();
     if (bytes <= settings.offLoopBytes()) {
-      complete(exchange, () -> work.apply(body.bytes().getBytes()).run());
+      complete(exchange, () -> work.get().run());
       body.place().leave();
       return;
     }
-    elsewhere(exchange, bytes, () -> work.apply(body.bytes().getBytes()), body.place()::leave);
+    elsewhere(exchange, bytes, work, body.place());
   }
 
-  /** Compiles what the answer must look like, on another thread unless it is known. */
+  /**
+   * Compiles what the answer must look like, on another thread unless it is known.
+   *
+   * @param place that the request's body has, kept as long as that takes
+   */
   private void constrain(
       Exchange exchange,
       TimelineDetail detail,
       Urgency urgency,
       Serving serving,
-      PreparedRequest prepared) {
+      PreparedRequest prepared,
+      BodyRoom.Place place) {
     PreparedRequest ready = serving.preparation().constrainedAtOnce(prepared);
     if (ready != null) {
       start(exchange, serving, () -> serving.completions().start(exchange, ready, detail, urgency));
       return;
     }
+    place.keep();
     elsewhere(
         exchange,
         0,
@@ -459,16 +467,17 @@ final class WorkerServer {
                   serving,
                   () -> serving.completions().start(exchange, compiled, detail, urgency));
         },
-        () -> {});
+        place);
   }
 
   /**
    * Works on another thread; on one that has much to do for bodies that are large.
    *
    * @param work gives what the event loop does next
-   * @param done follows on the event loop in any case
+   * @param place left behind that in any case
    */
-  private void elsewhere(Exchange exchange, int bodyBytes, Supplier<Runnable> work, Runnable done) {
+  private void elsewhere(
+      Exchange exchange, int bodyBytes, Supplier<Runnable> work, BodyRoom.Place place) {
     Context context = vertx.getOrCreateContext();
     preparations.run(
         bodyBytes,
@@ -477,8 +486,8 @@ final class WorkerServer {
               exchange.response().closed() ? () -> left(exchange) : prepareElsewhere(work);
           context.runOnContext(
               now -> {
-                done.run();
                 complete(exchange, next);
+                place.leave();
               });
         });
   }

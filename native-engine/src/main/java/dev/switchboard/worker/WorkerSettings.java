@@ -23,6 +23,7 @@ import java.time.Duration;
  * @param canaryTimeout until a rank that does not answer a canary counts as not answering
  * @param timelines finished requests whose timelines are kept, and timelineBytes their memory
  * @param offLoopBytes a body larger than this is parsed, rendered and tokenized off the event loop
+ * @param bodyRoomBytes of the heap that bodies may take together until they are prepared
  * @param vectorBytes of the heap that requests for vectors may take together
  * @param allowFaultInjection whether {@code POST /engine/v1/faults} works
  */
@@ -44,6 +45,7 @@ record WorkerSettings(
     int timelines,
     long timelineBytes,
     int offLoopBytes,
+    long bodyRoomBytes,
     long vectorBytes,
     boolean allowFaultInjection) {
 
@@ -69,6 +71,7 @@ record WorkerSettings(
         1024,
         32L << 20,
         16 << 10,
+        JavaMemory.bodyBytes(Runtime.getRuntime().maxMemory()),
         JavaMemory.vectorBytes(Runtime.getRuntime().maxMemory()),
         false);
   }
@@ -93,6 +96,7 @@ record WorkerSettings(
         timelines,
         timelineBytes,
         offLoopBytes,
+        bodyRoomBytes,
         vectorBytes,
         allowFaultInjection);
   }
@@ -117,6 +121,7 @@ record WorkerSettings(
         timelines,
         timelineBytes,
         offLoopBytes,
+        bodyRoomBytes,
         vectorBytes,
         allowed);
   }
