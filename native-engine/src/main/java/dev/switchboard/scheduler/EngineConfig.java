@@ -6,6 +6,7 @@ import dev.switchboard.executor.ExecutorInfo;
  * How the scheduler fills steps.
  *
  * @param maxWaiting most generations queued and not yet started; more are refused
+ * @param maxWaitingTokens most prompt tokens of these together, where there is more than one
  * @param stepTokens token budget of one step, over all sequences
  * @param chunkTokens most prompt tokens of one sequence in one step, so that a long prompt cannot
  *     hold up everyone's next token
@@ -16,6 +17,7 @@ import dev.switchboard.executor.ExecutorInfo;
  */
 public record EngineConfig(
     int maxWaiting,
+    long maxWaitingTokens,
     int stepTokens,
     int chunkTokens,
     int maxInFlight,
@@ -23,6 +25,7 @@ public record EngineConfig(
     int awaitSliceMs) {
   public EngineConfig {
     positive(maxWaiting, "maxWaiting");
+    positive(maxWaitingTokens, "maxWaitingTokens");
     positive(stepTokens, "stepTokens");
     positive(chunkTokens, "chunkTokens");
     positive(maxInFlight, "maxInFlight");
@@ -36,6 +39,7 @@ public record EngineConfig(
   public static EngineConfig of(ExecutorInfo info) {
     return new EngineConfig(
         1024,
+        Long.MAX_VALUE,
         info.maxStepTokens(),
         Math.max(1, info.maxStepTokens() / 2),
         Math.min(info.maxInFlight(), info.stages() + 1),
@@ -45,21 +49,32 @@ public record EngineConfig(
 
   /** The same with another chunk cap. */
   public EngineConfig withChunkTokens(int tokens) {
-    return new EngineConfig(maxWaiting, stepTokens, tokens, maxInFlight, prefixCache, awaitSliceMs);
+    return new EngineConfig(
+        maxWaiting, maxWaitingTokens, stepTokens, tokens, maxInFlight, prefixCache, awaitSliceMs);
   }
 
   /** The same with prefix reuse on or off. */
   public EngineConfig withPrefixCache(boolean on) {
-    return new EngineConfig(maxWaiting, stepTokens, chunkTokens, maxInFlight, on, awaitSliceMs);
+    return new EngineConfig(
+        maxWaiting, maxWaitingTokens, stepTokens, chunkTokens, maxInFlight, on, awaitSliceMs);
   }
 
   /** The same with another queue bound. */
   public EngineConfig withMaxWaiting(int generations) {
-    return new EngineConfig(
-        generations, stepTokens, chunkTokens, maxInFlight, prefixCache, awaitSliceMs);
+    return with(generations, maxWaitingTokens);
   }
 
-  private static void positive(int value, String name) {
+  /** The same with another bound of what waits in the queue. */
+  public EngineConfig withMaxWaitingTokens(long tokens) {
+    return with(maxWaiting, tokens);
+  }
+
+  private EngineConfig with(int generations, long tokens) {
+    return new EngineConfig(
+        generations, tokens, stepTokens, chunkTokens, maxInFlight, prefixCache, awaitSliceMs);
+  }
+
+  private static void positive(long value, String name) {
     if (value < 1) {
       throw new IllegalArgumentException(name + " must be positive, was " + value);
     }

@@ -49,6 +49,7 @@ public final class EngineLoop implements Engine {
   private List<Job> inbox = new ArrayList<>();
   private List<Job> cancels = new ArrayList<>();
   private int submissions;
+  private long submittedTokens;
   private long order;
   private boolean closed;
 
@@ -58,6 +59,7 @@ public final class EngineLoop implements Engine {
   private long heartbeatsReadNanos;
 
   private volatile EngineLoad load;
+  private volatile long waitingTokens;
   private volatile List<LaneHeartbeat> heartbeats;
   private volatile @Nullable String failure;
 
@@ -102,16 +104,33 @@ public final class EngineLoop implements Engine {
         throw new RejectedGenerationException(
             Reason.UNAVAILABLE, lost == null ? SHUTDOWN.message() : lost);
       }
-      if (submissions + load.waiting() >= config.maxWaiting()) {
-        throw new RejectedGenerationException(
-            Reason.QUEUE_FULL, config.maxWaiting() + " generations wait already");
-      }
+      requireRoom(request);
       job = new Job(request, matcher, listener, order++);
       inbox.add(job);
       submissions++;
+      submittedTokens += tokens(request);
     }
     LockSupport.unpark(thread);
     return job;
+  }
+
+  /** Under the lock, and before anything of the request is copied. */
+  private void requireRoom(GenerationRequest request) {
+    int waiting = submissions + load.waiting();
+    if (waiting >= config.maxWaiting()) {
+      throw new RejectedGenerationException(
+          Reason.QUEUE_FULL, config.maxWaiting() + " generations wait already");
+    }
+    long tokens = submittedTokens + waitingTokens;
+    if (waiting > 0 && tokens + tokens(request) > config.maxWaitingTokens()) {
+      throw new RejectedGenerationException(
+          Reason.QUEUE_FULL,
+          tokens + " prompt tokens wait already, of at most " + config.maxWaitingTokens());
+    }
+  }
+
+  private static int tokens(GenerationRequest request) {
+    return request.prompt().length + request.generated().length;
   }
 
   @Override
@@ -254,24 +273,32 @@ public final class EngineLoop implements Engine {
       // A sequence that has ended, with the whole engine perhaps, is left alone.
       core.scheduler().cancel(job.sequence, now);
     }
-    countTaken(taken.size());
+    countTaken();
     taken.clear();
     takenCancels.clear();
   }
 
   /** The queue's bound sees a submission in the inbox or in the load, never in neither. */
-  private void countTaken(int jobs) {
-    if (jobs == 0) {
+  private void countTaken() {
+    if (taken.isEmpty()) {
       return;
     }
     synchronized (inboxLock) {
-      submissions -= jobs;
-      load = core.scheduler().load(0);
+      submissions -= taken.size();
+      for (Job job : taken) {
+        submittedTokens -= tokens(job.sequence.request);
+      }
+      publishLoad();
     }
   }
 
-  private void publish() {
+  private void publishLoad() {
     load = core.scheduler().load(0);
+    waitingTokens = core.scheduler().waitingTokens();
+  }
+
+  private void publish() {
+    publishLoad();
     long now = clock.nanos();
     if (now - heartbeatsReadNanos >= HEARTBEAT_INTERVAL_NANOS) {
       readHeartbeats(now);
@@ -299,6 +326,7 @@ public final class EngineLoop implements Engine {
       late = inbox;
       inbox = new ArrayList<>();
       submissions = 0;
+      submittedTokens = 0;
     }
     long now = clock.nanos();
     core.scheduler().failAll(why, now);

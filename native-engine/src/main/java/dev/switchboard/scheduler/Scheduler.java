@@ -817,6 +817,11 @@ final class Scheduler {
     return waiting.size();
   }
 
+  /** Of those that wait. */
+  long waitingTokens() {
+    return waitingTokens;
+  }
+
   List<Sequence> running() {
     return running;
   }

@@ -27,6 +27,9 @@ record JavaMemory(long heapBytes) {
   /** Tree, texts and tokens of the one large body that is prepared at a time. */
   private static final long PREPARATION_BYTES = 80L << 20;
 
+  /** It is there as the request has it, and as the engine goes on with it. */
+  private static final long WAITING_TOKEN_BYTES = 2 * Integer.BYTES;
+
   static JavaMemory ofThisMachine() {
     return new JavaMemory(Runtime.getRuntime().maxMemory());
   }
@@ -34,6 +37,11 @@ record JavaMemory(long heapBytes) {
   /** The part of it that bodies may take that are read or wait for their preparation. */
   static long bodyBytes(long heapBytes) {
     return heapBytes / 8;
+  }
+
+  /** How many tokens of prompts may wait for the engine: they have an eighth of it. */
+  long waitingTokens() {
+    return heapBytes / 8 / WAITING_TOKEN_BYTES;
   }
 
   /** The part of it that constraints may learn in while answers follow them. */

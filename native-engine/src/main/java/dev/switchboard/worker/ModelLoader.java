@@ -226,7 +226,8 @@ final class ModelLoader {
       ExecutorConfig config,
       NativeExecutor executor) {
     ExecutorInfo info = executor.info();
-    EngineLoop engine = EngineLoop.start(executor, EngineConfig.of(info), clock);
+    EngineConfig scheduling = EngineConfig.of(info).withMaxWaitingTokens(java.waitingTokens());
+    EngineLoop engine = EngineLoop.start(executor, scheduling, clock);
     ExecutorInfo.Memory memory = info.memory();
     return new ServedModel(
         options.name() == null ? description.id() : options.name(),

@@ -72,6 +72,7 @@ final class Simulation {
     config =
         new EngineConfig(
             10_000,
+            Long.MAX_VALUE,
             stepTokens,
             1 + random.nextInt(64),
             stages + random.nextInt(2),
@@ -254,7 +255,7 @@ final class Simulation {
             VOCAB,
             new LatencyModel(1, 1, 0),
             time);
-    EngineConfig config = new EngineConfig(10, CONTEXT, CONTEXT, 1, false, 50);
+    EngineConfig config = new EngineConfig(10, Long.MAX_VALUE, CONTEXT, CONTEXT, 1, false, 50);
     EngineCore core = new EngineCore(executor, config, clock, new PrefixKey(0, 0));
     Recorder recorder = new Recorder(time);
     core.scheduler().add(new Sequence(request, recorder, 0, clock, 0), 0);

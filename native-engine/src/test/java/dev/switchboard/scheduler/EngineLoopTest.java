@@ -21,6 +21,7 @@ import dev.switchboard.scheduler.RejectedGenerationException.Reason;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -158,6 +159,45 @@ class EngineLoopTest {
 
       assertTrue(refused >= 28, "only " + refused + " of 40 were refused");
     }
+  }
+
+  /** Eight run; of the others five prompts fit into the bound, and it is asked for before. */
+  @Test
+  void refusesMorePromptsThanMayWaitInItsMemory() {
+    EngineConfig bounded = config().withMaxWaitingTokens(1000);
+    try (EngineLoop engine = EngineLoop.start(executor(LatencyModel.typical()), bounded, CLOCK)) {
+      int refused = 0;
+      for (int i = 0; i < 40; i++) {
+        try {
+          engine.submit(request(prompt(200), 300), new Waiter());
+        } catch (RejectedGenerationException e) {
+          assertEquals(Reason.QUEUE_FULL, e.reason());
+          assertTrue(assertNotNullText(e.getMessage()).contains("prompt tokens"), e::getMessage);
+          refused++;
+        }
+      }
+
+      assertTrue(refused >= 40 - 8 - 5, "only " + refused + " of 40 were refused");
+    }
+  }
+
+  @Test
+  void aPromptThatFindsNobodyWaitingIsTakenHoweverLongItIs() {
+    EngineConfig bounded = config().withMaxWaitingTokens(100);
+    try (EngineLoop engine = EngineLoop.start(executor(LatencyModel.instant()), bounded, CLOCK)) {
+      Waiter waiter = new Waiter();
+
+      engine.submit(request(prompt(200), 3), waiter);
+      waiter.awaitEnd();
+
+      assertEquals(FinishReason.LENGTH, waiter.reason);
+    }
+  }
+
+  private static int[] prompt(int tokens) {
+    int[] prompt = new int[tokens];
+    Arrays.fill(prompt, 1);
+    return prompt;
   }
 
   @Test
