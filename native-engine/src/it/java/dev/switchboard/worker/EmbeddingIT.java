@@ -220,6 +220,22 @@ class EmbeddingIT {
     }
   }
 
+  /** 2000 characters are 2000 tokens of four bytes here; in the answer they are there once more. */
+  @Test
+  void documentsThatAreReturnedTakeOfTheHeapToo() {
+    ScriptedEngine engine = ScriptedEngine.encoder(EmbeddingIT::vector);
+    try (WorkerFixture worker =
+        new WorkerFixture(engine, settings -> Settings.vectorBytes(settings, 10_000))
+            .serve(ModelTask.EMBED, 3)) {
+      String documents = "'query':'a','documents':['" + "d".repeat(2000) + "']";
+
+      assertEquals(200, worker.post(RERANK, body(documents)).statusCode());
+      assertEquals(
+          "documents",
+          error(worker, RERANK, documents + ",'return_documents':true").path("param").asText());
+    }
+  }
+
   @Test
   void aStepThatFailsEndsTheRequestWithItsReason() {
     ScriptedEngine engine = ScriptedEngine.encoder(EmbeddingIT::vector);

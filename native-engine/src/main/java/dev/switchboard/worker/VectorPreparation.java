@@ -29,6 +29,9 @@ final class VectorPreparation {
   /** A number as text takes a dozen, which are there up to three times while it is written. */
   private static final long ANSWERED_FLOAT_BYTES = 32;
 
+  /** A character of a document is there, and up to three times more while it is written. */
+  private static final long ANSWERED_CHAR_BYTES = 4;
+
   private final ServedModel model;
   private final RequestParser parser;
   private final RequestPreparation preparation;
@@ -150,29 +153,29 @@ final class VectorPreparation {
     return texts;
   }
 
+  /** Of the request only what is answered is kept until then. */
   private PreparedVectors prepared(RerankRequest request, List<int[]> texts, Scores scores) {
     int tokens = PreparedVectors.tokens(texts);
+    int topN = request.topN();
+    List<String> returned = request.returnDocuments() ? request.documents() : List.of();
+    long chars = returned.stream().mapToLong(String::length).sum();
+    long bytes = bytes(texts.size(), tokens) + ANSWERED_CHAR_BYTES * chars;
     return new PreparedVectors(
         "documents",
         texts,
         request.priority(),
-        fitting(bytes(texts.size(), tokens), "documents"),
+        fitting(bytes, "documents"),
         (vectors, switchboard) ->
-            new RerankAnswer(model.id(), best(request, scores.of(vectors).toList()), tokens)
+            new RerankAnswer(model.id(), best(returned, topN, scores.of(vectors).toList()), tokens)
                 .toJson(switchboard));
   }
 
   /** Equal scores keep the request's order. */
-  private static List<Result> best(RerankRequest request, List<Float> scores) {
+  private static List<Result> best(List<String> returned, int topN, List<Float> scores) {
     return IntStream.range(0, scores.size())
-        .mapToObj(
-            i ->
-                new Result(
-                    i,
-                    scores.get(i),
-                    request.returnDocuments() ? request.documents().get(i) : null))
+        .mapToObj(i -> new Result(i, scores.get(i), returned.isEmpty() ? null : returned.get(i)))
         .sorted(Comparator.comparingDouble((Result result) -> -result.score()))
-        .limit(request.topN())
+        .limit(topN)
         .toList();
   }
 
