@@ -97,7 +97,11 @@ final class JsonSchemaReader {
    */
   static Expression read(String schema, CompileBudget budget, Set<String> ignored) {
     CompileBudget.checkSource(schema);
-    JsonSchemaReader reader = new JsonSchemaReader(parse(schema), budget, ignored);
+    JsonNode root = parse(schema);
+    if (schema.contains("\"$id\"")) {
+      SchemaResources.resolve(root, budget);
+    }
+    JsonSchemaReader reader = new JsonSchemaReader(root, budget, ignored);
     Expression whole = new Call(reader.reference("#", ""));
     while (!reader.unread.isEmpty()) {
       reader.unread.removeFirst().run();

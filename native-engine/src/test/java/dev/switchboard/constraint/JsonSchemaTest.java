@@ -119,6 +119,17 @@ class JsonSchemaTest {
         "{'dependentRequired':{'a':['b']},'properties':{'a':{},'b':{}}} | {'a':1,'b':1} | {'a':1}",
         "{'dependentSchemas':{'a':{'required':['b']}},'properties':{'a':{},'b':{}}} | {} | {'a':1}",
         "{'$id':'http://x/y','$defs':{'n':{'$anchor':'k','type':'null'}},'$ref':'#k'} | null | 1",
+        "{'$defs':{'n':{'type':'string'},'l':{'$id':'l','$defs':{'n':{'type':'null'}},"
+            + "'$ref':'#/$defs/n'}},'$ref':'#/$defs/l'} | null | 'x'",
+        "{'type':'array','items':{'$id':'l','type':['array','null'],'items':{'$ref':'#'}}}"
+            + " | [[null]] | null",
+        "{'$defs':{'a/b~c d':{'$id':'l','$defs':{'n':{'type':'null'}},'items':{'$ref':"
+            + "'#/$defs/n'}}},'$ref':'l'} | [null] | [1]",
+        "{'$defs':{'n':{'type':'null'},'l':{'$id':'l','$ref':'#/$defs/n'}},'$ref':'l'} | null | 1",
+        "{'$schema':'http://json-schema.org/draft-07/schema#','definitions':{'n':{'type':'null'},"
+            + "'l':{'$id':'l','definitions':{'n':{'type':'string'}},'$ref':'#/definitions/n'}},"
+            + "'$ref':'#/definitions/l'} | null | 'x'",
+        "{'const':{'$id':'l','n':1,'$ref':'#/n'}} | {'$id':'l','n':1,'$ref':'#/n'} | 1",
         "{'$id':'http://x/y','$defs':{'n':{'type':'null'}},'$ref':'http://x/y#/$defs/n'} | null |"
             + " 1",
         // Conditions.
