@@ -53,4 +53,29 @@ public record GenerationOptions(
     logitBias = Map.copyOf(logitBias);
     stop = List.copyOf(stop);
   }
+
+  /** The same without what the answer must look like, which may be a long text. */
+  public GenerationOptions withoutShape() {
+    return new GenerationOptions(
+        maxTokens,
+        temperature,
+        topP,
+        topK,
+        minP,
+        repetitionPenalty,
+        presencePenalty,
+        frequencyPenalty,
+        seed,
+        logitBias,
+        n,
+        stop,
+        stream,
+        includeUsage,
+        ignoreEos,
+        topLogprobs,
+        priority,
+        user,
+        null,
+        strictFinish);
+  }
 }

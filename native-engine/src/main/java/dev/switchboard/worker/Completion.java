@@ -2,7 +2,6 @@ package dev.switchboard.worker;
 
 import dev.switchboard.executor.Sampling;
 import dev.switchboard.framing.LingeringClose;
-import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.FinishReason;
 import dev.switchboard.openai.GenerationOptions;
@@ -294,13 +293,12 @@ final class Completion implements ActiveRequest, Handover.Sink {
   }
 
   private @Nullable ApiError failure() {
-    AnswerShape shape = prepared.shape();
     for (Choice choice : choices) {
       Choice.EngineEnd end = choice.engineEnd();
       if (end != null && choice.textEnd() == null) {
         EngineFailure failure = end.failure();
         return failure != null
-            ? EngineErrors.of(failure, shape == null ? null : shape.field())
+            ? EngineErrors.of(failure, prepared.shapeField())
             : ApiError.internal("The engine cancelled the generation.");
       }
       if (choice.assembly().isCutShort()) {

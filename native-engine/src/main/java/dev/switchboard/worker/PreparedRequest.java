@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param echo whether the answer begins with the prompt
  * @param tools that the answer may call; null for none
  * @param promptField the request's field that holds the prompt, for errors
- * @param shape what the answer must look like; null for anything
+ * @param shape what the answer must look like; null for anything, and once it is compiled
+ * @param shapeField the request's field that says so, for errors; null for anything
  * @param constraint the shape compiled; null without one, and until it is
  * @param soFar what another worker answered of it; null for an answer that begins here
  */
@@ -26,6 +27,7 @@ record PreparedRequest(
     String promptField,
     List<Prompt> prompts,
     @Nullable AnswerShape shape,
+    @Nullable String shapeField,
     @Nullable Constraint constraint,
     @Nullable AnswerSoFar soFar) {
   PreparedRequest {
@@ -47,10 +49,25 @@ record PreparedRequest(
    */
   record Prompt(int[] tokens, int addedTokens, @Nullable String text) {}
 
-  /** The same with its shape compiled. */
-  PreparedRequest with(Constraint compiled) {
+  /** One that is not compiled yet, and begins here. */
+  static PreparedRequest of(
+      Api api,
+      GenerationOptions options,
+      boolean echo,
+      @Nullable OfferedTools tools,
+      String promptField,
+      List<Prompt> prompts,
+      @Nullable AnswerShape shape) {
+    String field = shape == null ? null : shape.field();
     return new PreparedRequest(
-        api, options, echo, tools, promptField, prompts, shape, compiled, soFar);
+        api, options, echo, tools, promptField, prompts, shape, field, null, null);
+  }
+
+  /** The same with its shape compiled, whose text is not needed any more. */
+  PreparedRequest with(Constraint compiled) {
+    GenerationOptions rest = options.withoutShape();
+    return new PreparedRequest(
+        api, rest, echo, tools, promptField, prompts, null, shapeField, compiled, soFar);
   }
 
   /**
@@ -77,7 +94,7 @@ record PreparedRequest(
       }
     }
     return new PreparedRequest(
-        api, options, echo, tools, promptField, prompts, shape, constraint, answered);
+        api, options, echo, tools, promptField, prompts, shape, shapeField, constraint, answered);
   }
 
   /** What was answered of a choice; null when it begins here. */

@@ -106,16 +106,14 @@ final class RequestPreparation {
     int[] rendered = encodeChat(request.conversation(), model.facts().context());
     PreparedRequest.Prompt prompt = withBos(rendered, null);
     requireRoom(prompt, "messages", 1);
-    return new PreparedRequest(
+    return PreparedRequest.of(
         PreparedRequest.Api.CHAT,
         request.options(),
         false,
         offered(request.toolUse(), request.options().stream()),
         "messages",
         List.of(prompt),
-        shape(request),
-        null,
-        null);
+        shape(request));
   }
 
   /** A call that the caller demands, or what it asks for otherwise. */
@@ -184,16 +182,14 @@ final class RequestPreparation {
       requireRoom(prompt, "prompt", wanted);
       prompts.add(prompt);
     }
-    return new PreparedRequest(
+    return PreparedRequest.of(
         PreparedRequest.Api.TEXT,
         request.options(),
         request.echo(),
         null,
         "prompt",
         prompts,
-        request.options().shape(),
-        null,
-        null);
+        request.options().shape());
   }
 
   /**
