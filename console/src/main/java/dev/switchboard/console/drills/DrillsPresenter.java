@@ -4,7 +4,6 @@ import dev.switchboard.console.action.Change;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
-import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
 import java.time.Clock;
 import java.time.DateTimeException;
@@ -51,9 +50,9 @@ public final class DrillsPresenter {
     return answer == null ? MissingNode.getInstance() : answer;
   }
 
+  /** Whether it told its drills. */
   public boolean asked() {
-    Shared read = gateway.shared(PATH);
-    return read.answer() != null || read.failure() != null;
+    return gateway.shared(PATH).answer() != null;
   }
 
   public @Nullable String failure() {

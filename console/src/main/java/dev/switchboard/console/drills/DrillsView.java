@@ -157,7 +157,7 @@ public final class DrillsView extends GatewayView {
     boolean can = operator && presenter.enabled() && now.isEmpty();
     Parts.enable(start, can);
     start.setTooltipText(why(now));
-    Parts.set(line, presenter.asked() ? words(now, ended) : "Loading");
+    Parts.set(line, presenter.asked() ? words(now, ended) : notYet(presenter.failure()));
     showState(presenter.failure(), now.isEmpty() && ended.isEmpty());
   }
 

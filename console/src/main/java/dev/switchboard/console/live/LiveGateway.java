@@ -170,7 +170,8 @@ public final class LiveGateway implements AutoCloseable {
     try {
       shared.put(path, new Shared(asked, client.get(path), null));
     } catch (ApiFailure e) {
-      shared.put(path, new Shared(asked, null, e.sentence()));
+      Shared nothing = new Shared(asked, null, e);
+      shared.compute(path, (_, last) -> last == null ? nothing : nothing.after(last));
     } finally {
       reading.remove(path);
     }

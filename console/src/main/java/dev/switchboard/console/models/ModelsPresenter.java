@@ -6,7 +6,6 @@ import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
-import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -52,9 +51,14 @@ public final class ModelsPresenter {
     return answer == null ? MissingNode.getInstance() : answer;
   }
 
+  /** Whether it told its models. */
   public boolean asked() {
-    Shared read = gateway.shared(MODELS);
-    return read.answer() != null || read.failure() != null;
+    return gateway.shared(MODELS).answer() != null;
+  }
+
+  /** Whether it told what becomes of names, and there is none. */
+  public boolean withoutSplits() {
+    return gateway.shared(SPLITS).answer() != null && splits().isEmpty();
   }
 
   public @Nullable String failure() {

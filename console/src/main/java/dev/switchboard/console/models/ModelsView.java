@@ -258,10 +258,10 @@ public final class ModelsView extends GatewayView {
     }
     models.setVisible(!now.isEmpty());
     splits.setVisible(!names.isEmpty());
-    noSplits.setVisible(names.isEmpty() && presenter.asked());
+    noSplits.setVisible(presenter.withoutSplits());
     String failure = presenter.failure();
     Parts.only(state, failed("The models cannot be read", failure));
-    Parts.set(line, presenter.asked() ? words(now.size(), names.size()) : "Loading");
+    Parts.set(line, presenter.asked() ? words(now.size(), names.size()) : notYet(failure));
     show(presenter.rolling());
   }
 

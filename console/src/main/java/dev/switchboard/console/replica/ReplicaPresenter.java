@@ -189,13 +189,21 @@ public final class ReplicaPresenter {
 
   /** Stages by ranks, as far as the worker told. */
   Ranks ranks() {
-    return new Ranks(
-        node(workerState().answer()), node(gateway.shared(path("/steps?last=" + STEPS)).answer()));
+    return new Ranks(told(workerState()), told(gateway.shared(path("/steps?last=" + STEPS))));
   }
 
   /** Why nothing is known of its ranks; null where something is, or is being asked. */
   public @Nullable String whyNoRanks() {
-    return workerState().answer() == null ? workerState().failure() : null;
+    Shared state = workerState();
+    return told(state).isMissingNode() ? state.failure() : null;
+  }
+
+  /**
+   * Of a lost gateway what it told last. One that is there says when its worker does not answer.
+   */
+  private static JsonNode told(Shared read) {
+    boolean holds = read.failure() == null || !read.heard();
+    return holds ? node(read.answer()) : MissingNode.getInstance();
   }
 
   private static JsonNode node(@Nullable JsonNode node) {
@@ -205,18 +213,19 @@ public final class ReplicaPresenter {
   /** The last lines of its log, or why there are none. */
   public String log() {
     Shared log = gateway.shared(path("/log?lines=" + LOG_LINES));
-    if (log.answer() == null) {
+    JsonNode lines = told(log);
+    if (lines.isMissingNode()) {
       return log.failure() == null ? "" : "The log cannot be read: " + log.failure();
     }
     StringBuilder text = new StringBuilder();
-    log.answer().path("lines").forEach(line -> text.append(line.asString("")).append('\n'));
+    lines.path("lines").forEach(line -> text.append(line.asString("")).append('\n'));
     return text.toString();
   }
 
   /** Names and values, in the order in which they are shown. */
   public Map<String, String> facts() {
     JsonNode r = known();
-    JsonNode state = node(workerState().answer());
+    JsonNode state = told(workerState());
     JsonNode model = state.path("model");
     Map<String, String> facts = new LinkedHashMap<>();
     put(facts, "Model", r.path("model").asString(""));
@@ -238,7 +247,7 @@ public final class ReplicaPresenter {
 
   /** What it computes on, and how fast it reads; names and values. */
   public Map<String, String> device() {
-    JsonNode state = node(workerState().answer());
+    JsonNode state = told(workerState());
     JsonNode topology = state.path("topology");
     JsonNode memory = state.path("memory");
     Map<String, String> facts = new LinkedHashMap<>();

@@ -2,6 +2,7 @@ package dev.switchboard.console.requests;
 
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.Latest;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Shared;
 import java.time.Clock;
@@ -22,6 +23,7 @@ public final class RequestsPresenter {
   private final Clock clock;
   private Filters filters;
   private final List<RequestRow> older = new ArrayList<>();
+  private final Latest newest = new Latest();
   private String next = "";
   private @Nullable String failure;
 
@@ -39,6 +41,7 @@ public final class RequestsPresenter {
   public void filter(Filters wanted) {
     filters = wanted;
     older.clear();
+    newest.forget();
     next = "";
   }
 
@@ -53,7 +56,7 @@ public final class RequestsPresenter {
       failure = "There is no gateway " + filters.gateway();
       return List.of();
     }
-    Shared read = gateway.shared(filters.path(PAGE, "", clock.instant()));
+    Shared read = newest(gateway);
     failure = read.failure();
     List<RequestRow> rows = new ArrayList<>();
     JsonNode answer = read.answer();
@@ -65,6 +68,10 @@ public final class RequestsPresenter {
     }
     older.stream().filter(row -> !rows.contains(row)).forEach(rows::add);
     return rows;
+  }
+
+  private Shared newest(LiveGateway gateway) {
+    return newest.of(gateway.shared(filters.path(PAGE, "", clock.instant())));
   }
 
   /** Requests that run; empty where the gateway cannot say so. */
@@ -104,8 +111,7 @@ public final class RequestsPresenter {
     if (gateway == null) {
       return true;
     }
-    Shared read = gateway.shared(filters.path(PAGE, "", clock.instant()));
-    return read.answer() != null || read.failure() != null;
+    return newest(gateway).answer() != null;
   }
 
   /** Why there is none; null where there is an answer. */

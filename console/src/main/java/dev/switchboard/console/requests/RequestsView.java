@@ -290,7 +290,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
             ? rows.size()
                 + (rows.size() == 1 ? " request" : " requests")
                 + (presenter.hasMore() ? ", the newest" : "")
-            : "Loading");
+            : presenter.failure() == null ? "Loading" : "Not read");
     if (!rows.equals(shown)) {
       shown = new ArrayList<>(rows);
       grid.setItems(shown);
@@ -298,7 +298,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     grid.setVisible(!rows.isEmpty());
     Parts.fit(grid, rows.size(), height);
     String failure = presenter.failure();
-    if (rows.isEmpty() && failure != null) {
+    if (failure != null) {
       Parts.only(state, Parts.failure("The requests cannot be read", failure));
     } else if (rows.isEmpty() && presenter.asked()) {
       Parts.only(

@@ -5,8 +5,8 @@ import dev.switchboard.console.action.Current;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.Latest;
 import dev.switchboard.console.live.LiveGateway;
-import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
 import java.time.Duration;
 import java.time.Instant;
@@ -79,6 +79,7 @@ public final class SloPresenter {
   }
 
   private final LiveGateway gateway;
+  private final Latest missed = new Latest();
 
   public SloPresenter(LiveGateway gateway) {
     this.gateway = gateway;
@@ -89,9 +90,9 @@ public final class SloPresenter {
     return answer == null ? MissingNode.getInstance() : answer;
   }
 
+  /** Whether it told its classes. */
   public boolean asked() {
-    Shared read = gateway.shared(LISTED);
-    return read.answer() != null || read.failure() != null;
+    return gateway.shared(LISTED).answer() != null;
   }
 
   /** Whether it is known that no budget is kept yet. */
@@ -134,6 +135,11 @@ public final class SloPresenter {
     return "/admin/v1/requests" + AdminClient.query(query);
   }
 
+  private JsonNode missed(Instant now) {
+    JsonNode answer = missed.of(gateway.shared(missedPath(now))).answer();
+    return answer == null ? MissingNode.getInstance() : answer;
+  }
+
   /**
    * Of the newest requests of the last day that missed an objective the latest, the worst first.
    */
@@ -141,14 +147,14 @@ public final class SloPresenter {
     Map<String, ClassRow> held = new TreeMap<>();
     classes().forEach(c -> held.put(c.name(), c));
     List<WorstRow> rows = new ArrayList<>();
-    answer(missedPath(now)).path("requests").forEach(r -> rows.add(WorstRow.of(r, held)));
+    missed(now).path("requests").forEach(r -> rows.add(WorstRow.of(r, held)));
     rows.sort(Comparator.comparingDouble(WorstRow::lateMs).reversed());
     return List.copyOf(rows.subList(0, Math.min(most, rows.size())));
   }
 
   /** Of how many the worst are told; NaN where nobody answered yet. */
   public double missedRead(Instant now) {
-    JsonNode requests = answer(missedPath(now)).path("requests");
+    JsonNode requests = missed(now).path("requests");
     return requests.isArray() ? requests.size() : Double.NaN;
   }
 

@@ -262,7 +262,7 @@ public final class SloView extends GatewayView {
     String failure = presenter.failure();
     Parts.only(state, failed("The objectives cannot be read", failure));
     String count = now.size() + (now.size() == 1 ? " class" : " classes");
-    Parts.set(line, presenter.asked() ? count : "Loading");
+    Parts.set(line, presenter.asked() ? count : notYet(failure));
     hours.draw();
     showWorst();
   }

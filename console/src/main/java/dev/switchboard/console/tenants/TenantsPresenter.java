@@ -5,6 +5,7 @@ import dev.switchboard.console.action.Current;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.Latest;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -45,6 +47,7 @@ public final class TenantsPresenter {
 
   private final LiveGateway gateway;
   private final Clock clock;
+  private final Latest usage = new Latest();
   private boolean tellsNow = true;
 
   public TenantsPresenter(LiveGateway gateway, Clock clock) {
@@ -61,17 +64,15 @@ public final class TenantsPresenter {
     return answer == null ? MissingNode.getInstance() : answer;
   }
 
-  /** Whether the gateway was heard of tenants and keys, or failed. */
+  /** Whether the gateway told its tenants and keys, and who used what. */
   public boolean asked() {
-    return List.of(TENANTS, KEYS).stream()
-        .map(this::read)
-        .allMatch(shared -> shared.answer() != null || shared.failure() != null);
+    return Stream.of(read(TENANTS), read(KEYS), usage())
+        .allMatch(shared -> shared.answer() != null);
   }
 
   /** Why there is nothing, or what stands here may be old; null where neither is so. */
   public @Nullable String failure() {
-    return List.of(TENANTS, KEYS, usagePath()).stream()
-        .map(this::read)
+    return Stream.of(read(TENANTS), read(KEYS), usage())
         .map(Shared::failure)
         .filter(failure -> failure != null)
         .findFirst()
@@ -81,18 +82,23 @@ public final class TenantsPresenter {
   /** What is left out since there is too much of it; empty where nothing is. */
   public String leftOut() {
     boolean more = answer(TENANTS).has("next") || answer(KEYS).has("next");
-    boolean usage = answer(usagePath()).has("next_offset");
+    boolean moreUsage = used().has("next_offset");
     return (more ? "Only the first 1000 are shown. " : "")
-        + (usage ? "Use is of the first 1000 tenants and hours only." : "");
+        + (moreUsage ? "Use is of the first 1000 tenants and hours only." : "");
   }
 
   private Instant thisHour() {
     return Instant.ofEpochSecond(clock.instant().getEpochSecond() / HOUR_SECONDS * HOUR_SECONDS);
   }
 
-  private String usagePath() {
+  private Shared usage() {
     Instant from = thisHour().minus(Duration.ofHours(HOURS - 1));
-    return "/admin/v1/usage?limit=1000&from=" + AdminClient.encode(from.toString());
+    return usage.of(read("/admin/v1/usage?limit=1000&from=" + AdminClient.encode("" + from)));
+  }
+
+  private JsonNode used() {
+    JsonNode answer = usage().answer();
+    return answer == null ? MissingNode.getInstance() : answer;
   }
 
   /** Everybody who has limits or keys, or used something, by name. */
@@ -145,7 +151,7 @@ public final class TenantsPresenter {
   private Map<String, Sum> sums() {
     Map<String, Sum> sums = new TreeMap<>();
     long newest = thisHour().getEpochSecond();
-    for (JsonNode hour : answer(usagePath()).path("usage")) {
+    for (JsonNode hour : used().path("usage")) {
       Instant at = time(hour, "hour");
       int back = at == null ? HOURS : (int) ((newest - at.getEpochSecond()) / HOUR_SECONDS);
       if (back < 0 || back >= HOURS) {

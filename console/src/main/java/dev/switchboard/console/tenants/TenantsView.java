@@ -299,7 +299,7 @@ public final class TenantsView extends GatewayView {
                 + rows.stream().filter(TenantRow::limited).count()
                 + " with limits, "
                 + count(keyRows.size(), "key")
-            : "Loading");
+            : notYet(presenter.failure()));
     showChart();
   }
 

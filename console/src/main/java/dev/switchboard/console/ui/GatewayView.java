@@ -67,6 +67,11 @@ public abstract class GatewayView extends LiveView implements AfterNavigationObs
         : new Component[] {Parts.box("sb-card", Parts.failure(what, why))};
   }
 
+  /** What stands where a number would, before the gateway told any. */
+  protected static String notYet(@Nullable String failure) {
+    return failure == null ? "Loading" : "Not read";
+  }
+
   /** Whether the person who looks may what the role may. */
   protected static boolean may(Role role) {
     return Visit.person().filter(person -> person.role().includes(role)).isPresent();

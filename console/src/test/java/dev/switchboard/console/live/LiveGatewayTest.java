@@ -1,7 +1,9 @@
 package dev.switchboard.console.live;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.console.api.AdminClient;
@@ -25,6 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 /** What many sessions ask at once is asked of the gateway once. */
 @Timeout(30)
@@ -130,6 +133,52 @@ class LiveGatewayTest {
       assertTrue(told.stream().allMatch(shared -> shared.answer() != null));
       assertEquals(round + 1, asked());
     }
+  }
+
+  private Shared askedAgain() throws InterruptedException {
+    clock.advance(Duration.ofSeconds(2));
+    gateway.shared(PATH);
+    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+    return gateway.shared(PATH);
+  }
+
+  @Test
+  void whatWasToldStaysWhileItCannotBeTold() throws Exception {
+    JsonNode told = askedAgain().answer();
+    assertNotNull(told);
+
+    fake.say("GET " + PATH, 503, "{\"error\":{\"message\":\"no store\"}}");
+    Shared withoutStore = askedAgain();
+    fake.close();
+    Shared lost = askedAgain();
+
+    assertEquals(told, withoutStore.answer());
+    assertTrue(String.valueOf(withoutStore.failure()).contains("no store"));
+    assertTrue(withoutStore.heard());
+    assertEquals(told, lost.answer());
+    assertNotNull(lost.failure());
+    assertFalse(lost.heard());
+  }
+
+  @Test
+  void whatIsNotThereAnyMoreIsNotKept() throws Exception {
+    assertNotNull(askedAgain().answer());
+
+    fake.say("GET " + PATH, 404, "{\"error\":{\"message\":\"no such thing\"}}");
+
+    assertNull(askedAgain().answer());
+  }
+
+  @Test
+  void theLastHourIsAskedForAnewWithoutABlankBetween() throws Exception {
+    Latest latest = new Latest();
+    JsonNode told = latest.of(askedAgain()).answer();
+    assertNotNull(told);
+
+    assertEquals(told, latest.of(gateway.shared(PATH + "?since=later")).answer());
+    latest.forget();
+
+    assertNull(latest.of(Shared.NOTHING_YET).answer());
   }
 
   /**

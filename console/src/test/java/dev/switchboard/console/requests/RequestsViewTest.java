@@ -20,6 +20,8 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -82,6 +84,23 @@ class RequestsViewTest extends ConsoleViewTest {
     assertEquals(
         "/admin/v1/requests?limit=10&since=2026-01-01T09%3A55%3A00Z", filters.path(10, "", NOW));
     assertEquals(Map.of("last", "5m"), filters.address("gw"));
+  }
+
+  @Test
+  void whatIsOfALastWhileStaysWhenTheMinuteTurns() {
+    Instant[] now = {NOW};
+    InstantSource source = () -> now[0];
+    RequestsPresenter presenter =
+        new RequestsPresenter(
+            Services.get().gateways(),
+            source.withZone(ZoneOffset.UTC),
+            new Filters("gw", Map.of(Filters.LAST, "5m")));
+    await(() -> presenter.rows().size() == 5);
+
+    now[0] = NOW.plusSeconds(60);
+
+    assertEquals(5, presenter.rows().size());
+    assertTrue(presenter.asked());
   }
 
   private Anchor link(String text) {

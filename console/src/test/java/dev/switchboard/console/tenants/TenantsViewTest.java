@@ -247,7 +247,27 @@ class TenantsViewTest extends ConsoleViewTest {
     await(() -> presenter.failure() != null);
 
     assertTrue(String.valueOf(presenter.failure()).contains("no store"));
-    assertEquals(List.of("acme"), presenter.tenants().stream().map(TenantRow::name).toList());
+    assertEquals(
+        List.of("acme", "guest"), presenter.tenants().stream().map(TenantRow::name).toList());
+    fill();
+    await(() -> presenter.failure() == null);
+  }
+
+  @Test
+  void aGatewayThatCannotSayWhoItsTenantsAreHasNotNone() {
+    as(Role.VIEWER);
+    presenter();
+    for (String path : List.of("tenants", "keys", "usage")) {
+      fake.say("GET /admin/v1/" + path, 503, "{\"error\":{\"message\":\"no store\"}}");
+    }
+    TenantsPresenter presenter = new TenantsPresenter(gateway(), Clock.systemUTC());
+    await(() -> presenter.failure() != null);
+
+    navigate(TenantsView.class);
+
+    assertTrue(text().contains("no store"), text());
+    assertTrue(text().contains("2 tenants, 1 with limits, 1 key"), text());
+    assertFalse(text().contains("No tenant"), text());
     fill();
     await(() -> presenter.failure() == null);
   }
