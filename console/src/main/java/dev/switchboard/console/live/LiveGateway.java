@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -57,6 +58,9 @@ public final class LiveGateway implements AutoCloseable {
   private volatile Snapshot snapshot = Snapshot.NOTHING_YET;
   private final Set<InputStream> streams = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
+
+  /** Whether the last hour's events were read since this stream began; of its reader alone. */
+  private boolean caughtUp;
 
   LiveGateway(AdminClient client, Path folder, Clock clock, Runnable changed) {
     this.client = client;
@@ -268,11 +272,10 @@ public final class LiveGateway implements AutoCloseable {
 
   private void listen() {
     while (!closed) {
-      try {
-        catchUp();
-        try (InputStream in = stream("/admin/v1/events")) {
-          EventStream.read(in, this::take);
-        }
+      caughtUp = false;
+      catchUp();
+      try (InputStream in = stream("/admin/v1/events")) {
+        EventStream.read(in, this::take);
       } catch (ApiFailure | IOException e) {
         LOG.debug("events_lost gateway={} message=\"{}\"", name(), e.getMessage());
       }
@@ -282,24 +285,71 @@ public final class LiveGateway implements AutoCloseable {
     }
   }
 
-  /** What the gateway still knows of the last hour takes the place of what was heard. */
-  private void catchUp() throws ApiFailure {
+  /**
+   * What the gateway still knows of the last hour stands behind what was heard since. Its store may
+   * not answer; then it is asked again whenever the stream says that it lives.
+   */
+  private void catchUp() {
     Instant since = clock.instant().minus(Duration.ofHours(1));
-    JsonNode answer =
-        client.get(
-            "/admin/v1/events?limit=" + EVENTS_MAX + "&since=" + AdminClient.encode("" + since));
+    String path =
+        "/admin/v1/events?limit=" + EVENTS_MAX + "&since=" + AdminClient.encode("" + since);
+    List<Event> known = new ArrayList<>();
+    try {
+      Set<String> others = others();
+      for (JsonNode e : client.get(path).path("events")) {
+        if (!others.contains(e.path("gateway").asString(""))) {
+          known.add(new Event(name(), e.path("type").asString(""), time(e), e.path("data")));
+        }
+      }
+    } catch (ApiFailure e) {
+      LOG.debug("history_not_read gateway={} message=\"{}\"", name(), e.sentence());
+      return;
+    }
+    caughtUp = true;
+    Instant newest = known.isEmpty() ? Instant.MIN : known.getFirst().at();
     synchronized (events) {
-      events.clear();
-      answer
-          .path("events")
-          .forEach(
-              e ->
-                  events.addLast(
-                      new Event(name(), e.path("type").asString(""), time(e), e.path("data"))));
+      events.removeIf(heard -> !heard.at().isAfter(newest));
+      known.forEach(events::addLast);
+      trimEvents();
     }
   }
 
-  private void take(EventStream.Message message) {
+  /**
+   * The ids of the gateways that keep their events in the same store. An id is of one process:
+   * those of the same place are of this gateway before it was started again.
+   */
+  private Set<String> others() throws ApiFailure {
+    List<JsonNode> all = new ArrayList<>();
+    try {
+      client.get("/admin/v1/gateways").path("gateways").forEach(all::add);
+    } catch (ApiFailure e) {
+      if (e.kind() != ApiFailure.Kind.REFUSED) {
+        throw e;
+      }
+    }
+    Set<List<JsonNode>> own = new HashSet<>();
+    all.stream().filter(g -> g.path("this").asBoolean(false)).forEach(g -> own.add(place(g)));
+    Set<String> others = new HashSet<>();
+    all.stream()
+        .filter(g -> !own.contains(place(g)))
+        .forEach(g -> others.add(g.path("id").asString("")));
+    return others;
+  }
+
+  private static List<JsonNode> place(JsonNode gateway) {
+    return List.of(gateway.path("host"), gateway.path("addresses").path("admin"));
+  }
+
+  private void trimEvents() {
+    while (events.size() > EVENTS_MAX) {
+      events.removeLast();
+    }
+  }
+
+  void take(EventStream.Message message) {
+    if (message.type().isEmpty() && !caughtUp) {
+      catchUp();
+    }
     if (message.type().isEmpty() || message.type().equals("replica_loading")) {
       return;
     }
@@ -314,9 +364,7 @@ public final class LiveGateway implements AutoCloseable {
       JsonNode data = JSON.readTree(message.data());
       synchronized (events) {
         events.addFirst(new Event(name(), message.type(), time(data), data));
-        while (events.size() > EVENTS_MAX) {
-          events.removeLast();
-        }
+        trimEvents();
       }
     } catch (JacksonException _) {
       LOG.debug("event_unreadable gateway={} type={}", name(), message.type());

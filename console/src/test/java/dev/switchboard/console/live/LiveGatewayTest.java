@@ -199,6 +199,75 @@ class LiveGatewayTest {
     await(() -> gateway.snapshot().reached() && fake.streams() == 2);
   }
 
+  private static final String LAST_HOUR =
+      "GET /admin/v1/events?limit=1000&since=2026-01-31T07%3A00%3A00Z";
+
+  private static String event(String gateway, String replica) {
+    return """
+        {"id": 7, "gateway": "%s", "at": "2026-01-31T07:59:00Z", "type": "replica_state",
+          "data": {"at": "2026-01-31T07:59:00Z", "replica": "%s", "from": "READY",
+            "to": "EJECTED"}}\
+        """
+        .formatted(gateway, replica);
+  }
+
+  private List<String> replicasHeardOf() {
+    return gateway.events().stream().map(e -> e.data().path("replica").asString("")).toList();
+  }
+
+  /** A store that several gateways share tells the events of all of them. */
+  @Test
+  void whatHappenedAtAnotherGatewayOfItsStoreIsNotTakenForItsOwn() throws Exception {
+    fake.holdStreams();
+    fake.say(
+        "GET /admin/v1/gateways",
+        200,
+        """
+        {"gateways": [
+          {"id": "own", "this": true, "host": "a", "addresses": {"admin": "http://a:9901"}},
+          {"id": "before", "this": false, "host": "a", "addresses": {"admin": "http://a:9901"}},
+          {"id": "other", "this": false, "host": "b", "addresses": {"admin": "http://b:9901"}}]}\
+        """);
+    fake.say(
+        LAST_HOUR,
+        200,
+        "{\"events\": ["
+            + String.join(
+                ",", event("own", "mine"), event("other", "theirs"), event("before", "restarted"))
+            + "]}");
+
+    gateway.start();
+
+    await(() -> !gateway.events().isEmpty());
+    assertEquals(List.of("mine", "restarted"), replicasHeardOf());
+  }
+
+  @Test
+  void aGatewayWhoseStoreIsDownIsListenedToAllTheSame() throws Exception {
+    fake.holdStreams();
+    fake.say(LAST_HOUR, 503, "{}");
+
+    gateway.start();
+
+    await(() -> fake.streams() == 1);
+  }
+
+  @Test
+  void whatItsStoreKnowsIsReadOnceThatIsBackAndStandsBehindWhatWasHeard() {
+    EventStream.Message alive = new EventStream.Message("", null, "");
+    fake.say(LAST_HOUR, 503, "{}");
+    gateway.take(alive);
+    gateway.take(
+        new EventStream.Message(
+            "replica_state", "8", "{\"at\": \"2026-01-31T07:59:30Z\", \"replica\": \"heard\"}"));
+    assertEquals(List.of("heard"), replicasHeardOf());
+
+    fake.say(LAST_HOUR, 200, "{\"events\": [" + event("own", "kept") + "]}");
+    gateway.take(alive);
+
+    assertEquals(List.of("heard", "kept"), replicasHeardOf());
+  }
+
   /** The same of a stream that a view opened, as that of requests as they end. */
   @Test
   void aViewsStreamEndsOnceALostGatewayIsBack() throws Exception {
