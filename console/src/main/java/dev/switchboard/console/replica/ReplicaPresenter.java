@@ -310,27 +310,46 @@ public final class ReplicaPresenter {
     return Forecast.requests(plan.path("forecasts"));
   }
 
-  /** What its state allows. */
+  /** What its state allows, as the gateway has it. */
   public List<Command> commands() {
-    boolean worker = known().path("kind").asString("").equals("worker");
-    boolean cordoned = known().path("cordoned").asBoolean(false);
     List<Command> commands = new ArrayList<>();
-    switch (state()) {
-      case "READY", "EJECTED" -> commands.add(Command.DRAIN);
-      case "DRAINING" -> commands.add(Command.CANCEL_DRAIN);
-      case "DRAINED", "STOPPED", "FAILED" -> commands.add(Command.RESUME);
-      case "STANDBY" -> commands.add(Command.PROMOTE);
-      case "CORDONED" -> commands.add(Command.DRAIN);
-      default -> {}
+    if (state().isEmpty()) {
+      return commands;
     }
-    if (!state().isEmpty()) {
-      commands.add(cordoned ? Command.UNCORDON : Command.CORDON);
-      commands.add(Command.WEIGHT);
+    commands.addAll(ofState());
+    boolean cordoned = known().path("cordoned").asBoolean(false);
+    if (cordoned) {
+      commands.add(Command.UNCORDON);
+    } else if (List.of("READY", "STANDBY", "CORDONED").contains(state())) {
+      commands.add(Command.CORDON);
     }
-    if (worker && !state().isEmpty()) {
+    commands.add(Command.WEIGHT);
+    if (restarts()) {
       commands.add(Command.RESTART);
     }
+    if (known().path("leaving").asBoolean(false)) {
+      commands.removeAll(List.of(Command.RESUME, Command.PROMOTE, Command.RESTART));
+    }
     return commands;
+  }
+
+  private List<Command> ofState() {
+    return switch (state()) {
+      case "READY", "CORDONED", "WARMING" -> List.of(Command.DRAIN);
+      case "EJECTED" -> List.of(Command.RESUME, Command.DRAIN);
+      case "DRAINING" -> List.of(Command.CANCEL_DRAIN);
+      case "DRAINED", "STOPPED", "FAILED" -> List.of(Command.RESUME);
+      case "STANDBY" -> List.of(Command.PROMOTE, Command.DRAIN);
+      default -> List.of();
+    };
+  }
+
+  /** Only whose process this gateway starts, and not while that starts or is emptied. */
+  private boolean restarts() {
+    JsonNode r = known();
+    return r.path("kind").asString("").equals("worker")
+        && r.path("local").asBoolean(false)
+        && !List.of("STARTING", "DRAINING", "RESTARTING").contains(state());
   }
 
   /** The change that a command asks for; a weight takes {@link #weigh}. */
@@ -366,13 +385,7 @@ public final class ReplicaPresenter {
               List.of(
                   "Requests that were moved stay where they are.",
                   "It takes new requests again once it has passed the canary."));
-      case RESUME ->
-          make(
-              "Resume " + id,
-              "POST",
-              "/resume",
-              false,
-              List.of("It takes new requests again once it has passed the canary."));
+      case RESUME -> make("Resume " + id, "POST", "/resume", false, resumed());
       case CORDON ->
           make(
               "Cordon " + id,
@@ -403,6 +416,14 @@ public final class ReplicaPresenter {
       case RESTART -> make("Restart " + id, "POST", "/restart", true, restart(person));
       case WEIGHT -> weigh(number("weight"));
     };
+  }
+
+  private List<String> resumed() {
+    String again = "It takes new requests again once it has passed the canary.";
+    return state().equals("EJECTED")
+        ? List.of(
+            "It is tried with its next good health check, however long it was to wait.", again)
+        : List.of(again);
   }
 
   /** Gives it another share of requests. */

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -119,6 +120,58 @@ class ReplicaViewTest extends ConsoleViewTest {
     assertTrue(presenter("cordoned").commands().contains(Command.UNCORDON));
     assertTrue(presenter("<img src=x onerror=alert(1)>").commands().contains(Command.CANCEL_DRAIN));
     assertEquals(List.of(), presenter("unknown").commands());
+  }
+
+  /** What the gateway's own commands take, by the state of a worker that it starts. */
+  static Stream<Arguments> commandsByState() {
+    return Stream.of(
+        Arguments.of("STARTING", EnumSet.noneOf(Command.class)),
+        Arguments.of("WARMING", EnumSet.of(Command.DRAIN, Command.RESTART)),
+        Arguments.of("READY", EnumSet.of(Command.DRAIN, Command.CORDON, Command.RESTART)),
+        Arguments.of(
+            "STANDBY", EnumSet.of(Command.PROMOTE, Command.DRAIN, Command.CORDON, Command.RESTART)),
+        Arguments.of("CORDONED", EnumSet.of(Command.DRAIN, Command.CORDON, Command.RESTART)),
+        Arguments.of("EJECTED", EnumSet.of(Command.RESUME, Command.DRAIN, Command.RESTART)),
+        Arguments.of("DRAINING", EnumSet.of(Command.CANCEL_DRAIN)),
+        Arguments.of("DRAINED", EnumSet.of(Command.RESUME, Command.RESTART)),
+        Arguments.of("RESTARTING", EnumSet.noneOf(Command.class)),
+        Arguments.of("FAILED", EnumSet.of(Command.RESUME, Command.RESTART)),
+        Arguments.of("STOPPED", EnumSet.of(Command.RESUME, Command.RESTART)));
+  }
+
+  /** The fake gateway's first replica, otherwise in that, has another id beside those it has. */
+  private static void sayThatThereIs(String id, Consumer<ObjectNode> otherwise) {
+    JsonNode replicas =
+        JsonMapper.shared()
+            .readTree(ReplicaViewTest.class.getResourceAsStream("/fake/replicas.json"));
+    ObjectNode one = ((ObjectNode) replicas.path("replicas").get(0).deepCopy()).put("id", id);
+    otherwise.accept(one);
+    ((ArrayNode) replicas.path("replicas")).add(one);
+    fake.say("GET /admin/v1/replicas", 200, replicas.toString());
+    gateway().refresh();
+    await(() -> gateway().snapshot().replica(id).filter(one::equals).isPresent());
+  }
+
+  @ParameterizedTest
+  @MethodSource("commandsByState")
+  void whatIsOfferedIsWhatTheGatewayTakes(String state, Set<Command> allowed) {
+    sayThatThereIs("one", one -> one.put("state", state).put("cordoned", false));
+
+    EnumSet<Command> offered = EnumSet.copyOf(presenter("one").commands());
+
+    assertTrue(offered.remove(Command.WEIGHT));
+    assertEquals(allowed, offered);
+  }
+
+  @Test
+  void whatThisGatewayDoesNotStartIsNotRestartedAndWhatLeavesDoesNotComeBack() {
+    sayThatThereIs("one", one -> one.put("state", "EJECTED").put("local", false));
+    assertEquals(
+        List.of(Command.RESUME, Command.DRAIN, Command.WEIGHT), presenter("one").commands());
+
+    sayThatThereIs("one", one -> one.put("state", "STANDBY").put("leaving", true));
+    assertEquals(
+        List.of(Command.DRAIN, Command.CORDON, Command.WEIGHT), presenter("one").commands());
   }
 
   @Test
