@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.DoubleFunction;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -267,7 +268,7 @@ public final class ReplicaPresenter {
     return facts;
   }
 
-  private static String amount(JsonNode node, java.util.function.DoubleFunction<String> how) {
+  private static String amount(JsonNode node, DoubleFunction<String> how) {
     return node.isNumber() ? how.apply(node.asDouble(0)) : "";
   }
 
@@ -428,15 +429,25 @@ public final class ReplicaPresenter {
 
   /** Gives it another share of requests. */
   public Change weigh(double weight) {
-    ObjectNode body = JSON.createObjectNode().put("weight", weight);
+    return weighing().apply(weight);
+  }
+
+  /** The same of the weight that it has now, however long somebody thinks about another one. */
+  DoubleFunction<Change> weighing() {
     double before = number("weight");
+    String seen = version();
+    return weight -> weigh(weight, before, seen);
+  }
+
+  private Change weigh(double weight, double before, @Nullable String seen) {
+    ObjectNode body = JSON.createObjectNode().put("weight", weight);
     return new Change(
         "Set weight of " + id,
         Role.OPERATOR,
         "POST",
         path("/weight"),
         body,
-        version(),
+        seen,
         List.of(
             "Weight " + Format.number(before) + " becomes " + Format.number(weight) + ".",
             share(before, weight)),

@@ -14,6 +14,7 @@ import com.vaadin.flow.router.BeforeEnterObserver;
 import com.vaadin.flow.router.HasDynamicTitle;
 import com.vaadin.flow.router.NotFoundException;
 import com.vaadin.flow.router.Route;
+import dev.switchboard.console.action.Change;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.auth.Person;
 import dev.switchboard.console.live.History;
@@ -42,6 +43,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.DoubleFunction;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -303,10 +305,11 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     weight.setValue(known.number("weight"));
     weight.setHelperText("0 to 1000; 0 keeps new requests away");
     weight.setValueChangeMode(ValueChangeMode.EAGER);
+    DoubleFunction<Change> weighing = known.weighing();
     ActionDialog dialog =
         new ActionDialog(
             at,
-            () -> known.weigh(weight.getValue() == null ? 1 : weight.getValue()),
+            () -> weighing.apply(weight.getValue() == null ? 1 : weight.getValue()),
             _ -> refresh(),
             weight);
     weight.addValueChangeListener(_ -> dialog.update());

@@ -9,6 +9,7 @@ import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.html.Anchor;
+import com.vaadin.flow.component.textfield.NumberField;
 import com.vaadin.flow.component.textfield.TextArea;
 import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.FakeGateway;
@@ -172,6 +173,21 @@ class ReplicaViewTest extends ConsoleViewTest {
     sayThatThereIs("one", one -> one.put("state", "STANDBY").put("leaving", true));
     assertEquals(
         List.of(Command.DRAIN, Command.CORDON, Command.WEIGHT), presenter("one").commands());
+  }
+
+  @Test
+  void aWeightThatSomebodyElseSetMeanwhileIsNotOverwritten() {
+    sayThatThereIs("one", one -> one.put("version", "seen"));
+    as(Role.OPERATOR);
+    go("replicas/gw/one");
+    test(button("Set weight")).click();
+    test(find(NumberField.class).single()).setValue(2.0);
+    test(find(TextArea.class).single()).setValue("too slow");
+
+    sayThatThereIs("one", one -> one.put("version", "changed").put("weight", 50));
+    test(button("Set weight of one")).click();
+
+    assertEquals("seen", fake.changes().getFirst().headers().get("if-match"));
   }
 
   @Test
