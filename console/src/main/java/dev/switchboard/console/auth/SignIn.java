@@ -49,20 +49,20 @@ public final class SignIn {
 
   /** Tries a name and a password from an address. */
   public Outcome tryPassword(String name, String password, String address) {
-    String byName = "name " + name.toLowerCase(Locale.ROOT);
+    // Nobody's name is longer; what is remembered of strangers is no longer either.
+    String known = name.substring(0, Math.min(Users.NAME_MAX, name.length()));
+    String byName = "name " + known.toLowerCase(Locale.ROOT);
     String byAddress = "address " + address;
-    Duration wait = max(throttle.wait(byName), throttle.wait(byAddress));
+    Duration wait = throttle.begin(byName, byAddress);
     if (!wait.isZero()) {
       return new Outcome.Wait(wait);
     }
     Optional<Person> person = users.verify(name, password);
     if (person.isEmpty()) {
-      throttle.failed(byName);
-      throttle.failed(byAddress);
       LOG.info("sign_in_failed address={}", address);
       return new Outcome.Wrong();
     }
-    throttle.succeeded(byName);
+    throttle.succeeded(byName, byAddress);
     LOG.info("signed_in person={} address={}", person.get().name(), address);
     return new Outcome.Welcome(person.get());
   }
@@ -87,9 +87,5 @@ public final class SignIn {
     Instant now = clock.instant();
     String did = "add " + name + " as admin";
     users.log().write(() -> new PeopleLog.Entry(now, name, did, "the first-run token", "done"));
-  }
-
-  private static Duration max(Duration one, Duration other) {
-    return one.compareTo(other) > 0 ? one : other;
   }
 }

@@ -17,7 +17,12 @@ final class Throttle {
   private static final Duration LONGEST = Duration.ofMinutes(1);
   private static final Duration REMEMBERED = Duration.ofHours(1);
 
-  private record Failures(int count, Instant last) {}
+  /**
+   * Of one key.
+   *
+   * @param before when the one before the last was
+   */
+  private record Failures(int count, Instant last, Instant before) {}
 
   private final Clock clock;
   private final Map<String, Failures> failures =
@@ -46,18 +51,38 @@ final class Throttle {
     return left.isNegative() ? Duration.ZERO : left;
   }
 
+  /**
+   * Counts a try before it is known what becomes of it, else many at once would all be checked.
+   *
+   * @return how long until it may be made, which nothing is counted for; zero for now
+   */
+  synchronized Duration begin(String one, String other) {
+    Duration wait = wait(one);
+    Duration longer = wait(other).compareTo(wait) > 0 ? wait(other) : wait;
+    if (longer.isZero()) {
+      failed(one);
+      failed(other);
+    }
+    return longer;
+  }
+
   synchronized void failed(String key) {
     Instant now = clock.instant();
     failures.merge(
         key,
-        new Failures(1, now),
+        new Failures(1, now, now),
         (old, _) ->
             old.last().plus(REMEMBERED).isBefore(now)
-                ? new Failures(1, now)
-                : new Failures(old.count() + 1, now));
+                ? new Failures(1, now, now)
+                : new Failures(old.count() + 1, now, old.last()));
   }
 
-  synchronized void succeeded(String key) {
-    failures.remove(key);
+  /** A try that was begun was right: forgets the one key, and of the other one this try alone. */
+  synchronized void succeeded(String one, String other) {
+    failures.remove(one);
+    failures.computeIfPresent(
+        other,
+        (_, old) ->
+            old.count() == 1 ? null : new Failures(old.count() - 1, old.before(), old.before()));
   }
 }

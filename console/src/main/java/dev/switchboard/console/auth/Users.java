@@ -27,7 +27,8 @@ import tools.jackson.databind.node.ObjectNode;
  * it, readable by its owner alone. All methods may be called from any thread.
  */
 public final class Users {
-  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._@-]{1,64}");
+  static final int NAME_MAX = 64;
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._@-]{1," + NAME_MAX + "}");
   private static final JsonMapper JSON = new JsonMapper();
 
   private record User(Person person, String hash) {}

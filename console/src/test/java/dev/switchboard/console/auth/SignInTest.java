@@ -16,6 +16,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -77,6 +81,66 @@ class SignInTest {
 
     assertInstanceOf(
         SignIn.Outcome.Welcome.class, signIn.tryPassword("alice", "correct horse", "b"));
+  }
+
+  @Test
+  void whoGuessesManyAtOnceHasNoMoreTriesThanOneAfterAnother() throws InterruptedException {
+    users.add("alice", Role.ADMIN, "correct horse");
+    AtomicInteger checked = new AtomicInteger();
+    CountDownLatch go = new CountDownLatch(1);
+    List<Thread> guesses = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      String address = "a" + i;
+      guesses.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    awaitUninterruptibly(go);
+                    if (signIn.tryPassword("alice", "wrong", address)
+                        instanceof SignIn.Outcome.Wrong) {
+                      checked.incrementAndGet();
+                    }
+                  }));
+    }
+    go.countDown();
+    for (Thread guess : guesses) {
+      guess.join();
+    }
+
+    assertEquals(5, checked.get());
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch go) {
+    try {
+      go.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void whoSignsInTakesNoTryFromOthersOfHisAddress() {
+    users.add("alice", Role.ADMIN, "correct horse");
+    for (int i = 0; i < 4; i++) {
+      signIn.tryPassword("name" + i, "wrong", "a");
+    }
+
+    for (int i = 0; i < 3; i++) {
+      assertInstanceOf(
+          SignIn.Outcome.Welcome.class, signIn.tryPassword("alice", "correct horse", "a"));
+    }
+
+    assertInstanceOf(SignIn.Outcome.Wrong.class, signIn.tryPassword("other", "wrong", "a"));
+  }
+
+  @Test
+  void ofANameNoMoreIsRememberedThanANameMayHave() {
+    String longest = "x".repeat(Users.NAME_MAX);
+    for (int i = 0; i < 5; i++) {
+      signIn.tryPassword(longest + i, "wrong", "a" + i);
+    }
+
+    assertInstanceOf(SignIn.Outcome.Wait.class, signIn.tryPassword(longest, "wrong", "b"));
   }
 
   @Test
