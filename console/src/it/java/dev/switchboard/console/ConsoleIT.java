@@ -191,11 +191,24 @@ class ConsoleIT {
     assertEquals("421", status("/", "evil.example"));
   }
 
+  /** What a stranger sends is read into memory as a whole, so it is bounded before. */
+  @Test
+  void bodiesOfStrangersThatNoPageSendsAreDenied() throws Exception {
+    String page = "POST /?v-r=uidl HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+
+    assertEquals("411", answered(page + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"));
+    assertEquals("413", answered(page + "Content-Length: 100000\r\n\r\nx"));
+    assertNotEquals("413", answered(page + "Content-Length: 2\r\n\r\n{}"));
+  }
+
   private static String status(String path, String host) throws IOException {
+    return answered("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n");
+  }
+
+  private static String answered(String request) throws IOException {
     URI url = URI.create(console.url());
     try (Socket socket = new Socket(url.getHost(), url.getPort())) {
-      String head = "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
-      socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
       String answer =
           new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
       return answer.split(" ", 3)[1];

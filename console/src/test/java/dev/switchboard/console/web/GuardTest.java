@@ -24,6 +24,16 @@ class GuardTest {
   }
 
   @Test
+  void bodiesThatNoPageSendsAreDenied() {
+    assertEquals(411, Guard.deniedBody(true, -1, false));
+    assertEquals(0, Guard.deniedBody(false, -1, true));
+    assertEquals(0, Guard.deniedBody(false, Guard.STRANGERS_BODY_MAX, true));
+    assertEquals(413, Guard.deniedBody(false, Guard.STRANGERS_BODY_MAX + 1, true));
+    assertEquals(0, Guard.deniedBody(false, Guard.BODY_MAX, false));
+    assertEquals(413, Guard.deniedBody(false, Guard.BODY_MAX + 1, false));
+  }
+
+  @Test
   void theBareFolderOfTheFrameworkIsNothing() {
     assertEquals(404, Guard.denied("/VAADIN"));
     assertEquals(404, Guard.denied("/vaadin/"));
