@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Who is signed in, in Vaadin's session of this thread. Role and existence are asked each time. */
 public final class Visit {
-  /** The attribute of a web server's session in which somebody signed in. */
+  /** The attribute of a web server's session in which somebody signed in; has the name. */
   public static final String SIGNED_IN = "switchboard.signed-in";
 
   private static final String PERSON = "switchboard.person";
@@ -56,7 +56,7 @@ public final class Visit {
   public static void begin(Person person) {
     VaadinService.reinitializeSession(VaadinRequest.getCurrent());
     VaadinSession.getCurrent().setAttribute(PERSON, person);
-    VaadinSession.getCurrent().getSession().setAttribute(SIGNED_IN, true);
+    VaadinSession.getCurrent().getSession().setAttribute(SIGNED_IN, person.name());
     use();
   }
 

@@ -130,6 +130,7 @@ public final class WebServer implements AutoCloseable {
     context.setInitParameter("logbackDisableServletContainerInitializer", "true");
     cookies(context.getSessionHandler(), secure, idle);
     context.getSessionHandler().addEventListener(new AnonymousSessions(Visit.SIGNED_IN));
+    context.getSessionHandler().addEventListener(new PersonsSessions(Visit.SIGNED_IN));
     FilterHolder guard = new FilterHolder(new Guard(names, Visit.SIGNED_IN));
     guard.setAsyncSupported(true);
     context.addFilter(guard, "/*", EnumSet.of(DispatcherType.REQUEST));
