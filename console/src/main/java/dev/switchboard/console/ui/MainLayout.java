@@ -2,6 +2,7 @@ package dev.switchboard.console.ui;
 
 import com.vaadin.flow.component.AttachEvent;
 import com.vaadin.flow.component.ClientCallable;
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.DetachEvent;
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.applayout.AppLayout;
@@ -202,9 +203,19 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
     super.onDetach(event);
   }
 
-  private void refresh() {
-    if (Visit.person().isEmpty()) {
-      getUI().ifPresent(ui -> ui.getPage().setLocation("/sign-in"));
+  private boolean maySee(Role role) {
+    Component view = getContent();
+    Needs needs = view == null ? null : view.getClass().getAnnotation(Needs.class);
+    return needs == null || role.includes(needs.value());
+  }
+
+  /** A view is for as long as somebody may see it, whatever the browser makes of that. */
+  void refresh() {
+    Person person = Visit.person().orElse(null);
+    if (person == null || !maySee(person.role())) {
+      setContent(null);
+      String to = person == null ? "/sign-in" : "/";
+      getUI().ifPresent(ui -> ui.getPage().setLocation(to));
       return;
     }
     showRevert();

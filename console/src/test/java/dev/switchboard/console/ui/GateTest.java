@@ -2,14 +2,17 @@ package dev.switchboard.console.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.textfield.TextField;
 import com.vaadin.flow.router.Route;
 import com.vaadin.flow.router.RouteConfiguration;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.console.audit.AuditView;
 import dev.switchboard.console.people.PeopleView;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -110,6 +113,43 @@ class GateTest extends ConsoleViewTest {
     signIn.users().changeRole("promoted", Role.ADMIN);
 
     assertEquals(Role.ADMIN, Visit.person().orElseThrow().role());
+  }
+
+  private static MainLayout frame() {
+    return (MainLayout)
+        UI.getCurrent()
+            .getChildren()
+            .filter(MainLayout.class::isInstance)
+            .findFirst()
+            .orElseThrow();
+  }
+
+  @Test
+  void whoIsRemovedIsShownNothingMoreThoughThePageStaysOpen() {
+    signIn.users().add("leaver", Role.VIEWER, PASSWORD);
+    Visit.begin(signIn.users().find("leaver").orElseThrow());
+    go("audit");
+    MainLayout frame = frame();
+    frame.refresh();
+    assertInstanceOf(AuditView.class, frame.getContent());
+
+    signIn.users().remove("leaver");
+    frame.refresh();
+
+    assertNull(frame.getContent());
+  }
+
+  @Test
+  void whoIsAnAdminNoMoreIsShownNoPeopleThoughThePageStaysOpen() {
+    signIn.users().add("demoted", Role.ADMIN, PASSWORD);
+    Visit.begin(signIn.users().find("demoted").orElseThrow());
+    go("people");
+    MainLayout frame = frame();
+
+    signIn.users().changeRole("demoted", Role.OPERATOR);
+    frame.refresh();
+
+    assertNull(frame.getContent());
   }
 
   @Test
