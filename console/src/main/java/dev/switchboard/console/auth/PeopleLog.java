@@ -1,8 +1,12 @@
 package dev.switchboard.console.auth;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,8 +57,11 @@ public final class PeopleLog {
           log.file,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     }
-    try (var lines = Files.lines(log.file)) {
-      lines.forEach(log::read);
+    // One that was cut off may end within a character.
+    try (var lines =
+        new BufferedReader(
+            new InputStreamReader(Files.newInputStream(log.file), StandardCharsets.UTF_8))) {
+      lines.lines().forEach(log::read);
     }
     return log;
   }
@@ -72,6 +79,14 @@ public final class PeopleLog {
               entry.required("outcome").asString()));
     } catch (JacksonException | IllegalArgumentException | DateTimeException e) {
       LOG.warn("people_log_line_left_out file={} message=\"{}\"", file, e.getMessage());
+    }
+  }
+
+  /** Whether its last line has no end, which the next one would go on with. */
+  private boolean cutOff() throws IOException {
+    try (SeekableByteChannel in = Files.newByteChannel(file)) {
+      ByteBuffer last = ByteBuffer.allocate(1);
+      return in.size() > 0 && in.position(in.size() - 1).read(last) == 1 && last.get(0) != '\n';
     }
   }
 
@@ -101,6 +116,9 @@ public final class PeopleLog {
                   .put("reason", entry.reason())
                   .put("outcome", entry.outcome())
               + "\n";
+      if (cutOff()) {
+        out.write('\n');
+      }
       out.write(line.getBytes(StandardCharsets.UTF_8));
       remember(entry);
       LOG.info(

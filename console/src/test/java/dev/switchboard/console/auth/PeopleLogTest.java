@@ -1,5 +1,6 @@
 package dev.switchboard.console.auth;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -45,6 +47,19 @@ class PeopleLogTest {
     Files.writeString(folder.resolve("people.jsonl"), "{\"at\":\"2026", StandardOpenOption.APPEND);
 
     assertEquals(List.of(entry("add bob as viewer")), PeopleLog.open(folder).newest());
+  }
+
+  @Test
+  void aLineThatWasCutOffWithinACharacterCostsNeitherTheStartNorTheNextLine() throws IOException {
+    PeopleLog.open(folder);
+    byte[] line = "{\"at\":\"2026-01-01T10:00:00Z\",\"reason\":\"für".getBytes(UTF_8);
+    byte[] cut = Arrays.copyOf(line, line.length - 2);
+    Files.write(folder.resolve("people.jsonl"), cut, StandardOpenOption.APPEND);
+
+    PeopleLog log = PeopleLog.open(folder);
+    log.write(() -> entry("remove bob, viewer"));
+
+    assertEquals(List.of(entry("remove bob, viewer")), PeopleLog.open(folder).newest());
   }
 
   @Test
