@@ -91,8 +91,15 @@ public final class SystemPresenter {
     }
   }
 
+  /** What traces tell now, with what the governor holds back. */
   public int level() {
     return info().path("telemetry").path("level").asInt(0);
+  }
+
+  /** What they were set to tell. */
+  int wantedLevel() {
+    int wanted = info().path("telemetry").path("wanted_level").asInt(level());
+    return Math.clamp(wanted, 0, LEVELS.size() - 1);
   }
 
   /** What telemetry tells and costs, in a sentence. */
@@ -133,7 +140,7 @@ public final class SystemPresenter {
 
   /** Sets how much the traces of all models tell. */
   public Change level(int level) {
-    int before = level();
+    int before = wantedLevel();
     return new Change(
         "Set trace level " + level,
         Role.OPERATOR,
@@ -143,7 +150,7 @@ public final class SystemPresenter {
         null,
         List.of(
             "Traces of all models without a level of their own go from "
-                + LEVELS.get(Math.clamp(before, 0, 3))
+                + LEVELS.get(before)
                 + " to "
                 + LEVELS.get(level)
                 + ".",

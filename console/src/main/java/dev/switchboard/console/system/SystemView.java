@@ -108,7 +108,7 @@ public final class SystemView extends GatewayView {
           Select<String> level = new Select<>();
           level.setLabel("Traces tell");
           level.setItems(SystemPresenter.LEVELS);
-          level.setValue(SystemPresenter.LEVELS.get(presenter().level()));
+          level.setValue(SystemPresenter.LEVELS.get(presenter().wantedLevel()));
           ActionDialog dialog =
               new ActionDialog(
                   gateway(),

@@ -7,13 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.vaadin.flow.component.combobox.ComboBox;
 import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Pre;
+import dev.switchboard.console.action.Change;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -178,6 +181,22 @@ class SystemViewTest extends ConsoleViewTest {
     gateway().refresh();
     JsonNode wanted = JsonMapper.shared().readTree(telemetry);
     await(() -> gateway().snapshot().info().path("telemetry").equals(wanted));
+  }
+
+  /** Else who takes it back sets for good what was held back for a while. */
+  @Test
+  void aTraceLevelIsTakenBackToWhatWasSetAndNotToWhatIsHeldBack() throws Exception {
+    telemetryIs("{\"level\": 0, \"wanted_level\": 2, \"held_back\": [\"ranks\"]}");
+    SystemPresenter presenter = new SystemPresenter(gateway(), Clock.systemUTC());
+
+    Change change = presenter.level(3);
+
+    assertTrue(
+        change.effects().getFirst().endsWith("go from 2: ranks to 3: every step."),
+        change.effects().toString());
+    Change back =
+        Objects.requireNonNull(change.revert()).change(JsonMapper.shared().createObjectNode());
+    assertEquals(2, Objects.requireNonNull(back.body()).path("level").asInt(-1));
   }
 
   @Test
