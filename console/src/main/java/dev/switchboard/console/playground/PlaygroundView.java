@@ -135,6 +135,8 @@ public final class PlaygroundView extends GatewayView {
     outcome.removeAll();
     streaming = null;
     awaited = null;
+    // Of an answer that was ended by this nobody tells its end.
+    running(false);
   }
 
   private void clear() {

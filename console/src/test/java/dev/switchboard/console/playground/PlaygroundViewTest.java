@@ -188,6 +188,22 @@ class PlaygroundViewTest extends ConsoleViewTest {
   }
 
   @Test
+  void aConversationThatBeginsAnewDuringAnAnswerCanBeGoneOnWith() {
+    as(Role.OPERATOR);
+    navigate(PlaygroundView.class);
+    hangs = true;
+    send("hi");
+    await(() -> drawn("<b>He"));
+
+    test(find(Button.class).withText("New conversation").single()).click();
+
+    await(() -> gone);
+    hangs = false;
+    send("again");
+    await(() -> drawn("<b>Hello"));
+  }
+
+  @Test
   void anOperatorAsksAndSeesTheAnswerAsText() {
     as(Role.OPERATOR);
     navigate(PlaygroundView.class);
