@@ -56,6 +56,8 @@ public final class Visit {
   public static void begin(Person person) {
     VaadinService.reinitializeSession(VaadinRequest.getCurrent());
     VaadinSession.getCurrent().setAttribute(PERSON, person);
+    // What the session has may be of another person, whose time was over.
+    VaadinSession.getCurrent().setAttribute(LastChange.class, null);
     VaadinSession.getCurrent().getSession().setAttribute(SIGNED_IN, person.name());
     use();
   }

@@ -76,6 +76,16 @@ class RevertTest extends ConsoleViewTest {
   }
 
   @Test
+  void whoSignsInWhereSomebodyElseWasIsNotOfferedToTakeBackWhatThatOneDid() {
+    weigh(3);
+    assertTrue(LastChange.get().isPresent());
+
+    as(Role.ADMIN);
+
+    assertFalse(LastChange.get().isPresent());
+  }
+
+  @Test
   void whoeverWasSlowerReadsAgainAndConfirmsWhatIsThereNow() {
     fake.say("POST /admin/v1/replicas/w0/weight", 412, MEANWHILE);
     weigh(3);
