@@ -73,10 +73,10 @@ public final class FleetPresenter {
     return at > 0;
   }
 
-  /** How many points before the newest ones are shown. */
+  /** How many points before the newest ones are shown; beyond those that are kept all are blank. */
   private int back() {
     long newest = gateways.all().stream().mapToLong(g -> g.ring().newestSeconds()).max().orElse(-1);
-    return past() ? Math.clamp((newest - at) / Ring.STEP_SECONDS, 0, Ring.SLOTS - 1) : 0;
+    return past() ? Math.clamp((newest - at) / Ring.STEP_SECONDS, 0, Integer.MAX_VALUE) : 0;
   }
 
   /** The last points of a series of a gateway, up to the time that is shown. */

@@ -93,6 +93,30 @@ class FleetViewTest extends ConsoleViewTest {
     }
   }
 
+  /** As on a page that is left open on a time of the last hour. */
+  @Test
+  void whatIsOlderThanTheLastHourIsBlankAndNotOfAnotherTime(@TempDir Path folder) throws Exception {
+    long now = Instant.now().getEpochSecond() / 5 * 5;
+    Ring before = new Ring();
+    for (int ago = Ring.SLOTS * 5; ago > 0; ago -= 5) {
+      before.add(now - ago, Map.of(Series.replica("w0", "running"), 7f));
+    }
+    before.write(folder.resolve("ring-gw.bin"));
+    try (Gateways gateways =
+        Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().reached());
+      FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
+      FleetNode w0 = new FleetNode("gw", "switchboard-demo", "w0");
+
+      presenter.at(now - 3000);
+      assertEquals(7, Objects.requireNonNull(presenter.rows().get(w0)).running());
+      presenter.at(now - 7200);
+
+      assertTrue(Double.isNaN(Objects.requireNonNull(presenter.rows().get(w0)).running()));
+      assertEquals(now - 7200, presenter.newestSeconds());
+    }
+  }
+
   @Test
   void goodputAndTimesByClassAreOfTheLastMinute(@TempDir Path folder) throws Exception {
     long now = Instant.now().getEpochSecond() / 5 * 5;
