@@ -149,6 +149,7 @@ public final class AuditView extends Div implements AfterNavigationObserver {
       state.add(Parts.failure("There is no such gateway", at));
       return;
     }
+    boolean failed = false;
     try {
       List<AuditRow> found = AuditPresenter.search(from, wanted, before);
       rows.addAll(found);
@@ -157,16 +158,21 @@ public final class AuditView extends Div implements AfterNavigationObserver {
         state.add(Parts.empty("search", "No entry", "Nothing was changed that is like that."));
       }
     } catch (ApiFailure e) {
-      more.setVisible(false);
+      failed = true;
+      // Of older ones it is asked again.
+      more.setVisible(!rows.isEmpty());
       state.add(Parts.failure("The audit log cannot be read", e.sentence()));
     }
     grid.setVisible(!rows.isEmpty());
     Parts.fit(grid, rows.size(), "calc(100vh - 260px)");
     grid.setItems(new ArrayList<>(rows));
-    Parts.set(
-        line,
-        rows.size()
-            + (rows.size() == 1 ? " entry, the newest first" : " entries, the newest first"));
+    boolean unread = failed && rows.isEmpty();
+    Parts.set(line, unread ? "Not read" : words());
+  }
+
+  private String words() {
+    return rows.size()
+        + (rows.size() == 1 ? " entry, the newest first" : " entries, the newest first");
   }
 
   private DownloadResponse csv(UI ui) {

@@ -1,8 +1,10 @@
 package dev.switchboard.console.audit;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.Anchor;
 import com.vaadin.flow.component.notification.Notification;
 import com.vaadin.flow.component.textfield.TextField;
@@ -12,6 +14,8 @@ import dev.switchboard.console.ui.ConsoleViewTest;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -52,6 +56,36 @@ class AuditViewTest extends ConsoleViewTest {
     test(field("Reason")).setValue("kernel");
 
     assertEquals("/admin/v1/audit?on_behalf_of=alice&reason=kernel&limit=200", asked().getLast());
+  }
+
+  @Test
+  void aLogThatCannotBeReadHasNotNoEntries() {
+    fake.say("GET /admin/v1/audit?reason=lost&limit=200", 503, "{}");
+
+    go("audit", "reason=lost");
+
+    assertTrue(text().contains("The audit log cannot be read"), text());
+    assertFalse(text().contains("0 entries"), text());
+  }
+
+  @Test
+  void olderOnesCanBeAskedForAgainWhereTheyCouldNotBeRead() {
+    String entries =
+        IntStream.rangeClosed(1, 200)
+            .mapToObj(i -> "{\"id\": " + (300 - i) + "}")
+            .collect(Collectors.joining(","));
+    fake.say("GET /admin/v1/audit?reason=many&limit=200", 200, "{\"audit\": [" + entries + "]}");
+    fake.say("GET /admin/v1/audit?reason=many&limit=200&before=100", 503, "{}");
+    go("audit", "reason=many");
+    Button more = find(Button.class).withText("Load older ones").single();
+
+    test(more).click();
+    assertTrue(text().contains("The audit log cannot be read"), text());
+    fake.say("GET /admin/v1/audit?reason=many&limit=200&before=100", 200, "{\"audit\": []}");
+    test(more).click();
+
+    assertFalse(text().contains("The audit log cannot be read"), text());
+    assertTrue(text().contains("200 entries"), text());
   }
 
   private String download() throws Exception {
