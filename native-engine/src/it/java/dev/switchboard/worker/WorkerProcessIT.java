@@ -225,7 +225,7 @@ class WorkerProcessIT {
       assertEquals(200, post(port, "/engine/v1/faults", slow).statusCode());
 
       JsonNode skew = skew(port);
-      // Where neighbours take this machine's cores nobody can tell who is slow: then it gets more time.
+      // Where neighbours take this machine's cores nobody can tell who is slow: it gets more time.
       for (int turn = 0; turn < 24 && !skew.at("/1/straggler").asBoolean(); turn++) {
         JsonNode before = skew;
         skew = watch(port, TimeUnit.SECONDS.toNanos(5));
