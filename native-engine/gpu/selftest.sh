@@ -212,7 +212,7 @@ main() {
   if [[ $code == 90a ]]; then
     run "${tests[@]}" '--gtest_filter=HopperDeviceTest.*'
     local kernel
-    for kernel in wgmma wgmma-rounded; do
+    for kernel in mma-rounded wgmma wgmma-rounded; do
       as_far_as_time_reaches env SWITCHBOARD_CUDA_BF16=$kernel "$build/sb_device_bench" cuda 1 BF16
     done
   fi

@@ -144,10 +144,12 @@ INSTANTIATE_TEST_SUITE_P(Kernels, CudaBrainGemmTest,
                            return p.param == BrainKernel::kWgmma ? "TwoNumbers" : "Rounded";
                          });
 
-TEST(CudaBrainKernelTest, HasThreeNamesAndNoOther) {
+TEST(CudaBrainKernelTest, HasFourNamesAndNoOther) {
   BrainKernel kernel{};
   const auto named = [&](const char* name) { return brain_kernel_named(name, &kernel); };
 
+  EXPECT_TRUE(named("mma-rounded"));
+  EXPECT_EQ(BrainKernel::kMmaRounded, kernel);
   EXPECT_TRUE(named("wgmma"));
   EXPECT_EQ(BrainKernel::kWgmma, kernel);
   EXPECT_TRUE(named("wgmma-rounded"));

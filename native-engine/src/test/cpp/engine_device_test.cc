@@ -18,6 +18,12 @@ class HopperDeviceTest : public DeviceTest {
   ~HopperDeviceTest() override { unsetenv(cuda::kBrainVariable); }
 };
 
+// A device that multiplies activations rounded to BF16.
+class RoundedDeviceTest : public DeviceTest {
+ protected:
+  ~RoundedDeviceTest() override { unsetenv(cuda::kBrainVariable); }
+};
+
 struct Layout {
   int32_t stages;
   int32_t ranks;
@@ -914,7 +920,8 @@ TEST_F(DeviceTest, AStreamMayMoveBetweenDeviceAndProcessor) {
   EXPECT_EQ(std::vector<int32_t>(known.begin() + 9, known.end()), expected);
 }
 
-TEST_F(HopperDeviceTest, AChunkChangesNoBitByWgmma) {
+// Of BF16 weights by what the name says, where a chunk is of one token and where it is of all.
+void expect_one_chunk_or_many(const char* name) {
   TestModel model(wide_model());
   const auto matrices =
       give_matrices(model, SB_TYPE_BF16, [](const sb_tensor& tensor, uint32_t number) {
@@ -924,7 +931,7 @@ TEST_F(HopperDeviceTest, AChunkChangesNoBitByWgmma) {
   const std::vector<int32_t> tokens = some_tokens(model.spec(), 4);
   TestEngine device(model, on_device(engine_config()));
   const std::vector<float> by_mma = device.score(0, tokens, 64);
-  setenv(cuda::kBrainVariable, "wgmma", 1);
+  setenv(cuda::kBrainVariable, name, 1);
   const std::vector<float> whole = device.score(0, tokens, 64);
 
   EXPECT_NE(whole, by_mma);  // it did multiply
@@ -932,13 +939,18 @@ TEST_F(HopperDeviceTest, AChunkChangesNoBitByWgmma) {
   EXPECT_EQ(device.score(0, tokens, 1), whole);
 }
 
+TEST_F(HopperDeviceTest, AChunkChangesNoBitByWgmma) { expect_one_chunk_or_many("wgmma"); }
+
+TEST_F(RoundedDeviceTest, AChunkChangesNoBit) { expect_one_chunk_or_many("mma-rounded"); }
+
 TEST_F(EmulatedDeviceTest, AKernelOfNoNameIsRefusedWithTheNamesThereAre) {
   setenv(cuda::kBrainVariable, "fast", 1);
 
   const std::string text = refusal(SB_UNSUPPORTED);
 
-  EXPECT_NE(text.find("SWITCHBOARD_CUDA_BF16 is fast, not mma, wgmma or wgmma-rounded"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("SWITCHBOARD_CUDA_BF16 is fast, not mma, mma-rounded, wgmma or wgmma-rounded"),
+      std::string::npos)
       << text;
 }
 

@@ -48,6 +48,8 @@ void multiply(Stream stream, const FloatMatmul& args) {
 bool brain_kernel_named(const char* name, BrainKernel* kernel) {
   if (name == nullptr || *name == 0 || std::strcmp(name, "mma") == 0) {
     *kernel = BrainKernel::kMma;
+  } else if (std::strcmp(name, "mma-rounded") == 0) {
+    *kernel = BrainKernel::kMmaRounded;
   } else if (std::strcmp(name, "wgmma") == 0) {
     *kernel = BrainKernel::kWgmma;
   } else if (std::strcmp(name, "wgmma-rounded") == 0) {
@@ -68,11 +70,12 @@ bool check_brain_kernel(char* text, std::size_t text_bytes) {
   const char* name = std::getenv(kBrainVariable);
   BrainKernel kernel = BrainKernel::kMma;
   if (!brain_kernel_named(name, &kernel)) {
-    std::snprintf(text, text_bytes, "%s is %s, not mma, wgmma or wgmma-rounded", kBrainVariable,
-                  name);
+    std::snprintf(text, text_bytes, "%s is %s, not mma, mma-rounded, wgmma or wgmma-rounded",
+                  kBrainVariable, name);
     return false;
   }
-  if (kernel == BrainKernel::kMma || has_wgmma()) return true;
+  const bool everywhere = kernel == BrainKernel::kMma || kernel == BrainKernel::kMmaRounded;
+  if (everywhere || has_wgmma()) return true;
   std::snprintf(text, text_bytes, "%s is %s, which needs a device of compute capability 9.0",
                 kBrainVariable, name);
   return false;

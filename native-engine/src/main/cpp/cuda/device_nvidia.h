@@ -257,6 +257,18 @@ SB_DEVICE void wgmma_brain(float (&c)[64], std::uint64_t a, std::uint64_t b) {
          major == 9;
 }
 
+// What a block of threads may ask for on the calling thread's device; 0 where that is not known.
+[[maybe_unused]] static std::size_t most_shared_bytes() {
+  int device = 0;
+  int bytes = 0;
+  if (cudaGetDevice(&device) != cudaSuccess ||
+      cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) !=
+          cudaSuccess) {
+    return 0;
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
 SB_DEVICE std::uint64_t device_clock() {
   std::uint64_t now;
   asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now)::"memory");

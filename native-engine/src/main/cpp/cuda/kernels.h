@@ -122,6 +122,9 @@ struct MatmulArgs {
   float softcap = 0;  // not 0: y = softcap * tanh(y / softcap)
 };
 void matmul(Stream stream, const MatmulArgs& args);
+// The same bits, of BF16 or F16 weights, by large tiles: what matmul() does where there are enough
+// of them to fill a device, and shared memory for one.
+void matmul_blocks(Stream stream, const MatmulArgs& args);
 
 // Several matrices of one type, with as many columns each, times the same activations. Each output
 // has matmul()'s bits. Up to kMostVectors tokens are one launch, but for BrainKernel's wgmma; so is
@@ -145,8 +148,9 @@ void matmul_jointly(Stream stream, const JointMatmulArgs& args);
 // What multiplies BF16 weights, whatever the number of tokens: their bits may differ.
 enum class BrainKernel : std::int32_t {
   kMma,           // on every device
+  kMmaRounded,    // the same with activations rounded to BF16: within kRoundedMatmulTolerance
   kWgmma,         // compute capability 9.0: many tokens sooner, few later; as near to the CPU
-  kWgmmaRounded,  // the same with activations rounded to BF16: within kRoundedMatmulTolerance
+  kWgmmaRounded,  // as kMmaRounded
 };
 inline constexpr float kRoundedMatmulTolerance = 0x1p-8f;
 inline constexpr char kBrainVariable[] = "SWITCHBOARD_CUDA_BF16";
@@ -221,7 +225,7 @@ void gate(Stream stream, const GateArgs& args);
 
 // The matrices of a gate and of what it lets through, times the same activations, and gate() of
 // their outputs, with the same bits. One launch of one token by quantised weights where the form is
-// not kHalf, and of up to kMostVectors tokens by BF16 or F16 weights (of BrainKernel::kMma) where
+// not kHalf, and of up to kMostVectors tokens by BF16 or F16 weights (not by wgmma) where
 // it is kFloat or kBrain; then gate.y and up.y are not written.
 struct GatedMatmulArgs {
   Operand x;  // as in JointMatmulArgs

@@ -1,3 +1,4 @@
+#include "cuda/matmul_blocks.cuh"
 #include "cuda/matmul_float.cuh"
 #include "cuda/matmul_quantised.cuh"
 
@@ -48,39 +49,87 @@ void quantised(Stream stream, const QuantisedMatmul& args) {
   tiles<kType>(stream, args);
 }
 
+template <ops::WeightType kType, int kParts>
+void blocks(Stream stream, const OneFloatMatmul& one) {
+  launch("multiply_blocks", stream,
+         {.x = (one.to.w.groups() + kBlockGroups - 1) / kBlockGroups,
+          .y = (one.m + kBlockTokens - 1) / kBlockTokens,
+          .threads = kBlockThreads,
+          .shared_bytes = block_shared_bytes<kParts>()},
+         multiply_blocks<kType, kParts>, one);
+}
+
+// Fewer blocks of threads would leave most of a large device idle, which smaller ones do not.
+constexpr std::int64_t kFewestBlocks = 64;
+
+template <int kParts>
+bool is_for_blocks(const OneFloatMatmul& one) {
+  const std::int64_t each = (one.to.w.groups() + kBlockGroups - 1) / kBlockGroups;
+  return each * ((one.m + kBlockTokens - 1) / kBlockTokens) >= kFewestBlocks &&
+         most_shared_bytes() >= block_shared_bytes<kParts>();
+}
+
+OneFloatMatmul one_of(const FloatMatmul& args, int matrix) {
+  return {args.matrices.each[matrix], args.high, args.low, args.power, args.m, args.cols,
+          args.matrices.softcap};
+}
+
 // One matrix each.
-template <ops::WeightType kType>
+template <ops::WeightType kType, int kParts>
 void short_tiles(Stream stream, const FloatMatmul& args) {
   for (int i = 0; i < args.matrices.n; ++i) {
-    const OneFloatMatmul one{
-        args.matrices.each[i], args.high, args.low, args.power, args.m, args.cols,
-        args.matrices.softcap};
+    const OneFloatMatmul one = one_of(args, i);
+    if (is_for_blocks<kParts>(one)) {
+      blocks<kType, kParts>(stream, one);
+      continue;
+    }
     launch("multiply_short_tiles", stream,
            {.x = one.to.w.groups(),
             .y = (args.m + kShortTiles * 8 - 1) / (kShortTiles * 8),
             .threads = kShortThreads,
             .shared_bytes = short_shared_bytes<kShortTiles>()},
-           multiply_short_tiles<kType>, one);
+           multiply_short_tiles<kType, kParts>, one);
   }
 }
 
-template <ops::WeightType kType>
+template <ops::WeightType kType, int kParts>
 void short_floats(Stream stream, const FloatMatmul& args) {
-  if (args.m > kMostVectors) return short_tiles<kType>(stream, args);
+  if (args.m > kMostVectors) return short_tiles<kType, kParts>(stream, args);
   launch("multiply_short_floats", stream,
          {.x = args.matrices.groups,
           .threads = kShortThreads,
           .shared_bytes = short_shared_bytes<1>()},
-         multiply_short_floats<kType>, args);
+         multiply_short_floats<kType, kParts>, args);
 }
 
-template <ops::WeightType kType>
+template <ops::WeightType kType, int kParts>
 void gated_shorts(Stream stream, const FloatMatmul& args, const GateOutput& to) {
   launch("multiply_gated_shorts", stream,
          {.x = args.matrices.each[0].w.groups(),
           .threads = kGatedShortThreads,
           .shared_bytes = 2 * short_shared_bytes<1>()},
-         multiply_gated_shorts<kType>, args, to);
+         multiply_gated_shorts<kType, kParts>, args, to);
+}
+
+// Calls work with the type, BF16 or F16, and how many numbers of an activation count.
+template <class Work>
+void with_short_type(ops::WeightType type, const Work& work) {
+  using ops::WeightType;
+  if (type == WeightType::kF16) return work.template operator()<WeightType::kF16, 2>();
+  if (brain_kernel() == BrainKernel::kMmaRounded) {
+    return work.template operator()<WeightType::kBF16, 1>();
+  }
+  work.template operator()<WeightType::kBF16, 2>();
+}
+
+bool is_short(ops::WeightType type) {
+  return type == ops::WeightType::kF16 || type == ops::WeightType::kBF16;
+}
+
+bool by_wgmma(ops::WeightType type) {
+  if (type != ops::WeightType::kBF16) return false;
+  const BrainKernel kernel = brain_kernel();
+  return kernel == BrainKernel::kWgmma || kernel == BrainKernel::kWgmmaRounded;
 }
 
 void floats(Stream stream, const FloatMatmul& args) {
@@ -141,8 +190,10 @@ void multiply(Stream stream, const Operand& x, std::int64_t rows, const Matrices
   const FloatMatmul f = float_matmul(x, rows, matrices);
   if (rows == 0) return;
   if (type == WeightType::kF32) return floats(stream, f);
-  if (type == WeightType::kF16) return short_floats<WeightType::kF16>(stream, f);
-  if (type == WeightType::kBF16) return short_floats<WeightType::kBF16>(stream, f);
+  if (is_short(type)) {
+    return with_short_type(
+        type, [&]<WeightType kType, int kParts>() { short_floats<kType, kParts>(stream, f); });
+  }
   const QuantisedMatmul q = quantised_matmul(x, rows, matrices);
   with_type(type, [&]<WeightType kType>() { quantised<kType>(stream, q); });
 }
@@ -163,17 +214,22 @@ Form form_for(ops::WeightType type) {
 }
 
 void matmul(Stream stream, const MatmulArgs& args) {
-  if (args.w.type == ops::WeightType::kBF16) {
-    if (const BrainKernel kernel = brain_kernel(); kernel != BrainKernel::kMma) {
-      return matmul_brains(stream, args, kernel);
-    }
-  }
+  if (by_wgmma(args.w.type)) return matmul_brains(stream, args, brain_kernel());
   const MatmulOutput one{args.w, args.bias, args.y, args.ldy};
   multiply(stream, args.x, args.rows, matrices_of(&one, 1, args.softcap));
 }
 
+void matmul_blocks(Stream stream, const MatmulArgs& args) {
+  const MatmulOutput one{args.w, args.bias, args.y, args.ldy};
+  const FloatMatmul f = float_matmul(args.x, args.rows, matrices_of(&one, 1, args.softcap));
+  if (args.rows == 0) return;
+  with_short_type(args.w.type, [&]<ops::WeightType kType, int kParts>() {
+    blocks<kType, kParts>(stream, one_of(f, 0));
+  });
+}
+
 void matmul_jointly(Stream stream, const JointMatmulArgs& args) {
-  if (args.matrices[0].w.type == ops::WeightType::kBF16 && brain_kernel() != BrainKernel::kMma) {
+  if (by_wgmma(args.matrices[0].w.type)) {
     for (int i = 0; i < args.n; ++i) {
       const MatmulOutput& one = args.matrices[i];
       matmul(stream, {one.w, args.x, args.rows, one.bias, one.y, one.ldy, 0});
@@ -199,12 +255,12 @@ void matmul_gated(Stream stream, const GatedMatmulArgs& args) {
     });
   }
   const bool by_column = args.form == Form::kFloat || args.form == Form::kBrain;
-  if (args.rows > 0 && args.rows <= kMostVectors && by_column) {
+  if (args.rows > 0 && args.rows <= kMostVectors && by_column && is_short(type) &&
+      !by_wgmma(type)) {
     const FloatMatmul f = float_matmul(args.x, args.rows, matrices);
-    if (type == ops::WeightType::kF16) return gated_shorts<ops::WeightType::kF16>(stream, f, to);
-    if (type == ops::WeightType::kBF16 && brain_kernel() == BrainKernel::kMma) {
-      return gated_shorts<ops::WeightType::kBF16>(stream, f, to);
-    }
+    return with_short_type(type, [&]<ops::WeightType kType, int kParts>() {
+      gated_shorts<kType, kParts>(stream, f, to);
+    });
   }
   matmul_jointly(stream, {args.x, args.rows, 2, {args.gate, args.up}});
   gate(stream, {args.activation, args.gate.y, args.up.y, args.rows, args.out, args.form});

@@ -4,7 +4,8 @@
 // tokens. The columns are dealt to the four warps in runs of 64, and the warps' sums are added in
 // order; so an output depends on its row and its token only. Activations are two numbers of the
 // weights' type whose sum is within 2^-16 of the value, so that the weights' precision is what
-// counts; a decode step is bound by memory and does not notice the second product.
+// counts; a decode step is bound by memory and does not notice the second product. One part is the
+// first number alone.
 //
 // F32 is summed in column order, as the CPU does.
 #pragma once
@@ -57,7 +58,7 @@ SB_DEVICE void multiply_shorts(float (&y)[4], const std::uint32_t (&a)[4],
   }
 }
 
-template <ops::WeightType kType, int kTiles, class Args>
+template <ops::WeightType kType, int kParts, int kTiles, class Args>
 SB_DEVICE void add_run(const Args& args, const std::uint16_t* run, int first_token,
                        int first_column, float (&y)[kTiles][4]) {
   const int lane = thread_id() % kWarpThreads;
@@ -77,10 +78,12 @@ SB_DEVICE void add_run(const Args& args, const std::uint16_t* run, int first_tok
       const std::int64_t at = std::int64_t{token} * stride + first_column + step + pair;
       const std::uint32_t high[2] = {pair_at(args.high + at, there),
                                      pair_at(args.high + at + 8, there)};
-      const std::uint32_t low[2] = {pair_at(args.low + at, there),
-                                    pair_at(args.low + at + 8, there)};
       multiply_shorts<kType>(y[i], a, high);
-      multiply_shorts<kType>(y[i], a, low);
+      if constexpr (kParts == 2) {
+        const std::uint32_t low[2] = {pair_at(args.low + at, there),
+                                      pair_at(args.low + at + 8, there)};
+        multiply_shorts<kType>(y[i], a, low);
+      }
     }
   }
 }
@@ -102,7 +105,7 @@ SB_DEVICE ShortShared short_shared(int team) {
 
 // By four warps, each of which leaves its own sums. The warp's number is the caller's: to take it
 // modulo four costs many tokens a register that some devices lack.
-template <ops::WeightType kType, int kTiles, class Args>
+template <ops::WeightType kType, int kParts, int kTiles, class Args>
 SB_DEVICE void sum_runs(const Args& args, const ops::Matrix& w, int number, int first_token,
                         int warp, const ShortShared& shared) {
   constexpr int kRows = static_cast<int>(ops::kRowGroup);
@@ -126,8 +129,8 @@ SB_DEVICE void sum_runs(const Args& args, const ops::Matrix& w, int number, int 
     copy_run(group, column_of(i + kRunsAhead), cols,
              runs + (i + kRunsAhead) % (kRunsAhead + 1) * kRunHalves);
     commit_copies();
-    add_run<kType, kTiles>(args, runs + i % (kRunsAhead + 1) * kRunHalves, first_token,
-                           column_of(i), y);
+    add_run<kType, kParts, kTiles>(args, runs + i % (kRunsAhead + 1) * kRunHalves, first_token,
+                                   column_of(i), y);
   }
   wait_copies<0>();
   const int lane = thread_id() % kWarpThreads;
@@ -163,13 +166,13 @@ SB_DEVICE void put_joined(const Args& args, const MatmulOutput& to, float softca
 }
 
 // Up to eight tokens.
-template <ops::WeightType kType>
+template <ops::WeightType kType, int kParts>
 SB_KERNEL(kShortThreads, kShortBlocksPerSm)
 multiply_short_floats(FloatMatmul args) {
   const GroupAt at = group_at(args.matrices, block_x());
   const MatmulOutput& to = args.matrices.each[at.matrix];
   const ShortShared shared = short_shared<1>(0);
-  sum_runs<kType, 1>(args, to.w, at.group, 0, thread_id() / kWarpThreads, shared);
+  sum_runs<kType, kParts, 1>(args, to.w, at.group, 0, thread_id() / kWarpThreads, shared);
   block_barrier();
   put_joined<1>(args, to, args.matrices.softcap, at.group, 0, shared.sums);
 }
@@ -178,13 +181,13 @@ multiply_short_floats(FloatMatmul args) {
 // threads.
 inline constexpr int kShortTiles = 4;
 
-template <ops::WeightType kType>
+template <ops::WeightType kType, int kParts>
 SB_KERNEL(kShortThreads)
 multiply_short_tiles(OneFloatMatmul args) {
   const ShortShared shared = short_shared<kShortTiles>(0);
   const int first_token = block_y() * kShortTiles * 8;
-  sum_runs<kType, kShortTiles>(args, args.to.w, block_x(), first_token, thread_id() / kWarpThreads,
-                               shared);
+  sum_runs<kType, kParts, kShortTiles>(args, args.to.w, block_x(), first_token,
+                                       thread_id() / kWarpThreads, shared);
   block_barrier();
   put_joined<kShortTiles>(args, args.to, args.softcap, block_x(), first_token, shared.sums);
 }
@@ -195,13 +198,13 @@ multiply_short_tiles(OneFloatMatmul args) {
 
 inline constexpr int kGatedShortThreads = 2 * kShortThreads;
 
-template <ops::WeightType kType>
+template <ops::WeightType kType, int kParts>
 SB_KERNEL(kGatedShortThreads)
 multiply_gated_shorts(FloatMatmul args, GateOutput to) {
   constexpr int kRows = static_cast<int>(ops::kRowGroup);
   const int team = thread_id() / kShortThreads;
-  sum_runs<kType, 1>(args, args.matrices.each[team].w, block_x(), 0,
-                     thread_id() / kWarpThreads % kShortWarps, short_shared<1>(team));
+  sum_runs<kType, kParts, 1>(args, args.matrices.each[team].w, block_x(), 0,
+                             thread_id() / kWarpThreads % kShortWarps, short_shared<1>(team));
   block_barrier();
   const int token = thread_id() / kRows;
   const std::int64_t column = std::int64_t{block_x()} * kRows + thread_id() % kRows;

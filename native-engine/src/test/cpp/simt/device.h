@@ -361,6 +361,7 @@ SB_DEVICE void wgmma_brain(float (&c)[64], std::uint64_t a, std::uint64_t b,
   simt::wgmma(c, 128, a, b, {file, -line});
 }
 [[maybe_unused]] static bool has_wgmma() { return true; }
+[[maybe_unused]] static std::size_t most_shared_bytes() { return simt::most_shared_bytes(); }
 
 SB_DEVICE std::uint64_t device_clock() { return simt::clock_ns(); }
 

@@ -71,6 +71,7 @@ namespace {
 
 std::atomic<std::int64_t> clock_ahead_ns{0};
 thread_local std::int64_t clock_back_ns = 0;
+thread_local std::size_t shared_given = kMostSharedBytes;
 
 #ifdef SIMT_ASAN
 constexpr std::size_t kStack = 256 * 1024;
@@ -373,6 +374,10 @@ void Machine::begin(const Kernel& wanted) {
   if (wanted.shape.threads < 1 || wanted.shape.threads > kMaxThreads) {
     throw Failure(std::string("simt: ") + wanted.name + ": " +
                   std::to_string(wanted.shape.threads) + " threads in a block");
+  }
+  if (wanted.shape.shared_bytes > shared_given) {
+    throw Failure(std::string(wanted.name) + ": " + std::to_string(wanted.shape.shared_bytes) +
+                  " bytes of shared memory in a block");
   }
   catch_faults();
   if (stacks_ == nullptr) {
@@ -780,6 +785,9 @@ std::uint64_t clock_ns() {
 }
 
 void put_clock_back(std::int64_t ns) { clock_back_ns = ns; }
+
+std::size_t most_shared_bytes() { return shared_given; }
+void give_shared_bytes(std::size_t bytes) { shared_given = bytes; }
 
 void put_clock_ahead(std::int64_t ns) { clock_ahead_ns.store(ns); }
 

@@ -89,6 +89,11 @@ class Queue {
 // The order of later launches of this host thread.
 void seed(std::uint64_t seed);
 
+// What a block may ask for, on this host thread: as much as an H100 gives, unless a test says less.
+[[nodiscard]] std::size_t most_shared_bytes();
+void give_shared_bytes(std::size_t bytes);
+inline constexpr std::size_t kMostSharedBytes = 227 * 1024;
+
 // ---- what a thread asks for ----
 
 [[nodiscard]] int thread();
