@@ -1,9 +1,9 @@
 package dev.switchboard.gateway.admin;
 
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.EventListener;
 import dev.switchboard.gateway.events.EventType;
-import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -173,7 +173,7 @@ final class EventRoutes {
     @Override
     public void cut() {
       metrics.eventListenerCut();
-      Connections.cut(request.connection());
+      LingeringClose.now(request.connection());
     }
   }
 }

@@ -1,9 +1,9 @@
 package dev.switchboard.gateway.admin;
 
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.flight.FlightQuery;
 import dev.switchboard.gateway.flight.FlightTail;
-import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -254,7 +254,7 @@ final class RequestTail {
       } else if (stuck) {
         metrics.eventListenerCut();
         left();
-        Connections.cut(request.connection());
+        LingeringClose.now(request.connection());
       } else {
         stuck = true;
       }

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.gateway.flight.NanoClock;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpConnection;
@@ -142,7 +143,7 @@ public final class ConnectionWatch {
       if (!watched.answers(now) && now - watched.idleSince > limitMs * 1_000_000L) {
         // Says goodbye where the client takes it; who does not read is not waited for.
         entry.getKey().close();
-        Connections.cut(entry.getKey());
+        LingeringClose.now(entry.getKey());
       }
     }
   }

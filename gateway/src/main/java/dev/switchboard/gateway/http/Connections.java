@@ -1,11 +1,8 @@
 package dev.switchboard.gateway.http;
 
-import io.netty.channel.Channel;
 import io.vertx.core.Future;
-import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.net.impl.ConnectionBase;
 
 /** What keeps clients that read nothing from holding anything for long. */
 public final class Connections {
@@ -38,15 +35,5 @@ public final class Connections {
     String length = request.getHeader("Content-Length");
     return request.getHeader("Transfer-Encoding") != null
         || (length != null && !length.equals("0"));
-  }
-
-  /**
-   * Closes one at once and drops what waits to be sent. Vert.x's close, be it called there or at
-   * the channel, waits until the client has taken that: one that never reads would keep its place,
-   * and what is held for it, for as long as it likes. On the event loop of the connection.
-   */
-  public static void cut(HttpConnection connection) {
-    Channel channel = ((ConnectionBase) connection).channel();
-    channel.unsafe().close(channel.voidPromise());
   }
 }

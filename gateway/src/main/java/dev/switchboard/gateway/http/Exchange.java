@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.flight.AttemptResult;
@@ -304,7 +305,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     abandonAttempts("the client did not read", Outcome.CLIENT_GONE);
     // Before the cut, by which what waits to be written fails, and tells no reason.
     answer.abandon(Failure.of(ApiError.deadlineExceeded("The client did not read.")));
-    Connections.cut(call.request().connection());
+    LingeringClose.now(call.request().connection());
   }
 
   private void noConnection() {
@@ -351,7 +352,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     if (faulted) {
       // Not even its error could be told.
       answer.abandon(Failure.of(ApiError.internal()));
-      Connections.cut(call.request().connection());
+      LingeringClose.now(call.request().connection());
       return;
     }
     faulted = true;
