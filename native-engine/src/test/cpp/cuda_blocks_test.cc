@@ -161,18 +161,9 @@ TEST(CudaRoundedMmaTest, IsAsNearExactArithmeticAsItSaysAndHasATokensBitsAmongOt
   };
   const std::vector<float> all = multiply(most);
   double farthest = 0;
-  for (std::int64_t i = 0; i < most * rows; ++i) {
-    double exact = 0;
-    double magnitudes = 0;
-    for (std::int64_t c = 0; c < cols; ++c) {
-      const double product = file.values[static_cast<std::size_t>(i % rows * cols + c)] *
-                             static_cast<double>(x[static_cast<std::size_t>(i / rows * cols + c)]);
-      exact += product;
-      magnitudes += std::abs(product);
-    }
-    const double off = std::abs(exact - static_cast<double>(all[static_cast<std::size_t>(i)]));
-    farthest = std::max(farthest, off / magnitudes);
-  }
+  each_exact(file, 0, w, x, most, [&](std::size_t i, double exact, double magnitudes) {
+    farthest = std::max(farthest, std::abs(exact - static_cast<double>(all[i])) / magnitudes);
+  });
   EXPECT_LE(farthest, static_cast<double>(kRoundedMatmulTolerance));
   EXPECT_GT(farthest, static_cast<double>(kFloatMatmulTolerance));  // it did round
   for (const std::int64_t m : {1, 2, 8, 9}) {

@@ -41,26 +41,10 @@ std::vector<float> expected(const Packed& w, const std::vector<float>& x, std::i
                                   bias);
 }
 
-// The products' sum and that of their magnitudes, exactly.
 void expect_within_tolerance(const FileMatrix& file, std::int64_t first_column, const Packed& w,
                              const std::vector<float>& x, std::int64_t m,
                              const std::vector<float>& y) {
-  for (std::int64_t i = 0; i < m * w.matrix.rows; ++i) {
-    const std::int64_t token = i / w.matrix.rows;
-    const std::int64_t row = i % w.matrix.rows;
-    double exact = 0;
-    double magnitudes = 0;
-    for (std::int64_t c = 0; c < w.matrix.cols; ++c) {
-      const double product =
-          file.values[static_cast<std::size_t>(row * file.cols + first_column + c)] *
-          static_cast<double>(x[static_cast<std::size_t>(token * w.matrix.cols + c)]);
-      exact += product;
-      magnitudes += std::abs(product);
-    }
-    ASSERT_NEAR(exact, static_cast<double>(y[static_cast<std::size_t>(i)]),
-                static_cast<double>(kFloatMatmulTolerance) * magnitudes)
-        << "token " << token << " row " << row;
-  }
+  expect_near_exact(file, first_column, w, x, m, y, kFloatMatmulTolerance);
 }
 
 TEST_P(CudaMatmulTest, AgreesWithTheReference) {

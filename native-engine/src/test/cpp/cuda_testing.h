@@ -76,6 +76,39 @@ inline void expect_same_operand(const Buffers& a, const Buffers& b) {
   EXPECT_TRUE(same_bits(a.power, b.power));
 }
 
+// Calls work with the number of each output of the first m tokens, what exact arithmetic gives and
+// the sum of the products' magnitudes, until an assertion fails.
+template <class Work>
+void each_exact(const ops::testing::FileMatrix& file, std::int64_t first_column,
+                const ops::testing::Packed& w, const std::vector<float>& x, std::int64_t m,
+                const Work& work) {
+  for (std::int64_t i = 0; i < m * w.matrix.rows; ++i) {
+    const std::int64_t token = i / w.matrix.rows;
+    const std::int64_t row = i % w.matrix.rows;
+    double exact = 0;
+    double magnitudes = 0;
+    for (std::int64_t c = 0; c < w.matrix.cols; ++c) {
+      const double product =
+          file.values[static_cast<std::size_t>(row * file.cols + first_column + c)] *
+          static_cast<double>(x[static_cast<std::size_t>(token * w.matrix.cols + c)]);
+      exact += product;
+      magnitudes += std::abs(product);
+    }
+    work(static_cast<std::size_t>(i), exact, magnitudes);
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
+
+inline void expect_near_exact(const ops::testing::FileMatrix& file, std::int64_t first_column,
+                              const ops::testing::Packed& w, const std::vector<float>& x,
+                              std::int64_t m, const std::vector<float>& y, float tolerance) {
+  const auto rows = static_cast<std::size_t>(w.matrix.rows);
+  each_exact(file, first_column, w, x, m, [&](std::size_t i, double exact, double magnitudes) {
+    ASSERT_NEAR(exact, static_cast<double>(y[i]), static_cast<double>(tolerance) * magnitudes)
+        << "token " << i / rows << " row " << i % rows;
+  });
+}
+
 // The quantised form of x by the reference.
 inline ops::testing::Input quantised(const std::vector<float>& x, std::int64_t m, std::int64_t k) {
   return ops::testing::quantised_input(reference(), x, m, k);

@@ -13,16 +13,7 @@ namespace sb::testing {
 namespace {
 
 // What a device of compute capability 9.0 has beside what all have.
-class HopperDeviceTest : public DeviceTest {
- protected:
-  ~HopperDeviceTest() override { unsetenv(cuda::kBrainVariable); }
-};
-
-// A device that multiplies activations rounded to BF16.
-class RoundedDeviceTest : public DeviceTest {
- protected:
-  ~RoundedDeviceTest() override { unsetenv(cuda::kBrainVariable); }
-};
+class HopperDeviceTest : public DeviceTest {};
 
 struct Layout {
   int32_t stages;
@@ -942,7 +933,9 @@ void expect_one_chunk_or_many(const char* name, float tolerance) {
 TEST_F(HopperDeviceTest, AChunkChangesNoBitByWgmma) { expect_one_chunk_or_many("wgmma", 1e-2f); }
 
 // Logits of up to some 50, of activations rounded by 2^-9 before each matrix.
-TEST_F(RoundedDeviceTest, AChunkChangesNoBit) { expect_one_chunk_or_many("mma-rounded", 1.0f); }
+TEST_F(DeviceTest, AChunkChangesNoBitByRoundedMma) {
+  expect_one_chunk_or_many("mma-rounded", 1.0f);
+}
 
 TEST_F(EmulatedDeviceTest, AKernelOfNoNameIsRefusedWithTheNamesThereAre) {
   setenv(cuda::kBrainVariable, "fast", 1);

@@ -22,6 +22,8 @@ inline constexpr char kVariable[] = "SWITCHBOARD_CUDA_LIBRARY";
 class DeviceTest : public ::testing::Test {
  protected:
   DeviceTest() { setenv(kVariable, SB_EMULATED_LIBRARY, 0); }
+  // Of a test that chose another.
+  ~DeviceTest() override { unsetenv(cuda::kBrainVariable); }
 };
 
 // The emulation's settings are again what they were when the test ends.

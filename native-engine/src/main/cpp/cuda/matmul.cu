@@ -49,24 +49,24 @@ void quantised(Stream stream, const QuantisedMatmul& args) {
   tiles<kType>(stream, args);
 }
 
-template <ops::WeightType kType, int kParts>
-void blocks(Stream stream, const OneFloatMatmul& one) {
-  launch("multiply_blocks", stream,
-         {.x = (one.to.w.groups() + kBlockGroups - 1) / kBlockGroups,
+template <int kParts>
+Grid block_grid(const OneFloatMatmul& one) {
+  return {.x = (one.to.w.groups() + kBlockGroups - 1) / kBlockGroups,
           .y = (one.m + kBlockTokens - 1) / kBlockTokens,
           .threads = kBlockThreads,
-          .shared_bytes = block_shared_bytes<kParts>()},
-         multiply_blocks<kType, kParts>, one);
+          .shared_bytes = block_shared_bytes<kParts>()};
+}
+
+template <ops::WeightType kType, int kParts>
+void blocks(Stream stream, const OneFloatMatmul& one) {
+  launch("multiply_blocks", stream, block_grid<kParts>(one), multiply_blocks<kType, kParts>, one);
 }
 
 // Fewer blocks of threads would leave most of a large device idle, which smaller ones do not.
 constexpr std::int64_t kFewestBlocks = 64;
 
-template <int kParts>
-bool is_for_blocks(const OneFloatMatmul& one) {
-  const std::int64_t each = (one.to.w.groups() + kBlockGroups - 1) / kBlockGroups;
-  return each * ((one.m + kBlockTokens - 1) / kBlockTokens) >= kFewestBlocks &&
-         most_shared_bytes() >= block_shared_bytes<kParts>();
+bool is_worth(const Grid& blocks) {
+  return blocks.x * blocks.y >= kFewestBlocks && most_shared_bytes() >= blocks.shared_bytes;
 }
 
 OneFloatMatmul one_of(const FloatMatmul& args, int matrix) {
@@ -79,7 +79,7 @@ template <ops::WeightType kType, int kParts>
 void short_tiles(Stream stream, const FloatMatmul& args) {
   for (int i = 0; i < args.matrices.n; ++i) {
     const OneFloatMatmul one = one_of(args, i);
-    if (is_for_blocks<kParts>(one)) {
+    if (is_worth(block_grid<kParts>(one))) {
       blocks<kType, kParts>(stream, one);
       continue;
     }
