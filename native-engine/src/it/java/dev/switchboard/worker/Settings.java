@@ -1,18 +1,19 @@
 package dev.switchboard.worker;
 
+import java.lang.reflect.RecordComponent;
 import java.time.Duration;
+import java.util.Arrays;
 
 /** Settings that differ from the defaults in what a test is about. */
 final class Settings {
   private Settings() {}
 
   static WorkerSettings offLoop(WorkerSettings s, int bytes) {
-    return with(
-        s, s.streamBufferBytes(), s.writeStall(), s.headerTimeout(), bytes, s.canaryTimeout());
+    return with(s, "offLoopBytes", bytes);
   }
 
   static WorkerSettings slowReader(WorkerSettings s, int bufferBytes, Duration stall) {
-    return with(s, bufferBytes, stall, s.headerTimeout(), s.offLoopBytes(), s.canaryTimeout());
+    return with(with(s, "streamBufferBytes", bufferBytes), "writeStall", stall);
   }
 
   static WorkerSettings drainLimit(WorkerSettings s, Duration limit) {
@@ -20,112 +21,43 @@ final class Settings {
   }
 
   static WorkerSettings headerTimeout(WorkerSettings s, Duration limit) {
-    return with(
-        s, s.streamBufferBytes(), s.writeStall(), limit, s.offLoopBytes(), s.canaryTimeout());
+    return with(s, "headerTimeout", limit);
   }
 
   static WorkerSettings bodyTimeout(WorkerSettings s, Duration limit) {
-    return new WorkerSettings(
-        s.id(),
-        s.bind(),
-        s.port(),
-        s.requests(),
-        s.headerBytes(),
-        s.uriBytes(),
-        s.connections(),
-        s.headerTimeout(),
-        limit,
-        s.idleTimeout(),
-        s.writeStall(),
-        s.streamBufferBytes(),
-        s.drainLimit(),
-        s.canaryTimeout(),
-        s.timelines(),
-        s.timelineBytes(),
-        s.offLoopBytes(),
-        s.bodyRoomBytes(),
-        s.vectorBytes(),
-        s.allowFaultInjection());
+    return with(s, "bodyTimeout", limit);
   }
 
   static WorkerSettings bodyRoom(WorkerSettings s, long bytes) {
-    return new WorkerSettings(
-        s.id(),
-        s.bind(),
-        s.port(),
-        s.requests(),
-        s.headerBytes(),
-        s.uriBytes(),
-        s.connections(),
-        s.headerTimeout(),
-        s.bodyTimeout(),
-        s.idleTimeout(),
-        s.writeStall(),
-        s.streamBufferBytes(),
-        s.drainLimit(),
-        s.canaryTimeout(),
-        s.timelines(),
-        s.timelineBytes(),
-        s.offLoopBytes(),
-        bytes,
-        s.vectorBytes(),
-        s.allowFaultInjection());
+    return with(s, "bodyRoomBytes", bytes);
   }
 
   static WorkerSettings canaryTimeout(WorkerSettings s, Duration limit) {
-    return with(
-        s, s.streamBufferBytes(), s.writeStall(), s.headerTimeout(), s.offLoopBytes(), limit);
+    return with(s, "canaryTimeout", limit);
   }
 
   static WorkerSettings vectorBytes(WorkerSettings s, long bytes) {
-    return with(
-        s,
-        s.streamBufferBytes(),
-        s.writeStall(),
-        s.headerTimeout(),
-        s.offLoopBytes(),
-        s.canaryTimeout(),
-        bytes);
+    return with(s, "vectorBytes", bytes);
   }
 
-  private static WorkerSettings with(
-      WorkerSettings s,
-      int bufferBytes,
-      Duration stall,
-      Duration headerTimeout,
-      int offLoopBytes,
-      Duration canaryTimeout) {
-    return with(s, bufferBytes, stall, headerTimeout, offLoopBytes, canaryTimeout, s.vectorBytes());
-  }
-
-  private static WorkerSettings with(
-      WorkerSettings s,
-      int bufferBytes,
-      Duration stall,
-      Duration headerTimeout,
-      int offLoopBytes,
-      Duration canaryTimeout,
-      long vectorBytes) {
-    return new WorkerSettings(
-        s.id(),
-        s.bind(),
-        s.port(),
-        s.requests(),
-        s.headerBytes(),
-        s.uriBytes(),
-        s.connections(),
-        headerTimeout,
-        s.bodyTimeout(),
-        s.idleTimeout(),
-        stall,
-        bufferBytes,
-        s.drainLimit(),
-        canaryTimeout,
-        s.timelines(),
-        s.timelineBytes(),
-        offLoopBytes,
-        s.bodyRoomBytes(),
-        vectorBytes,
-        s.allowFaultInjection());
+  /** The same but for one, by its name. */
+  private static WorkerSettings with(WorkerSettings s, String name, Object value) {
+    RecordComponent[] all = WorkerSettings.class.getRecordComponents();
+    Object[] values = new Object[all.length];
+    boolean there = false;
+    try {
+      for (int i = 0; i < all.length; i++) {
+        boolean named = all[i].getName().equals(name);
+        values[i] = named ? value : all[i].getAccessor().invoke(s);
+        there |= named;
+      }
+      Class<?>[] types = Arrays.stream(all).map(RecordComponent::getType).toArray(Class<?>[]::new);
+      if (there) {
+        return WorkerSettings.class.getDeclaredConstructor(types).newInstance(values);
+      }
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError("WorkerSettings", e);
+    }
+    throw new AssertionError("there is no setting " + name);
   }
 }

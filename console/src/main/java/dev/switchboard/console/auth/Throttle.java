@@ -3,7 +3,9 @@ package dev.switchboard.console.auth;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -57,13 +59,12 @@ final class Throttle {
    * @return how long until it may be made, which nothing is counted for; zero for now
    */
   synchronized Duration begin(String one, String other) {
-    Duration wait = wait(one);
-    Duration longer = wait(other).compareTo(wait) > 0 ? wait(other) : wait;
-    if (longer.isZero()) {
+    Duration wait = Collections.max(List.of(wait(one), wait(other)));
+    if (wait.isZero()) {
       failed(one);
       failed(other);
     }
-    return longer;
+    return wait;
   }
 
   synchronized void failed(String key) {
