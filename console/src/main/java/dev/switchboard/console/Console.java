@@ -11,9 +11,7 @@ import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.web.WebServer;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
@@ -27,14 +25,21 @@ public final class Console implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Console.class);
 
   private final String url;
+  private final StateFolder state;
   private final SignIn signIn;
   private final Gateways gateways;
   private final @Nullable History history;
   private final WebServer web;
 
   private Console(
-      String url, SignIn signIn, Gateways gateways, @Nullable History history, WebServer web) {
+      String url,
+      StateFolder state,
+      SignIn signIn,
+      Gateways gateways,
+      @Nullable History history,
+      WebServer web) {
     this.url = url;
+    this.state = state;
     this.signIn = signIn;
     this.gateways = gateways;
     this.history = history;
@@ -43,11 +48,20 @@ public final class Console implements AutoCloseable {
 
   /** Starts all of it; returns when pages are answered. */
   public static Console start(Settings settings) throws IOException {
+    StateFolder state = StateFolder.open(settings.state());
+    try {
+      return start(settings, state);
+    } catch (IOException e) {
+      state.close();
+      throw e;
+    }
+  }
+
+  private static Console start(Settings settings, StateFolder state) throws IOException {
     Clock clock = Clock.systemUTC();
-    Path state = folder(settings.state());
-    SignIn signIn = new SignIn(Users.open(state, clock), clock);
+    SignIn signIn = new SignIn(Users.open(state.path(), clock), clock);
     Gateways gateways =
-        Gateways.start(settings.gateways(), settings.keys(), trust(settings), state, clock);
+        Gateways.start(settings.gateways(), settings.keys(), trust(settings), state.path(), clock);
     URI prometheus = settings.prometheus();
     History history = prometheus == null ? null : new History(prometheus, clock, gateways::changed);
     Services.install(
@@ -73,7 +87,7 @@ public final class Console implements AutoCloseable {
           settings.listen().contains(":") ? "[" + settings.listen() + "]" : settings.listen();
       String url = (settings.tls() == null ? "http://" : "https://") + host + ":" + web.port();
       LOG.info("ready url={} gateways={}", url, settings.gateways().size());
-      return new Console(url, signIn, gateways, history, web);
+      return new Console(url, state, signIn, gateways, history, web);
     } catch (IOException e) {
       gateways.close();
       throw e;
@@ -87,18 +101,6 @@ public final class Console implements AutoCloseable {
     } catch (IOException e) {
       throw new IOException("--gateway-ca: " + e.getMessage(), e);
     }
-  }
-
-  private static Path folder(Path state) throws IOException {
-    if (!Files.isDirectory(state)) {
-      Files.createDirectories(
-          state,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    }
-    if (!Files.isWritable(state)) {
-      throw new IOException("--state: cannot write to " + state);
-    }
-    return state;
   }
 
   public String url() {
@@ -129,6 +131,11 @@ public final class Console implements AutoCloseable {
     }
     OpenPages.closeAll();
     web.close();
+    try {
+      state.close();
+    } catch (IOException e) {
+      LOG.warn("state_not_closed message=\"{}\"", e.getMessage());
+    }
     LOG.info("stopped");
   }
 }
