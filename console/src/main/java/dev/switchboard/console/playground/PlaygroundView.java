@@ -59,6 +59,7 @@ public final class PlaygroundView extends GatewayView {
   private PlaygroundPresenter presenter =
       new PlaygroundPresenter(gateway(), Services.get().clock());
   private final Settings settings = new Settings(this::makeKey);
+  private LiveGateway of = gateway();
   private @Nullable Span streaming;
   private @Nullable Div awaited;
   private int shown;
@@ -109,6 +110,11 @@ public final class PlaygroundView extends GatewayView {
 
   @Override
   protected void at(LiveGateway chosen) {
+    if (chosen != of) {
+      // A key is told to nobody but the gateway that it was entered or made for.
+      settings.key("");
+      of = chosen;
+    }
     presenter.cancel();
     presenter = new PlaygroundPresenter(chosen, Services.get().clock());
     blank();
@@ -146,8 +152,15 @@ public final class PlaygroundView extends GatewayView {
   }
 
   private void makeKey() {
+    LiveGateway maker = gateway();
     new dev.switchboard.console.ui.ActionDialog(
-            gateway(), presenter::makeKey, answer -> settings.key(answer.path("key").asString("")))
+            maker,
+            presenter::makeKey,
+            answer -> {
+              if (maker == of) {
+                settings.key(answer.path("key").asString(""));
+              }
+            })
         .open();
   }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.combobox.ComboBox;
+import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.treegrid.TreeGrid;
 import dev.switchboard.console.action.Changes;
 import dev.switchboard.console.api.FakeGateway;
@@ -105,5 +106,18 @@ class SeveralGatewaysTest extends ConsoleViewTest {
     go("audit", "gateway=east");
 
     assertTrue(east.calls().stream().anyMatch(c -> c.path().startsWith("/admin/v1/audit")));
+  }
+
+  @Test
+  void aKeyIsOfTheGatewayThatItWasEnteredFor() {
+    as(Role.OPERATOR);
+    go("playground", "gateway=east");
+    find(PasswordField.class).single().setValue("sb-key-of-east");
+    go("playground", "gateway=east");
+    assertEquals("sb-key-of-east", find(PasswordField.class).single().getValue());
+
+    go("playground", "gateway=west");
+
+    assertEquals("", find(PasswordField.class).single().getValue());
   }
 }
