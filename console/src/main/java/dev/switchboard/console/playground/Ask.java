@@ -47,6 +47,10 @@ public record Ask(
       this(role, text, null, "");
     }
 
+    int chars() {
+      return text.length() + (calls == null ? 0 : calls.toString().length());
+    }
+
     void put(ObjectNode message) {
       message.put("role", role);
       if (calls == null) {

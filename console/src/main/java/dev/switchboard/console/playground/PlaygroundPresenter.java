@@ -21,6 +21,10 @@ import tools.jackson.databind.node.ObjectNode;
 /** The conversation with one gateway's public API. */
 public final class PlaygroundPresenter {
   static final int SAID_MAX = 40;
+
+  /** Characters of a conversation; the longest answer to the longest prompt is below that. */
+  static final int SAID_CHARS = 500_000;
+
   private static final int RECEIPT_TRIES = 10;
   private static final Duration RECEIPT_PAUSE = Duration.ofMillis(200);
   private static final Duration KEY_VALID = Duration.ofHours(1);
@@ -118,10 +122,14 @@ public final class PlaygroundPresenter {
     trim();
   }
 
-  /** No result of a tool stays without the message that called it. */
+  /** The newest stay, and no result of a tool without the message that called it. */
   private void trim() {
-    while (said.size() > SAID_MAX || (!said.isEmpty() && said.getFirst().role().equals("tool"))) {
-      said.removeFirst();
+    long chars = said.stream().mapToLong(Ask.Said::chars).sum();
+    while (!said.isEmpty()
+        && (said.size() > SAID_MAX
+            || chars > SAID_CHARS
+            || said.getFirst().role().equals("tool"))) {
+      chars -= said.removeFirst().chars();
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.switchboard.console.playground;
 
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.DetachEvent;
 import com.vaadin.flow.component.Key;
 import com.vaadin.flow.component.KeyModifier;
@@ -45,6 +46,8 @@ public final class PlaygroundView extends GatewayView {
 
   private final Span line = Parts.text("sb-head-line", "");
   private final Div talk = Parts.box("sb-talk");
+  private final Span cut =
+      Parts.text("sb-muted sb-small", "Only the newest part of this conversation is kept");
   private final TextArea prompt = new TextArea();
   private final Button send = Parts.button("send", "Send", this::send);
   private final Button stop = Parts.button("stop", "Stop", this::stop);
@@ -93,7 +96,10 @@ public final class PlaygroundView extends GatewayView {
             new Div[] {stripLegend(), new Div(strip), facts, table.folded("Table of pieces")});
     Div left =
         Parts.box(
-            "sb-stack", Parts.box("sb-card", talk, outcome, prompt, buttons), times, receiptCard);
+            "sb-stack",
+            Parts.box("sb-card", cut, talk, outcome, prompt, buttons),
+            times,
+            receiptCard);
     add(
         Parts.head("Playground", line, gatewayChoice(), clear),
         Parts.box("sb-columns", left, settings));
@@ -136,6 +142,7 @@ public final class PlaygroundView extends GatewayView {
             "Nothing said yet",
             "The console sends what you ask to the public API, as a client would, and times each"
                 + " piece of the answer."));
+    cut.setVisible(false);
     times.setVisible(false);
     receiptCard.setVisible(false);
     outcome.removeAll();
@@ -198,6 +205,7 @@ public final class PlaygroundView extends GatewayView {
     Span text = new Span();
     streaming = text;
     talk.add(Parts.box("sb-said", Parts.text("sb-said-who", ask.model()), text));
+    trim();
     shown = 0;
     calls = 0;
     strip.begin();
@@ -210,6 +218,24 @@ public final class PlaygroundView extends GatewayView {
     PlaygroundPresenter mine = presenter;
     UI ui = UI.getCurrent();
     Thread.ofVirtual().name("playground-draw").start(() -> follow(ui, mine));
+  }
+
+  /** The page is kept in the console's memory, as long as somebody has it open. */
+  private void trim() {
+    List<Component> all = talk.getChildren().toList();
+    long chars = 0;
+    int kept = 0;
+    for (Component said : all.reversed()) {
+      chars += said.getElement().getTextRecursively().length();
+      if (kept == PlaygroundPresenter.SAID_MAX
+          || (kept > 1 && chars > PlaygroundPresenter.SAID_CHARS)) {
+        break;
+      }
+      kept++;
+    }
+    List<Component> old = all.subList(0, all.size() - kept);
+    talk.remove(old);
+    cut.setVisible(cut.isVisible() || !old.isEmpty());
   }
 
   private static Div said(String who, String text, String className) {
@@ -285,6 +311,7 @@ public final class PlaygroundView extends GatewayView {
       show(answer.words());
     }
     presenter.keep();
+    trim();
     if (answer.state() == Answer.State.DONE && !answer.calls().isEmpty()) {
       askForResults(answer.calls());
     }

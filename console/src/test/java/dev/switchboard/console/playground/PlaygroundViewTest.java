@@ -20,6 +20,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -221,6 +222,36 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
     await(() -> asked.contains("more"));
     assertTrue(asked.contains("\"role\":\"assistant\",\"content\":\"<b>Hello\""), asked);
+  }
+
+  @Test
+  void aConversationKeepsItsNewestMessagesOnly() {
+    PlaygroundPresenter presenter = new PlaygroundPresenter(gateway(), Clock.systemUTC());
+    for (int i = 0; i < 6; i++) {
+      presenter.send(ask(i + "x".repeat(99_000)), "");
+      await(() -> Objects.requireNonNull(presenter.answer()).isOver());
+      presenter.keep();
+    }
+
+    List<Ask.Said> said = presenter.said();
+    assertTrue(said.stream().mapToInt(s -> s.text().length()).sum() <= 500_000, said.size() + "");
+    assertTrue(said.get(said.size() - 2).text().startsWith("5"));
+    assertEquals("<b>Hello", said.getLast().text());
+  }
+
+  @Test
+  void aPageThatIsLeftOpenDoesNotKeepAllThatWasSaid() {
+    refuses = true;
+    as(Role.OPERATOR);
+    navigate(PlaygroundView.class);
+    for (int i = 0; i < 6; i++) {
+      send(i + "x".repeat(99_000));
+      await(() -> drawn("Refused with 429"));
+    }
+
+    assertTrue(text().length() < 600_000, text().length() + " characters");
+    assertTrue(text().contains("5xxx"), "the newest is there");
+    assertFalse(text().contains("0xxx"), "the first is not");
   }
 
   @Test
