@@ -3,7 +3,6 @@ package dev.switchboard.console.auth;
 import dev.switchboard.console.api.Role;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -83,9 +82,14 @@ public final class SignIn {
   }
 
   private void addFirst(String name, String password) {
-    users.add(name, Role.ADMIN, password);
-    Instant now = clock.instant();
     String did = "add " + name + " as admin";
-    users.log().write(() -> new PeopleLog.Entry(now, name, did, "the first-run token", "done"));
+    users
+        .log()
+        .write(
+            new PeopleLog.Entry(clock.instant(), name, did, "the first-run token", PeopleLog.BEGUN),
+            () -> {
+              users.add(name, Role.ADMIN, password);
+              return PeopleLog.DONE;
+            });
   }
 }

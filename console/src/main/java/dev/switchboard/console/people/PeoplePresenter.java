@@ -14,7 +14,6 @@ import tools.jackson.databind.node.MissingNode;
 /** Which changes of people there are, and who may ask for them. */
 public final class PeoplePresenter {
   private static final int REASON_MAX = 512;
-  private static final String DONE = "done";
 
   private final Users users;
   private final Clock clock;
@@ -93,30 +92,27 @@ public final class PeoplePresenter {
     if (why.isEmpty() || why.length() > REASON_MAX) {
       return new Result.Failed("The reason must have 1 to " + REASON_MAX + " characters");
     }
+    boolean may = users.find(actor.name()).filter(p -> p.role() == Role.ADMIN).isPresent();
+    PeopleLog.Entry asked =
+        new PeopleLog.Entry(clock.instant(), actor.name(), change.did(), why, PeopleLog.BEGUN);
     try {
-      boolean may = users.find(actor.name()).filter(p -> p.role() == Role.ADMIN).isPresent();
-      PeopleLog.Entry entry =
-          users.log().write(() -> entry(change, actor, why, may ? outcome(change) : "denied"));
+      PeopleLog.Entry entry = users.log().write(asked, () -> may ? outcome(change) : "denied");
       if (!may) {
         return new Result.Denied("This takes the role admin");
       }
-      return entry.outcome().equals(DONE)
+      return entry.outcome().equals(PeopleLog.DONE)
           ? new Result.Done(MissingNode.getInstance())
           : new Result.Failed("Not done: " + entry.outcome());
     } catch (UncheckedIOException e) {
-      return new Result.Failed("Nobody knows whether it was done: " + e.getMessage());
+      return new Result.Failed("Not done: " + e.getMessage());
     }
-  }
-
-  private PeopleLog.Entry entry(PersonChange change, Person actor, String why, String outcome) {
-    return new PeopleLog.Entry(clock.instant(), actor.name(), change.did(), why, outcome);
   }
 
   private static String outcome(PersonChange change) {
     try {
       change.done().run();
-      return DONE;
-    } catch (IllegalArgumentException e) {
+      return PeopleLog.DONE;
+    } catch (IllegalArgumentException | UncheckedIOException e) {
       return String.valueOf(e.getMessage());
     }
   }

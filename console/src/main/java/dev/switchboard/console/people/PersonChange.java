@@ -9,7 +9,8 @@ import java.util.List;
  * @param did as the log says
  * @param effects what is expected to come of it, a sentence each
  * @param risky whether somebody loses something by it
- * @param done does it; throws {@link IllegalArgumentException} where it will not do
+ * @param done does it; throws {@link IllegalArgumentException} where it will not do, and {@link
+ *     java.io.UncheckedIOException} where it cannot be kept; then nothing was done
  */
 public record PersonChange(
     String title, String did, List<String> effects, boolean risky, Runnable done) {

@@ -14,6 +14,7 @@ import com.vaadin.flow.router.BeforeEnterObserver;
 import com.vaadin.flow.router.PageTitle;
 import com.vaadin.flow.router.Route;
 import dev.switchboard.console.auth.SignIn;
+import java.io.UncheckedIOException;
 
 /** Makes the first admin, for whoever has the token that the console printed. */
 @Route("first-run")
@@ -77,6 +78,8 @@ public final class FirstRunView extends Div implements BeforeEnterObserver {
       }
     } catch (IllegalArgumentException e) {
       show("This will not do: " + e.getMessage() + ".");
+    } catch (UncheckedIOException e) {
+      show("Nobody was made: " + e.getMessage() + ".");
     }
   }
 

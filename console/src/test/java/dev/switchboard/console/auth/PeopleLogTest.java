@@ -30,8 +30,8 @@ class PeopleLogTest {
   @Test
   void whatWasWrittenIsReadAgainNewestFirst() throws IOException {
     PeopleLog log = PeopleLog.open(folder);
-    log.write(() -> entry("add bob as viewer"));
-    log.write(() -> entry("remove bob, viewer"));
+    log.write(entry("add bob as viewer"), () -> PeopleLog.DONE);
+    log.write(entry("remove bob, viewer"), () -> PeopleLog.DONE);
 
     List<Entry> expected = List.of(entry("remove bob, viewer"), entry("add bob as viewer"));
     assertEquals(expected, log.newest());
@@ -42,8 +42,37 @@ class PeopleLogTest {
   }
 
   @Test
+  void anOutcomeOfAnyLengthIsReadAgain() throws IOException {
+    PeopleLog log = PeopleLog.open(folder);
+    for (String outcome : List.of("no", "denied", "somebody must stay an admin", "done")) {
+      log.write(entry("remove bob, viewer"), () -> outcome);
+    }
+
+    assertEquals(
+        List.of("done", "somebody must stay an admin", "denied", "no"),
+        PeopleLog.open(folder).newest().stream().map(Entry::outcome).toList());
+  }
+
+  @Test
+  void whatSaysThatItDidNothingHasNoLine() throws IOException {
+    PeopleLog log = PeopleLog.open(folder);
+    log.write(entry("add bob as viewer"), () -> PeopleLog.DONE);
+
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            log.write(
+                entry("never"),
+                () -> {
+                  throw new IllegalArgumentException("too short");
+                }));
+
+    assertEquals(List.of(entry("add bob as viewer")), PeopleLog.open(folder).newest());
+  }
+
+  @Test
   void aLineThatWasCutOffIsLeftOut() throws IOException {
-    PeopleLog.open(folder).write(() -> entry("add bob as viewer"));
+    PeopleLog.open(folder).write(entry("add bob as viewer"), () -> PeopleLog.DONE);
     Files.writeString(folder.resolve("people.jsonl"), "{\"at\":\"2026", StandardOpenOption.APPEND);
 
     assertEquals(List.of(entry("add bob as viewer")), PeopleLog.open(folder).newest());
@@ -57,7 +86,7 @@ class PeopleLogTest {
     Files.write(folder.resolve("people.jsonl"), cut, StandardOpenOption.APPEND);
 
     PeopleLog log = PeopleLog.open(folder);
-    log.write(() -> entry("remove bob, viewer"));
+    log.write(entry("remove bob, viewer"), () -> PeopleLog.DONE);
 
     assertEquals(List.of(entry("remove bob, viewer")), PeopleLog.open(folder).newest());
   }
@@ -72,9 +101,10 @@ class PeopleLogTest {
         UncheckedIOException.class,
         () ->
             log.write(
+                entry("never"),
                 () -> {
                   done.incrementAndGet();
-                  return entry("never");
+                  return PeopleLog.DONE;
                 }));
 
     assertEquals(0, done.get());
@@ -85,8 +115,7 @@ class PeopleLogTest {
   void theNewestTwoHundredAreKeptAtHand() throws IOException {
     PeopleLog log = PeopleLog.open(folder);
     for (int i = 0; i < 201; i++) {
-      Entry each = entry("change " + i);
-      log.write(() -> each);
+      log.write(entry("change " + i), () -> PeopleLog.DONE);
     }
 
     assertEquals(200, log.newest().size());

@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.console.api.Role;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -48,6 +50,24 @@ class SignInTest {
 
     assertEquals(Role.ADMIN, users.find("alice").orElseThrow().role());
     assertNull(signIn.firstRunToken());
+  }
+
+  @Test
+  void noFirstAdminIsMadeOfWhomTheLogHasNoLine() throws IOException {
+    Path log = folder.resolve("people.jsonl");
+    String token = String.valueOf(signIn.firstRunToken());
+    Files.delete(log);
+    Files.createSymbolicLink(log, Path.of("/dev/full"));
+
+    assertThrows(
+        UncheckedIOException.class,
+        () -> signIn.makeFirstAdmin(token, "alice", "correct horse", "a"));
+    assertFalse(users.hasAdmin());
+
+    Files.delete(log);
+    Files.createFile(log);
+    assertTrue(signIn.makeFirstAdmin(token, "alice", "correct horse", "a"));
+    assertEquals("add alice as admin", users.log().newest().getFirst().did());
   }
 
   @Test
