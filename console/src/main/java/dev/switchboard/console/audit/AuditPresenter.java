@@ -3,6 +3,7 @@ package dev.switchboard.console.audit;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.live.LiveGateway;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,12 +32,16 @@ public final class AuditPresenter {
     return rows;
   }
 
-  /** The same as CSV, at most 1000 entries, as the gateway writes it. */
-  public static byte[] csv(LiveGateway gateway, Map<String, String> wanted) throws ApiFailure {
-    Map<String, String> query = query(wanted);
-    query.put("limit", "1000");
-    query.put("format", "csv");
-    return gateway.client().text("/admin/v1/audit" + AdminClient.query(query), "text/csv");
+  /** All that are like that as CSV, as the gateway writes it. */
+  public static InputStream csv(LiveGateway gateway, Map<String, String> wanted) throws ApiFailure {
+    return new AuditCsv(
+        before -> {
+          Map<String, String> query = query(wanted);
+          query.put("limit", "" + AuditCsv.PAGE);
+          query.put("format", "csv");
+          query.put("before", before > 0 ? "" + before : "");
+          return gateway.client().text("/admin/v1/audit" + AdminClient.query(query), "text/csv");
+        });
   }
 
   private static Map<String, String> query(Map<String, String> wanted) {

@@ -30,7 +30,7 @@ import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.Toast;
 import dev.switchboard.console.ui.Tone;
-import java.io.ByteArrayInputStream;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -178,9 +178,9 @@ public final class AuditView extends Div implements AfterNavigationObserver {
   private DownloadResponse csv(UI ui) {
     LiveGateway from = Services.get().gateways().find(at).orElse(null);
     try {
-      byte[] body = from == null ? new byte[0] : AuditPresenter.csv(from, wanted);
-      return new DownloadResponse(
-          new ByteArrayInputStream(body), "audit.csv", "text/csv", body.length);
+      InputStream body =
+          from == null ? InputStream.nullInputStream() : AuditPresenter.csv(from, wanted);
+      return new DownloadResponse(body, "audit.csv", "text/csv", -1);
     } catch (ApiFailure e) {
       // The page is told beside: a download has no session of its own.
       var _ = ui.access(() -> Toast.failed(e.sentence()));

@@ -110,6 +110,40 @@ class AuditViewTest extends ConsoleViewTest {
     assertTrue(call.path().endsWith("&format=csv"), call.path());
   }
 
+  /** A page of the CSV; a reason is of two lines, as RFC 4180 has it. */
+  private static String csv(int newest, int count) {
+    return IntStream.range(0, count)
+        .mapToObj(i -> (newest - i) + ",\"two\r\n\"\"lines\"\"\"\r\n")
+        .collect(Collectors.joining("", "id,reason\r\n", ""));
+  }
+
+  @Test
+  void theCsvHasAllPagesOfTheLog() throws Exception {
+    fake.say(CSV.formatted("reason=long"), 200, csv(2_500, 1_000));
+    fake.say(CSV.formatted("reason=long") + "&before=1501", 200, csv(1_500, 1_000));
+    fake.say(CSV.formatted("reason=long") + "&before=501", 200, csv(500, 500));
+    go("audit", "reason=long");
+
+    assertEquals(csv(2_500, 2_500), download());
+  }
+
+  @Test
+  void aCsvThatEndsEarlySaysSo() throws Exception {
+    fake.say(CSV.formatted("reason=lost"), 200, csv(1_500, 1_000));
+    fake.say(
+        CSV.formatted("reason=lost") + "&before=501",
+        503,
+        "{\"error\":{\"message\":\"The \\\"store\\\" is down\"}}");
+    go("audit", "reason=lost");
+
+    String said = download();
+
+    assertTrue(said.startsWith(csv(1_500, 1_000)), "what could be read is there");
+    String end = said.substring(csv(1_500, 1_000).length());
+    assertTrue(end.startsWith("\"Not all: what is older than 501 cannot be read: "), end);
+    assertTrue(end.contains("The 'store' is down"), end);
+  }
+
   @Test
   void aCsvThatTheGatewayRefusesIsNoFileAndThePageSaysWhy() throws Exception {
     fake.say(
