@@ -14,6 +14,9 @@ import tools.jackson.databind.JsonNode;
 public final class AuditPresenter {
   static final int PAGE = 200;
 
+  /** How many a page of the console keeps; the CSV has all. */
+  static final int MOST = 2000;
+
   /** Parameters of the admin API that stand in the page's address too. */
   static final List<String> NAMES =
       List.of("on_behalf_of", "actor", "action", "target", "reason", "status", "from", "to");

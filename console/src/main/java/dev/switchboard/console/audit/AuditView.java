@@ -153,7 +153,14 @@ public final class AuditView extends Div implements AfterNavigationObserver {
     try {
       List<AuditRow> found = AuditPresenter.search(from, wanted, before);
       rows.addAll(found);
-      more.setVisible(found.size() == AuditPresenter.PAGE);
+      boolean all = found.size() < AuditPresenter.PAGE;
+      boolean full = rows.size() >= AuditPresenter.MOST;
+      more.setVisible(!all && !full);
+      if (!all && full) {
+        state.add(
+            Parts.text(
+                "sb-muted", "Older ones are not shown: filter by To, or download all as CSV."));
+      }
       if (rows.isEmpty()) {
         state.add(Parts.empty("search", "No entry", "Nothing was changed that is like that."));
       }

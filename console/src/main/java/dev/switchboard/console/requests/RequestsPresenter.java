@@ -120,7 +120,16 @@ public final class RequestsPresenter {
   }
 
   public boolean hasMore() {
-    return !next.isEmpty() && older.size() < MOST;
+    return !next.isEmpty() && !full();
+  }
+
+  /** Whether older ones are there and left out, since a page keeps no more. */
+  public boolean cut() {
+    return !next.isEmpty() && full();
+  }
+
+  private boolean full() {
+    return older.size() >= MOST;
   }
 
   /** Fetches the page behind those that are known. */

@@ -289,7 +289,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
         presenter.asked()
             ? rows.size()
                 + (rows.size() == 1 ? " request" : " requests")
-                + (presenter.hasMore() ? ", the newest" : "")
+                + (presenter.hasMore() || presenter.cut() ? ", the newest" : "")
             : presenter.failure() == null ? "Loading" : "Not read");
     if (!rows.equals(shown)) {
       shown = new ArrayList<>(rows);
@@ -304,6 +304,8 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
       Parts.only(
           state,
           Parts.empty("search", "No request", "None that the gateway remembers is like that."));
+    } else if (presenter.cut()) {
+      Parts.only(state, Parts.text("sb-muted", "Older ones are not shown: narrow the filters."));
     } else {
       Parts.only(state);
     }

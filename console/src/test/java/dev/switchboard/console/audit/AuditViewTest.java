@@ -88,6 +88,30 @@ class AuditViewTest extends ConsoleViewTest {
     assertTrue(text().contains("200 entries"), text());
   }
 
+  private static String entries(int newest, int count) {
+    return IntStream.range(0, count)
+        .mapToObj(i -> "{\"id\": " + (newest - i) + "}")
+        .collect(Collectors.joining(",", "{\"audit\": [", "]}"));
+  }
+
+  @Test
+  void aPageDoesNotKeepALogWithoutEndAndSaysSo() {
+    String all = "GET /admin/v1/audit?reason=endless&limit=200";
+    fake.say(all, 200, entries(9_000, 200));
+    for (int shown = 200; shown <= 4_000; shown += 200) {
+      fake.say(all + "&before=" + (9_001 - shown), 200, entries(9_000 - shown, 200));
+    }
+    go("audit", "reason=endless");
+
+    for (int shown = 200; shown < 2_000; shown += 200) {
+      test(find(Button.class).withText("Load older ones").single()).click();
+    }
+
+    assertTrue(text().contains("2000 entries"), text());
+    assertFalse(find(Button.class).withText("Load older ones").exists());
+    assertTrue(text().contains("Older ones are not shown"), text());
+  }
+
   private String download() throws Exception {
     Anchor anchor =
         find(Anchor.class)

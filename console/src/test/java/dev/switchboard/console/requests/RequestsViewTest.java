@@ -24,6 +24,8 @@ import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -506,7 +508,7 @@ class RequestsViewTest extends ConsoleViewTest {
         .flatMap(
             grid -> {
               Grid<?> rows = grid;
-              return java.util.stream.IntStream.range(0, test(rows).size())
+              return IntStream.range(0, test(rows).size())
                   .mapToObj(i -> (Button) test(rows).getCellComponent(i, CANCEL));
             })
         .toList();
@@ -570,5 +572,37 @@ class RequestsViewTest extends ConsoleViewTest {
     assertEquals(
         Map.of("model", "m"),
         Filters.of("gw", Map.of("model", List.of(" m "), "class", List.of(""))).wanted());
+  }
+
+  private static String page(int newest) {
+    String rows =
+        IntStream.range(0, 200)
+            .mapToObj(i -> "{\"id\": \"r" + (newest - i) + "\"}")
+            .collect(Collectors.joining(","));
+    return "{\"requests\": [" + rows + "], \"next\": \"" + (newest - 199) + "\"}";
+  }
+
+  @Test
+  void aListThatIsCutSaysSo() {
+    String query = "&tenant=endless";
+    fake.say("GET /admin/v1/requests?limit=200" + query, 200, page(9_000));
+    for (int before = 8_801; before > 6_000; before -= 200) {
+      String path = "GET /admin/v1/requests?limit=200&before=" + before + query;
+      fake.say(path, 200, page(before - 1));
+    }
+    go("requests", "tenant=endless");
+    await(() -> gateway().shared("/admin/v1/requests?limit=200" + query).answer() != null);
+    go("audit");
+    go("requests", "tenant=endless");
+    assertTrue(text().contains("200 requests, the newest"), text());
+
+    for (int i = 0; i < 10; i++) {
+      assertFalse(text().contains("Older ones are not shown"), text());
+      test(find(Button.class).withText("Load older ones").single()).click();
+    }
+
+    assertFalse(find(Button.class).withText("Load older ones").exists());
+    assertTrue(text().contains("2200 requests, the newest"), text());
+    assertTrue(text().contains("Older ones are not shown"), text());
   }
 }
