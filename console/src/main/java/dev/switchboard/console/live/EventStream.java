@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Reads server-sent events. A line of more than 256 Ki characters ends the stream. */
+/** Reads server-sent events. A line or an event of more than 256 Ki characters ends the stream. */
 public final class EventStream {
   private static final int LINE_MAX = 1 << 18;
 
@@ -39,6 +39,9 @@ public final class EventStream {
         id = line.substring(3).strip();
       } else if (line.startsWith("data:")) {
         data.append(line.substring(5).strip());
+        if (data.length() > LINE_MAX) {
+          throw tooLong();
+        }
       }
     }
   }
@@ -51,13 +54,17 @@ public final class EventStream {
     }
     for (; c >= 0 && c != '\n'; c = in.read()) {
       if (line.length() >= LINE_MAX) {
-        throw new IOException("an event of more than " + LINE_MAX + " characters");
+        throw tooLong();
       }
       if (c != '\r') {
         line.append((char) c);
       }
     }
     return line.toString();
+  }
+
+  private static IOException tooLong() {
+    return new IOException("an event of more than " + LINE_MAX + " characters");
   }
 
   /** Ends whoever reads it, on another thread; nothing is done about one that is gone. */

@@ -37,4 +37,11 @@ class EventStreamTest {
 
     assertThrows(IOException.class, () -> read(endless));
   }
+
+  @Test
+  void anEventOfLinesWithoutEndIsNotKept() {
+    String endless = ("data: " + "x".repeat(1 << 10) + "\n").repeat(1 << 9);
+
+    assertThrows(IOException.class, () -> read(endless));
+  }
 }
