@@ -145,8 +145,20 @@ public final class AdminClient implements AutoCloseable {
    * on until closed.
    */
   public InputStream stream(String path) throws ApiFailure {
+    return stream(path, null);
+  }
+
+  /**
+   * The same, first with what came since.
+   *
+   * @param last id of the last event that is known; null for none
+   */
+  public InputStream stream(String path, @Nullable String last) throws ApiFailure {
     HttpRequest.Builder request = reading(path);
     request.setHeader("Accept", "text/event-stream");
+    if (last != null) {
+      request.setHeader("Last-Event-ID", last);
+    }
     HttpResponse<InputStream> answer =
         exchange(request.GET().build(), BodyHandlers.ofInputStream(), ANSWER);
     if (answer.statusCode() == 200) {

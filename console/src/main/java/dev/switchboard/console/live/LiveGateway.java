@@ -10,9 +10,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
@@ -49,7 +48,7 @@ public final class LiveGateway implements AutoCloseable {
   private final Runnable changed;
   private final List<Thread> threads = new ArrayList<>();
   private final Semaphore pollNow = new Semaphore(0);
-  private final Deque<Event> events = new ArrayDeque<>();
+  private final List<Event> events = new ArrayList<>();
   private final Map<String, Shared> shared = new ConcurrentHashMap<>();
 
   /** Paths that are being read: one answer may not overtake another. */
@@ -61,6 +60,9 @@ public final class LiveGateway implements AutoCloseable {
 
   /** Whether the last hour's events were read since this stream began; of its reader alone. */
   private boolean caughtUp;
+
+  /** Of the last event that was heard, for what is missed between two streams; likewise. */
+  private @Nullable String lastHeard;
 
   LiveGateway(AdminClient client, Path folder, Clock clock, Runnable changed) {
     this.client = client;
@@ -118,8 +120,12 @@ public final class LiveGateway implements AutoCloseable {
    * gateway is back where it was lost meanwhile.
    */
   public InputStream stream(String path) throws ApiFailure {
+    return stream(path, null);
+  }
+
+  private InputStream stream(String path, @Nullable String last) throws ApiFailure {
     InputStream in =
-        new FilterInputStream(client.stream(path)) {
+        new FilterInputStream(client.stream(path, last)) {
           @Override
           public void close() throws IOException {
             streams.remove(this);
@@ -273,10 +279,14 @@ public final class LiveGateway implements AutoCloseable {
   private void listen() {
     while (!closed) {
       caughtUp = false;
-      catchUp();
-      try (InputStream in = stream("/admin/v1/events")) {
+      try (InputStream in = stream("/admin/v1/events", lastHeard)) {
+        // What happens while the last hour is read waits in the stream, and is not missed so.
+        catchUp();
         EventStream.read(in, this::take);
-      } catch (ApiFailure | IOException e) {
+      } catch (ApiFailure e) {
+        LOG.debug("events_refused gateway={} message=\"{}\"", name(), e.sentence());
+        catchUp();
+      } catch (IOException e) {
         LOG.debug("events_lost gateway={} message=\"{}\"", name(), e.getMessage());
       }
       if (!EventStream.pause(RECONNECT)) {
@@ -309,7 +319,7 @@ public final class LiveGateway implements AutoCloseable {
     Instant newest = known.isEmpty() ? Instant.MIN : known.getFirst().at();
     synchronized (events) {
       events.removeIf(heard -> !heard.at().isAfter(newest));
-      known.forEach(events::addLast);
+      events.addAll(known);
       trimEvents();
     }
   }
@@ -347,27 +357,48 @@ public final class LiveGateway implements AutoCloseable {
   }
 
   void take(EventStream.Message message) {
-    if (message.type().isEmpty() && !caughtUp) {
-      catchUp();
-    }
-    if (message.type().isEmpty() || message.type().equals("replica_loading")) {
-      return;
-    }
-    if (!message.type().equals("request")) {
-      remember(message);
-      pollNow.release();
+    lastHeard = message.id() == null ? lastHeard : message.id();
+    switch (message.type()) {
+      case "" -> {
+        if (!caughtUp) {
+          catchUp();
+        }
+      }
+      // The gateway has forgotten some that were not sent yet; its store has them.
+      case "gap" -> {
+        caughtUp = false;
+        catchUp();
+        pollNow.release();
+      }
+      case "replica_loading", "request" -> {}
+      default -> {
+        remember(message);
+        pollNow.release();
+      }
     }
   }
 
   private void remember(EventStream.Message message) {
     try {
       JsonNode data = JSON.readTree(message.data());
+      Event event = new Event(name(), message.type(), time(data), data);
       synchronized (events) {
-        events.addFirst(new Event(name(), message.type(), time(data), data));
+        insert(event);
         trimEvents();
       }
     } catch (JacksonException _) {
       LOG.debug("event_unreadable gateway={} type={}", name(), message.type());
+    }
+  }
+
+  /** Where it belongs by its time: a stream may tell again what was read of the last hour. */
+  private void insert(Event event) {
+    int place = 0;
+    while (place < events.size() && events.get(place).at().isAfter(event.at())) {
+      place++;
+    }
+    if (!events.contains(event)) {
+      events.add(place, event);
     }
   }
 

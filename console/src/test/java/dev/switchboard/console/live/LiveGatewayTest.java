@@ -268,6 +268,71 @@ class LiveGatewayTest {
     assertEquals(List.of("heard", "kept"), replicasHeardOf());
   }
 
+  private static EventStream.Message ejected(String id, String at, String replica) {
+    return new EventStream.Message(
+        "replica_state",
+        id,
+        "{\"at\": \"%s\", \"replica\": \"%s\", \"from\": \"READY\", \"to\": \"EJECTED\"}"
+            .formatted(at, replica));
+  }
+
+  /** What happens between an answer and a stream that is opened after it is in neither. */
+  @Test
+  void theStreamIsOpenBeforeTheLastHourIsRead() throws Exception {
+    fake.holdStreams();
+    fake.say(LAST_HOUR, 200, "{\"events\": [" + event("own", "kept") + "]}");
+
+    gateway.start();
+
+    await(() -> !gateway.events().isEmpty());
+    List<String> asked =
+        fake.calls().stream()
+            .map(FakeGateway.Call::path)
+            .filter(path -> path.startsWith("/admin/v1/events"))
+            .toList();
+    assertEquals(List.of("/admin/v1/events", LAST_HOUR.substring("GET ".length())), asked);
+  }
+
+  @Test
+  void whatHappenedBetweenTwoStreamsIsAskedFor() throws Exception {
+    fake.say(LAST_HOUR, 503, "{}");
+    fake.say("GET /admin/v1/events", 200, "id: 8\nevent: audit\ndata: {}\n\n: alive\n\n");
+
+    gateway.start();
+
+    await(() -> fake.streams() == 2);
+    List<String> last =
+        fake.calls().stream()
+            .filter(call -> call.path().equals("/admin/v1/events"))
+            .map(call -> String.valueOf(call.headers().get("last-event-id")))
+            .toList();
+    assertEquals(List.of("null", "8"), last);
+  }
+
+  @Test
+  void whatIsToldAgainStandsOnceAndWhereItsTimeIs() {
+    fake.say(LAST_HOUR, 200, "{\"events\": [" + event("own", "kept") + "]}");
+    gateway.take(new EventStream.Message("", null, ""));
+
+    gateway.take(ejected("6", "2026-01-31T07:58:00Z", "before"));
+    gateway.take(ejected("7", "2026-01-31T07:59:00Z", "kept"));
+    gateway.take(ejected("8", "2026-01-31T07:59:30Z", "new"));
+
+    assertEquals(List.of("new", "kept", "before"), replicasHeardOf());
+  }
+
+  @Test
+  void whatTheStreamHasLostIsReadOfTheStore() {
+    EventStream.Message alive = new EventStream.Message("", null, "");
+    fake.say(LAST_HOUR, 200, "{\"events\": []}");
+    gateway.take(alive);
+    fake.say(LAST_HOUR, 200, "{\"events\": [" + event("own", "lost") + "]}");
+
+    gateway.take(new EventStream.Message("gap", "7", "{\"lost\": 1}"));
+
+    assertEquals(List.of("lost"), replicasHeardOf());
+  }
+
   /** The same of a stream that a view opened, as that of requests as they end. */
   @Test
   void aViewsStreamEndsOnceALostGatewayIsBack() throws Exception {
