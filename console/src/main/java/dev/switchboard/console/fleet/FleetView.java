@@ -281,6 +281,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
       table.setMinHeight(few ? null : MANY_ROWS_HEIGHT);
       data.clear();
       now.keySet().forEach(this::place);
+      ranksShown.keySet().removeIf(rank -> !data.contains(rank));
       tree.getDataProvider().refreshAll();
       tree.expandRecursively(data.getRootItems(), 1);
       return;
@@ -324,6 +325,11 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
     if (!now.equals(ranksShown.put(node, now))) {
       tree.getDataProvider().refreshItem(node);
     }
+  }
+
+  /** Of how many ranks it is known what stands there. */
+  int ranksShown() {
+    return ranksShown.size();
   }
 
   private static @org.jspecify.annotations.Nullable FleetNode parent(FleetNode node) {

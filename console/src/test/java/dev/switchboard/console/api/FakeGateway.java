@@ -80,6 +80,11 @@ public final class FakeGateway implements AutoCloseable {
     said.put(call, new Said(status, body));
   }
 
+  /** Answers it as at first. */
+  public void unsay(String call) {
+    said.remove(call);
+  }
+
   /** Streams stay open from now on and say nothing, as those of a machine that lost its power. */
   public void holdStreams() {
     holds = true;

@@ -63,6 +63,31 @@ class FleetViewTest extends ConsoleViewTest {
         new FleetPresenter(gatewaysOf(), Clock.systemUTC()).rankRow(ranks.get(2)).name());
   }
 
+  /** As on a screen that is never closed, of a fleet whose pods come and go. */
+  @Test
+  void ranksOfReplicasThatAreGoneAreForgotten() {
+    FleetView view = navigate(FleetView.class);
+    @SuppressWarnings("unchecked")
+    TreeGrid<FleetNode> tree = find(TreeGrid.class).single();
+    tree.expand(new FleetNode("gw", "switchboard-demo", "w0"));
+    view.refresh();
+    assertEquals(4, view.ranksShown());
+
+    String replicas = "GET /admin/v1/replicas";
+    fake.say(replicas, 200, "{\"replicas\": []}");
+    try {
+      gateway().refresh();
+      await(() -> gateway().snapshot().replicas().isEmpty());
+      view.refresh();
+
+      assertEquals(0, view.ranksShown());
+    } finally {
+      fake.unsay(replicas);
+      gateway().refresh();
+      await(() -> gateway().snapshot().replicas().size() == 7);
+    }
+  }
+
   @Test
   void theSliderShowsTheLastHourAgain(@TempDir Path folder) throws Exception {
     long now = Instant.now().getEpochSecond() / 5 * 5;
