@@ -17,6 +17,7 @@ import tools.jackson.databind.JsonNode;
  * @param agreement what a person has to agree to first, such as that nobody serves a model then;
  *     null for nothing beside the reason
  * @param revert how it is taken back once it is done; null where it cannot be
+ * @param remake how it is made of what somebody else left there; null where it is the same then
  */
 public record Change(
     String title,
@@ -28,7 +29,8 @@ public record Change(
     List<String> effects,
     boolean risky,
     @Nullable String agreement,
-    @Nullable Revert revert) {
+    @Nullable Revert revert,
+    @Nullable Remake remake) {
 
   /** Copies the list. */
   public Change {
@@ -45,7 +47,7 @@ public record Change(
       @Nullable String version,
       List<String> effects,
       boolean risky) {
-    this(title, needs, method, path, body, version, effects, risky, null, null);
+    this(title, needs, method, path, body, version, effects, risky, null, null, null);
   }
 
   /** One with nothing to agree to. */
@@ -59,21 +61,30 @@ public record Change(
       List<String> effects,
       boolean risky,
       @Nullable Revert revert) {
-    this(title, needs, method, path, body, version, effects, risky, null, revert);
+    this(title, needs, method, path, body, version, effects, risky, null, revert, null);
   }
 
   /** The same, and how it is taken back. */
   public Change revertedBy(Revert how) {
-    return new Change(title, needs, method, path, body, version, effects, risky, agreement, how);
+    return new Change(
+        title, needs, method, path, body, version, effects, risky, agreement, how, remake);
   }
 
   /** The same, once a person has agreed to that; null for nothing to agree to. */
   public Change agreed(@Nullable String what) {
-    return new Change(title, needs, method, path, body, version, effects, risky, what, revert);
+    return new Change(
+        title, needs, method, path, body, version, effects, risky, what, revert, remake);
+  }
+
+  /** The same, and how it is made of what somebody else left there. */
+  public Change remadeBy(Remake how) {
+    return new Change(
+        title, needs, method, path, body, version, effects, risky, agreement, revert, how);
   }
 
   /** The same of what is there now, with what that comes to. */
   public Change at(String now, List<String> effectsNow) {
-    return new Change(title, needs, method, path, body, now, effectsNow, risky, agreement, revert);
+    return new Change(
+        title, needs, method, path, body, now, effectsNow, risky, agreement, revert, remake);
   }
 }

@@ -70,8 +70,8 @@ public final class Changes {
   }
 
   /** The same change of what is there now, for somebody who is to confirm it again. */
-  public static Change again(LiveGateway gateway, Change change) throws ApiFailure {
-    return Current.again(gateway, change);
+  public static Change again(Change change, JsonNode now) throws ApiFailure {
+    return Current.again(change, now);
   }
 
   private static String sentence(ApiFailure e) {

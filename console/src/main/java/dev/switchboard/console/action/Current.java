@@ -6,7 +6,6 @@ import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.MissingNode;
 
@@ -59,17 +58,24 @@ public final class Current {
     return now.isMissingNode() ? NONE : now.path("version").asString("*");
   }
 
-  /** The change as it would be of what is there now. */
-  static Change again(LiveGateway gateway, Change change) throws ApiFailure {
-    JsonNode now = read(gateway, change.path());
-    return change.at(version(now), effects(now, change.body()));
+  /** What is said where something that is to be changed is not there any more. */
+  public static ApiFailure gone(String what) {
+    return ApiFailure.of(ApiFailure.Kind.REFUSED, "there is no " + what + " any more");
   }
 
-  private static List<String> effects(JsonNode now, @Nullable JsonNode wanted) {
+  /** The change as it would be of what is there now. */
+  static Change again(Change change, JsonNode now) throws ApiFailure {
+    Remake remake = change.remake();
+    return remake == null ? change.at(version(now), effects(now, change)) : remake.change(now);
+  }
+
+  private static List<String> effects(JsonNode now, Change change) {
     if (now.isMissingNode()) {
-      return List.of("It is not there any more: this makes it anew");
+      boolean makes = change.method().equals("PUT");
+      return List.of("It is not there any more" + (makes ? ": this makes it anew" : ""));
     }
     List<String> lines = new ArrayList<>();
+    JsonNode wanted = change.body();
     if (wanted != null) {
       wanted.properties().forEach(e -> differs(lines, e.getKey(), now.path(e.getKey()), e));
     }

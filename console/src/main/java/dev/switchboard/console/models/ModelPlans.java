@@ -56,14 +56,23 @@ public final class ModelPlans {
     }
     String name = wanted.name().isBlank() ? String.valueOf(wanted.file()) : wanted.name().strip();
     return plan("Load " + name, "POST", MODELS, body, Current.NONE, role)
-        .revertedBy(answer -> possible(unload(now(text(answer, name)), role)));
+        .revertedBy(answer -> possible(unload(now(text(answer, name)), role)))
+        .remadeBy(_ -> possible(loadAgain(wanted, name, role)));
+  }
+
+  /** The path is of all models, so that what is read there is not the model. */
+  private Planned loadAgain(Wanted wanted, String name, Role role) throws ApiFailure {
+    return Current.read(gateway, MODELS + "/" + AdminClient.encode(name)).isMissingNode()
+        ? load(wanted, role)
+        : new Planned.Refused("there is a model " + name + " now: change that one");
   }
 
   /** Serves a model otherwise. */
   public Planned change(ModelRow model, Wanted wanted, Role role) {
     ModelRow.Spec was = model.spec();
     Planned planned =
-        plan("Change " + model.id(), "PATCH", path(model), body(wanted), version(model), role);
+        plan("Change " + model.id(), "PATCH", path(model), body(wanted), version(model), role)
+            .remadeBy(now -> possible(change(still(model.id(), now), wanted, role)));
     return was == null
         ? planned
         : planned.revertedBy(_ -> possible(change(now(model.id()), was.wanted(wanted), role)));
@@ -72,7 +81,8 @@ public final class ModelPlans {
   /** Serves it no more. */
   public Planned unload(ModelRow model, Role role) {
     Planned planned =
-        plan("Unload " + model.id(), "DELETE", path(model), null, version(model), role);
+        plan("Unload " + model.id(), "DELETE", path(model), null, version(model), role)
+            .remadeBy(now -> possible(unload(still(model.id(), now), role)));
     ModelRow.Spec was = model.spec();
     // What the configuration has is loaded again by its word; what was loaded here, by its file.
     return was == null || was.stored()
@@ -86,9 +96,12 @@ public final class ModelPlans {
   }
 
   private ModelRow now(String id) throws ApiFailure {
-    JsonNode now = Current.read(gateway, MODELS + "/" + AdminClient.encode(id));
+    return still(id, Current.read(gateway, MODELS + "/" + AdminClient.encode(id)));
+  }
+
+  private static ModelRow still(String id, JsonNode now) throws ApiFailure {
     if (now.isMissingNode()) {
-      throw ApiFailure.of(ApiFailure.Kind.REFUSED, "there is no model " + id + " any more");
+      throw Current.gone("model " + id);
     }
     return ModelsPresenter.model(now);
   }
@@ -103,12 +116,13 @@ public final class ModelPlans {
   /** Has the configuration's word again. */
   public Planned reset(ModelRow model, Role role) {
     return plan(
-        "Reset " + model.id(),
-        "POST",
-        path(model) + "/reset",
-        JSON.createObjectNode(),
-        version(model),
-        role);
+            "Reset " + model.id(),
+            "POST",
+            path(model) + "/reset",
+            JSON.createObjectNode(),
+            version(model),
+            role)
+        .remadeBy(now -> possible(reset(still(model.id(), now), role)));
   }
 
   private static String path(ModelRow model) {

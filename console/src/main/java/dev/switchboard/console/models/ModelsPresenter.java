@@ -252,21 +252,25 @@ public final class ModelsPresenter {
       body.put("shadow", wanted.shadow());
     }
     return new Change(
-        "Set " + (wanted.name().isBlank() ? "a name" : wanted.name()),
-        Role.ADMIN,
-        "PUT",
-        path(wanted.name()),
-        body,
-        before == null ? Current.NONE : before.version(),
-        differences(before, wanted),
-        true,
-        _ -> back(before, wanted));
+            "Set " + (wanted.name().isBlank() ? "a name" : wanted.name()),
+            Role.ADMIN,
+            "PUT",
+            path(wanted.name()),
+            body,
+            before == null ? Current.NONE : before.version(),
+            differences(before, wanted),
+            true,
+            _ -> back(before, wanted))
+        .remadeBy(now -> set(row(now), wanted));
+  }
+
+  private static @Nullable SplitRow row(JsonNode now) {
+    return now.isMissingNode() ? null : split(now);
   }
 
   /** Has a name as it was before it was set to that. */
   private Change back(@Nullable SplitRow before, SplitRow set) throws ApiFailure {
-    JsonNode read = Current.read(gateway, path(set.name()));
-    SplitRow now = read.isMissingNode() ? null : split(read);
+    SplitRow now = row(Current.read(gateway, path(set.name())));
     return before != null && before.stored() ? set(now, before) : forget(now == null ? set : now);
   }
 
@@ -311,17 +315,25 @@ public final class ModelsPresenter {
   /** Forgets what was set here. */
   public Change forget(SplitRow row) {
     return new Change(
-        "Delete " + row.name(),
-        Role.ADMIN,
-        "DELETE",
-        path(row.name()),
-        null,
-        row.version(),
-        List.of(
-            "The configuration's word on " + row.name() + " holds again, where it has one",
-            "Else requests for it are answered 404, unless a model is called so"),
-        true,
-        _ -> back(row, row));
+            "Delete " + row.name(),
+            Role.ADMIN,
+            "DELETE",
+            path(row.name()),
+            null,
+            row.version(),
+            List.of(
+                "The configuration's word on " + row.name() + " holds again, where it has one",
+                "Else requests for it are answered 404, unless a model is called so"),
+            true,
+            _ -> back(row, row))
+        .remadeBy(now -> forget(still(row.name(), now)));
+  }
+
+  private static SplitRow still(String name, JsonNode now) throws ApiFailure {
+    if (now.isMissingNode()) {
+      throw Current.gone("name " + name);
+    }
+    return split(now);
   }
 
   private static String path(String name) {

@@ -1,6 +1,7 @@
 package dev.switchboard.console.models;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Remake;
 import dev.switchboard.console.action.Revert;
 
 /** What the gateway says to a change of a model before it is made. */
@@ -10,6 +11,11 @@ public sealed interface Planned {
     return this instanceof Possible possible
         ? new Possible(possible.change().revertedBy(how))
         : this;
+  }
+
+  /** The same, and how it is made of what somebody else left there. */
+  default Planned remadeBy(Remake how) {
+    return this instanceof Possible possible ? new Possible(possible.change().remadeBy(how)) : this;
   }
 
   /** It can be made; its effects are the plan's. */

@@ -1,6 +1,7 @@
 package dev.switchboard.console.replica;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Current;
 import dev.switchboard.console.action.Revert;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
@@ -442,17 +443,25 @@ public final class ReplicaPresenter {
   private Change weigh(double weight, double before, @Nullable String seen) {
     ObjectNode body = JSON.createObjectNode().put("weight", weight);
     return new Change(
-        "Set weight of " + id,
-        Role.OPERATOR,
-        "POST",
-        path("/weight"),
-        body,
-        seen,
-        List.of(
-            "Weight " + Format.number(before) + " becomes " + Format.number(weight) + ".",
-            share(before, weight)),
-        weight == 0,
-        Double.isNaN(before) ? null : _ -> weigh(before));
+            "Set weight of " + id,
+            Role.OPERATOR,
+            "POST",
+            path("/weight"),
+            body,
+            seen,
+            List.of(
+                "Weight " + Format.number(before) + " becomes " + Format.number(weight) + ".",
+                share(before, weight)),
+            weight == 0,
+            Double.isNaN(before) ? null : _ -> weigh(before))
+        .remadeBy(now -> weighAgain(weight, now));
+  }
+
+  private Change weighAgain(double weight, JsonNode now) throws ApiFailure {
+    if (now.isMissingNode()) {
+      throw Current.gone("replica " + id);
+    }
+    return weigh(weight, now.path("weight").asDouble(Double.NaN), Current.version(now));
   }
 
   private String share(double before, double weight) {

@@ -235,61 +235,76 @@ public final class SloPresenter {
 
   /** What the last day would have come to with the class as wanted, and the change that sets it. */
   public Preview set(@Nullable ClassRow before, ClassRow wanted, Role role) {
-    List<String> effects = new ArrayList<>(differences(before, wanted));
+    List<String> day = new ArrayList<>();
     try {
       ObjectNode body = JSON.createObjectNode();
       wanted.put(body);
       JsonNode preview =
           gateway.client().ask("PUT", path(wanted.name()) + "?preview=true", body, role);
-      effects.addAll(sentences(preview));
+      day.addAll(sentences(preview));
     } catch (ApiFailure e) {
       return new Preview.Refused(e.sentence());
     }
-    return new Preview.Possible(put(before, wanted, effects));
+    return new Preview.Possible(put(before, wanted, day));
   }
 
   private static String path(String name) {
     return CLASSES + "/" + AdminClient.encode(name);
   }
 
-  private Change put(@Nullable ClassRow before, ClassRow wanted, List<String> effects) {
+  private static @Nullable ClassRow row(JsonNode now) {
+    return now.isMissingNode() ? null : ClassRow.of(now);
+  }
+
+  /** What the last day would have come to is the same whatever the class was before. */
+  private Change put(@Nullable ClassRow before, ClassRow wanted, List<String> day) {
+    List<String> effects = new ArrayList<>(differences(before, wanted));
+    effects.addAll(day);
     ObjectNode body = JSON.createObjectNode();
     wanted.put(body);
     return new Change(
-        "Set class " + wanted.name(),
-        Role.ADMIN,
-        "PUT",
-        path(wanted.name()),
-        body,
-        before == null ? Current.NONE : before.version(),
-        effects,
-        before != null,
-        _ -> back(before, wanted));
+            "Set class " + wanted.name(),
+            Role.ADMIN,
+            "PUT",
+            path(wanted.name()),
+            body,
+            before == null ? Current.NONE : before.version(),
+            effects,
+            before != null,
+            _ -> back(before, wanted))
+        .remadeBy(now -> put(row(now), wanted, day));
   }
 
   /** Has the class as it was before it was set to that. */
   private Change back(@Nullable ClassRow before, ClassRow set) throws ApiFailure {
-    JsonNode read = Current.read(gateway, path(set.name()));
-    ClassRow now = read.isMissingNode() ? null : ClassRow.of(read);
+    ClassRow now = row(Current.read(gateway, path(set.name())));
     return before != null && before.stored()
-        ? put(now, before, differences(now, before))
+        ? put(now, before, List.of())
         : forget(now == null ? set : now);
   }
 
   /** Has the configuration's word again. */
   public Change forget(ClassRow row) {
     return new Change(
-        "Delete class " + row.name(),
-        Role.ADMIN,
-        "DELETE",
-        path(row.name()),
-        null,
-        row.version(),
-        List.of(
-            "The configuration's class " + row.name() + " holds again, where it has one",
-            "Else requests that name it are held to the default class"),
-        true,
-        _ -> back(row, row));
+            "Delete class " + row.name(),
+            Role.ADMIN,
+            "DELETE",
+            path(row.name()),
+            null,
+            row.version(),
+            List.of(
+                "The configuration's class " + row.name() + " holds again, where it has one",
+                "Else requests that name it are held to the default class"),
+            true,
+            _ -> back(row, row))
+        .remadeBy(now -> forget(still(row.name(), now)));
+  }
+
+  private static ClassRow still(String name, JsonNode now) throws ApiFailure {
+    if (now.isMissingNode()) {
+      throw Current.gone("class " + name);
+    }
+    return ClassRow.of(now);
   }
 
   private static List<String> differences(@Nullable ClassRow before, ClassRow wanted) {

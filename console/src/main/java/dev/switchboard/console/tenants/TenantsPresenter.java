@@ -202,22 +202,23 @@ public final class TenantsPresenter {
   /** Keys by name. */
   public List<KeyRow> keys() {
     List<KeyRow> rows = new ArrayList<>();
-    for (JsonNode key : answer(KEYS).path("keys")) {
-      rows.add(
-          new KeyRow(
-              text(key, "id"),
-              text(key, "name"),
-              text(key, "tenant"),
-              text(key, "role"),
-              text(key, "beginning"),
-              text(key, "created_by"),
-              key.path("delegate").asBoolean(false),
-              text(key, "version"),
-              time(key, "created_at"),
-              time(key, "last_used"),
-              time(key, "expires_at")));
-    }
+    answer(KEYS).path("keys").forEach(key -> rows.add(key(key)));
     return rows;
+  }
+
+  private static KeyRow key(JsonNode key) {
+    return new KeyRow(
+        text(key, "id"),
+        text(key, "name"),
+        text(key, "tenant"),
+        text(key, "role"),
+        text(key, "beginning"),
+        text(key, "created_by"),
+        key.path("delegate").asBoolean(false),
+        text(key, "version"),
+        time(key, "created_at"),
+        time(key, "last_used"),
+        time(key, "expires_at"));
   }
 
   private static String text(JsonNode node, String field) {
@@ -262,15 +263,20 @@ public final class TenantsPresenter {
     }
     String version = before == null ? null : before.version();
     return new Change(
-        "Set limits of " + name,
-        Role.ADMIN,
-        "PUT",
-        path(name),
-        body,
-        version == null ? Current.NONE : version,
-        differences(before, wanted),
-        false,
-        _ -> back(name, before));
+            "Set limits of " + name,
+            Role.ADMIN,
+            "PUT",
+            path(name),
+            body,
+            version == null ? Current.NONE : version,
+            differences(before, wanted),
+            false,
+            _ -> back(name, before))
+        .remadeBy(now -> set(name, limited(name, now), wanted));
+  }
+
+  private static @Nullable TenantRow limited(String name, JsonNode now) {
+    return now.isMissingNode() ? null : row(name, now, 0, null, null);
   }
 
   private static List<String> differences(@Nullable TenantRow before, Map<Limit, Double> wanted) {
@@ -302,24 +308,31 @@ public final class TenantsPresenter {
   /** Takes all limits away. */
   public Change forget(TenantRow row) {
     return new Change(
-        "Delete limits of " + row.name(),
-        Role.ADMIN,
-        "DELETE",
-        path(row.name()),
-        null,
-        row.version(),
-        List.of(
-            row.name() + " goes without limits of its own",
-            "Its keys stay valid",
-            "What it used stays on record"),
-        true,
-        _ -> back(row.name(), row));
+            "Delete limits of " + row.name(),
+            Role.ADMIN,
+            "DELETE",
+            path(row.name()),
+            null,
+            row.version(),
+            List.of(
+                row.name() + " goes without limits of its own",
+                "Its keys stay valid",
+                "What it used stays on record"),
+            true,
+            _ -> back(row.name(), row))
+        .remadeBy(now -> forget(still(row.name(), now)));
+  }
+
+  private static TenantRow still(String name, JsonNode now) throws ApiFailure {
+    if (now.isMissingNode()) {
+      throw Current.gone("limit of " + name);
+    }
+    return row(name, now, 0, null, null);
   }
 
   /** Has a tenant's limits as they were. */
   private Change back(String name, @Nullable TenantRow before) throws ApiFailure {
-    JsonNode read = Current.read(gateway, path(name));
-    TenantRow now = read.isMissingNode() ? null : row(name, read, 0, null, null);
+    TenantRow now = limited(name, Current.read(gateway, path(name)));
     return before == null || !before.limited()
         ? forget(now == null ? row(name, null, 0, null, null) : now)
         : set(name, now, before.limits());
@@ -373,14 +386,23 @@ public final class TenantsPresenter {
             ? key.name() + " ends at once"
             : "Both are valid for " + Format.duration(overlap) + "; then " + key.name() + " ends";
     return new Change(
-        "Rotate " + key.name(),
-        Role.ADMIN,
-        "POST",
-        "/admin/v1/keys/" + AdminClient.encode(key.id()) + "/rotate",
-        body,
-        key.version().isEmpty() ? null : key.version(),
-        List.of("A new key of the same tenant and role is made, and shown once", ends, used(key)),
-        overlap.isZero());
+            "Rotate " + key.name(),
+            Role.ADMIN,
+            "POST",
+            "/admin/v1/keys/" + AdminClient.encode(key.id()) + "/rotate",
+            body,
+            key.version().isEmpty() ? null : key.version(),
+            List.of(
+                "A new key of the same tenant and role is made, and shown once", ends, used(key)),
+            overlap.isZero())
+        .remadeBy(now -> rotate(there(key, now), overlap));
+  }
+
+  private static KeyRow there(KeyRow seen, JsonNode now) throws ApiFailure {
+    if (now.isMissingNode()) {
+      throw Current.gone("key " + seen.name());
+    }
+    return key(now);
   }
 
   /** Ends a key. */

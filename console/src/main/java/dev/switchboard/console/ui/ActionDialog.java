@@ -11,6 +11,7 @@ import com.vaadin.flow.component.html.UnorderedList;
 import com.vaadin.flow.component.textfield.TextArea;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.action.Changes;
+import dev.switchboard.console.action.Current;
 import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.auth.Person;
@@ -32,6 +33,10 @@ public final class ActionDialog extends Dialog {
   private final Div outcome = Parts.box("sb-outcome");
   private final Button confirm;
   private @Nullable Change again;
+
+  /** What somebody else left there, once it was read. */
+  private @Nullable JsonNode left;
+
   private Supplier<String> problem = () -> "";
 
   /**
@@ -136,22 +141,37 @@ public final class ActionDialog extends Dialog {
   private Change wanted() {
     Change asked = change.get();
     Change seen = again;
-    if (seen == null || !asked.path().equals(seen.path())) {
+    JsonNode now = left;
+    if (seen == null || now == null || !asked.path().equals(seen.path())) {
       return asked;
     }
-    boolean same = Objects.equals(asked.body(), seen.body());
-    return same ? seen : asked.at(String.valueOf(seen.version()), asked.effects());
+    if (Objects.equals(asked.body(), seen.body())) {
+      return seen;
+    }
+    try {
+      return Changes.again(asked, now);
+    } catch (ApiFailure _) {
+      return asked;
+    }
   }
 
   private void readAgain(Change wanted) {
     outcome.removeAll();
+    gateway.refresh();
+    JsonNode now;
     try {
-      gateway.refresh();
-      again = Changes.again(gateway, wanted);
+      now = Current.read(gateway, wanted.path());
+    } catch (ApiFailure e) {
+      show("It cannot be read: " + e.sentence());
+      return;
+    }
+    try {
+      again = Changes.again(wanted, now);
+      left = now;
       update();
       reason.focus();
     } catch (ApiFailure e) {
-      show("It cannot be read: " + e.sentence());
+      show("Not done: " + e.sentence());
     }
   }
 

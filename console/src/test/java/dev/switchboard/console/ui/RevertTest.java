@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.dialog.Dialog;
 import com.vaadin.flow.component.html.ListItem;
 import com.vaadin.flow.component.textfield.NumberField;
 import com.vaadin.flow.component.textfield.TextArea;
@@ -85,23 +86,72 @@ class RevertTest extends ConsoleViewTest {
     assertFalse(LastChange.get().isPresent());
   }
 
-  @Test
-  void whoeverWasSlowerReadsAgainAndConfirmsWhatIsThereNow() {
+  /** Somebody else set another weight while this one was thought about. */
+  private void weighTooLate(double weight) {
     fake.say("POST /admin/v1/replicas/w0/weight", 412, MEANWHILE);
-    weigh(3);
-    assertTrue(fake.changes().size() == 1, "it was asked once");
+    weigh(weight);
     fake.say(
         "GET /admin/v1/replicas/w0",
         200,
         "{\"id\": \"w0\", \"state\": \"READY\", \"weight\": 7.0, \"version\": \"v9\"}");
+  }
 
+  private void readAgain() {
     press("Read again");
-
-    assertTrue(says("weight: 7.0 → 3.0"));
-    assertEquals(1, fake.changes().size());
     fake.say("POST /admin/v1/replicas/w0/weight", 200, "{\"id\": \"w0\"}");
+  }
+
+  @Test
+  void whoeverWasSlowerReadsAgainAndConfirmsWhatIsThereNow() {
+    weighTooLate(3);
+    assertEquals(1, fake.changes().size(), "it was asked once");
+
+    readAgain();
+
+    assertTrue(says("Weight 7 becomes 3"));
+    assertEquals(1, fake.changes().size());
     press("Set weight of w0");
     assertEquals("v9", lastChange().headers().get("if-match"));
     assertEquals("{\"weight\":3.0}", lastChange().body());
+  }
+
+  @Test
+  void whatWasReadAgainIsTakenBackToWhatSomebodyElseLeftThere() {
+    weighTooLate(3);
+    readAgain();
+    press("Set weight of w0");
+
+    test(find(Button.class)
+            .withCondition(b -> "Revert: Set weight of w0".equals(b.getAriaLabel().orElse("")))
+            .single())
+        .click();
+    confirm("Set weight of w0");
+
+    assertEquals("{\"weight\":7.0}", lastChange().body());
+  }
+
+  @Test
+  void anotherInputAfterReadingAgainIsComparedWithWhatWasRead() {
+    weighTooLate(3);
+    readAgain();
+
+    find(NumberField.class).single().setValue(5.0);
+
+    assertTrue(says("Weight 7 becomes 5"));
+    press("Set weight of w0");
+    assertEquals("v9", lastChange().headers().get("if-match"));
+    assertEquals("{\"weight\":5.0}", lastChange().body());
+  }
+
+  @Test
+  void whatIsNotThereAnyMoreIsNotSaidToBeMadeAnew() {
+    weighTooLate(3);
+    fake.say("GET /admin/v1/replicas/w0", 404, "{\"error\": {\"message\": \"none\"}}");
+
+    readAgain();
+
+    String said = find(Dialog.class).single().getElement().getTextRecursively();
+    assertTrue(said.contains("Not done: there is no replica w0 any more"), said);
+    assertFalse(said.contains("anew"), said);
   }
 }
