@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What replicas report of themselves, as series. Their totals begin anew when a worker does; what
@@ -105,7 +106,7 @@ final class ReplicaMetrics {
     }
     ReplicaReport before = last.put(replica, report);
     held(replica, report);
-    totals(replica, before == null ? ReplicaReport.NONE : before, report);
+    totals(replica, base(before, report), report);
     devices.report(replica, before == null ? List.of() : before.devices(), report.devices());
     List<RankReport> ranksBefore = before == null ? List.of() : before.rankReports();
     List<Lane> known = lanes.computeIfAbsent(replica, first -> new ArrayList<>());
@@ -118,6 +119,17 @@ final class ReplicaMetrics {
       }
       known.get(i).add(i < ranksBefore.size() ? ranksBefore.get(i) : RankReport.none(rank), rank);
     }
+  }
+
+  /**
+   * What its totals grew from. One that had said nothing has series already, at 0: what it counted
+   * before would be seen as done now.
+   */
+  private static ReplicaReport base(@Nullable ReplicaReport before, ReplicaReport now) {
+    if (before == null) {
+      return ReplicaReport.NONE;
+    }
+    return before.equals(ReplicaReport.NONE) ? now : before;
   }
 
   private void held(String replica, ReplicaReport report) {

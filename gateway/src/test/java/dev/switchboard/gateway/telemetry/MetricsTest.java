@@ -401,6 +401,19 @@ class MetricsTest {
     assertTrue(text().contains("switchboard_replica_sequences{"), text());
   }
 
+  /** As of a server whose engine a reload names, which may have served for weeks. */
+  @Test
+  void totalsOfAReplicaThatSaidNothingGrowByWhatItDoesFromItsFirstReportOn() {
+    metrics.replicaLoad("w0", ReplicaReport.NONE);
+    assertEquals(0, count("switchboard_replica_steps", Map.of("replica", "w0")));
+
+    metrics.replicaLoad("w0", report(1000, 5));
+    assertEquals(0, count("switchboard_replica_steps", Map.of("replica", "w0")));
+
+    metrics.replicaLoad("w0", report(1010, 5));
+    assertEquals(10, count("switchboard_replica_steps", Map.of("replica", "w0")));
+  }
+
   @Test
   void objectivesOfEachClassBeginAtZeroWithTheFirstReplica() throws IOException {
     Map<String, SloHeaders.Goal> goals = new HashMap<>();
