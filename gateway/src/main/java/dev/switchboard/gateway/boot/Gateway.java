@@ -141,6 +141,7 @@ final class Gateway {
   private final Vertx vertx;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final Heartbeat heartbeat;
+  private volatile @Nullable TelemetryWatch telemetryWatch;
   private final GatewayLoads loads;
   private final Autoscaling autoscaling;
   private final Discovery discovery;
@@ -416,13 +417,14 @@ final class Gateway {
     vertx.setPeriodic(
         Math.min(USES_MS, USES_POLLS * config.store().pollMs()),
         tick -> store.used(context.keys().takeUses()));
-    TelemetryWatch.start(
-        vertx,
-        context.metrics(),
-        context.traces(),
-        Runtime.getRuntime().availableProcessors(),
-        clock,
-        told::governed);
+    telemetryWatch =
+        TelemetryWatch.start(
+            vertx,
+            context.metrics(),
+            context.traces(),
+            Runtime.getRuntime().availableProcessors(),
+            clock,
+            told::governed);
   }
 
   /** Who stands by serves at once where people wait, whatever is desired. */
@@ -889,6 +891,10 @@ final class Gateway {
     heartbeat.close();
     fleet.close();
     feed.close();
+    TelemetryWatch watching = telemetryWatch;
+    if (watching != null) {
+      watching.close();
+    }
     await(vertx.close());
     store.close();
     events.emit("stopped", counted());

@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
  * time, so that a busy machine makes none of them look dearer. What the agent does on the event
  * loops is in neither. On a worker thread, one window at a time.
  */
-public final class TelemetryWatch {
+public final class TelemetryWatch implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(TelemetryWatch.class);
 
   private final Metrics metrics;
@@ -23,6 +23,7 @@ public final class TelemetryWatch {
   private final Governor governor;
   private final BiConsumer<Governor.State, Governor.State> steps;
   private long exporterNanos;
+  private volatile boolean closed;
 
   TelemetryWatch(
       Metrics metrics,
@@ -39,26 +40,39 @@ public final class TelemetryWatch {
   }
 
   /**
-   * Watches until the gateway ends.
+   * Watches until it is closed, which is to be before Vert.x is: that takes no more work then.
    *
    * @param levels get the ceiling, and know the governor's configuration
    * @param cores whose time is shared
    * @param steps told of the governor's, on a worker thread: how it stood, and how it stands
    */
-  public static void start(
+  public static TelemetryWatch start(
       Vertx vertx,
       Metrics metrics,
       TraceLevels levels,
       int cores,
       NanoClock clock,
       BiConsumer<Governor.State, Governor.State> steps) {
-    new TelemetryWatch(metrics, levels, cores, clock, steps).next(vertx);
+    TelemetryWatch watch = new TelemetryWatch(metrics, levels, cores, clock, steps);
+    watch.next(vertx);
+    return watch;
   }
 
   private void next(Vertx vertx) {
-    vertx.setTimer(
-        levels.governing().windowMs(),
-        timer -> vertx.executeBlocking(this::look, false).onComplete(looked -> next(vertx)));
+    if (!closed) {
+      vertx.setTimer(levels.governing().windowMs(), timer -> ended(vertx));
+    }
+  }
+
+  private void ended(Vertx vertx) {
+    if (!closed) {
+      vertx.executeBlocking(this::look, false).onComplete(looked -> next(vertx));
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
   }
 
   /** A window has ended. */

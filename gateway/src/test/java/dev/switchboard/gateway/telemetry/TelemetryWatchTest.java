@@ -1,13 +1,19 @@
 package dev.switchboard.gateway.telemetry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.switchboard.gateway.slo.SloMeter;
+import io.vertx.core.Handler;
+import io.vertx.core.Vertx;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -65,6 +71,33 @@ class TelemetryWatchTest {
             DOWN.formatted(1, 1, "0.015625")),
         said());
     assertEquals(List.of("3 to 2", "2 to 1", "1 to 1", "1 to 1", "1 to 1"), steps);
+  }
+
+  /** Its worker threads are gone by then, and what throws on an event loop is in the log. */
+  @Test
+  @SuppressWarnings("unchecked") // the timer's handler has one type
+  void afterItsEndItAsksNothingOfVertxThatCloses() {
+    AtomicReference<Handler<Long>> timer = new AtomicReference<>();
+    Vertx closing =
+        (Vertx)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {Vertx.class},
+                (proxy, method, arguments) -> {
+                  if (!method.getName().equals("setTimer")) {
+                    throw new RejectedExecutionException(method.getName());
+                  }
+                  timer.set((Handler<Long>) arguments[1]);
+                  return 1L;
+                });
+    TelemetryWatch running =
+        TelemetryWatch.start(closing, metrics, levels, CORES, () -> now, (before, after) -> {});
+    Handler<Long> first = timer.get();
+    assertThrows(RejectedExecutionException.class, () -> first.handle(1L));
+
+    running.close();
+
+    first.handle(1L);
   }
 
   @Test
