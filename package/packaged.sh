@@ -4,7 +4,10 @@
 # folder may be read-only and may be moved; all that is written goes to one state folder, which versions share.
 
 read -r version <"$home/VERSION"
-[[ -n ${SWITCHBOARD_STATE:-}${XDG_STATE_HOME:-}${HOME:-} ]] || fail "SWITCHBOARD_STATE must name a folder for keys and logs: HOME is not set"
+case " ${*:---help} " in
+  ' help '* | ' -h '* | ' -V '* | *' --help '* | *' -h '* | *' --version '* | *' -V '*) ;; # what is only said needs no folder
+  *) [[ -n ${SWITCHBOARD_STATE:-}${XDG_STATE_HOME:-}${HOME:-} ]] || fail "SWITCHBOARD_STATE must name a folder for keys and logs: HOME is not set" ;;
+esac
 [[ $home != *:* ]] || fail "the folder's path must not have a colon, by which Java parts class paths: $home"
 state=${SWITCHBOARD_STATE:-${XDG_STATE_HOME:-${HOME:-}/.local/state}/switchboard}
 state=$(realpath -sm -- "$state") # as commands of other folders and spellings call it too

@@ -59,6 +59,30 @@ final class PackageTest {
     assertEquals("switchboard 1.2.3 (c0ffee)\n", run(0, "./switchboard --version"));
   }
 
+  /** As a unit of systemd or a container's first process has it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--help", "-h", "help", "help up", "up --help", "up -h"})
+  void itsHelpNeedsNoHome(String arguments) throws Exception {
+    String said = run(0, "unset HOME XDG_STATE_HOME; ./switchboard " + arguments);
+
+    assertTrue(said.startsWith("Usage: ./switchboard "), said);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"up", "status", "down"})
+  void whatKeepsStateSaysThatItNeedsAHome(String command) throws Exception {
+    String said = run(1, "unset HOME XDG_STATE_HOME; ./switchboard " + command);
+
+    assertTrue(said.contains("SWITCHBOARD_STATE must name a folder"), said);
+  }
+
+  @Test
+  void itsVersionNeedsNoHome() throws Exception {
+    String script = "unset HOME XDG_STATE_HOME; ./switchboard --version; ./switchboard up -V";
+
+    assertEquals("switchboard 1.2.3 (c0ffee)\n".repeat(2), run(0, script));
+  }
+
   @Test
   void nothingIsWrittenToItsOwnFolder() throws Exception {
     run(3, "./switchboard status");
