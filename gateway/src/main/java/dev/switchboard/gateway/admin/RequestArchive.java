@@ -79,17 +79,26 @@ record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
     return Future.fromCompletionStage(
             store.requests(query.limitedTo(room), before), vertx.getOrCreateContext())
         .compose(
-            (StoredRequests page) -> {
-              for (StoredFlight flight : page.flights()) {
-                if (!recorder.holds(flight)) {
-                  found.add(flight.unpacked());
-                }
-              }
-              return page.next() == 0
-                  ? Future.succeededFuture(new Found(found, 0, true))
-                  : stored(query, page.next(), found, looks - 1);
-            })
+            (StoredRequests page) ->
+                vertx
+                    .executeBlocking(() -> found.addAll(older(page)), false)
+                    .compose(
+                        added ->
+                            page.next() == 0
+                                ? Future.succeededFuture(new Found(found, 0, true))
+                                : stored(query, page.next(), found, looks - 1)))
         .recover(away -> Future.succeededFuture(new Found(found, 0, false)));
+  }
+
+  /** What the recorder has no more of a page. One that went through a long answer is megabytes. */
+  private List<Ended> older(StoredRequests page) {
+    List<Ended> found = new ArrayList<>();
+    for (StoredFlight flight : page.flights()) {
+      if (!recorder.holds(flight)) {
+        found.add(flight.unpacked());
+      }
+    }
+    return found;
   }
 
   /** The last request of an id. */
@@ -102,7 +111,13 @@ record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
       return Future.succeededFuture(Optional.empty());
     }
     return Future.fromCompletionStage(store.request(id), vertx.getOrCreateContext())
-        .map(found -> Optional.ofNullable(found).map(StoredFlight::unpacked))
+        .compose(
+            found ->
+                found == null
+                    ? Future.succeededFuture(Optional.<Ended>empty())
+                    : vertx
+                        .executeBlocking(() -> Optional.of(found.unpacked()), false)
+                        .map(Objects::requireNonNull))
         .otherwise(Optional.empty());
   }
 }
