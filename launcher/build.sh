@@ -50,13 +50,24 @@ library() { cd "$home/native-engine" && cmake --preset release -DSB_TESTS=OFF &&
 build() {
   [[ $home != *:* ]] || fail "the checkout's path must not have a colon, by which Java parts class paths: $home"
   stale || return 0
-  say "Building$(! moved || printf ': this checkout was moved or copied')"
-  ! moved || forget_the_former_place
-  build_begins
-  step "engine library" cmake-build library
-  step "Java modules" maven-build maven -DskipTests -Dmaven.test.skip=true -Dspotless.check.skip=true -Dswitchboard.native.tests=OFF package
-  step "workers' startup cache" startup-cache optional make_worker_cache
-  build_succeeds
+  one_build_at_a_time
+  if stale; then # whoever was waited for may have built it
+    say "Building$(! moved || printf ': this checkout was moved or copied')"
+    ! moved || forget_the_former_place
+    build_begins
+    step "engine library" cmake-build library
+    step "Java modules" maven-build maven -DskipTests -Dmaven.test.skip=true -Dspotless.check.skip=true -Dswitchboard.native.tests=OFF package
+    step "workers' startup cache" startup-cache optional make_worker_cache
+    build_succeeds
+  fi
+  exec 8>&-
+}
+# Two would write the same files. A step has the lock too, and so it holds for as long as one goes on whose launcher was killed.
+one_build_at_a_time() {
+  own_folders
+  exec 8>>"$state/build.lock"
+  flock -n 8 || say "Waiting for another build of this checkout, which goes on"
+  until flock -n 8; do sleep 0.2; done
 }
 optional() { "$@" || say "not made; everything works without it"; }
 # A JVM that remembers loaded and linked classes makes a worker ready in half the time. Its content comes from a worker

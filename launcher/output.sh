@@ -53,7 +53,7 @@ launch() { # launch LOG COMMAND...: begins it as $job, which attend waits for
   own_folders
   rm -f "$logs/$1.status"
   set -m # a process group of its own, so that an interrupt can stop the whole tree
-  noting "$@" >"$logs/$1.log" 2>&1 </dev/null &
+  noting "$@" >"$logs/$1.log" 2>&1 </dev/null 9>&- &
   job=$!
   set +m
   child "-$job"

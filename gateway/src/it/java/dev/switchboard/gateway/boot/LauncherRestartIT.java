@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -111,6 +112,43 @@ class LauncherRestartIT extends LauncherHome {
     assertEquals(List.of(old), gateways());
     Files.delete(next);
     assertEquals(0, exit(launch("restart")), output());
+  }
+
+  /** As when memory runs out: what it had begun goes on, and writes what the next one would. */
+  @Test
+  void theBuildOfALauncherThatWasKilledIsWaitedFor() throws Exception {
+    Path built = home.resolve(".switchboard/built");
+    Files.setLastModifiedTime(built, FileTime.fromMillis(0));
+    Files.createDirectories(home.resolve("native-engine/src/main"));
+    Path bin = Files.createDirectories(folder.resolve("bin"));
+    Path steps = folder.resolve("steps");
+    aside("build", "");
+    script(
+        bin.resolve("cmake"),
+        """
+        #!/bin/bash
+        echo begun >>"%1$s"
+        while [[ -e "%2$s.build" ]]; do sleep 0.02; done
+        echo ended >>"%1$s"
+        """
+            .formatted(steps, hang));
+    script(bin.resolve("mvn"), "#!/bin/sh\n");
+    Map<String, String> tools = Map.of("PATH", bin + ":" + System.getenv("PATH"));
+    Process first = launch(tools, "build");
+    InProcessGateway.await(() -> Files.exists(steps));
+    GatewayProcess.signal("-KILL", first.pid());
+    exit(first);
+
+    Process second = launch(tools, "build");
+    try {
+      awaitOutput("Waiting for another build");
+      assertEquals("begun\n", Files.readString(steps));
+    } finally {
+      Files.delete(folder.resolve("hang.build"));
+    }
+
+    assertEquals(0, exit(second), output());
+    assertEquals("begun ended ".repeat(4), Files.readString(steps).replace('\n', ' '));
   }
 
   @Test
