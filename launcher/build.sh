@@ -50,6 +50,7 @@ library() { cd "$home/native-engine" && cmake --preset release -DSB_TESTS=OFF &&
 build() {
   [[ $home != *:* ]] || fail "the checkout's path must not have a colon, by which Java parts class paths: $home"
   stale || return 0
+  may_write
   one_build_at_a_time
   if stale; then # whoever was waited for may have built it
     say "Building$(! moved || printf ': this checkout was moved or copied')"

@@ -39,7 +39,20 @@ bar() { # bar DONE TOTAL
 # Logs, keys and the store are for the user alone.
 own_folders() { mkdir -p "$run" "$logs" && chmod 700 "$state" "$run" "$logs"; }
 # To anybody else nothing seems to run.
-may_look() { [[ ! -d $state || -x $state ]] || fail "$state is for the user $(stat -c %U "$state") alone: what runs there answers no other"; }
+may_look() { [[ ! -d $state || -x $state ]] || fail "$state is for the user $(stat -c %U "$state") alone: what runs there answers no other$(of_own_checkout)"; }
+of_own_checkout() { [[ ! -O ${state%/*} ]] || printf '. %s' "$(how_to_own)"; }
+# A sudo ./switchboard leaves root's files. What writes them next would fail one by one, each in its own words.
+may_write() {
+  local file
+  ((EUID)) || return 0
+  file=$(find "$state" "$data" "$home"/native-engine/build "$home"/*/target -name lost+found -prune -o ! -user "$EUID" ! -writable -print -quit 2>/dev/null) || true
+  [[ -z $file ]] || fail "$file belongs to $(stat -c %U "$file"), and cannot be written. $(how_to_own)"
+}
+how_to_own() {
+  local place
+  printf 'When nothing runs, this hands it over: sudo chown -R %q' "$(id -un)"
+  for place in "$state" "$data" "$home"/native-engine/build "$home"/*/target; do [[ ! -e $place ]] || printf ' %q' "$place"; done
+}
 
 # step TITLE LOG COMMAND...: runs it with its output in the log, shows that it lives and how far it is.
 step() {
