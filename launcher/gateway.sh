@@ -8,6 +8,13 @@ field() {
   fi
 }
 ready_line() { grep '"event":"ready"' "$run/events.jsonl" 2>/dev/null | tail -n 1 || true; }
+# ports_of_running: those that whoever takes over from it shares with it; whatever else listens has its own.
+ports_of_running() {
+  local line api admin
+  line=$(ready_line)
+  api=$(field api "$line") admin=$(field admin "$line")
+  [[ -z $line ]] || printf '%s,%s' "${api##*:}" "${admin##*:}"
+}
 nothing_runs() {
   exit_status=3
   fail "no gateway of this checkout runs; ./switchboard up starts one"
@@ -43,6 +50,7 @@ gateway_command() {
     "-Dswitchboard.commit=$(commit_of_this)"
     "-Dswitchboard.library=$engine_library"
     "-Dswitchboard.demo-model=$demo_model")
+  [[ -z ${shared_ports:-} ]] || command+=("-Dswitchboard.shared-ports=$shared_ports")
   if agent; then
     command+=(-javaagent:"$agent_folder/opentelemetry-javaagent.jar"
       -Dotel.javaagent.configuration-file="$agent_settings"

@@ -229,6 +229,7 @@ restart() {
   gateway=''
   trap 'take_back && say "Interrupted; the old gateway goes on" >&2 && exit 130' INT
   trap 'take_back && say "Ended; the old gateway goes on" >&2 && exit 143' TERM HUP
+  shared_ports=$(ports_of_running)
   start_gateway ${arguments[@]+"${arguments[@]}"} --take-over
   if ! await_ready; then
     take_back

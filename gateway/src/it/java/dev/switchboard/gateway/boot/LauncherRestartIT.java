@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -112,6 +113,16 @@ class LauncherRestartIT extends LauncherHome {
     assertEquals(List.of(old), gateways());
     Files.delete(next);
     assertEquals(0, exit(launch("restart")), output());
+  }
+
+  @Test
+  void theNewGatewayIsToldWhichPortsItShares() throws Exception {
+    assertFalse(commandLine(Long.parseLong(current())).contains("shared-ports"));
+
+    assertEquals(0, exit(launch("restart")), output());
+
+    String command = commandLine(Long.parseLong(current()));
+    assertTrue(command.contains("\0-Dswitchboard.shared-ports=1,2\0"), command);
   }
 
   /** As when memory runs out: what it had begun goes on, and writes what the next one would. */

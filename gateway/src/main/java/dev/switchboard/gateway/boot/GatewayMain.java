@@ -35,8 +35,9 @@ import picocli.CommandLine.Option;
  * seconds and so does the rest of this process under the agent.
  *
  * <p>System properties from the launcher: {@code switchboard.home} (the repository's root), {@code
- * switchboard.worker.classpath}, and for unusual layouts {@code switchboard.state} and {@code
- * switchboard.library}.
+ * switchboard.worker.classpath}, for unusual layouts {@code switchboard.state} and {@code
+ * switchboard.library}, and of one that takes over {@code switchboard.shared-ports}: those of the
+ * other one, with a comma between.
  */
 @Command(
     name = "switchboard up",
@@ -157,8 +158,9 @@ public final class GatewayMain implements Callable<Integer> {
     GatewayConfig config = config();
     LogEncoder.format(config.log().lines());
     ListenerTls.check(config);
-    if (!takeOver) {
-      ListenProbe.check(config);
+    String shared = System.getProperty("switchboard.shared-ports", "");
+    if (!takeOver || !shared.isEmpty()) {
+      ListenProbe.check(config, takeOver ? List.of(shared.split(",")) : List.of());
     }
     StoreRoom.check(config.store());
     KubernetesDiscovery.@Nullable Wanted _ = Discovery.wanted(config, Instant.now());

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.util.List;
 import java.util.function.Function;
 
 /**
@@ -50,11 +51,15 @@ final class ListenProbe {
   /**
    * Binds both for a moment.
    *
+   * @param shared ports of a gateway that is taken over, on which both listen
    * @throws IllegalStateException naming the listener, its address and the settings that move it
    */
-  static void check(GatewayConfig config) {
-    check(API, config);
-    check(ADMIN, config);
+  static void check(GatewayConfig config, List<String> shared) {
+    for (Listener listener : List.of(API, ADMIN)) {
+      if (!shared.contains(Integer.toString(listener.address.apply(config).getPort()))) {
+        check(listener, config);
+      }
+    }
   }
 
   private static void check(Listener listener, GatewayConfig config) {
