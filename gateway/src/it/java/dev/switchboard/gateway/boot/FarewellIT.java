@@ -140,8 +140,8 @@ class FarewellIT {
         for (Socket whole : wholes) {
           assertTrue(text(whole).startsWith("HTTP/1.1 503 "));
         }
-        // 500 and what clients may read, the parts of the gateway, and its workers' stop-ms.
-        assertEquals(500 + 3000 + 4 * 5000 + 10_000 + 5000, withinMs);
+        // 500 and what clients may read, the parts of the gateway, its workers' stop-ms, its store.
+        assertEquals(500 + 3000 + 4 * 5000 + 10_000 + 5000 + 10_000, withinMs);
         long leftMs = withinMs - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - asked);
         assertTrue(gateway.process().waitFor(leftMs, TimeUnit.MILLISECONDS));
         assertEquals(0, gateway.process().exitValue());

@@ -907,7 +907,8 @@ final class Gateway {
         + shutdown.finishMs()
         + FAREWELL_MS
         + PARTS * PART_SECONDS * 1000L
-        + fleet.closesWithinMs();
+        + fleet.closesWithinMs()
+        + Store.CLOSES_WITHIN_MS;
   }
 
   /** What a scrape after the last request would have found, which nobody can ask for any more. */

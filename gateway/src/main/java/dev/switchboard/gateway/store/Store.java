@@ -56,7 +56,10 @@ public final class Store implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Store.class);
   private static final int MOST_WAITING = 256;
   private static final int MOST_AUDIT_ENTRIES = 10_000;
-  private static final int CLOSE_SECONDS = 10;
+
+  /** How long {@link #close()} takes at most. */
+  public static final int CLOSES_WITHIN_MS = 10_000;
+
   private static final long DAY_MS = 86_400_000;
 
   /** Gateways are known for so long after they were last heard. */
@@ -1097,7 +1100,7 @@ public final class Store implements AutoCloseable {
         });
     thread.shutdown();
     try {
-      if (!thread.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+      if (!thread.awaitTermination(CLOSES_WITHIN_MS, TimeUnit.MILLISECONDS)) {
         LOG.warn("store_slow_to_close");
       }
     } catch (InterruptedException e) {
