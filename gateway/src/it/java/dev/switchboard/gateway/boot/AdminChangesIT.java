@@ -352,6 +352,21 @@ class AdminChangesIT {
     assertEquals(400, gateway.get(gateway.admin("/admin/v1/audit?on_behalf=x")).statusCode());
   }
 
+  /** Which of the two was meant is not known: the plan of a drain, or a drain. */
+  @Test
+  void aParameterThatIsGivenTwiceIsRefused() throws Exception {
+    HttpResponse<String> drain =
+        gateway.admin("POST", "/admin/v1/replicas/u0/drain?plan=false&plan=true", "");
+    HttpResponse<String> audit =
+        gateway.get(gateway.admin("/admin/v1/audit?actor=a&actor=b&limit=1"));
+
+    assertEquals(400, drain.statusCode(), drain::body);
+    assertEquals("plan", JSON.readTree(drain.body()).at("/error/param").asText());
+    assertEquals("READY", get("/admin/v1/replicas/u0").path("state").asText());
+    assertEquals(400, audit.statusCode(), audit::body);
+    assertEquals("actor", JSON.readTree(audit.body()).at("/error/param").asText());
+  }
+
   @Test
   void theEventOfAChangeSaysForWhomItWas() throws Exception {
     try (EventReader events = EventReader.of(gateway, "?types=audit")) {

@@ -403,7 +403,7 @@ final class AdminRouter {
   /** What changes nothing is told apart from what would. */
   private static String dryRun(RoutingContext context) {
     for (String name : DRY_RUNS) {
-      if ("true".equals(JsonInput.query(context, name))) {
+      if (context.queryParams().contains(name, "true", false)) {
         return "?" + name + "=true";
       }
     }

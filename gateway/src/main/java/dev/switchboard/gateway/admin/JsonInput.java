@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
@@ -30,8 +31,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads bodies and query parameters strictly: an unknown field, a field given twice, a value of
- * another type or a null within a list or map is refused, and the complaint names it.
+ * Reads bodies and query parameters strictly: an unknown field, a field or parameter given twice, a
+ * value of another type or a null within a list or map is refused, and the complaint names it.
  */
 final class JsonInput {
   private static final int MOST_DEPTH = 16;
@@ -181,7 +182,11 @@ final class JsonInput {
   }
 
   static @Nullable String query(RoutingContext context, String name) {
-    return context.request().getParam(name);
+    List<String> given = context.queryParam(name);
+    if (given.size() > 1) {
+      throw refused(name, "is given more than once");
+    }
+    return given.isEmpty() ? null : given.getFirst();
   }
 
   /** What a record complained about when it was made; its first word is the field. */
