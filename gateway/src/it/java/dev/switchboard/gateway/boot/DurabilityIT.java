@@ -190,6 +190,21 @@ class DurabilityIT {
     }
   }
 
+  /** Whoever takes away keys that nobody uses goes by it. */
+  @Test
+  void whenAKeyWasUsedOutlivesAStop() throws Exception {
+    try (GatewayProcess gateway = start()) {
+      assertEquals(200, ask(gateway, created(gateway, "{\"name\":\"app\"}")));
+      GatewayProcess.signal("-TERM", gateway.process().pid());
+      assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+    }
+
+    try (GatewayProcess gateway = start()) {
+      JsonNode key = gateway.admin("/admin/v1/keys").at("/keys/0");
+      assertTrue(key.path("last_used").isTextual(), key::toString);
+    }
+  }
+
   private static String created(GatewayProcess gateway, String key) throws Exception {
     return gateway.adminPost("/admin/v1/keys", key).path("key").asText();
   }

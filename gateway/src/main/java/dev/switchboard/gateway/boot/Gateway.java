@@ -896,6 +896,7 @@ final class Gateway {
       watching.close();
     }
     await(vertx.close());
+    store.used(reconfiguration.context().keys().takeUses());
     store.close();
     events.emit("stopped", counted());
   }
