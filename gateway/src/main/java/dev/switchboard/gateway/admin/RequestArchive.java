@@ -13,6 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Requests that are over: those that the recorder has, and behind them those of interest that the
@@ -21,6 +23,8 @@ import java.util.Optional;
  * @param vertx whose event loops answer
  */
 record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
+  private static final Logger LOG = LoggerFactory.getLogger(RequestArchive.class);
+
   /** Above all numbers that a recorder gives. */
   private static final long STORED = 1L << 58;
 
@@ -95,10 +99,20 @@ record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
     List<Ended> found = new ArrayList<>();
     for (StoredFlight flight : page.flights()) {
       if (!recorder.holds(flight)) {
-        found.add(flight.unpacked());
+        unpack(flight).ifPresent(found::add);
       }
     }
     return found;
+  }
+
+  /** One that cannot be read, of another version or damaged, must not hide those behind it. */
+  private static Optional<Ended> unpack(StoredFlight flight) {
+    try {
+      return Optional.of(flight.unpacked());
+    } catch (RuntimeException e) {
+      LOG.warn("request_unreadable id={}", flight.id(), e);
+      return Optional.empty();
+    }
   }
 
   /** The last request of an id. */
@@ -116,7 +130,7 @@ record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
                 found == null
                     ? Future.succeededFuture(Optional.<Ended>empty())
                     : vertx
-                        .executeBlocking(() -> Optional.of(found.unpacked()), false)
+                        .executeBlocking(() -> unpack(found), false)
                         .map(Objects::requireNonNull))
         .otherwise(Optional.empty());
   }

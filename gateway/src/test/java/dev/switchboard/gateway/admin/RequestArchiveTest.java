@@ -102,6 +102,33 @@ class RequestArchiveTest {
     assertTrue(bytes < CHARS / 2, bytes + " bytes");
   }
 
+  /** As of a version that was gone back from, or a disk that lost it. */
+  @Test
+  void oneThatCannotBeReadHidesNoOther() throws Exception {
+    store.keep(
+        new StoredFlight(
+            "broken",
+            "m",
+            "",
+            "",
+            "internal",
+            500,
+            List.of(),
+            System.currentTimeMillis() * 1_000_000,
+            System.currentTimeMillis() * 1_000_000,
+            1,
+            true,
+            null,
+            List.of(),
+            new byte[] {1}));
+
+    RequestArchive.Found found =
+        archive.find(all()).toCompletionStage().toCompletableFuture().get(30, TimeUnit.SECONDS);
+
+    assertTrue(found.whole());
+    assertEquals(REQUESTS, found.requests().size());
+  }
+
   private static FlightQuery all() {
     return new FlightQuery(
         null,
