@@ -89,10 +89,10 @@ public final class GatewayLoads {
       return;
     }
     long now = clockMs.getAsLong();
-    words.values().removeIf(old -> now - old.seenMs() > BELIEVED_MS);
+    // One that is believed no longer stays here: forgotten, it would be new when it is read again.
     Word before = words.get(gateway);
-    if ((before != null && before.saidMs() >= saidMs)
-        || (before == null && words.size() >= MOST_GATEWAYS)) {
+    boolean known = before != null && before.saidMs() == saidMs;
+    if (known || (before == null && words.size() >= MOST_GATEWAYS)) {
       return;
     }
     words.put(gateway, new Word(saidMs, now, read(gateway, loads)));

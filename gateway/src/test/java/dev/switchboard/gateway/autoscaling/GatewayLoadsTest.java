@@ -46,6 +46,23 @@ class GatewayLoadsTest {
     assertEquals(Set.of(), counted());
   }
 
+  /** Its word stands there for an hour, and is read every two seconds. */
+  @Test
+  void whoseWordStaysAsItWasIsNotCountedAnew() {
+    hear("killed");
+    long said = clock.get();
+    for (int i = 0; i < 20; i++) {
+      clock.addAndGet(GatewayLoads.TELL_MS);
+      loads.heard("killed", said, LOADS);
+      loads.present(Set.of("self", "killed"));
+    }
+    Set<String> afterwards = counted();
+    loads.heard("killed", said - 1, LOADS);
+
+    assertEquals(Set.of(), afterwards);
+    assertEquals(Set.of("killed"), counted());
+  }
+
   /** A Valkey that was restarted has forgotten all of them, which say it anew one by one. */
   @Test
   void nobodyHasLeftWhereNotEvenThisOneIsFound() {
