@@ -693,8 +693,7 @@ public final class AdmissionQueue {
           site.ready = ready;
           readySites += ready ? 1 : -1;
           if (ready && readySites == 1) {
-            readyNanos = nowNanos;
-            heldSince = 0;
+            firstReady(nowNanos);
           }
           busy += ready ? site.running : -site.running;
         }
@@ -703,6 +702,15 @@ public final class AdmissionQueue {
         }
         drain(nowNanos, notices);
       }
+    }
+  }
+
+  /** There is a replica again: what waited did so for this one, and not for its turn. */
+  private void firstReady(long now) {
+    readyNanos = now;
+    heldSince = 0;
+    if (!bands[Band.SHEDDABLE.index()].isEmpty()) {
+      yielding.waits(now);
     }
   }
 
@@ -1001,7 +1009,7 @@ public final class AdmissionQueue {
   private void giveUp(Entry entry, long now) {
     takeOut(entry);
     entry.state = State.OVER;
-    if (yields(entry.demand) && band(entry).isEmpty()) {
+    if (yields(entry.demand) && band(entry).isEmpty() && readySites > 0) {
       yielding.givenUp(now);
     }
   }

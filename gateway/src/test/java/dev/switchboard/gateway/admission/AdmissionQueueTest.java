@@ -833,6 +833,53 @@ class AdmissionQueueTest {
     assertEquals(20, dispatched.size());
   }
 
+  /** Its batches waited for the start, of which the next one has nothing to wait for. */
+  @Test
+  void whatWaitedForTheFirstReplicaSaysNothingOfHowOftenBatchesBegin() {
+    queue.replica("r", false, 0);
+    queue.startsFirst(new FirstReplica(10, 1 << 20, 180_000 * MS, 60_000 * MS));
+    long asked = 3_600_000 * MS;
+    offer("first", plain(Band.SHEDDABLE), asked);
+    offer("second", plain(Band.SHEDDABLE), asked);
+    long ready = asked + 60_000 * MS;
+    queue.replica("r", true, ready);
+    finishOne(ready + 100 * MS);
+
+    AdmissionDecision next =
+        offer(
+            "next",
+            demand("u", Band.SHEDDABLE, NEVER, ready + 10_000 * MS, 1),
+            ready + 100 * MS);
+
+    assertEquals(List.of("first", "second"), dispatched);
+    assertEquals(Map.of(), refused);
+    assertInstanceOf(AdmissionDecision.Waiting.class, next);
+  }
+
+  /** None of them began, for there was no replica. */
+  @Test
+  void whatWasGivenUpBeforeTheFirstReplicaSaysNothingOfHowOftenBatchesBegin() {
+    queue.replica("r", false, 0);
+    queue.startsFirst(new FirstReplica(10, 1 << 20, 30_000 * MS, 60_000 * MS));
+    long asked = 3_600_000 * MS;
+    offer("left", plain(Band.SHEDDABLE), asked);
+    queue.tick(asked + 40_000 * MS);
+    long ready = asked + 60_000 * MS;
+    queue.replica("r", true, ready);
+    offer("first", plain(Band.SHEDDABLE), ready);
+    offer("second", plain(Band.SHEDDABLE), ready);
+    finishOne(ready + 100 * MS);
+
+    AdmissionDecision next =
+        offer(
+            "next",
+            demand("u", Band.SHEDDABLE, NEVER, ready + 10_000 * MS, 1),
+            ready + 100 * MS);
+
+    assertEquals(Set.of("left"), refused.keySet());
+    assertInstanceOf(AdmissionDecision.Waiting.class, next);
+  }
+
   @Test
   void withoutAReadyReplicaNothingIsHeldBack() {
     queue.replica("r", false, 0);
