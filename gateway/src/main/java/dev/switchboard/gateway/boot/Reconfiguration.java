@@ -541,7 +541,9 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   private void rebuild(Router router) {
     DeadlinesConfig deadlines = config.deadlines();
-    context = context.with(deadlines, config.migration(), new SloHeaders(slo()), router);
+    // A canary of one percent would else get the first requests after each reload.
+    Router next = router.after(context.router());
+    context = context.with(deadlines, config.migration(), new SloHeaders(slo()), next);
     limits = tenantLimits();
     context.admission().tenants(limits);
   }

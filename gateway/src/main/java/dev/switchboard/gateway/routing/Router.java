@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -16,15 +17,18 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * From the name a client asks for to a replica: aliases, splits, policies, shadows and fallbacks.
- * Immutable but for a count of what was split; safe on any thread.
+ * Immutable but for counts of what was split; safe on any thread.
  */
 public final class Router {
   private final RoutingPolicy policy;
   private final Set<String> served;
   private final Map<String, RouteSpec> routes = new LinkedHashMap<>();
 
-  /** Requests without a session that a split had to place. */
-  private final AtomicLong placed = new AtomicLong();
+  /**
+   * Requests without a session that each split had to place. Its own: what others split says
+   * nothing of its shares.
+   */
+  private final Map<String, AtomicLong> placed;
 
   /**
    * How a request goes on.
@@ -90,6 +94,7 @@ public final class Router {
   public Router(RoutingPolicy policy, List<RouteSpec> specs, Set<String> served) {
     this.policy = policy;
     this.served = Set.copyOf(served);
+    this.placed = new ConcurrentHashMap<>();
     for (int i = 0; i < specs.size(); i++) {
       RouteSpec spec = specs.get(i);
       check(spec, "routes[" + i + "]");
@@ -97,6 +102,19 @@ public final class Router {
         throw new IllegalArgumentException("routes: two are called " + spec.name());
       }
     }
+  }
+
+  private Router(Router made, Map<String, AtomicLong> placed) {
+    this.policy = made.policy;
+    this.served = made.served;
+    this.routes.putAll(made.routes);
+    this.placed = placed;
+    placed.keySet().retainAll(routes.keySet());
+  }
+
+  /** The same in another one's place, whose splits go on where they are. */
+  public Router after(Router before) {
+    return new Router(this, before.placed);
   }
 
   private void check(RouteSpec spec, String path) {
@@ -136,12 +154,17 @@ public final class Router {
    * @param session always on the same side of a split; null for none
    */
   public Plan plan(String name, @Nullable String session) {
-    return plan(name, session, placed::getAndIncrement);
+    return plan(name, session, () -> placed(name).getAndIncrement());
   }
 
   /** What {@link #plan} would say next; no split counts it. */
   public Plan preview(String name, @Nullable String session) {
-    return plan(name, session, placed::get);
+    return plan(name, session, () -> placed(name).get());
+  }
+
+  /** Of a name with a split only, so there are no more of them than routes. */
+  private AtomicLong placed(String name) {
+    return placed.computeIfAbsent(name, none -> new AtomicLong());
   }
 
   private Plan plan(String name, @Nullable String session, LongSupplier place) {

@@ -64,6 +64,43 @@ class RouterTest {
     assertEquals(100 * percent, small, 10);
   }
 
+  /** The configuration is read again after every third request, as replicas come and go. */
+  @Test
+  void sharesHoldOverReloads() {
+    RouteSpec split = split("chat");
+    Router router = router(split);
+    int small = 0;
+    for (int i = 0; i < 10_000; i++) {
+      router = i % 3 == 0 ? router(split).after(router) : router;
+      small += isSmall(router.plan("chat", null)) ? 1 : 0;
+    }
+
+    assertEquals(1000, small, 10);
+  }
+
+  /** Somebody asks for another name whenever the small model would be next. */
+  @Test
+  void whatAnotherNameSplitsTakesNothingOfAShare() {
+    Router router = router(split("chat"), split("talk"));
+    int small = 0;
+    for (int i = 0; i < 10_000; i++) {
+      if (isSmall(router.preview("chat", null))) {
+        router.plan("talk", null);
+      }
+      small += isSmall(router.plan("chat", null)) ? 1 : 0;
+    }
+
+    assertEquals(1000, small, 10);
+  }
+
+  private static RouteSpec split(String name) {
+    return route(name, List.of(new Target("big", 9.0), new Target("small", 1.0)), List.of());
+  }
+
+  private static boolean isSmall(Router.Plan plan) {
+    return plan.models().getFirst().equals("small");
+  }
+
   @Test
   void aTargetOfWeightZeroGetsNothing() {
     Router router =
