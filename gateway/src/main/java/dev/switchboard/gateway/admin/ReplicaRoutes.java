@@ -287,7 +287,7 @@ final class ReplicaRoutes {
         replica.cordoned(),
         weight,
         one -> {
-          one.weight(weight);
+          fleet.commands().weigh(one, weight);
           return true;
         });
   }

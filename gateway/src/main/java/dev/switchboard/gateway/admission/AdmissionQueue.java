@@ -123,6 +123,9 @@ public final class AdmissionQueue {
     /** It had that when it came to where it is. */
     private boolean moved;
 
+    /** Where it is was on probation when it came. */
+    boolean probes;
+
     /** When it came first, where it was told to come back and did; else when it came. */
     final long firstNanos;
 
@@ -674,20 +677,28 @@ public final class AdmissionQueue {
 
   /** Says whether a replica takes requests, as many as is learned. */
   public void replica(String replica, boolean ready, long nowNanos) {
-    replica(replica, ready, 0, false, nowNanos);
+    replica(replica, ready, 0, false, false, nowNanos);
   }
 
   /**
    * Says whether a replica takes requests.
    *
    * @param most at once; 0 for as many as is learned
+   * @param probation it takes one at a time, which is to show that it serves again
    * @param preempts it serves by priority, and preempts the last for a more urgent one
    */
-  public void replica(String replica, boolean ready, int most, boolean preempts, long nowNanos) {
+  public void replica(
+      String replica,
+      boolean ready,
+      int most,
+      boolean probation,
+      boolean preempts,
+      long nowNanos) {
     try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
         ReplicaOccupancy site = site(replica);
         site.most = most == 0 ? Integer.MAX_VALUE : most;
+        site.probation = probation;
         site.preempts = preempts;
         if (site.ready != ready) {
           site.ready = ready;
@@ -814,7 +825,7 @@ public final class AdmissionQueue {
       serving += site.ready && !site.preempts ? 1 : 0;
       places += site.ready ? site.places() : 0;
       first += site.ready ? site.firstPlaces() : 0;
-      taken += site.ready ? site.running : 0;
+      taken += site.ready ? site.held(true) : 0;
     }
     int ofThem = (int) Math.ceil((double) most * serving / readySites);
     int kept = Math.clamp(ofThem - people.running(), 0, Math.max(0, places - 1));

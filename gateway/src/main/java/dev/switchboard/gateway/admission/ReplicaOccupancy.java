@@ -15,6 +15,10 @@ final class ReplicaOccupancy {
   int most = Integer.MAX_VALUE;
   boolean ready;
   boolean preempts;
+
+  /** It takes one request at a time, which is to show that it serves again. */
+  boolean probation;
+
   int running;
   int unanswered;
 
@@ -22,6 +26,9 @@ final class ReplicaOccupancy {
   private int yielding;
 
   private int yieldingUnanswered;
+
+  /** Of requests that came while it was on probation. */
+  private int probing;
 
   /** Of streams that went on here when another replica was lost or emptied. */
   private int moved;
@@ -41,6 +48,8 @@ final class ReplicaOccupancy {
     int places = entry.places();
     running += places;
     moved += entry.moved() ? places : 0;
+    entry.probes = probation;
+    probing += probation ? places : 0;
     unanswered += streams ? places : 0;
     if (entry.yields()) {
       yielding += places;
@@ -52,6 +61,7 @@ final class ReplicaOccupancy {
   void loses(Entry entry) {
     running -= entry.places();
     moved -= entry.moved() ? entry.places() : 0;
+    probing -= entry.probes ? entry.places() : 0;
     yielding -= entry.yields() ? entry.places() : 0;
   }
 
@@ -66,8 +76,11 @@ final class ReplicaOccupancy {
     return unanswered - yieldingUnanswered;
   }
 
-  /** Requests that take a place from others like this. */
+  /** Requests that take a place from others like this; nothing of before does on probation. */
   int held(boolean yields) {
+    if (probation) {
+      return probing;
+    }
     return yields || !preempts ? running : running - yielding;
   }
 
@@ -86,6 +99,9 @@ final class ReplicaOccupancy {
    * @param yields of the lowest band
    */
   int free(boolean yields) {
+    if (probation) {
+      return probing > 0 ? 0 : 1;
+    }
     int learned = Math.min(freeOfAll(yields), freeOfFirst(yields));
     int free = Math.min(most - running, learned);
     return free < 0 ? Math.min(0, free + moved) : free;
@@ -101,7 +117,7 @@ final class ReplicaOccupancy {
 
   /** Requests that it takes, with a token or without. */
   int places() {
-    return Math.min(most, all.requests().limit());
+    return probation ? 1 : Math.min(most, all.requests().limit());
   }
 
   /** Those of them that may be without a token. */

@@ -192,7 +192,8 @@ public final class Autoscaling {
       long nowMs = now / 1_000_000;
       ScaleRule.Decided decided = model.rule.decide(nowMs, signals, config, bounds);
       say(name, model, decided, bounds);
-      sources.waits(name, bounds.min() > 0 ? null : first(config, decided.startMs()));
+      boolean starts = bounds.min() == 0 && replicas.stream().noneMatch(Autoscaling::weightless);
+      sources.waits(name, starts ? first(config, decided.startMs()) : null);
       if (config.names(name)) {
         sources.needed(
             name, Math.max(decided.desired(), bounds.clamp(decided.need().replicas())), signals);
@@ -246,7 +247,8 @@ public final class Autoscaling {
             .map(Replica::report)
             .filter(each -> now - each.atNanos() < BELIEVED_NANOS)
             .toList();
-    learnPlaces(model, queue.places(), ready.size());
+    int open = (int) ready.stream().filter(each -> !weightless(each)).count();
+    learnPlaces(model, queue.places(), open);
     Collection<ModelLoad> all = gateways.values();
     // Workers of other gateways are none of ours; servers are known to all by their addresses.
     ModelLoad self = gateways.get("");
@@ -312,6 +314,11 @@ public final class Autoscaling {
           case STARTING, WARMING, READY, EJECTED, RESTARTING -> true;
           case STANDBY, CORDONED, DRAINING, DRAINED, FAILED, STOPPED -> false;
         };
+  }
+
+  /** It counts, so that none is started in its place, and an operator lets it have nothing. */
+  private static boolean weightless(Replica replica) {
+    return replica.state() == ReplicaState.READY && replica.weight() == 0;
   }
 
   /** Of the asked gateway's own queue; batches are sent to wait. */

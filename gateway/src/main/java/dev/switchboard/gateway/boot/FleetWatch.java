@@ -54,14 +54,15 @@ record FleetWatch(
     metrics.upstreamCa(replica.id(), trusted == null ? null : trusted.validUntil());
   }
 
-  /** Tells the queue of its model whether it takes requests, and how many. */
+  /** Tells the queue of its model whether routing sends it requests, and how many. */
   private void places(Replica replica, ReplicaState state) {
     AdmissionQueue queue = admission.queue(replica.model());
     queue.comesBack(replica.id(), replica.returnsNanos(state));
     queue.replica(
         replica.id(),
-        state == ReplicaState.READY,
+        state == ReplicaState.READY && replica.weight() > 0,
         replica.access().maxConcurrency(),
+        replica.onProbation(),
         replica.local(),
         clock.getAsLong());
   }

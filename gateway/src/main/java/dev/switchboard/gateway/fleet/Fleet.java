@@ -473,7 +473,10 @@ public final class Fleet implements AutoCloseable {
   void adjusted(Replica replica) {
     Watcher told = watcher;
     if (told != null) {
-      told.adjusted(replica);
+      // In order with its state changes, which are told under the same lock.
+      synchronized (replica) {
+        told.adjusted(replica);
+      }
     }
   }
 

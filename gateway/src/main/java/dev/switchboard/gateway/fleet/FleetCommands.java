@@ -183,6 +183,12 @@ public final class FleetCommands {
         || was;
   }
 
+  /** Changes a replica's share of new work from the next request on. */
+  public void weigh(Replica replica, double weight) {
+    replica.weight(weight);
+    fleet.adjusted(replica);
+  }
+
   /**
    * Brings a drained, stopped, ejected or given-up replica back; it must pass the canary again. One
    * that is ejected is proven as soon as it next says that it is well, however long it was to wait.

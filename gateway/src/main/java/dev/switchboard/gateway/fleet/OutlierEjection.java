@@ -35,7 +35,12 @@ public final class OutlierEjection {
    */
   public void served(
       Replica.Ticket request, Circuit.@Nullable FirstToken firstToken, long nowNanos) {
-    request.replica().circuit().served(request.call(), firstToken, nowNanos);
+    Replica replica = request.replica();
+    boolean proves = replica.onProbation();
+    replica.circuit().served(request.call(), firstToken, nowNanos);
+    if (proves && !replica.onProbation()) {
+      fleet.adjusted(replica);
+    }
     if (firstToken != null) {
       ejectIfSlow(request.replica(), nowNanos);
     }

@@ -282,7 +282,7 @@ public final class Replica {
     return weight;
   }
 
-  /** Changes its share of new work from the next request on. */
+  /** Changes its share of new work; {@link FleetCommands#weigh} tells of it as well. */
   public void weight(double value) {
     if (!(value >= 0 && value <= 1000)) {
       throw new IllegalArgumentException("weight must be 0 to 1000");
@@ -306,6 +306,11 @@ public final class Replica {
 
   Circuit circuit() {
     return circuit;
+  }
+
+  /** Whether it takes one request at a time, which is to show that it serves again. */
+  public boolean onProbation() {
+    return circuit.state() == Circuit.State.HALF_OPEN;
   }
 
   public int inFlight() {

@@ -147,7 +147,7 @@ final class ReplicaReconciler {
     servers.put(replica.id(), wanted);
     standsBy(replica, wanted.standby());
     if (was.weight() != wanted.weight()) {
-      replica.weight(wanted.weight());
+      fleet.commands().weigh(replica, wanted.weight());
     }
     if (!was.access().equals(wanted.access())) {
       replica.access(wanted.access());

@@ -66,7 +66,7 @@ public final class ReplicaSettings {
 
   private void set(Replica replica, Kept kept) {
     if (kept.weight() != null && configuredWeight(replica) == kept.configuredWeight()) {
-      replica.weight(kept.weight());
+      fleet.commands().weigh(replica, kept.weight());
     }
     if (kept.cordoned()) {
       replica.cordoned(true);

@@ -103,7 +103,18 @@ final class SimulatedGateway {
             tenant -> tenant.equals(CAPPED) ? LEAST_URGENT : TenantLimits.Limit.NONE,
             model -> new ReplicaForecast(now -> fleet.views(model, now)),
             random::nextDouble);
-    fleet.onStateChange(this::stateChanged);
+    fleet.onStateChange(
+        new Fleet.Watcher() {
+          @Override
+          public void changed(Replica replica, @Nullable ReplicaState from, ReplicaState to) {
+            stateChanged(replica, to);
+          }
+
+          @Override
+          public void adjusted(Replica replica) {
+            places(replica, replica.state());
+          }
+        });
     simulated.start();
   }
 
@@ -111,18 +122,23 @@ final class SimulatedGateway {
     return admission.queue(MODEL);
   }
 
-  private void stateChanged(Replica replica, @Nullable ReplicaState from, ReplicaState to) {
+  private void stateChanged(Replica replica, ReplicaState to) {
     if (!to.listening()) {
       affinity.forget(MODEL, replica.id());
     }
+    places(replica, to);
+    changes.add(new Change(replica.id(), to, String.valueOf(replica.reason()), time.nowNanos()));
+  }
+
+  private void places(Replica replica, ReplicaState state) {
     queue()
         .replica(
             replica.id(),
-            to == ReplicaState.READY,
+            state == ReplicaState.READY && replica.weight() > 0,
             replica.access().maxConcurrency(),
+            replica.onProbation(),
             replica.local(),
             time.nowNanos());
-    changes.add(new Change(replica.id(), to, String.valueOf(replica.reason()), time.nowNanos()));
   }
 
   Ledger ledger() {

@@ -462,7 +462,7 @@ class AdmissionQueueTest {
   @Test
   void aReplicaHasNoMorePlacesThanItIsSaidToHave() {
     queue = queue(10, 1000, 0);
-    queue.replica("r", true, 3, false, 0);
+    queue.replica("r", true, 3, false, false, 0);
 
     assertEquals(3, queue.snapshot(0).places());
     queue.reconfigure(new AdmissionConfig(100, 10, 1000, 60_000, 2, 50, 1));

@@ -68,7 +68,7 @@ class RetryAfterTest {
                   }
                 },
             random::nextDouble);
-    made.queue("m").replica("r", true, 0, true, 0);
+    made.queue("m").replica("r", true, 0, false, true, 0);
     return made;
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.admission.Admission;
@@ -21,6 +22,7 @@ import dev.switchboard.gateway.upstream.RetryBudget;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
@@ -99,6 +101,51 @@ class FleetWatchTest {
 
     assertEquals(Set.of("m"), admission.snapshots(hand.nowNanos()).keySet());
     assertTrue(series() < before, () -> series() + " of " + before);
+  }
+
+  /** Else admission would let in what routing then has nobody for. */
+  @Test
+  void aReplicaOfWeightZeroHasNoPlaces() {
+    watch();
+    hand.reload(List.of(), List.of(FleetByHand.server(1, "m"), FleetByHand.server(2, "m")));
+    List<Replica> both =
+        hand.fleet().replicas().stream().map(each -> hand.ready(each.id())).toList();
+    int ofBoth = places();
+
+    hand.fleet().commands().weigh(both.getFirst(), 0);
+    int ofOne = places();
+    hand.fleet().commands().weigh(both.getLast(), 0);
+    boolean ready = admission.queue("m").ready();
+    hand.fleet().commands().weigh(both.getFirst(), 0.5);
+
+    assertEquals(ofBoth / 2, ofOne);
+    assertFalse(ready);
+    assertEquals(ofOne, places());
+  }
+
+  /** It takes one request at a time, to show whether it serves. */
+  @Test
+  void aReplicaOnProbationHasOnePlaceUntilItServed() {
+    watch();
+    hand.reload(List.of(), List.of(FleetByHand.server(1, "m"), FleetByHand.server(2, "m")));
+    List<Replica> both =
+        hand.fleet().replicas().stream().map(each -> hand.ready(each.id())).toList();
+    int ofBoth = places();
+    Replica returns = both.getFirst();
+
+    hand.failUntilEjected(returns);
+    int ofOther = places();
+    hand.recovers(returns);
+    int onProbation = places();
+    hand.serves(returns);
+
+    assertEquals(ofBoth / 2, ofOther);
+    assertEquals(ofOther + 1, onProbation);
+    assertEquals(ofBoth, places());
+  }
+
+  private int places() {
+    return Objects.requireNonNull(admission.snapshots(hand.nowNanos()).get("m")).places();
   }
 
   private void swap(int time, IntFunction<String> model) {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.log.LogFormat;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -193,6 +195,33 @@ public final class FleetByHand implements FleetListener {
     }
     fleet.proven(replica(id));
     return replica(id);
+  }
+
+  /** Its requests fail until it takes none. */
+  public void failUntilEjected(Replica replica) {
+    for (int i = 0; replica.state() == ReplicaState.READY; i++) {
+      Replica.Ticket ticket = ticket(replica);
+      fleet.outlierEjection().failed(ticket, "failed " + i, nowNanos);
+      ticket.close(Drain.Departure.FAILED);
+    }
+  }
+
+  /** It waited for long enough and is healthy. */
+  public void recovers(Replica replica) {
+    replica.circuit().endWait(nowNanos);
+    replica.tryTransition(ReplicaState.EJECTED, ReplicaState.WARMING, "answers again");
+    fleet.proven(replica);
+  }
+
+  /** A request is served there. */
+  public void serves(Replica replica) {
+    Replica.Ticket ticket = ticket(replica);
+    fleet.outlierEjection().served(ticket, null, nowNanos);
+    ticket.close(Drain.Departure.FINISHED);
+  }
+
+  private Replica.Ticket ticket(Replica replica) {
+    return Objects.requireNonNull(replica.open(guest(why -> {}), nowNanos), replica.id());
   }
 
   Started process(String id) {
