@@ -27,27 +27,28 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Places.</b> The sum of what the ready replicas take ({@link ConcurrencyLimit}): in all, and
  * of streams that have no token yet. A request takes one for each of its answers; one that wants
- * more than there are begins when it has all. Beyond that requests wait here, where order and
- * deadlines rule, and not in a worker's own queue. Routing is free to send a request to a replica
- * that has no place if it expects it to be served sooner there; what that one has too much counts
- * against the others, so that the places of a replica that routing avoids do not fill the rest.
- * What moved there from a replica that is lost does not: then who comes would wait before a replica
- * that is back and idle. Without a ready replica everything passes: routing then says that nothing
- * can serve it.
+ * more than there are begins when it has all, one of the lowest band also when it has all that
+ * people leave at replicas that preempt. Beyond that requests wait here, where order and deadlines
+ * rule, and not in a worker's own queue. Routing is free to send a request to a replica that has no
+ * place if it expects it to be served sooner there; what that one has too much counts against the
+ * others, so that the places of a replica that routing avoids do not fill the rest. What moved
+ * there from a replica that is lost does not: then who comes would wait before a replica that is
+ * back and idle. Without a ready replica everything passes: routing then says that nothing can
+ * serve it.
  *
  * <p><b>Refusals.</b> A request is refused at once when its answer would end after its deadline, as
  * far as that is predicted, or, because of the queue alone, after its target. What is held against
  * a target is what the replicas' predictions leave to one in ten, which every served request
  * teaches: a scatter that is learned by size refuses a size for good once it was high, since what
- * is refused brings no news. The predicted wait is its position times the time between two places
- * that become free: by Little's law the mean time that a place is held over the number of places.
- * While none became free for longer the first one is expected later, and so are those behind it, by
- * the same time: streams that began together end together, and the silence before says nothing of
- * the time between two of them. In the lowest band it is no shorter than that band's own beginnings
- * have it ({@link BatchStartRate}). So a burst does not fill the queue with what nobody waits for
- * any more, and what expires in it is dropped before it is dispatched. A full queue gives up the
- * newest request of its lowest band for one of a higher band, and within a band the last one of a
- * tenant that has more than its share.
+ * is refused brings no news. The predicted wait is the number of places that those before it and it
+ * still lack times the time between two that become free: by Little's law the mean time that a
+ * place is held over the number of places. While none became free for longer the first one is
+ * expected later, and so are those behind it, by the same time: streams that began together end
+ * together, and the silence before says nothing of the time between two of them. In the lowest band
+ * it is no shorter than that band's own beginnings have it ({@link BatchStartRate}). So a burst
+ * does not fill the queue with what nobody waits for any more, and what expires in it is dropped
+ * before it is dispatched. A full queue gives up the newest request of its lowest band for one of a
+ * higher band, and within a band the last one of a tenant that has more than its share.
  *
  * <p><b>Use.</b> {@link #offer}; when it runs, {@link #routed} and {@link #firstToken} as they
  * happen; then {@link #finished} or {@link #abandon}, once. {@link #tick} every few milliseconds
@@ -688,12 +689,7 @@ public final class AdmissionQueue {
    * @param preempts it serves by priority, and preempts the last for a more urgent one
    */
   public void replica(
-      String replica,
-      boolean ready,
-      int most,
-      boolean probation,
-      boolean preempts,
-      long nowNanos) {
+      String replica, boolean ready, int most, boolean probation, boolean preempts, long nowNanos) {
     try (DeferredNotifications notices = new DeferredNotifications()) {
       synchronized (lock) {
         ReplicaOccupancy site = site(replica);
@@ -793,63 +789,90 @@ public final class AdmissionQueue {
 
   // ------------------------------------------------------------------ places
 
+  /** Places that are not for the lowest band: of all, and of those without a token. */
+  private record Kept(int places, int first) {
+    static final Kept NONE = new Kept(0, 0);
+  }
+
   /**
    * Whether there are as many places that nobody has, nor is on the way to; where a request wants
-   * more than there ever are, whether it would have all.
+   * more than there ever are, whether it would have all: of all, and of those without a token.
    */
   private boolean hasPlace(boolean yields, int wanted) {
     if (readySites == 0) {
       return true;
     }
-    int free = free(yields);
-    int left = free - (yields ? keptBack(free) : 0);
-    return left > 0 && left >= Math.min(wanted, held(yields) + left);
+    Kept kept = yields ? keptBack() : Kept.NONE;
+    int on = unrouted(yields);
+    long free = -(long) on - kept.places();
+    long first = -(long) on - kept.first();
+    long left = first;
+    long ahead = on;
+    long aheadUnanswered = on;
+    for (ReplicaOccupancy site : sites.values()) {
+      if (site.ready) {
+        free += site.freePlaces(yields);
+        first += site.freeFirstPlaces(yields);
+        left += site.free(yields);
+        ahead += site.ahead(yields);
+        aheadUnanswered += site.aheadUnanswered(yields);
+      }
+    }
+    left = Math.min(left, free);
+    return left > 0
+        && (left >= wanted
+            || (free >= Math.min(wanted, ahead + free)
+                && first >= Math.min(wanted, aheadUnanswered + first)));
   }
 
   /**
-   * Of so many free places those that are not for the lowest band. Replicas that do not preempt
-   * keep places back for people: as many as were there of late, and one each that could get a first
-   * token. Whoever is behind two that have none where the batch is full has its own when three
-   * answers have ended.
+   * Replicas that do not preempt keep places back for people: as many as were there of late, and
+   * one each that could get a first token. Whoever is behind two that have none where the batch is
+   * full has its own when three answers have ended. And batches give way to what has moved.
    */
-  private int keptBack(int free) {
+  private Kept keptBack() {
     int most = (int) Math.ceil(people.peak());
     if (most == 0) {
-      return 0;
+      return Kept.NONE;
     }
     int serving = 0;
     int places = 0;
     int first = 0;
-    int taken = unroutedPeople + unroutedYielding;
+    int moved = 0;
     for (ReplicaOccupancy site : sites.values()) {
       serving += site.ready && !site.preempts ? 1 : 0;
       places += site.ready ? site.places() : 0;
       first += site.ready ? site.firstPlaces() : 0;
-      taken += site.ready ? site.held(true) : 0;
+      moved += site.ready ? site.movedBeyond() : 0;
     }
     int ofThem = (int) Math.ceil((double) most * serving / readySites);
     int kept = Math.clamp(ofThem - people.running(), 0, Math.max(0, places - 1));
-    return Math.max(Math.min(serving, first - 1), free - (places - taken - kept));
+    return new Kept(kept + moved, Math.min(serving, first - 1));
   }
 
   private int free(boolean yields) {
-    int free = -unroutedPeople;
-    boolean preempt = true;
+    int free = -unrouted(yields);
     for (ReplicaOccupancy site : sites.values()) {
       free += site.ready ? site.free(yields) : 0;
-      preempt &= !site.ready || site.preempts;
     }
-    return free - (yields || !preempt ? unroutedYielding : 0);
+    return free;
   }
 
   private int held(boolean yields) {
-    int held = unroutedPeople;
-    boolean preempt = true;
+    int held = unrouted(yields);
     for (ReplicaOccupancy site : sites.values()) {
       held += site.ready ? site.held(yields) : 0;
+    }
+    return held;
+  }
+
+  /** Places of those that are on the way to a replica, and would be in the way of others there. */
+  private int unrouted(boolean yields) {
+    boolean preempt = true;
+    for (ReplicaOccupancy site : sites.values()) {
       preempt &= !site.ready || site.preempts;
     }
-    return held + (yields || !preempt ? unroutedYielding : 0);
+    return unroutedPeople + (yields || !preempt ? unroutedYielding : 0);
   }
 
   private void begin(Entry entry, long now) {
@@ -983,7 +1006,7 @@ public final class AdmissionQueue {
   private boolean passes(Entry lower, Entry higher, long now) {
     return !lower.yields()
         && band(lower).credit >= lower.charged
-        && !expected(higher, (long) untilFree(1, false, now), false, now)
+        && !expected(higher, (long) untilFree(lacking(higher, 0), false, now), false, now)
             .misses(higher.demand, now);
   }
 
@@ -1085,9 +1108,39 @@ public final class AdmissionQueue {
     return before + band(entry).before(entry);
   }
 
+  /** How many places those would take. */
+  private double placesBefore(Entry entry) {
+    double before = 0;
+    for (int i = 0; i < entry.demand.band().index(); i++) {
+      before += bands[i].places();
+    }
+    return before + band(entry).placesBefore(entry);
+  }
+
+  /**
+   * How many places have to become free until it has its own, which are no more than there are. In
+   * the lowest band those that are free say little: it is held back though there are places.
+   *
+   * @param before that others take before it
+   */
+  private double lacking(Entry entry, double before) {
+    boolean yields = yields(entry.demand);
+    if (readySites == 0) {
+      return before + entry.places();
+    }
+    int held = Math.max(1, held(yields));
+    int free = Math.max(0, free(yields));
+    double lacking = before + Math.min(entry.places(), held + free) - (yields ? 0 : free);
+    if (yields || lacking < 1) {
+      return Math.max(1, lacking);
+    }
+    // Counted as if all were held: those that are free end nothing until somebody has them.
+    return lacking + Math.min(lacking, held) * free / held;
+  }
+
   /** How long it is to wait if it does: for a place, and in the lowest band for its turn. */
   private long wait(Entry entry, long now) {
-    double free = untilFree(before(entry) + entry.places(), yields(entry.demand), now);
+    double free = untilFree(lacking(entry, placesBefore(entry)), yields(entry.demand), now);
     long place = free == 0 ? WaitPredictor.UNKNOWN : Math.round(free);
     if (!yields(entry.demand)) {
       return place;
@@ -1242,7 +1295,8 @@ public final class AdmissionQueue {
   private double turn(Entry entry, long now) {
     Demand demand = entry.demand;
     toPeople.lapse(now);
-    double ahead = before(entry) + 1 + toPeople.before(demand.band(), demand.asker());
+    double places = lacking(entry, placesBefore(entry));
+    double ahead = places + toPeople.before(demand.band(), demand.asker());
     if (!yields(demand)) {
       return inHaste(demand) ? 0 : untilFree(ahead, false, now);
     }

@@ -21,6 +21,9 @@ final class BandQueue {
   private double virtualTime;
   private int running;
 
+  /** That those who wait are to take. */
+  private long places;
+
   /** Tokens that higher bands owe it. */
   double credit;
 
@@ -50,6 +53,7 @@ final class BandQueue {
     }
     tenant.waiting.add(entry);
     arrivals.add(entry);
+    places += entry.places();
   }
 
   /** The request that is served next; null when none waits. */
@@ -64,6 +68,7 @@ final class BandQueue {
       throw new IllegalStateException("not in this band");
     }
     tenant.waiting.remove(entry);
+    places -= entry.places();
     if (tenant.waiting.isEmpty()) {
       backlogged.remove(tenant);
     }
@@ -122,6 +127,18 @@ final class BandQueue {
       }
     }
     return before;
+  }
+
+  /** All places that those who wait are to take. */
+  long places() {
+    return places;
+  }
+
+  /**
+   * Those that the ones take who would be served before this one, each as many as all on average.
+   */
+  double placesBefore(AdmissionQueue.Entry entry) {
+    return arrivals.isEmpty() ? 0 : before(entry) * ((double) places / arrivals.size());
   }
 
   /** The newest request; null when none waits. */

@@ -85,7 +85,23 @@ final class ReplicaOccupancy {
   }
 
   private int heldUnanswered(boolean yields) {
+    if (probation) {
+      return probing;
+    }
     return yields || !preempts ? unanswered : unansweredPeople();
+  }
+
+  /**
+   * Of those the ones that have to end until others like this have all that they may have: there
+   * are always some people, who give way to no batch but are not in its way where it preempts.
+   */
+  int ahead(boolean yields) {
+    return yields && preempts && !probation ? yielding : held(yields);
+  }
+
+  /** Likewise of those without a token. */
+  int aheadUnanswered(boolean yields) {
+    return yields && preempts && !probation ? yieldingUnanswered : heldUnanswered(yields);
   }
 
   private ReplicaLimits limits(boolean yields) {
@@ -99,11 +115,28 @@ final class ReplicaOccupancy {
    * @param yields of the lowest band
    */
   int free(boolean yields) {
+    return Math.min(freePlaces(yields), freeFirstPlaces(yields));
+  }
+
+  /** The same as {@link #free}, as far as all count that it has. */
+  int freePlaces(boolean yields) {
+    return free(Math.min(most - running, freeOfAll(yields)));
+  }
+
+  /** What it has beyond its places of what moved there, which is in the way of batches only. */
+  int movedBeyond() {
+    return freePlaces(true) - (places() - held(true));
+  }
+
+  /** The same as {@link #free}, as far as those count that have no token. */
+  int freeFirstPlaces(boolean yields) {
+    return free(freeOfFirst(yields));
+  }
+
+  private int free(int free) {
     if (probation) {
       return probing > 0 ? 0 : 1;
     }
-    int learned = Math.min(freeOfAll(yields), freeOfFirst(yields));
-    int free = Math.min(most - running, learned);
     return free < 0 ? Math.min(0, free + moved) : free;
   }
 

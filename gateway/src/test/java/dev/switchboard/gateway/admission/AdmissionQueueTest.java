@@ -17,6 +17,8 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AdmissionQueueTest {
   private static final long NEVER = Long.MAX_VALUE;
@@ -846,10 +848,7 @@ class AdmissionQueueTest {
     finishOne(ready + 100 * MS);
 
     AdmissionDecision next =
-        offer(
-            "next",
-            demand("u", Band.SHEDDABLE, NEVER, ready + 10_000 * MS, 1),
-            ready + 100 * MS);
+        offer("next", demand("u", Band.SHEDDABLE, NEVER, ready + 10_000 * MS, 1), ready + 100 * MS);
 
     assertEquals(List.of("first", "second"), dispatched);
     assertEquals(Map.of(), refused);
@@ -871,13 +870,122 @@ class AdmissionQueueTest {
     finishOne(ready + 100 * MS);
 
     AdmissionDecision next =
-        offer(
-            "next",
-            demand("u", Band.SHEDDABLE, NEVER, ready + 10_000 * MS, 1),
-            ready + 100 * MS);
+        offer("next", demand("u", Band.SHEDDABLE, NEVER, ready + 10_000 * MS, 1), ready + 100 * MS);
 
     assertEquals(Set.of("left"), refused.keySet());
     assertInstanceOf(AdmissionDecision.Waiting.class, next);
+  }
+
+  /** Four of its five answers have a place, and one of four that are held ends in 250 ms. */
+  @Test
+  void aRequestOfManyAnswersWaitsOnlyForThePlacesThatItLacks() {
+    heldForASecond();
+    long now = 10_000 * MS;
+    for (int i = 0; i < 4; i++) {
+      offer("one", plain(Band.NORMAL), now);
+    }
+
+    AdmissionDecision many = offer("many", Demands.withPlaces(5, within("t", now + 500 * MS)), now);
+
+    assertInstanceOf(AdmissionDecision.Waiting.class, many);
+  }
+
+  /** It begins when it has all there are, and needs not wait for a hundred. */
+  @Test
+  void aRequestOfMoreAnswersThanThereArePlacesWaitsForAllOfThemOnly() {
+    heldForASecond();
+    long now = 10_000 * MS;
+    offer("one", plain(Band.NORMAL), now);
+
+    AdmissionDecision many =
+        offer("many", Demands.withPlaces(100, within("t", now + 2000 * MS)), now);
+
+    assertInstanceOf(AdmissionDecision.Waiting.class, many);
+  }
+
+  /** All eight places but one are free, which helps nobody who wants them all for a second. */
+  @Test
+  void placesThatAreFreeEndNothing() {
+    heldForASecond();
+    long now = 10_000 * MS;
+    offer("one", plain(Band.NORMAL), now);
+
+    AdmissionDecision many = offer("many", Demands.withPlaces(8, within("t", now + 500 * MS)), now);
+
+    assertEquals(Reason.DEADLINE, assertInstanceOf(Refusal.class, many).reason());
+  }
+
+  /** Each of those that wait before it takes all eight places, for a second. */
+  @Test
+  void whoWaitsBehindRequestsOfManyAnswersWaitsForAllTheirPlaces() {
+    heldForASecond();
+    long now = 10_000 * MS;
+    for (int i = 0; i < 5; i++) {
+      offer("before", Demands.withPlaces(8, plain(Band.HIGH)), now);
+    }
+
+    AdmissionDecision last = offer("last", within("t", now + 2000 * MS), now);
+
+    assertEquals(Reason.DEADLINE, assertInstanceOf(Refusal.class, last).reason());
+    assertTrue(refusal("last").waitP50Ms() >= 4000, () -> refusal("last").toString());
+  }
+
+  /** The other tenant's next one takes all eight places, for a second. */
+  @Test
+  void whoWaitsForItsTurnWaitsForAllThatTheOtherTenantTakes() {
+    heldForASecond();
+    long now = 10_000 * MS;
+    for (int i = 0; i < 3; i++) {
+      offer("other", Demands.withPlaces(8, plain(Band.NORMAL)), now);
+    }
+
+    AdmissionDecision last = offer("last", within("u", now + 500 * MS), now);
+
+    assertEquals(Reason.DEADLINE, assertInstanceOf(Refusal.class, last).reason());
+  }
+
+  /** A replica that learns what it takes has 8 places without a token at first, of 16. */
+  @Test
+  void aRequestOfMoreAnswersThanMayBeWithoutATokenBeginsBesideStreams() {
+    queue = queue(100, 1 << 20, 0);
+    for (int i = 0; i < 4; i++) {
+      offer("stream", plain(Band.NORMAL), 0);
+    }
+    running.forEach(entry -> queue.routed(entry, "r", true, 0));
+    streamsBegin(MS);
+
+    AdmissionDecision many = offer("many", Demands.withPlaces(12, plain(Band.NORMAL)), MS);
+
+    assertInstanceOf(AdmissionDecision.Running.class, many);
+  }
+
+  /** People always hold some of the places, so it never has all; a worker serves them first. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aBatchOfManyAnswersBeginsBesidePeopleWhereTheyPreemptIt(boolean preempts) {
+    queue = queue(100, 1 << 20, 8);
+    queue.replica("r", true, 0, false, preempts, 0);
+    offer("person", plain(Band.NORMAL), 0);
+    queue.routed(running.getFirst(), "r", true, 0);
+
+    AdmissionDecision batch = offer("batch", Demands.withPlaces(8, plain(Band.SHEDDABLE)), MS);
+
+    assertEquals(preempts, batch instanceof AdmissionDecision.Running);
+  }
+
+  /** Eight places, each of which was held for so long. */
+  private void heldForASecond() {
+    queue = queue(100, 1 << 20, 8);
+    for (int i = 0; i < 8; i++) {
+      offer("held", plain(Band.NORMAL), 0);
+    }
+    while (!running.isEmpty()) {
+      finishOne(1000 * MS);
+    }
+  }
+
+  private static Demand within(String tenant, long deadline) {
+    return demand(tenant, Band.NORMAL, NEVER, deadline, 1);
   }
 
   @Test
