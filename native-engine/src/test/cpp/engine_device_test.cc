@@ -1060,6 +1060,8 @@ TEST_F(EmulatedDeviceTest, EveryReasonWhyThereIsNoDeviceHasAName) {
   EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: ecc_errors: "), std::string::npos);
   settings().open = cuda::Outcome::kDeviceTooOld;
   EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: device_too_old: "), std::string::npos);
+  settings().open = cuda::Outcome::kNoCode;
+  EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: device 0: no_code: "), std::string::npos);
   setenv(kVariable, "/nowhere/libswitchboard_cuda.so", 1);
   EXPECT_NE(refusal(SB_UNSUPPORTED).find("cuda: no_library: /nowhere/"), std::string::npos);
 }

@@ -14,7 +14,7 @@
 
 namespace sb::cuda {
 
-inline constexpr std::uint32_t kPluginVersion = 8;
+inline constexpr std::uint32_t kPluginVersion = 9;
 inline constexpr char kPluginSymbol[] = "sb_cuda_plugin";
 
 // Why there is no device to work on.
@@ -27,7 +27,8 @@ enum class Outcome : std::int32_t {
   kBusy = 5,          // another process has the device for itself
   kEccError = 6,      // memory that could not be corrected; the device waits for a reset
   kUnknown = 7,
-  kDeviceTooOld = 8,  // there are no kernels for its compute capability
+  kDeviceTooOld = 8,  // kernels are made for newer compute capabilities only
+  kNoCode = 9,        // this library has none for its compute capability
 };
 
 // The words by which people and programs know them: the codes of the worker's device inventory
@@ -54,6 +55,8 @@ constexpr const char* name_of(Outcome outcome) {
       return "device_error";
     case Outcome::kDeviceTooOld:
       return "device_too_old";
+    case Outcome::kNoCode:
+      return "no_code";
   }
   return "ready";
 }

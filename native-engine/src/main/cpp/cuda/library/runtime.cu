@@ -15,6 +15,8 @@ namespace {
 
 // The least compute capability that kernels are built for.
 constexpr int kLeastMajor = 8;
+// Those that this library was built for, 100 * major + 10 * minor each; the compiler lists them.
+constexpr int kBuiltFor[] = {__CUDA_ARCH_LIST__};
 
 // For what is no kernel: the next one then begins when that has ended.
 cudaStream_t handle(Stream stream) {
@@ -57,6 +59,23 @@ Outcome without_device(char* text, std::size_t bytes) {
   return Outcome::kNoDevice;
 }
 
+SB_KERNEL(kWarpThreads) do_nothing() { await_launch_before(); }
+
+Outcome without_code(const cudaDeviceProp& properties, char* text, std::size_t bytes) {
+  char built_for[64] = "";
+  std::size_t used = 0;
+  for (const int code : kBuiltFor) {
+    if (used >= sizeof(built_for)) break;
+    used += static_cast<std::size_t>(std::snprintf(built_for + used, sizeof(built_for) - used,
+                                                   "%s%d.%d", used == 0 ? "" : ", ", code / 100,
+                                                   code % 100 / 10));
+  }
+  std::snprintf(text, bytes,
+                "%s: no code for compute capability %d.%d in this library, built for %s",
+                properties.name, properties.major, properties.minor, built_for);
+  return Outcome::kNoCode;
+}
+
 Outcome outcome_of(cudaError_t error, char* text, std::size_t bytes) {
   switch (error) {
     case cudaSuccess:
@@ -95,8 +114,6 @@ std::int32_t not_recorded(Stream stream, cudaError_t error) {
                cudaGetErrorString(error), static_cast<int>(error));
   return kErrorRecording;
 }
-
-SB_KERNEL(kWarpThreads) do_nothing() { await_launch_before(); }
 
 // Other threads go on with what a recording would not allow, such as taking memory.
 cudaError_t begin_capture(Stream stream) {
@@ -189,6 +206,14 @@ Outcome open(std::int32_t device, DeviceInfo* info, char* text, std::size_t text
   if (cudaError_t e = cudaSetDevice(device); e != cudaSuccess) {
     return outcome_of(e, text, text_bytes);
   }
+  // All kernels are compiled alike, so what is true of one is of all.
+  cudaFuncAttributes code;
+  const cudaError_t found = cudaFuncGetAttributes(&code, reinterpret_cast<const void*>(do_nothing));
+  if (found == cudaErrorNoKernelImageForDevice || found == cudaErrorInvalidDeviceFunction) {
+    cudaGetLastError();  // it is told here
+    return without_code(properties, text, text_bytes);
+  }
+  if (found != cudaSuccess) return outcome_of(found, text, text_bytes);
   std::size_t free_bytes = 0;
   std::size_t total_bytes = 0;
   if (cudaError_t e = cudaMemGetInfo(&free_bytes, &total_bytes); e != cudaSuccess) {

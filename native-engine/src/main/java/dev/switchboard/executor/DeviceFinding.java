@@ -26,10 +26,11 @@ public record DeviceFinding(Code code, int device, String message) {
   /** The least compute capability that kernels are built for. */
   private static final int LEAST_MAJOR = 8;
 
-  /** What it is about; the first two are known only once a model is to be loaded. */
+  /** What it is about; the first three are known only once a model is to be loaded. */
   public enum Code {
     NO_LIBRARY(Level.PROBLEM),
     DEVICE_ERROR(Level.PROBLEM),
+    NO_CODE(Level.PROBLEM),
     NO_DRIVER(Level.INFO),
     DRIVER_FAILED(Level.PROBLEM),
     DRIVER_MISMATCH(Level.PROBLEM),
