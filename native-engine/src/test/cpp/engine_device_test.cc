@@ -1048,6 +1048,9 @@ TEST_F(EmulatedDeviceTest, EveryReasonWhyThereIsNoDeviceHasAName) {
       {cuda::Outcome::kDriverTooOld, "cuda: driver_too_old: "},
       {cuda::Outcome::kNoDevice, "cuda: no_device: "},
       {cuda::Outcome::kHidden, "cuda: devices_hidden: "},
+      {cuda::Outcome::kDriverFailed, "cuda: driver_failed: "},
+      {cuda::Outcome::kDriverMismatch, "cuda: driver_mismatch: "},
+      {cuda::Outcome::kSystemNotReady, "cuda: system_not_ready: "},
       {cuda::Outcome::kUnknown, "cuda: device_error: "}};
   for (const auto& [outcome, name] : reasons) {
     settings().probe = outcome;

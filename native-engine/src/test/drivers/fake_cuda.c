@@ -17,7 +17,9 @@ static int count(void) {
 int cuGetErrorName(int error, const char **text) {
   static const struct { int code; const char *name; } names[] = {
       {0, "CUDA_SUCCESS"}, {34, "CUDA_ERROR_STUB_LIBRARY"}, {100, "CUDA_ERROR_NO_DEVICE"},
-      {101, "CUDA_ERROR_INVALID_DEVICE"}, {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}, {999, "CUDA_ERROR_UNKNOWN"}};
+      {101, "CUDA_ERROR_INVALID_DEVICE"}, {802, "CUDA_ERROR_SYSTEM_NOT_READY"},
+      {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}, {804, "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE"},
+      {999, "CUDA_ERROR_UNKNOWN"}};
   for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
     if (names[i].code == error) return *text = names[i].name, OK;
   }
@@ -37,7 +39,7 @@ int cuInit(unsigned flags) {
 }
 
 /* As the driver's, it works before cuInit too. */
-int cuDriverGetVersion(int *version) { return *version = (int)setting("version", 13000), OK; }
+int cuDriverGetVersion(int *version) { return read_settings(), *version = (int)setting("version", 13000), OK; }
 
 int cuDeviceGetCount(int *out) { return initialised ? (*out = count(), OK) : NOT_INITIALIZED; }
 

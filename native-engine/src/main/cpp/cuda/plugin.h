@@ -27,8 +27,11 @@ enum class Outcome : std::int32_t {
   kBusy = 5,          // another process has the device for itself
   kEccError = 6,      // memory that could not be corrected; the device waits for a reset
   kUnknown = 7,
-  kDeviceTooOld = 8,  // kernels are made for newer compute capabilities only
-  kNoCode = 9,        // this library has none for its compute capability
+  kDeviceTooOld = 8,     // kernels are made for newer compute capabilities only
+  kNoCode = 9,           // this library has none for its compute capability
+  kDriverFailed = 10,    // it does not start
+  kDriverMismatch = 11,  // its library and its kernel module are of different versions
+  kSystemNotReady = 12,  // the driver waits for a service, such as the fabric manager
 };
 
 // The words by which people and programs know them: the codes of the worker's device inventory
@@ -57,6 +60,12 @@ constexpr const char* name_of(Outcome outcome) {
       return "device_too_old";
     case Outcome::kNoCode:
       return "no_code";
+    case Outcome::kDriverFailed:
+      return "driver_failed";
+    case Outcome::kDriverMismatch:
+      return "driver_mismatch";
+    case Outcome::kSystemNotReady:
+      return "system_not_ready";
   }
   return "ready";
 }

@@ -81,8 +81,11 @@ Outcome outcome_of(cudaError_t error, char* text, std::size_t bytes) {
     case cudaSuccess:
       return Outcome::kReady;
     case cudaErrorInsufficientDriver:
-    case cudaErrorStubLibrary:
       return without_driver(text, bytes);
+    case cudaErrorStubLibrary:
+      std::snprintf(text, bytes,
+                    "libcuda.so.1 is the toolkit's stub: take its folder out of LD_LIBRARY_PATH");
+      return Outcome::kDriverFailed;
     case cudaErrorNoDevice:
       return without_device(text, bytes);
     case cudaErrorDevicesUnavailable:
@@ -94,9 +97,24 @@ Outcome outcome_of(cudaError_t error, char* text, std::size_t bytes) {
       std::snprintf(text, bytes, "the device has an uncorrectable ECC error and waits for a reset");
       return Outcome::kEccError;
     case cudaErrorSystemDriverMismatch:
+      std::snprintf(
+          text, bytes,
+          "the driver's library and kernel module are of different versions (%d): reboot, "
+          "or reload the module",
+          static_cast<int>(error));
+      return Outcome::kDriverMismatch;
     case cudaErrorCompatNotSupportedOnDevice:
-      std::snprintf(text, bytes, "%s", cudaGetErrorString(error));
+      std::snprintf(text, bytes,
+                    "the package cuda-compat does not serve this device (%d): take its folder out "
+                    "of LD_LIBRARY_PATH, and install a newer driver",
+                    static_cast<int>(error));
       return Outcome::kDriverTooOld;
+    case cudaErrorSystemNotReady:
+      std::snprintf(text, bytes,
+                    "the driver waits for a service of the system (%d): start "
+                    "nvidia-fabricmanager, of the driver's version",
+                    static_cast<int>(error));
+      return Outcome::kSystemNotReady;
     default:
       std::snprintf(text, bytes, "%s (%d)", cudaGetErrorString(error), static_cast<int>(error));
       return Outcome::kUnknown;
@@ -186,9 +204,11 @@ cudaError_t choose_overlap(std::int32_t device, DeviceStream* into) {
 
 const char* const kName = "CUDA";
 
+// No device has been asked yet: an error that has no name is the driver's.
 Outcome probe(std::int32_t* devices, char* text, std::size_t text_bytes) {
   int count = 0;
-  const Outcome outcome = outcome_of(cudaGetDeviceCount(&count), text, text_bytes);
+  Outcome outcome = outcome_of(cudaGetDeviceCount(&count), text, text_bytes);
+  if (outcome == Outcome::kUnknown) outcome = Outcome::kDriverFailed;
   *devices = count;
   return outcome == Outcome::kReady && count == 0 ? without_device(text, text_bytes) : outcome;
 }

@@ -121,9 +121,11 @@ class DeviceInventoryIT {
       delimiter = '|',
       textBlock =
           """
-          version 12040 / driver 550.54.15 | driver_too_old | driver 550.54.15 supports CUDA 12.4 and 13.0 is needed: install driver 580 or newer
+          version 12040 / driver 550.54.15 | driver_too_old | driver 550.54.15 supports CUDA 12.4 and 13.0 is needed: install driver 580 or newer, or on devices for data centres the package cuda-compat-13-0
           devices 0 | no_device | the driver has no device: the CPU computes
           init 803 / nvml_init 18 | driver_mismatch | (CUDA_ERROR_SYSTEM_DRIVER_MISMATCH, as the fake says): reboot
+          init 802 | system_not_ready | (CUDA_ERROR_SYSTEM_NOT_READY, as the fake says): start nvidia-fabricmanager
+          init 804 | driver_too_old | cuda-compat does not serve this machine's devices
           init 999 / nvml_init 9 | driver_failed | CUDA_ERROR_UNKNOWN, as the fake says; libnvidia-ml.so.1: Driver Not Loaded (9)
           init 34 | driver_failed | is the toolkit's stub
           capability 75 | device_too_old | has compute capability 7.5, and 8.0 is needed

@@ -34,6 +34,7 @@ public record DeviceFinding(Code code, int device, String message) {
     NO_DRIVER(Level.INFO),
     DRIVER_FAILED(Level.PROBLEM),
     DRIVER_MISMATCH(Level.PROBLEM),
+    SYSTEM_NOT_READY(Level.PROBLEM),
     DRIVER_TOO_OLD(Level.PROBLEM),
     NO_DEVICE(Level.INFO),
     DEVICES_HIDDEN(Level.PROBLEM),
@@ -118,7 +119,8 @@ public record DeviceFinding(Code code, int device, String message) {
 
   private static void refused(List<DeviceFinding> all, Driver.Refused refused, Readings readings) {
     String said = refused.name() + ", " + refused.text();
-    if (refused.code() == Cuda.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH()) {
+    int code = refused.code();
+    if (code == Cuda.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH()) {
       add(
           all,
           Code.DRIVER_MISMATCH,
@@ -126,24 +128,38 @@ public record DeviceFinding(Code code, int device, String message) {
           ("the driver's library and kernel module are of different versions (%s): "
                   + "reboot, or reload the module; the CPU computes")
               .formatted(said));
-    } else if (refused.code() == Cuda.CUDA_ERROR_STUB_LIBRARY()) {
+    } else if (code == Cuda.CUDA_ERROR_SYSTEM_NOT_READY()) {
       add(
           all,
-          Code.DRIVER_FAILED,
+          Code.SYSTEM_NOT_READY,
           -1,
-          ("%s is the toolkit's stub, not the driver's library: take its folder out of "
-                  + "LD_LIBRARY_PATH; the CPU computes")
-              .formatted(DriverLibrary.CUDA.file()));
+          ("the driver waits for a service of the system (%s): start nvidia-fabricmanager, of"
+                  + " the driver's version; the CPU computes")
+              .formatted(said));
+    } else if (code == Cuda.CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE()) {
+      add(
+          all,
+          Code.DRIVER_TOO_OLD,
+          -1,
+          ("the package cuda-compat does not serve this machine's devices (%s): take its folder"
+                  + " out of LD_LIBRARY_PATH, and install driver 580 or newer; the CPU computes")
+              .formatted(said));
     } else {
-      String also = readings.problem() == null ? "" : "; " + readings.problem();
-      add(
-          all,
-          Code.DRIVER_FAILED,
-          -1,
-          ("the NVIDIA driver does not start (%s%s): see `dmesg | grep NVRM`; the CPU"
-                  + " computes")
-              .formatted(said, also));
+      failed(all, code, said, readings);
     }
+  }
+
+  private static void failed(List<DeviceFinding> all, int code, String said, Readings readings) {
+    String also = readings.problem() == null ? "" : "; " + readings.problem();
+    String message =
+        code == Cuda.CUDA_ERROR_STUB_LIBRARY()
+            ? ("%s is the toolkit's stub, not the driver's library: take its folder out of "
+                    + "LD_LIBRARY_PATH; the CPU computes")
+                .formatted(DriverLibrary.CUDA.file())
+            : ("the NVIDIA driver does not start (%s%s): see `dmesg | grep NVRM`; the CPU"
+                    + " computes")
+                .formatted(said, also);
+    add(all, Code.DRIVER_FAILED, -1, message);
   }
 
   private static void version(List<DeviceFinding> all, int version, Readings readings) {
@@ -153,8 +169,8 @@ public record DeviceFinding(Code code, int device, String message) {
           all,
           Code.DRIVER_TOO_OLD,
           -1,
-          ("%s supports CUDA %s and %s is needed: install driver 580 or newer; the CPU "
-                  + "computes")
+          ("%s supports CUDA %s and %s is needed: install driver 580 or newer, or on devices for"
+                  + " data centres the package cuda-compat-13-0; the CPU computes")
               .formatted(driver, text(version), text(CudaDevices.NEEDED_VERSION)));
     }
   }

@@ -26,7 +26,7 @@ class DeviceOutcomeTest {
     String docs = Files.readString(HOME.resolve("docs/nvidia-devices.md"));
     Set<String> outcomes = outcomes();
 
-    assertEquals(10, outcomes.size(), outcomes::toString);
+    assertEquals(13, outcomes.size(), outcomes::toString);
     for (String outcome : outcomes) {
       Code code = Code.ofRefusal("cuda: " + outcome + ": why");
       assertNotNull(code, outcome);

@@ -167,6 +167,15 @@ public class Cuda extends Cuda$shared {
     public static int CUDA_ERROR_NOT_FOUND() {
         return CUDA_ERROR_NOT_FOUND;
     }
+    private static final int CUDA_ERROR_SYSTEM_NOT_READY = (int)802L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_SYSTEM_NOT_READY = 802
+     * }
+     */
+    public static int CUDA_ERROR_SYSTEM_NOT_READY() {
+        return CUDA_ERROR_SYSTEM_NOT_READY;
+    }
     private static final int CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = (int)803L;
     /**
      * {@snippet lang=c :
@@ -175,6 +184,15 @@ public class Cuda extends Cuda$shared {
      */
     public static int CUDA_ERROR_SYSTEM_DRIVER_MISMATCH() {
         return CUDA_ERROR_SYSTEM_DRIVER_MISMATCH;
+    }
+    private static final int CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = (int)804L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = 804
+     * }
+     */
+    public static int CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE() {
+        return CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE;
     }
     private static final int CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK = (int)1L;
     /**
