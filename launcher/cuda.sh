@@ -5,5 +5,5 @@
 cuda_library=$home/native-engine/build/release/libswitchboard_cuda.so
 require_cuda_library() {
   [[ -s $cuda_library ]] ||
-    fail "worker-cuda cannot be built here: there is no ${cuda_library#"$home"/}; build it where nvcc is: cmake --build --preset release --target switchboard_cuda, in native-engine"
+    fail "worker-cuda cannot be built here: there is no ${cuda_library#"$home"/}; build it where nvcc is: cmake --preset release && cmake --build --preset release --target switchboard_cuda, in native-engine"
 }
