@@ -84,8 +84,11 @@ Environment:
   SWITCHBOARD_STATE             in a package: the folder of logs, pids and data (default $XDG_STATE_HOME/switchboard)
   SWITCHBOARD_LOG_KIB           how large a log gets before it is turned over, 5 old ones are kept (default 32768)
 
-Exit status: 0 done, 1 failed, 2 wrong command line, 3 no gateway of this checkout runs, 4 an address is taken,
-130 interrupted, 143 ended by a signal. up also ends with the gateway's own: 3 out of memory, 5 engine lost, 6 model refused, 7 device failed.
+Exit status:
+  0 done, 1 failed, 2 wrong command line, 3 no gateway of this checkout runs, 4 an address is taken,
+  130 interrupted, 143 ended by a signal. up also ends with the gateway's own: 3 out of memory,
+  5 engine lost, 6 model refused, 7 device failed, 134 or 139 native code crashed, 137 killed, as
+  the kernel does when memory runs out
 HELP
 }
 commands() { usage | awk '/^Options/ {exit} match($0, /^  [a-z]+/) {print $1}' | uniq; }

@@ -98,6 +98,35 @@ class PagesTest {
     assertNamed(variables, LAUNCHER);
   }
 
+  /** Who has nothing but the number looks for it in one of three places. */
+  @Test
+  void everyExitStatusOfAFailedStartIsInTheHelpAndOnBothPages() {
+    Set<String> statuses = new TreeSet<>();
+    String launcher = read(HOME.resolve("launcher/lifecycle.sh"));
+    int begin = launcher.indexOf("meaning_of() {");
+    matches("(?m)^    ([\\d |]+)\\) printf", launcher.substring(begin, launcher.indexOf("}", begin)))
+        .forEach(match -> statuses.addAll(List.of(match.group(1).split(" \\| "))));
+    String exits =
+        read(HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/fleet/WorkerExit.java"));
+    statuses.addAll(found("case [A-Z_]+ -> (\\d);", exits));
+    String help = read(HOME.resolve("launcher/help.sh"));
+    help = help.substring(help.indexOf("Exit status:"));
+    help = help.substring(0, help.indexOf("\nHELP"));
+    String page = LAUNCHER.substring(LAUNCHER.indexOf("\n## Exit status\n"));
+    String symptoms = read(HOME.resolve("docs/troubleshooting.md"));
+
+    assertTrue(statuses.containsAll(Set.of("3", "7", "137")), statuses::toString);
+    for (String status : statuses) {
+      String word = "\\b" + status + "\\b";
+      assertTrue(Pattern.compile(word).matcher(help).find(), "help: " + status);
+      assertTrue(
+          Pattern.compile("(?m)^\\| [\\d, ]*" + word).matcher(page).find(), "page: " + status);
+      assertTrue(
+          Pattern.compile("(?m)^\\| exit status [\\d, ]*" + word).matcher(symptoms).find(),
+          "troubleshooting: " + status);
+    }
+  }
+
   /** The page says of each key that only a start reads, or of all that begin like it. */
   @Test
   void everyKeyThatAReloadCannotChangeIsNamedAsOne() {
