@@ -15,6 +15,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,10 @@ class DocsTest {
   private static final Path MODEL = HOME.resolve("native-engine/demo-model/switchboard-demo.gguf");
 
   private static final Pattern NAME = Pattern.compile("[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+");
+
+  /** A command that starts a gateway or stops it. {@code --help} does neither. */
+  private static final Pattern CHANGE =
+      Pattern.compile("(?m)^(?:[A-Z_]+=\\S+ )*\\./switchboard (up|down)\\b(?!.*--help)");
 
   /** Settings of other programs, and places for a name. */
   private static final Set<String> FOREIGN_NAMES =
@@ -230,6 +235,67 @@ class DocsTest {
 
     assertTrue(known.size() > 100);
     assertEquals(Set.of(), unknown);
+  }
+
+  /**
+   * Pages are pasted from their top, some of them on a machine that serves: a block that stops the
+   * gateway leaves none for those below it, and one that starts a gateway and stops it has stopped
+   * another where one ran already.
+   */
+  @Test
+  void noBlockStopsAGatewayThatIsNeeded() {
+    List<String> faults = new ArrayList<>();
+    PAGES.stream().filter(DocsTest::ours).forEach(page -> faults.addAll(faultsOfPasting(page)));
+
+    assertEquals(List.of(), faults);
+  }
+
+  @Test
+  void aBlockBehindAStopASecondStartAndAStopBehindAStartAreFaults() {
+    Block start = new Block("sh own", "./switchboard up -d\n./switchboard status\n");
+    Block stop = new Block("sh own", "./switchboard down\ntar czf copy.tar.gz data\n");
+    Block copy = new Block("sh own", stop.text() + "./switchboard up -d --config FILE\n");
+    Block ask = new Block("sh", "curl -s localhost:8080/v1/models\n");
+    Block both = new Block("sh own", "OTEL_LOGS=none ./switchboard up -d\n./switchboard down\n");
+
+    assertEquals(List.of(), faultsOfPasting(start, ask, copy, ask));
+    assertEquals(List.of("p: nothing runs any more: " + ask.text()), faultsOfPasting(stop, ask));
+    assertEquals(
+        List.of("p: it runs already: " + start.text()), faultsOfPasting(start, ask, start));
+    assertEquals(
+        List.of("p: stops what may have run before it: " + both.text()), faultsOfPasting(both));
+  }
+
+  private static List<String> faultsOfPasting(Block... blocks) {
+    return faultsOfPasting(new Page("p", "", "", List.of(blocks)));
+  }
+
+  private static List<String> faultsOfPasting(Page page) {
+    List<String> faults = new ArrayList<>();
+    boolean started = false;
+    boolean stopped = false;
+    for (Block block : page.blocks()) {
+      if (!block.info().startsWith("sh")) {
+        continue;
+      }
+      List<String> changes = CHANGE.matcher(block.text()).results().map(one -> one.group(1)).toList();
+      if (stopped && !block.text().startsWith("./switchboard up")) {
+        faults.add(page.name() + ": nothing runs any more: " + block.text());
+      }
+      boolean startedHere = false;
+      for (String change : changes) {
+        boolean up = change.equals("up");
+        if (up && started) {
+          faults.add(page.name() + ": it runs already: " + block.text());
+        } else if (!up && startedHere) {
+          faults.add(page.name() + ": stops what may have run before it: " + block.text());
+        }
+        startedHere = up;
+        started = up;
+        stopped = !up;
+      }
+    }
+    return faults;
   }
 
   private static Stream<String> ownCommands(Page page) {
