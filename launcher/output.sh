@@ -1,11 +1,14 @@
 # shellcheck shell=bash
 # What the user sees: lines, colours where there is a terminal, and the progress of long steps.
 
-if [[ -t 1 && -z ${SWITCHBOARD_PLAIN:-} && ${TERM:-dumb} != dumb ]]; then
+colourful() { [[ -t $1 && -z ${SWITCHBOARD_PLAIN:-} && ${TERM:-dumb} != dumb ]]; } # colourful DESCRIPTOR
+if colourful 1; then
   fancy=1 bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' off=$'\e[0m'
 else
   fancy='' bold='' dim='' red='' green='' yellow='' off=''
 fi
+# Of standard error, which may be shown where standard output is kept, and kept where that is shown.
+if colourful 2; then error_red=$'\e[31m' error_off=$'\e[0m'; else error_red='' error_off=''; fi
 
 # Java names files by the locale, and in the one that is there where none is set it knows no others than those of ASCII.
 letter=ä
@@ -14,7 +17,7 @@ letter=ä
 say() { printf '%s\n' "$*"; }
 exit_status=1 # of what failed; a gateway's own where it told one
 fail() {
-  printf '%sswitchboard: %s%s\n' "$red" "$*" "$off" >&2
+  printf '%sswitchboard: %s%s\n' "$error_red" "$*" "$error_off" >&2
   exit "${exit_status:-1}"
 }
 # What moves: one line, rewritten in place on a terminal; elsewhere a line of its own, the first after so many seconds.
@@ -73,6 +76,8 @@ launch() { # launch LOG COMMAND...: begins it as $job, which attend waits for
 }
 # How it ended stands in a file: bash forgets that of a job that ended long ago as soon as another process gets its number.
 noting() {
+  trap 'exit 143' TERM # else its status would be that of the command before
+  trap 'exit 130' INT
   trap 'printf %s "$?" >"$logs/'"$1"'.status"' EXIT
   "${@:2}"
 }
@@ -94,7 +99,7 @@ attend() { # attend TITLE LOG PID: shows how far a job is, until it is done; one
     say "  ${green}done${off}  $title ${dim}($((SECONDS - begun)) s)${off}"
   else
     settled
-    say "  ${red}failed${off}  $title" >&2
+    say "  ${error_red}failed${error_off}  $title" >&2
     tail -n 40 "$log" >&2
     fail "$title failed; the whole output is in ${log#"$home"/}"
   fi

@@ -69,6 +69,46 @@ class LauncherProgressTest {
     assertFalse(Files.exists(folder.resolve("log/bad.seconds")));
   }
 
+  /** Of a shell that a signal ends, the latest status is that of the command before. */
+  @Test
+  void aStepThatASignalEndedHasNotSucceeded() throws Exception {
+    told(
+        "launch ended bash -c 'echo begun; exec sleep 600';"
+            + " until grep -q begun log/ended.log; do sleep 0.05; done;"
+            + " kill -TERM -- \"-$job\"; wait \"$job\" || true");
+
+    assertEquals("143", Files.readString(folder.resolve("log/ended.status")));
+  }
+
+  /** A log of errors has no colours because of a terminal that shows something else. */
+  @Test
+  void anErrorHasColoursWhereItIsSeenOnATerminal() throws Exception {
+    String fails =
+        "source '" + LAUNCHER + "/output.sh'; say \"${bold}seen${off}\"; fail 'not so'";
+    String onTerminal = onTerminal("bash -c \"$FAILS\" >out", fails);
+    String onTerminalWithoutErrors = onTerminal("bash -c \"$FAILS\" 2>errors", fails);
+
+    assertTrue(onTerminal.contains("\u001b[31mswitchboard: not so\u001b[0m"), onTerminal);
+    assertEquals("seen\n", Files.readString(folder.resolve("out")));
+    assertTrue(onTerminalWithoutErrors.contains("\u001b[1mseen"), onTerminalWithoutErrors);
+    assertEquals("switchboard: not so\n", Files.readString(folder.resolve("errors")));
+  }
+
+  private String onTerminal(String command, String fails) throws Exception {
+    ProcessBuilder script =
+        new ProcessBuilder("script", "-qc", command, "/dev/null")
+            .directory(folder.toFile())
+            .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+            .redirectErrorStream(true);
+    script.environment().put("FAILS", fails);
+    script.environment().put("TERM", "xterm");
+    script.environment().remove("SWITCHBOARD_PLAIN");
+    Process terminal = script.start();
+    String shown = new String(terminal.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    terminal.waitFor();
+    return shown;
+  }
+
   @Test
   void aLogHasALineForALongStepNotForEachLook() throws Exception {
     Files.createDirectories(folder.resolve("log"));
