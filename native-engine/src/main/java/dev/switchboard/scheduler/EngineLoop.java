@@ -229,7 +229,10 @@ public final class EngineLoop implements Engine {
       }
     } catch (ExecutorException e) {
       lost(new EngineFailure(kindOf(e.status()), e.text(), e.stage(), e.rank()), e);
-    } catch (RuntimeException | LinkageError | StackOverflowError e) {
+    } catch (OutOfMemoryError exhausted) {
+      // The end of the process, see WorkerMain.
+      throw exhausted;
+    } catch (RuntimeException | Error e) {
       lost(new EngineFailure("internal", e.toString(), -1, -1), e);
     }
   }

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -73,16 +74,12 @@ final class Worker {
 
   /** Listens on TCP and gives the port. */
   CompletionStage<Integer> listen(WorkerGuard guard) {
-    CompletableFuture<Integer> port = new CompletableFuture<>();
-    context.runOnContext(now -> server.listen(guard, port));
-    return port;
+    return onLoop(port -> server.listen(guard, port));
   }
 
   /** Listens on a Unix socket and gives it. */
   CompletionStage<Path> listen(Path socket) {
-    CompletableFuture<Path> listening = new CompletableFuture<>();
-    context.runOnContext(now -> server.listen(socket, listening));
-    return listening;
+    return onLoop(listening -> server.listen(socket, listening));
   }
 
   /**
@@ -91,7 +88,6 @@ final class Worker {
    * @return completes when ready, exceptionally when the warm-up fails
    */
   CompletionStage<Void> serve(ServedModel model) {
-    CompletableFuture<Void> ready = new CompletableFuture<>();
     lifecycle.transitionTo(WorkerPhase.WARMING);
     RequestParser parser = new RequestParser(settings.requests(), model.sampling());
     RequestPreparation preparation = new RequestPreparation(model, parser);
@@ -103,8 +99,7 @@ final class Worker {
     VectorPreparation vectors =
         new VectorPreparation(model, parser, preparation, settings.vectorBytes());
     Serving loaded = new Serving(model, preparation, vectors, tokenization, completions);
-    context.runOnContext(now -> warmUp(loaded, ready));
-    return ready;
+    return onLoop(ready -> warmUp(loaded, ready));
   }
 
   private void warmUp(Serving loaded, CompletableFuture<Void> ready) {
@@ -118,7 +113,7 @@ final class Worker {
         promptTokens,
         Math.max(1, Math.min(WARM_UP_TOKENS, context - promptTokens)),
         WARM_UP_LIMIT,
-        outcome -> warmedUp(model, outcome, ready));
+        outcome -> telling(ready, () -> warmedUp(model, outcome, ready)));
   }
 
   private void warmedUp(ServedModel model, Canary.Outcome outcome, CompletableFuture<Void> ready) {
@@ -170,9 +165,22 @@ final class Worker {
    * error, and closes. Safe on any thread.
    */
   CompletionStage<Void> terminate() {
-    CompletableFuture<Void> closed = new CompletableFuture<>();
-    context.runOnContext(now -> startTermination(closed));
-    return closed;
+    return onLoop(this::startTermination);
+  }
+
+  private <T> CompletableFuture<T> onLoop(Consumer<CompletableFuture<T>> task) {
+    CompletableFuture<T> done = new CompletableFuture<>();
+    context.runOnContext(now -> telling(done, () -> task.accept(done)));
+    return done;
+  }
+
+  /** What is thrown on the event loop nobody hears who waits elsewhere for what it was to do. */
+  private static void telling(CompletableFuture<?> done, Runnable task) {
+    try {
+      task.run();
+    } catch (RuntimeException | Error broken) {
+      done.completeExceptionally(broken);
+    }
   }
 
   private void startTermination(CompletableFuture<Void> closed) {

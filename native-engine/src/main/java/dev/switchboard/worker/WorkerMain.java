@@ -320,11 +320,7 @@ public final class WorkerMain implements Callable<Integer> {
     if (exitWithParent) {
       Thread.ofPlatform().daemon(true).name("parent").start(this::waitForParent);
     }
-    if (!listen(worker, guard)) {
-      return WorkerExit.CANNOT_LISTEN.code();
-    }
-    worker.devices().start(DeviceWatch.INTERVAL);
-    return serve(worker, clock);
+    return start(worker, guard, clock);
   }
 
   private int tellPlan(EpochClock clock) {
@@ -444,42 +440,32 @@ public final class WorkerMain implements Callable<Integer> {
     }
   }
 
-  private int serve(Worker worker, EpochClock clock) {
-    long begun = System.nanoTime();
+  /** However it fails, the process ends and says why: its other threads would go on for ever. */
+  private int start(Worker worker, @Nullable WorkerGuard guard, EpochClock clock) {
     try {
-      ServedModel served =
-          new ModelLoader(
-                  modelOptions(),
-                  clock,
-                  (done, total) -> {
-                    worker.progress().update(done, total);
-                    events.loading(done, total);
-                  })
-              .load();
-      worker.progress().loaded(System.nanoTime() - begun);
-      worker.serve(served).toCompletableFuture().get();
+      if (!listen(worker, guard)) {
+        return WorkerExit.CANNOT_LISTEN.code();
+      }
+      worker.devices().start(DeviceWatch.INTERVAL);
+      ServedModel served = ModelStart.serve(worker, clock, loader(worker, clock)::load);
       events.ready(served.id(), (System.nanoTime() - startNanos) / 1e9, served.facts());
       warmUpConstraints(served);
       return 0;
     } catch (ModelLoadException refused) {
       return modelFailed(worker, refused);
-    } catch (ExecutionException failed) {
-      return modelFailed(
-          worker,
-          failed.getCause() instanceof ModelLoadException refused
-              ? refused
-              : new ModelLoadException("internal", String.valueOf(failed.getCause()), failed));
-    } catch (InterruptedException stopped) {
-      Thread.currentThread().interrupt();
-      return 0;
-    } catch (OutOfMemoryError exhausted) {
-      return modelFailed(
-          worker,
-          new ModelLoadException(
-              ModelLoadException.OUT_OF_MEMORY, "the Java heap is too small", exhausted));
-    } catch (RuntimeException | LinkageError broken) {
-      return modelFailed(worker, new ModelLoadException("internal", broken.toString(), broken));
+    } catch (RuntimeException | Error broken) {
+      return modelFailed(worker, ModelStart.failure(broken));
     }
+  }
+
+  private ModelLoader loader(Worker worker, EpochClock clock) {
+    return new ModelLoader(
+        modelOptions(),
+        clock,
+        (done, total) -> {
+          worker.progress().update(done, total);
+          events.loading(done, total);
+        });
   }
 
   /**

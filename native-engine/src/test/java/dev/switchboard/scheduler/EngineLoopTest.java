@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.switchboard.executor.Executor;
 import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.executor.LatencyModel;
@@ -20,6 +21,7 @@ import dev.switchboard.scheduler.GenerationListener.FinishReason;
 import dev.switchboard.scheduler.RejectedGenerationException.Reason;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -110,6 +112,30 @@ class EngineLoopTest {
               RejectedGenerationException.class,
               () -> engine.submit(request(new int[] {1}, 5), new Waiter()));
       assertEquals(Reason.UNAVAILABLE, refused.reason());
+    }
+  }
+
+  @Test
+  void aFaultOfTheMachineFailsEverythingAndTakesTheEngineOut() {
+    Executor sound = executor(LatencyModel.instant());
+    Executor broken =
+        (Executor)
+            Proxy.newProxyInstance(
+                Executor.class.getClassLoader(),
+                new Class<?>[] {Executor.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("await")) {
+                    throw new InternalError("a fault occurred in a recent unsafe memory access");
+                  }
+                  return method.invoke(sound, arguments);
+                });
+    try (EngineLoop engine = EngineLoop.start(broken, config(), CLOCK)) {
+      Waiter waiter = new Waiter();
+      engine.submit(request(new int[] {1}, 5), waiter);
+      waiter.awaitEnd();
+
+      assertEquals("internal", assertFailure(waiter).kind());
+      assertTrue(assertNotNullText(engine.health().failure()).contains("a fault occurred"));
     }
   }
 

@@ -1,0 +1,73 @@
+package dev.switchboard.worker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.switchboard.timeline.EpochClock;
+import java.util.concurrent.CompletionException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A start that fails says so, whatever is thrown and on whichever thread. */
+@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class ModelStartIT {
+  @Test
+  void aFaultOfTheModelsFileEndsTheStart() {
+    ModelLoadException failed =
+        starting(
+            () -> {
+              throw new InternalError("a fault occurred in an unsafe memory access operation");
+            });
+
+    assertEquals("io", failed.reason());
+    assertEquals("the model's file changed while it was read", failed.getMessage());
+  }
+
+  @Test
+  void anExhaustedStackEndsTheStart() {
+    ModelLoadException failed =
+        starting(
+            () -> {
+              throw new StackOverflowError();
+            });
+
+    assertEquals("internal", failed.reason());
+    assertEquals("java.lang.StackOverflowError", failed.getMessage());
+  }
+
+  @Test
+  void whatThreadsOfTheLoadThrowCountsAsWhatItIs() {
+    ModelLoadException failed =
+        starting(
+            () -> {
+              throw new CompletionException(new OutOfMemoryError());
+            });
+
+    assertEquals(ModelLoadException.OUT_OF_MEMORY, failed.reason());
+  }
+
+  @Test
+  void whatTheWarmUpThrowsEndsTheStart() {
+    ScriptedEngine engine =
+        new ScriptedEngine(
+            request -> {
+              throw new StackOverflowError("in the warm-up");
+            });
+    try (WorkerFixture worker = new WorkerFixture(engine)) {
+      CompletionException failed = assertThrows(CompletionException.class, worker::serve);
+
+      assertInstanceOf(StackOverflowError.class, failed.getCause());
+      assertEquals(
+          "java.lang.StackOverflowError: in the warm-up", ModelStart.failure(failed).getMessage());
+    }
+  }
+
+  private static ModelLoadException starting(ModelStart.Loading loading) {
+    try (WorkerFixture fixture = new WorkerFixture(WorkerFixture.answering("a"))) {
+      return assertThrows(
+          ModelLoadException.class,
+          () -> ModelStart.serve(fixture.worker(), EpochClock.system(), loading));
+    }
+  }
+}
