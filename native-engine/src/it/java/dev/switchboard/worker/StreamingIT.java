@@ -129,6 +129,22 @@ class StreamingIT {
     }
   }
 
+  @Test
+  void aTokenThatCannotBeShownEndsItsRequestAndNoOther() {
+    int[] broken = {'a', -1, 'b'};
+    ScriptedEngine engine =
+        WorkerFixture.scripted(
+            request -> request.maxTokens() == 7 ? broken : WorkerFixture.tokens("abc"));
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      HttpResponse<String> failed = worker.post(TEXT, BODY.replace("}", ",\"max_tokens\":7}"));
+
+      assertEquals(500, failed.statusCode());
+      assertEquals(200, worker.post(TEXT, BODY).statusCode());
+      WorkerFixture.eventually(
+          () -> json(worker.get("/engine/v1/load").body()).path("requests").asInt() == 0);
+    }
+  }
+
   private static int connections(WorkerFixture worker) {
     return json(worker.get("/engine/v1/load").body()).path("connections").asInt();
   }

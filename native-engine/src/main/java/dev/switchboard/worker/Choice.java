@@ -53,6 +53,7 @@ final class Choice implements Handover.Source {
   private @Nullable FinishReason textEnd;
   private @Nullable EngineEnd engineEnd;
   private boolean cancelled;
+  private boolean broken;
   private int generatedTokens;
   private int cachedTokens;
   private int calls;
@@ -157,17 +158,43 @@ final class Choice implements Handover.Source {
     // The end is read first: tokens published before it are then all in the queue.
     EngineEnd end = published;
     TokenLogprobs[] scores = promptScores;
-    if (!started && (scores != null || !completion.awaitsPromptScores())) {
-      started = true;
-      showPrompt(scores);
-    }
-    for (TokenEvent token = tokens.poll(); token != null; token = tokens.poll()) {
-      accept(token);
+    try {
+      take(scores);
+      if (end != null && engineEnd == null && !broken) {
+        endText(end);
+      }
+    } catch (RuntimeException | LinkageError | StackOverflowError thrown) {
+      broke(thrown);
     }
     if (end != null && engineEnd == null) {
       finish(end);
     }
     return completion;
+  }
+
+  private void take(TokenLogprobs @Nullable [] scores) {
+    if (!started && (scores != null || !completion.awaitsPromptScores())) {
+      started = true;
+      showPrompt(scores);
+    }
+    for (TokenEvent token = tokens.poll(); token != null; token = tokens.poll()) {
+      if (!broken) {
+        accept(token);
+      }
+    }
+  }
+
+  /** Nothing more of it can be shown; the engine's end still has to come. */
+  private void broke(Throwable thrown) {
+    if (!broken) {
+      broken = true;
+      completion.logBroken(thrown);
+    }
+  }
+
+  /** Whether what came of it could not be taken. */
+  boolean isBroken() {
+    return broken;
   }
 
   private void accept(TokenEvent token) {
@@ -270,6 +297,10 @@ final class Choice implements Handover.Source {
       // Where its first token ended it no token said so.
       cachedTokens = prefill.cachedTokens();
     }
+    course.end(broken || end.failure() != null ? ServingMetrics.End.ERROR : courseEnd());
+  }
+
+  private void endText(EngineEnd end) {
     if (textEnd == null && end.reason() != null) {
       assembly.finish();
       textEnd =
@@ -279,7 +310,6 @@ final class Choice implements Handover.Source {
             case CANCELLED -> null;
           };
     }
-    course.end(end.failure() != null ? ServingMetrics.End.ERROR : courseEnd());
   }
 
   private ServingMetrics.End courseEnd() {

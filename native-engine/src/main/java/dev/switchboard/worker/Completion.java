@@ -45,6 +45,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Completion implements ActiveRequest, Handover.Sink {
   private static final Logger LOG = LoggerFactory.getLogger(Completion.class);
+  private static final ApiError BROKEN = ApiError.internal("The worker failed on this request.");
 
   private final Completions completions;
   private final Exchange exchange;
@@ -233,6 +234,19 @@ final class Completion implements ActiveRequest, Handover.Sink {
 
   @Override
   public void flush() {
+    try {
+      flushed();
+    } catch (RuntimeException | LinkageError | StackOverflowError broken) {
+      logBroken(broken);
+      abort(BROKEN);
+    }
+  }
+
+  void logBroken(Throwable thrown) {
+    LOG.error("request_failed request={} trace={}", requestId(), traceId(), thrown);
+  }
+
+  private void flushed() {
     if (!responseOver) {
       ApiError failure = failure();
       if (failure != null) {
@@ -294,6 +308,9 @@ final class Completion implements ActiveRequest, Handover.Sink {
 
   private @Nullable ApiError failure() {
     for (Choice choice : choices) {
+      if (choice.isBroken()) {
+        return BROKEN;
+      }
       Choice.EngineEnd end = choice.engineEnd();
       if (end != null && choice.textEnd() == null) {
         EngineFailure failure = end.failure();

@@ -5,6 +5,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Carries what the engine thread produced to the event loop.
@@ -26,6 +28,8 @@ final class Handover {
   interface Sink {
     void flush();
   }
+
+  private static final Logger LOG = LoggerFactory.getLogger(Handover.class);
 
   /** A source's place on the list; one per source. */
   final class Signal {
@@ -60,13 +64,23 @@ final class Handover {
     return new Signal(source);
   }
 
+  /** One that breaks is to end by itself; the others must not wait for it. */
   private void drain() {
     pending.set(false);
     for (Signal signal = raised.poll(); signal != null; signal = raised.poll()) {
       signal.listed.set(false);
-      touched.add(signal.source.drain());
+      Source source = signal.source;
+      guarded(() -> touched.add(source.drain()));
     }
-    touched.forEach(Sink::flush);
+    touched.forEach(sink -> guarded(sink::flush));
     touched.clear();
+  }
+
+  private static void guarded(Runnable task) {
+    try {
+      task.run();
+    } catch (RuntimeException | LinkageError | StackOverflowError broken) {
+      LOG.error("handover_failed", broken);
+    }
   }
 }

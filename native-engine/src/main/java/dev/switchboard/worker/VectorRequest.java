@@ -205,6 +205,15 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
 
   @Override
   public void flush() {
+    try {
+      flushed();
+    } catch (RuntimeException | LinkageError | StackOverflowError broken) {
+      LOG.error("request_failed request={} trace={}", requestId(), exchange.traceId(), broken);
+      abort(ApiError.internal("The worker failed on this request."));
+    }
+  }
+
+  private void flushed() {
     for (Ended end = ended.poll(); end != null; end = ended.poll()) {
       take(end);
     }

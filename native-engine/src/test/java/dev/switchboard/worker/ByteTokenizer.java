@@ -127,6 +127,9 @@ final class ByteTokenizer implements Tokenizer {
 
     @Override
     public String next(int token) {
+      if (token < 0) {
+        throw new IllegalArgumentException("there is no token " + token);
+      }
       if (token >= BOS) {
         return "";
       }

@@ -51,4 +51,23 @@ class HandoverTest {
 
     assertEquals(1, loop.size());
   }
+
+  @Test
+  void whatBreaksOneRequestHoldsUpNoOther() {
+    Handover.Sink breaks =
+        () -> {
+          throw new IllegalStateException("broken");
+        };
+    Handover.Source cannot =
+        () -> {
+          throw new StackOverflowError();
+        };
+
+    source("a", breaks).raise();
+    handover.signal(cannot).raise();
+    source("b", sink("two")).raise();
+    loop.remove().run();
+
+    assertEquals(List.of("drain a", "drain b", "flush two"), log);
+  }
 }
