@@ -484,9 +484,27 @@ final class Completion implements ActiveRequest, Handover.Sink {
       return;
     }
     if (stallTimer < 0) {
-      long millis = completions.settings().writeStall().toMillis();
-      stallTimer = completions.vertx().setTimer(millis, expired -> cutOff("it stopped reading"));
+      watchReader(new ReaderWatch(unsent()));
       exchange.response().drainHandler(drained -> resume());
+    }
+  }
+
+  private Connections.Unsent unsent() {
+    return Connections.Unsent.of(exchange.request().connection());
+  }
+
+  /** Until the socket has room, which may take longer than the limit. */
+  private void watchReader(ReaderWatch watch) {
+    long millis = completions.settings().writeStall().toMillis() / ReaderWatch.LOOKS;
+    stallTimer =
+        completions.vertx().setTimer(Math.max(1, millis), expired -> lookAtReader(watch));
+  }
+
+  private void lookAtReader(ReaderWatch watch) {
+    if (watch.stopped(unsent())) {
+      cutOff("it stopped reading");
+    } else {
+      watchReader(watch);
     }
   }
 
@@ -504,7 +522,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
 
   /** An error event could not be delivered to who does not read: the connection ends at once. */
   private void cutOff(String why) {
-    stallTimer = -1;
+    endStall();
     completions.count(WorkerCounter.SLOW_READER);
     LOG.warn("slow_reader request={} trace={} {}", requestId(), exchange.traceId(), why);
     cancelAll();
