@@ -24,6 +24,17 @@ class BodyPlacesIT {
   /** Of two large bodies the second waits for the first; four of 17 000 bytes fit beside them. */
   private static final int ROOM_BYTES = 300_000;
 
+  private static final String CHUNKED =
+      String.join(
+          "\r\n",
+          "POST /v1/chat/completions HTTP/1.1",
+          "Host: localhost",
+          "Connection: close",
+          "Content-Type: application/json",
+          "Transfer-Encoding: chunked",
+          "",
+          "");
+
   private final CountDownLatch held = new CountDownLatch(1);
   private final CountDownLatch rendering = new CountDownLatch(1);
   private final WorkerFixture worker =
@@ -73,6 +84,35 @@ class BodyPlacesIT {
     for (Socket other : others) {
       other.close();
     }
+  }
+
+  @Test
+  void aBodyWhoseLengthNobodyToldHasNoMoreThanWhatCame() throws Exception {
+    List<Socket> others = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      others.add(worker.raw(CHUNKED + "a\r\n{\"model\":\"\r\n"));
+    }
+
+    try (Socket next = ask(200_000)) {
+      assertEquals(CONTINUE, interim(next));
+    }
+    for (Socket other : others) {
+      other.close();
+    }
+  }
+
+  @Test
+  void oneThatComesInManyChunksIsReadWhenThereIsRoomAgain() throws Exception {
+    Socket large = ask(200_000);
+    assertEquals(CONTINUE, interim(large));
+    String body = chat("free", 150_000, "");
+    Socket chunked = worker.raw(CHUNKED + Integer.toHexString(body.length()) + "\r\n" + body);
+    assertUnread(chunked);
+    large.close();
+    chunked.getOutputStream().write("\r\n0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+
+    String answer = WorkerFixture.readAll(chunked);
+    assertTrue(answer.startsWith("HTTP/1.1 200 "), answer);
   }
 
   private static boolean largeBodiesArePrepared() {

@@ -64,11 +64,11 @@ final class BodyReader {
     return tooLarge ? ApiError.bodyTooLarge(limitBytes) : null;
   }
 
-  /** What the header announces; the most that may come where it says nothing. */
+  /** What the header announces; where it says nothing, what a small one may have. */
   private int announced(HttpServerRequest request) {
     String length = request.getHeader("Content-Length");
     boolean chunked = request.getHeader("Transfer-Encoding") != null;
-    return length != null ? Integer.parseInt(length) : chunked ? limit(request) : 0;
+    return length != null ? Integer.parseInt(length) : chunked ? BodyRoom.SMALL_BYTES : 0;
   }
 
   private int limit(HttpServerRequest request) {
@@ -82,6 +82,8 @@ final class BodyReader {
     private BodyRoom.@Nullable Place place;
     private long timer = -1;
     private boolean begun;
+    private boolean waitsForRoom;
+    private boolean paused;
     private boolean refused;
 
     Reading(Exchange exchange, Consumer<Body> whole) {
@@ -100,11 +102,14 @@ final class BodyReader {
       }
     }
 
+    private boolean isLengthTold() {
+      return exchange.request().getHeader("Content-Length") != null;
+    }
+
     private void begin(int bytes) {
       begun = true;
-      boolean told = exchange.request().getHeader("Content-Length") != null;
-      body = told ? Buffer.buffer(bytes) : Buffer.buffer();
-      timer = vertx.setTimer(timeout.toMillis(), expired -> expire());
+      body = isLengthTold() ? Buffer.buffer(bytes) : Buffer.buffer();
+      startClock();
       exchange.request().handler(this::append).endHandler(end -> finish());
       if (exchange.request().headers().contains("Expect")) {
         exchange.response().writeContinue();
@@ -137,12 +142,50 @@ final class BodyReader {
         return;
       }
       body.appendBuffer(part);
+      if (!isLengthTold() && !waitsForRoom) {
+        askForRoom();
+      }
+    }
+
+    private BodyRoom.Place place() {
+      return Objects.requireNonNull(place, "it has entered");
+    }
+
+    /** For twice what came, so that a body asks a few times only. */
+    private void askForRoom() {
+      int most = limit(exchange.request());
+      if (body.length() <= place().bytes() || place().bytes() >= most) {
+        return;
+      }
+      waitsForRoom = true;
+      place().grow(Math.min(2L * body.length(), most), most, this::goOn);
+      if (waitsForRoom) {
+        paused = true;
+        vertx.cancelTimer(timer);
+        exchange.request().pause();
+      }
+    }
+
+    private void goOn() {
+      waitsForRoom = false;
+      if (paused) {
+        paused = false;
+        startClock();
+        exchange.request().resume();
+      }
+    }
+
+    private void startClock() {
+      timer = vertx.setTimer(timeout.toMillis(), expired -> expire());
     }
 
     private void finish() {
       vertx.cancelTimer(timer);
       if (!refused) {
-        whole.accept(new Body(body, Objects.requireNonNull(place, "it has entered")));
+        if (!isLengthTold()) {
+          place().settle(body.length());
+        }
+        whole.accept(new Body(body, place()));
       }
     }
 

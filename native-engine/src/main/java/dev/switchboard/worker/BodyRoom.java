@@ -2,11 +2,13 @@ package dev.switchboard.worker;
 
 import java.util.ArrayDeque;
 import java.util.Queue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How many bytes of bodies are in the heap at once. Who finds no room waits, in order, with its
  * connection unread, so that its sender waits too. Small bodies wait for nothing but each other: a
- * quarter is kept for them, and where large ones leave more, they have that too. On the event loop.
+ * quarter is kept for them, and where large ones leave more, they have that too. A body whose
+ * length nobody told begins as a small one and asks for more as it comes. On the event loop.
  */
 final class BodyRoom {
   /** Larger ones do not take what is kept for small ones. */
@@ -18,8 +20,12 @@ final class BodyRoom {
   private final long keptForSmall;
   private final Queue<Place> waitingSmall = new ArrayDeque<>();
   private final Queue<Place> waitingLarge = new ArrayDeque<>();
+  private final Queue<Place> growing = new ArrayDeque<>();
   private long heldBySmall;
   private long heldByLarge;
+
+  /** Large ones that do not wait for more room: each of them leaves some time. */
+  private int movingLarge;
 
   /**
    * @param limit in bytes; a large body may pass it when it is the only large one
@@ -31,32 +37,84 @@ final class BodyRoom {
 
   /** What one body has of the room, from the moment when there is some until it is left. */
   final class Place {
-    private final long bytes;
-    private final Runnable begin;
+    private long bytes;
+
+    /** What it waits for; as much as it has where it does not. */
+    private long wanted;
+
+    /** That it may ever want. */
+    private long most;
+
+    private Runnable next;
     private boolean inside;
     private int holders = 1;
 
     private Place(long bytes, Runnable begin) {
       this.bytes = bytes;
-      this.begin = begin;
+      this.wanted = bytes;
+      this.next = begin;
     }
 
     private boolean isSmall() {
       return bytes <= SMALL_BYTES;
     }
 
-    private void hold(long change) {
+    private boolean isGrowing() {
+      return wanted > bytes;
+    }
+
+    /** Counts it, or no more, as it is now. */
+    private void count(int sign) {
       if (isSmall()) {
-        heldBySmall += change;
+        heldBySmall += sign * bytes;
       } else {
-        heldByLarge += change;
+        heldByLarge += sign * bytes;
+        movingLarge += isGrowing() ? 0 : sign;
       }
+    }
+
+    private void become(long nowBytes, long nowWanted) {
+      count(-1);
+      bytes = nowBytes;
+      wanted = nowWanted;
+      count(1);
     }
 
     private void begin() {
       inside = true;
-      hold(bytes);
-      begin.run();
+      count(1);
+      next.run();
+    }
+
+    /**
+     * Asks for more, for a body whose length nobody told.
+     *
+     * @param wantedBytes in all, and mostBytes that it may ask for
+     * @param go called when it has them: at once, or later
+     */
+    void grow(long wantedBytes, long mostBytes, Runnable go) {
+      become(bytes, wantedBytes);
+      most = mostBytes;
+      next = go;
+      growing.add(this);
+      admit();
+    }
+
+    private void grown(long grantedBytes) {
+      become(grantedBytes, grantedBytes);
+      next.run();
+    }
+
+    /** It has come to its end and is no larger than that. */
+    void settle(long actualBytes) {
+      if (holders > 0) {
+        become(actualBytes, actualBytes);
+        admit();
+      }
+    }
+
+    long bytes() {
+      return bytes;
     }
 
     /** What was made of the body is needed by one more, who leaves it too. */
@@ -69,10 +127,11 @@ final class BodyRoom {
       if (holders == 0 || --holders > 0) {
         return;
       }
-      if (inside) {
-        hold(-bytes);
-      } else {
+      if (!inside) {
         queue(this).remove(this);
+      } else {
+        count(-1);
+        growing.remove(this);
       }
       admit();
     }
@@ -101,6 +160,30 @@ final class BodyRoom {
   private void admit() {
     admit(waitingSmall);
     admit(waitingLarge);
+    Place next = growing.peek();
+    for (long granted = granted(next); next != null && granted > 0; granted = granted(next)) {
+      growing.remove();
+      next.grown(granted);
+      next = growing.peek();
+    }
+  }
+
+  /**
+   * What one that grows gets, 0 where it has to wait. Others do not wait behind those that grow, so
+   * these wait for them; but where all large ones wait for more nobody would ever leave, so one of
+   * them gets all that it may ever want.
+   */
+  private long granted(@Nullable Place place) {
+    if (place == null) {
+      return 0;
+    }
+    long more = place.wanted - place.bytes;
+    long large = place.wanted <= SMALL_BYTES ? 0 : place.isSmall() ? place.wanted : more;
+    boolean fits = heldBytes() + more <= limit && heldByLarge + large <= limit - keptForSmall;
+    if (fits && waitingLarge.isEmpty()) {
+      return place.wanted;
+    }
+    return movingLarge == 0 ? place.most : 0;
   }
 
   private void admit(Queue<Place> waiting) {

@@ -106,6 +106,78 @@ class BodyRoomTest {
     assertEquals(9 * MIB, room.heldBytes());
   }
 
+  @Test
+  void whoGrowsCountsAsWhatItHas() {
+    BodyRoom.Place grows = enter("grows", BodyRoom.SMALL_BYTES);
+    grow(grows, "more", MIB);
+    assertEquals(MIB, room.heldBytes());
+
+    grows.settle(MIB / 2);
+    assertEquals(MIB / 2, room.heldBytes());
+    enter("large", 7 * MIB);
+    grows.leave();
+
+    assertEquals(List.of("grows", "more", "large"), begun);
+    assertEquals(7 * MIB, room.heldBytes());
+  }
+
+  @Test
+  void whoGrowsWaitsForRoomAndForThoseBeforeIt() {
+    BodyRoom.Place large = enter("large", 7 * MIB);
+    BodyRoom.Place grows = enter("grows", BodyRoom.SMALL_BYTES);
+    BodyRoom.Place second = enter("second", 4 * MIB);
+    grow(grows, "more", MIB);
+    assertEquals(List.of("large", "grows"), begun);
+
+    large.leave();
+    assertEquals(List.of("large", "grows", "second", "more"), begun);
+    second.leave();
+    grows.leave();
+    grows.settle(1);
+
+    assertEquals(0, room.heldBytes());
+  }
+
+  /** Each has a part and wants more than there is: one after the other gets all that it may. */
+  @Test
+  void thoseThatGrowDoNotWaitForEachOtherForEver() {
+    List<BodyRoom.Place> places = new ArrayList<>();
+    for (int i = 0; i < 7; i++) {
+      BodyRoom.Place place = enter("body " + i, BodyRoom.SMALL_BYTES);
+      grow(place, "part " + i, MIB);
+      places.add(place);
+    }
+    begun.clear();
+    for (int i = 0; i < 7; i++) {
+      grow(places.get(i), "rest " + i, 8 * MIB);
+    }
+    enter("large", 7 * MIB);
+    assertEquals(List.of("rest 0"), begun);
+    assertEquals(6 * MIB + 12 * MIB, room.heldBytes());
+
+    places.forEach(BodyRoom.Place::leave);
+
+    assertEquals(8, begun.size());
+    assertEquals("large", begun.getLast());
+    assertEquals(7 * MIB, room.heldBytes());
+  }
+
+  @Test
+  void whoLeavesWhileItWaitsForMoreLeavesNothing() {
+    enter("large", 7 * MIB);
+    BodyRoom.Place grows = enter("grows", BodyRoom.SMALL_BYTES);
+    grow(grows, "more", 8 * MIB);
+    grows.leave();
+    enter("second", 7 * MIB).leave();
+
+    assertEquals(List.of("large", "grows"), begun);
+    assertEquals(7 * MIB, room.heldBytes());
+  }
+
+  private void grow(BodyRoom.Place place, String name, long bytes) {
+    place.grow(bytes, 12 * MIB, () -> begun.add(name));
+  }
+
   private BodyRoom.Place enter(String name, long bytes) {
     return room.enter(bytes, () -> begun.add(name));
   }
