@@ -14,6 +14,7 @@ import dev.switchboard.executor.ExecutorInfo;
  *     Java plans
  * @param prefixCache whether prefixes are reused
  * @param awaitSliceMs how long the engine thread waits in one go before it looks for new work
+ * @param stepListBytes of the heap that the lists of steps of running requests may take together
  */
 public record EngineConfig(
     int maxWaiting,
@@ -22,7 +23,8 @@ public record EngineConfig(
     int chunkTokens,
     int maxInFlight,
     boolean prefixCache,
-    int awaitSliceMs) {
+    int awaitSliceMs,
+    long stepListBytes) {
   public EngineConfig {
     positive(maxWaiting, "maxWaiting");
     positive(maxWaitingTokens, "maxWaitingTokens");
@@ -30,6 +32,7 @@ public record EngineConfig(
     positive(chunkTokens, "chunkTokens");
     positive(maxInFlight, "maxInFlight");
     positive(awaitSliceMs, "awaitSliceMs");
+    positive(stepListBytes, "stepListBytes");
   }
 
   /**
@@ -44,34 +47,61 @@ public record EngineConfig(
         Math.max(1, info.maxStepTokens() / 2),
         Math.min(info.maxInFlight(), info.stages() + 1),
         !info.encodes(),
-        50);
+        50,
+        Long.MAX_VALUE);
   }
 
   /** The same with another chunk cap. */
   public EngineConfig withChunkTokens(int tokens) {
     return new EngineConfig(
-        maxWaiting, maxWaitingTokens, stepTokens, tokens, maxInFlight, prefixCache, awaitSliceMs);
+        maxWaiting,
+        maxWaitingTokens,
+        stepTokens,
+        tokens,
+        maxInFlight,
+        prefixCache,
+        awaitSliceMs,
+        stepListBytes);
   }
 
   /** The same with prefix reuse on or off. */
   public EngineConfig withPrefixCache(boolean on) {
     return new EngineConfig(
-        maxWaiting, maxWaitingTokens, stepTokens, chunkTokens, maxInFlight, on, awaitSliceMs);
+        maxWaiting,
+        maxWaitingTokens,
+        stepTokens,
+        chunkTokens,
+        maxInFlight,
+        on,
+        awaitSliceMs,
+        stepListBytes);
   }
 
   /** The same with another queue bound. */
   public EngineConfig withMaxWaiting(int generations) {
-    return with(generations, maxWaitingTokens);
+    return with(generations, maxWaitingTokens, stepListBytes);
   }
 
   /** The same with another bound of what waits in the queue. */
   public EngineConfig withMaxWaitingTokens(long tokens) {
-    return with(maxWaiting, tokens);
+    return with(maxWaiting, tokens, stepListBytes);
   }
 
-  private EngineConfig with(int generations, long tokens) {
+  /** The same with another bound of what lists of steps take. */
+  public EngineConfig withStepListBytes(long bytes) {
+    return with(maxWaiting, maxWaitingTokens, bytes);
+  }
+
+  private EngineConfig with(int generations, long tokens, long listBytes) {
     return new EngineConfig(
-        generations, tokens, stepTokens, chunkTokens, maxInFlight, prefixCache, awaitSliceMs);
+        generations,
+        tokens,
+        stepTokens,
+        chunkTokens,
+        maxInFlight,
+        prefixCache,
+        awaitSliceMs,
+        listBytes);
   }
 
   private static void positive(long value, String name) {

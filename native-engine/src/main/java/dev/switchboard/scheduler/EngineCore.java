@@ -55,7 +55,8 @@ final class EngineCore {
     masks = executor::mask;
     pool = new BlockPool(info.kvBlocks(), info.kvBlockTokens());
     scheduler = new Scheduler(info, config, pool, new PrefixHash(key));
-    traces = new StepTraces(maxInFlight(), info.stages(), info.ranks());
+    StepRoom room = new StepRoom(config.stepListBytes());
+    traces = new StepTraces(maxInFlight(), info.stages(), info.ranks(), room);
     skew = new RankSkew(info.stages(), info.ranks());
     totals = new RankTotals(info.stages(), info.ranks());
     spreads = new CollectiveSpreads(info.stages(), info.ranks());

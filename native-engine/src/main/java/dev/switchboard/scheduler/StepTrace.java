@@ -53,6 +53,7 @@ final class StepTrace {
 
   private final int stages;
   private final int ranks;
+  private final StepRoom room;
   private final long[] values;
   private final long[] receiveEnd;
 
@@ -93,8 +94,13 @@ final class StepTrace {
   private boolean isTold;
 
   StepTrace(int stages, int ranks) {
+    this(stages, ranks, StepRoom.endless());
+  }
+
+  StepTrace(int stages, int ranks, StepRoom room) {
     this.stages = stages;
     this.ranks = ranks;
+    this.room = room;
     values = new long[stages * ranks * FIELDS];
     receiveEnd = new long[stages * ranks];
     waitStart = new long[stages * ranks];
@@ -402,6 +408,16 @@ final class StepTrace {
       namedGateway = gateway;
     }
     return named;
+  }
+
+  /** Of the lists that have it. */
+  StepRoom room() {
+    return room;
+  }
+
+  /** What it takes there for each request in it. */
+  long listedBytes() {
+    return StepRoom.bytes(stages * ranks, members, batchRequests);
   }
 
   int stages() {

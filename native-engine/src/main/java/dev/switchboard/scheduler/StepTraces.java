@@ -11,9 +11,16 @@ final class StepTraces implements TimelineSink {
   private long dropped;
 
   StepTraces(int inFlight, int stages, int ranks) {
+    this(inFlight, stages, ranks, StepRoom.endless());
+  }
+
+  /**
+   * @param room for the steps that requests list
+   */
+  StepTraces(int inFlight, int stages, int ranks, StepRoom room) {
     ring = new StepTrace[inFlight + 1];
     for (int i = 0; i < ring.length; i++) {
-      ring[i] = new StepTrace(stages, ranks);
+      ring[i] = new StepTrace(stages, ranks, room);
     }
   }
 

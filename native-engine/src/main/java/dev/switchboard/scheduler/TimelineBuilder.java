@@ -14,17 +14,24 @@ import org.jspecify.annotations.Nullable;
 /**
  * One request's timeline as it grows: sums per phase and lane, what passed between its steps, and
  * the slowest step of each phase. Its size does not depend on the number of steps, but for the step
- * list, which is kept on demand and bounded.
+ * list, which is kept on demand and bounded: by itself, and by what all that run have together. It
+ * is of the first steps without a gap; later ones are only summed.
  */
 final class TimelineBuilder {
-  /** Most steps listed with full detail; later ones are only summed. */
+  /** Most steps listed with full detail. */
   static final int MAX_STEPS = 4096;
+
+  /** So many are listed however little room is left. */
+  static final int LEAST_STEPS = 64;
 
   private final GenerationRequest request;
   private final @Nullable AttemptId attempt;
   private final EpochClock clock;
   private final long queuedNanos;
   private final List<Step> steps = new ArrayList<>(0);
+  private boolean listEnded;
+  private @Nullable StepRoom room;
+  private long listedBytes;
   private @Nullable PhaseSum prefill;
   private @Nullable PhaseSum decode;
   private long scheduledNanos;
@@ -77,7 +84,19 @@ final class TimelineBuilder {
     int again = Math.clamp((long) reached - (end - tokens), 0, tokens);
     reached = Math.max(reached, end);
     phase.add(trace, tokens - again, again);
-    if (request.stepDetail() && steps.size() < MAX_STEPS) {
+    if (request.stepDetail() && !listEnded) {
+      list(trace, tokens);
+    }
+  }
+
+  private void list(StepTrace trace, int tokens) {
+    long bytes = trace.listedBytes();
+    boolean isRoom = steps.size() < LEAST_STEPS || trace.room().has(bytes);
+    listEnded = steps.size() == MAX_STEPS || !isRoom;
+    if (!listEnded) {
+      room = trace.room();
+      room.hold(bytes);
+      listedBytes += bytes;
       steps.add(listed(trace, tokens));
     }
   }
@@ -101,7 +120,12 @@ final class TimelineBuilder {
     }
   }
 
+  /** At its end: what it lists is no running request's any more. */
   RequestTimeline build(long nowNanos) {
+    if (room != null) {
+      room.hold(-listedBytes);
+      listedBytes = 0;
+    }
     if (!endsInStep) {
       waitsUntil(hasFirstToken ? decode : prefill, nowNanos);
     }

@@ -44,6 +44,11 @@ record JavaMemory(long heapBytes) {
     return heapBytes / 8 / WAITING_TOKEN_BYTES;
   }
 
+  /** The part of it that the lists of steps of running requests may take. */
+  long stepListBytes() {
+    return heapBytes / 8;
+  }
+
   /** The part of it that constraints may learn in while answers follow them. */
   long constraintBytes() {
     return heapBytes / 4;

@@ -226,7 +226,10 @@ final class ModelLoader {
       ExecutorConfig config,
       NativeExecutor executor) {
     ExecutorInfo info = executor.info();
-    EngineConfig scheduling = EngineConfig.of(info).withMaxWaitingTokens(java.waitingTokens());
+    EngineConfig scheduling =
+        EngineConfig.of(info)
+            .withMaxWaitingTokens(java.waitingTokens())
+            .withStepListBytes(java.stepListBytes());
     EngineLoop engine = EngineLoop.start(executor, scheduling, clock);
     ExecutorInfo.Memory memory = info.memory();
     return new ServedModel(

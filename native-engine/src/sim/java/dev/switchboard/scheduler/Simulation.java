@@ -77,7 +77,8 @@ final class Simulation {
             1 + random.nextInt(64),
             stages + random.nextInt(2),
             random.nextInt(4) > 0,
-            50);
+            50,
+            Long.MAX_VALUE);
     core = new EngineCore(executor, config, clock, new PrefixKey(seed, ~seed));
   }
 
@@ -255,7 +256,8 @@ final class Simulation {
             VOCAB,
             new LatencyModel(1, 1, 0),
             time);
-    EngineConfig config = new EngineConfig(10, Long.MAX_VALUE, CONTEXT, CONTEXT, 1, false, 50);
+    EngineConfig config =
+        new EngineConfig(10, Long.MAX_VALUE, CONTEXT, CONTEXT, 1, false, 50, Long.MAX_VALUE);
     EngineCore core = new EngineCore(executor, config, clock, new PrefixKey(0, 0));
     Recorder recorder = new Recorder(time);
     core.scheduler().add(new Sequence(request, recorder, 0, clock, 0), 0);

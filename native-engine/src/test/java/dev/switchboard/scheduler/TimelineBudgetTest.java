@@ -36,6 +36,7 @@ class TimelineBudgetTest {
   private final SimulatedTime time = SimulatedTime.virtual();
   private final List<Recorder> recorders = new ArrayList<>();
   private long order;
+  private boolean listing;
 
   @ParameterizedTest
   @CsvSource({
@@ -134,9 +135,56 @@ class TimelineBudgetTest {
     assertEquals(null, timeline(recorders.getFirst()).decode());
   }
 
+  /** Eight long answers at once, of which three may list all of their steps. */
+  @Test
+  void listsOfStepsTakeNoMoreThanTheirPartOfTheHeap() {
+    long bytes = 3 * 200 * StepRoom.bytes(1, 0, 8);
+    listing = true;
+    EngineCore core = core(1, 1, 256, bytes);
+    for (int i = 0; i < 8; i++) {
+      add(core, 10, 200);
+    }
+
+    drive(core);
+
+    int listed = 0;
+    for (Recorder recorder : recorders) {
+      RequestTimeline told = timeline(recorder);
+      int steps = told.steps().size();
+      long first = told.steps().getFirst().step();
+      assertTrue(steps >= TimelineBuilder.LEAST_STEPS, steps + " are listed");
+      assertEquals(first + steps - 1, told.steps().getLast().step());
+      Phase decode = told.decode();
+      assertNotNull(decode);
+      assertEquals(200 - 1, decode.tokens());
+      assertEquals(200 - 1, decode.steps());
+      listed += steps;
+    }
+    assertTrue(listed <= 3 * 200 + 8, listed + " are listed");
+    assertTrue(listed > 2 * 200, listed + " are listed");
+  }
+
+  @Test
+  void whatEndedTakesNoRoomFromWhatRuns() {
+    listing = true;
+    EngineCore core = core(1, 1, 256, 250 * StepRoom.bytes(1, 0, 1));
+    for (int i = 0; i < 3; i++) {
+      add(core, 10, 200);
+      drive(core);
+    }
+
+    for (Recorder recorder : recorders) {
+      assertEquals(200, timeline(recorder).steps().size());
+    }
+  }
+
   // ---- machinery -----------------------------------------------------------------------------
 
   private EngineCore core(int stages, int ranks, int blocks) {
+    return core(stages, ranks, blocks, Long.MAX_VALUE);
+  }
+
+  private EngineCore core(int stages, int ranks, int blocks, long stepListBytes) {
     ExecutorConfig layout =
         ExecutorConfig.defaults()
             .withLayout(stages, ranks, 1)
@@ -144,7 +192,8 @@ class TimelineBudgetTest {
             .withSteps(16, 64, 16);
     SimulatedExecutor executor =
         new SimulatedExecutor(layout, 512, 211, new LatencyModel(STEP_NANOS, 10, 0), time);
-    EngineConfig config = EngineConfig.of(executor.info()).withChunkTokens(16);
+    EngineConfig config =
+        EngineConfig.of(executor.info()).withChunkTokens(16).withStepListBytes(stepListBytes);
     return new EngineCore(executor, config, EpochClock.of(time::nanos, 0), new PrefixKey(1, 2));
   }
 
@@ -156,7 +205,7 @@ class TimelineBudgetTest {
     Sequence sequence =
         new Sequence(
             new GenerationRequest(
-                "r", 0, prompt, maxTokens, Sampling.GREEDY, Set.of(), -1, false, 0, "", 0, false),
+                "r", 0, prompt, maxTokens, Sampling.GREEDY, Set.of(), -1, false, 0, "", 0, listing),
             recorder,
             order++,
             EpochClock.of(time::nanos, 0),
