@@ -211,7 +211,7 @@ typedef struct sb_engine_config {
   int32_t max_step_outputs;      /* most outputs (sampled or scored positions) of one step */
   int32_t max_in_flight;         /* steps submitted and not yet awaited, 1 .. 32 */
   int32_t timeline_records;      /* ring capacity per lane, power of two; 0: nothing is recorded */
-  int32_t hang_timeout_ms;       /* 0: never */
+  int32_t hang_timeout_ms;       /* 0: never; while the process stands still no time passes */
   int32_t allow_fault_injection; /* 0: sb_inject is SB_UNSUPPORTED */
   int32_t mask_slots;            /* masks that outputs of steps in flight may name; 0: none */
 } sb_engine_config;

@@ -49,7 +49,8 @@ Engine::Engine(const model::Config& model, const Config& config,
       devices_(std::move(devices)),
       slots_(static_cast<std::size_t>(config.max_in_flight)),
       faults_(config.stages, config.ranks),
-      cores_(has_own_cores(config) ? config.total_threads() : 0) {
+      cores_(has_own_cores(config) ? config.total_threads() : 0),
+      hang_watch_(std::int64_t{config.hang_timeout_ms} * 1'000'000) {
   const bool alone = has_own_cores(config);
   shared_.devices = devices_.get();
   shared_.model = &model_;
@@ -320,23 +321,7 @@ Status Engine::await(std::int64_t timeout_ns, StepResult& result) {
   if (lost_ != Status::kOk) return tell_lost(result);
   if (submitted_ == awaited_) return fail(Status::kInvalidArgument, "no step is in flight");
   const Slot& slot = shared_.slot(awaited_);
-  // A step is late from when it could run: when it came, or when the step before it was done.
-  const std::int64_t runs_from = std::max(slot.submit_ns, last_end_ns_);
-  const std::int64_t hangs_at = config_.hang_timeout_ms == 0
-                                    ? kNoDeadline
-                                    : runs_from + std::int64_t{config_.hang_timeout_ms} * 1'000'000;
-  const std::int64_t now = now_ns();
-  const bool endless = timeout_ns < 0 || timeout_ns > kNoDeadline - now;
-  const std::int64_t deadline = std::min(hangs_at, endless ? kNoDeadline : now + timeout_ns);
-  switch (stages_.back()->done().wait(awaited_ + 1, await_spin_, deadline)) {
-    case Gate::Wait::kPoisoned:
-      return fail(Status::kShutdown, "the engine is being destroyed");
-    case Gate::Wait::kTimeout:
-      if (now_ns() >= hangs_at) return report_hang(slot, result);
-      return fail(Status::kTimeout, "step %" PRIu64 " is still running", slot.step);
-    case Gate::Wait::kReached:
-      break;
-  }
+  if (Status s = wait_for(slot, timeout_ns, result); s != Status::kOk) return s;
   ++awaited_;
   last_end_ns_ = slot.end_ns;
   const StepFailure failure = slot.failure();
@@ -360,6 +345,32 @@ Status Engine::await(std::int64_t timeout_ns, StepResult& result) {
   lost_stage_ = result.failed_stage;
   lost_rank_ = result.failed_rank;
   return lost();
+}
+
+// Until the oldest step is done, which is this one.
+Status Engine::wait_for(const Slot& slot, std::int64_t timeout_ns, StepResult& result) {
+  // A step is late from when it could run: when it came, or when the step before it was done.
+  const std::int64_t runs_from = std::max(slot.submit_ns, last_end_ns_);
+  std::int64_t now = now_ns();
+  const bool endless = timeout_ns < 0 || timeout_ns > kNoDeadline - now;
+  const std::int64_t deadline = endless ? kNoDeadline : now + timeout_ns;
+  for (;;) {
+    hang_watch_.look(awaited_, runs_from, now);
+    const std::int64_t until = std::min(deadline, hang_watch_.next_ns());
+    switch (stages_.back()->done().wait(awaited_ + 1, await_spin_, until)) {
+      case Gate::Wait::kPoisoned:
+        return fail(Status::kShutdown, "the engine is being destroyed");
+      case Gate::Wait::kReached:
+        return Status::kOk;
+      case Gate::Wait::kTimeout:
+        break;
+    }
+    if (hang_watch_.hangs()) return report_hang(slot, result);
+    now = now_ns();
+    if (now >= deadline) {
+      return fail(Status::kTimeout, "step %" PRIu64 " is still running", slot.step);
+    }
+  }
 }
 
 Status Engine::report_hang(const Slot& slot, StepResult& result) {

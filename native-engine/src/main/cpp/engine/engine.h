@@ -13,6 +13,7 @@
 #include "engine/config.h"
 #include "engine/core_spread.h"
 #include "engine/fault.h"
+#include "engine/hang_watch.h"
 #include "engine/mask_table.h"
 #include "engine/plan.h"
 #include "engine/row_table.h"
@@ -100,6 +101,7 @@ class Engine {
   Status load(std::uint64_t& done);
   Status take_memory();
   Status start();
+  Status wait_for(const Slot& slot, std::int64_t timeout_ns, StepResult& result);
   Status report_hang(const Slot& slot, StepResult& result);
   Status tell_lost(StepResult& result) const;
   [[nodiscard]] Status lost() const;
@@ -132,6 +134,7 @@ class Engine {
   std::uint64_t checks_ = 0;
   std::int64_t last_end_ns_ = 0;
   SpinBudget await_spin_{0};
+  HangWatch hang_watch_;
   Status lost_ = Status::kOk;  // kHung or kDeviceLost: no step will end any more
   std::int32_t lost_stage_ = -1;
   std::int32_t lost_rank_ = -1;

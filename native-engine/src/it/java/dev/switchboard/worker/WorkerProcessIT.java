@@ -285,6 +285,42 @@ class WorkerProcessIT {
     }
   }
 
+  /** It stands still for twice the time after which its step, of half that time, would be hung. */
+  @Test
+  void aProcessThatStoodStillDoesNotHang() throws Exception {
+    try (HttpClient client = HttpClient.newHttpClient();
+        WorkerProcess worker = demo("--hang-timeout", "2", "--allow-fault-injection")) {
+      int port = worker.await("listening").path("port").asInt();
+      worker.await("ready");
+      String slow = "{\"kind\":\"delay\",\"amount\":1000000000,\"steps\":1}";
+      assertEquals(200, post(port, "/engine/v1/faults", slow).statusCode());
+      CompletableFuture<HttpResponse<String>> answer =
+          client.sendAsync(
+              request(port, "/v1/completions", LONG.formatted(3)), BodyHandlers.ofString());
+      WorkerFixture.eventually(() -> isInAStep(port));
+
+      standStill(worker.pid(), 4);
+
+      List<String> lines = answer.get(20, TimeUnit.SECONDS).body().lines().toList();
+      assertTrue(lines.contains("data: [DONE]"), lines::toString);
+      assertEquals(200, get(port, "/readyz").statusCode());
+    }
+  }
+
+  private static boolean isInAStep(int port) {
+    try {
+      String state = get(port, "/engine/v1/state").body();
+      return json(state).at("/health/ranks/0/current_step").asLong() != 0;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static void standStill(long pid, int seconds) throws Exception {
+    String commands = "kill -STOP %d; sleep %d; kill -CONT %d".formatted(pid, seconds, pid);
+    assertEquals(0, new ProcessBuilder("sh", "-c", commands).start().waitFor());
+  }
+
   @Test
   void aKilledWorkerBreaksItsStream() throws Exception {
     try (WorkerProcess worker = demo("--stages", "2", "--threads", "1");
