@@ -85,7 +85,7 @@ final class JsonSchemaReader {
     this.root = root;
     this.budget = budget;
     this.ignored = ignored;
-    form = new SchemaForm(new SchemaNegation(this::target, budget));
+    form = new SchemaForm(new SchemaNegation(this::target, budget, SchemaScope.sees(root)));
     check = new SchemaCheck(this, budget);
     distinct = new DistinctForm(budget);
     objects = new SchemaObjects(this, budget);

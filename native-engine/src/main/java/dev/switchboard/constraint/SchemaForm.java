@@ -38,7 +38,7 @@ final class SchemaForm {
 
   /** The schema of what another one does not describe. */
   JsonNode negated(JsonNode schema, String path) {
-    return negation.of(schema, path, 0);
+    return negation.unseen(negation.of(schema, path, 0), path, 0);
   }
 
   ObjectNode of(ObjectNode schema, String path) {
@@ -123,7 +123,7 @@ final class SchemaForm {
     JsonNode then = form.remove("then");
     JsonNode otherwise = form.remove("else");
     if (condition != null && (then != null || otherwise != null)) {
-      JsonNode not = negation.of(condition, SchemaKeywords.path(path, "if"), 0);
+      JsonNode not = negated(condition, SchemaKeywords.path(path, "if"));
       conditions.add(
           either(
               then == null ? condition : both(condition, then),
@@ -131,7 +131,7 @@ final class SchemaForm {
     }
     JsonNode forbidden = form.remove("not");
     if (forbidden != null) {
-      conditions.add(negation.of(forbidden, SchemaKeywords.path(path, "not"), 0));
+      conditions.add(negated(forbidden, SchemaKeywords.path(path, "not")));
     }
   }
 

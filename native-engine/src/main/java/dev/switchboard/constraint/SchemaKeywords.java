@@ -90,7 +90,12 @@ final class SchemaKeywords {
   static final String NOT_STEP = "\0notMultipleOf";
   static final String NOT_VALUES = "\0notEnum";
   static final String OPEN = "\0open";
-  static final Set<String> INTERNAL = Set.of(NOT_PATTERN, NOT_FORMAT, NOT_STEP, NOT_VALUES, OPEN);
+
+  /** What stands beside it does not see which members it speaks of. */
+  static final String UNSEEN = "\0unseen";
+
+  static final Set<String> INTERNAL =
+      Set.of(NOT_PATTERN, NOT_FORMAT, NOT_STEP, NOT_VALUES, OPEN, UNSEEN);
   private static final Set<String> KNOWN = known();
 
   private static final List<String> TYPES =

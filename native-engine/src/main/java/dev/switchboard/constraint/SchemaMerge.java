@@ -26,6 +26,8 @@ final class SchemaMerge {
   private static final Set<String> SMALLER =
       Set.of("maxLength", "maxItems", "maxProperties", "maximum", "exclusiveMaximum");
 
+  private static final Set<String> ITEMS = Set.of("items", "prefixItems", "contains");
+
   private final String path;
 
   private final BiPredicate<String, String> matcher;
@@ -57,13 +59,17 @@ final class SchemaMerge {
     ObjectNode mineLimited = limited(left, right);
     ObjectNode yoursLimited = limited(right, left);
     requireAlikeItems(left, right);
+    requireSeenItems(left, right);
+    requireSeenItems(right, left);
     Set<String> names = new LinkedHashSet<>();
     left.fieldNames().forEachRemaining(names::add);
     right.fieldNames().forEachRemaining(names::add);
     for (String name : names) {
       JsonNode mine = mineLimited.get(name);
       JsonNode yours = yoursLimited.get(name);
-      if (SchemaKeywords.isAnnotation(name) || (name.equals(SchemaKeywords.OPEN) && !open)) {
+      if (SchemaKeywords.isAnnotation(name)
+          || name.equals(SchemaKeywords.UNSEEN)
+          || (name.equals(SchemaKeywords.OPEN) && !open)) {
         continue;
       }
       JsonNode value =
@@ -85,6 +91,9 @@ final class SchemaMerge {
   /** The schema with what the other one's additional properties must be. */
   private ObjectNode limited(ObjectNode schema, ObjectNode other) {
     JsonNode limit = other.get("additionalProperties");
+    if (limit == null && schema.has(SchemaKeywords.UNSEEN)) {
+      limit = other.get("unevaluatedProperties");
+    }
     if (limit == null || (limit.isBoolean() && limit.booleanValue())) {
       return schema;
     }
@@ -147,6 +156,13 @@ final class SchemaMerge {
             || (second != null && first == null && left.has("items"));
     if (shifted) {
       throw refused("prefixItems", "beside items in what holds at once");
+    }
+  }
+
+  private void requireSeenItems(ObjectNode schema, ObjectNode other) {
+    boolean speaks = ITEMS.stream().anyMatch(schema::has);
+    if (schema.has(SchemaKeywords.UNSEEN) && speaks && other.has("unevaluatedItems")) {
+      throw refused("unevaluatedItems", "beside what a not says of items");
     }
   }
 

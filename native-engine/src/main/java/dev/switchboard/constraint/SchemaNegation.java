@@ -28,10 +28,40 @@ final class SchemaNegation {
 
   private final Target target;
   private final CompileBudget budget;
+  private final boolean marks;
 
-  SchemaNegation(Target target, CompileBudget budget) {
+  /**
+   * @param marks whether there is something that would see what is turned round
+   */
+  SchemaNegation(Target target, CompileBudget budget, boolean marks) {
     this.target = target;
     this.budget = budget;
+    this.marks = marks;
+  }
+
+  /**
+   * The same, but that {@code unevaluatedProperties} and {@code unevaluatedItems} beside it see
+   * nothing of it: what is in a {@code not} evaluates no member, however often it is turned round.
+   */
+  JsonNode unseen(JsonNode schema, String path, int depth) {
+    if (!marks || !SchemaScope.speaksOfMembers(schema)) {
+      return schema;
+    }
+    CompileBudget.checkDepth(depth, path);
+    budget.steps(16);
+    JsonNode plain = target.of(schema, path, depth);
+    if (!(plain instanceof ObjectNode given)) {
+      return plain;
+    }
+    ObjectNode marked = NODES.objectNode();
+    marked.setAll(given);
+    for (String name : List.of("allOf", "anyOf", "oneOf")) {
+      if (given.get(name) instanceof ArrayNode branches) {
+        ArrayNode list = marked.putArray(name);
+        branches.forEach(each -> list.add(unseen(each, path, depth + 1)));
+      }
+    }
+    return marked.put(SchemaKeywords.UNSEEN, true);
   }
 
   JsonNode of(JsonNode schema, String path, int depth) {
@@ -101,7 +131,7 @@ final class SchemaNegation {
       case "properties" -> properties(value, path, options, depth);
       case "items" -> options.add(typed("array").set("contains", of(value, path, depth + 1)));
       case "contains" -> options.add(typed("array").set("items", of(value, path, depth + 1)));
-      case SchemaKeywords.OPEN -> {}
+      case SchemaKeywords.OPEN, SchemaKeywords.UNSEEN -> {}
       default -> throw new ConstraintException(path, "is not supported in what must not match");
     }
   }

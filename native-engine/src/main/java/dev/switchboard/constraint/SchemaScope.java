@@ -25,6 +25,12 @@ final class SchemaScope {
 
   private SchemaScope() {}
 
+  /** Whether anything in it depends on what is evaluated. */
+  static boolean sees(JsonNode root) {
+    return root.findValue("unevaluatedProperties") != null
+        || root.findValue("unevaluatedItems") != null;
+  }
+
   /** Whether it may evaluate what another schema does not. */
   static boolean speaksOfMembers(JsonNode schema) {
     return IN_PLACE.stream().anyMatch(schema::has) || OF_MEMBERS.stream().anyMatch(schema::has);

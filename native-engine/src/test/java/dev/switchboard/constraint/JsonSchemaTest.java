@@ -227,6 +227,18 @@ class JsonSchemaTest {
         "{'minItems':1,'allOf':[{'prefixItems':[{}],'unevaluatedItems':false}]} | [1] | [1,2]",
         "{'type':'object','allOf':[{'allOf':[{'properties':{'a':{}}}],'properties':{'b':{}},"
             + "'unevaluatedProperties':false}]} | {'b':1,'a':1} | {'c':1}",
+        // Nor does it see what is in a `not`, or in an `if` that does not hold.
+        "{'properties':{'a':{}},'unevaluatedProperties':false,'not':{'not':{'properties':{'a':{},"
+            + "'b':{}}}}} | {'a':1} | {'b':1}",
+        "{'properties':{'a':{}},'unevaluatedProperties':{'type':'null'},'not':{'not':{"
+            + "'properties':{'b':{}}}}} | {'a':1,'b':null} | {'b':1}",
+        "{'properties':{'a':{}},'unevaluatedProperties':false,'not':{'properties':{'b':{'type':"
+            + "'null'}},'required':['b']}} | {'a':1} | {'b':1}",
+        "{'unevaluatedProperties':false,'allOf':[{'properties':{'a':{}},'not':{'not':{'anyOf':["
+            + "{'$ref':'#/$defs/b'}]}}}],'$defs':{'b':{'properties':{'b':{}}}}} | {'a':1} | {'b':1}",
+        "{'if':{'properties':{'b':{'const':1}},'required':['b']},'then':{'properties':{'c':{}}},"
+            + "'else':{'properties':{'a':{}}},'unevaluatedProperties':false} | {'b':1,'c':2} |"
+            + " {'b':2}",
         // Of several schemas of one name the one that is in no other document is meant.
         "{'$defs':{'n':{'$dynamicAnchor':'k','type':'null'},'l':{'$id':'l','items':{'$dynamicRef':"
             + "'#k'},'$defs':{'k':{'$dynamicAnchor':'k'}}}},'$ref':'l'} | [null] | [1]",
@@ -343,6 +355,8 @@ class JsonSchemaTest {
         "{'properties':{'a':{}},'allOf':[{'anyOf':[{'properties':{'b':{}}},{'type':'null'}],"
             + "'unevaluatedProperties':false}]} | unevaluatedProperties | beside anyOf is not"
             + " supported in one of several schemas that hold at once",
+        "{'type':'array','unevaluatedItems':false,'not':{'not':{'items':{}}}} | unevaluatedItems |"
+            + " beside what a not says of items is not supported",
         "{'$defs':{'m':{'$id':'m','$defs':{'x':{'$anchor':'k','type':'null'}}},"
             + "'n':{'$id':'n','$defs':{'x':{'$anchor':'k'}}}},'items':{'$ref':'#k'}} | items.$ref |"
             + " refers to a name that several schemas have",
