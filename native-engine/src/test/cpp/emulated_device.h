@@ -56,6 +56,7 @@ struct Settings {
   std::int64_t marks_ahead = 0;  // of these while the one before was not waited for
   std::int64_t put_off = 0;      // work that was left in a stream when it ended
   std::int64_t recordings = 0;
+  std::int64_t recorded_first = 0;  // kernels that a stream recorded before it had launched one
   std::int64_t replays = 0;
   std::int64_t graphs = 0;  // that are there now
 };

@@ -51,7 +51,13 @@ Queue::Queue(std::int32_t device, Settings& settings)
 
 Queue::~Queue() { std::erase(*group_, this); }
 
+// A device would load what was never launched while it records.
 void Queue::put(const simt::Kernel& kernel) {
+  if (!records()) {
+    launched_.insert(kernel.name);
+  } else if (launched_.insert(kernel.name).second) {
+    __atomic_add_fetch(&settings_.recorded_first, 1, __ATOMIC_RELAXED);
+  }
   add({.kernel = std::make_shared<const simt::Kernel>(kernel)});
 }
 

@@ -18,6 +18,8 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "emulated_device.h"
@@ -122,6 +124,7 @@ class Queue final : public simt::Queue {
   bool replaying_ = false;
   std::shared_ptr<Group> group_;
   std::shared_ptr<Recording> recording_;
+  std::set<std::string_view> launched_;  // kernels, by name
 };
 
 }  // namespace sb::cuda::emulated

@@ -845,6 +845,24 @@ TEST_F(EmulatedDeviceTest, StampsAreMadeForStepsThatAreMeasuredAndInWhatOthersRe
   EXPECT_GT(busy_ns(lane, SB_KIND_COPY), 0);
 }
 
+// Steps that nobody measures are not stamped, but the recording of one is.
+TEST_F(EmulatedDeviceTest, NoKernelIsLoadedWhileAStreamRecords) {
+  TestModel model(spec_of(SB_ARCH_LLAMA));
+  settings().devices = 2;
+  for (const int32_t ranks : {1, 2}) {
+    TestEngine engine(model, on_device(engine_config(1, ranks, 1)));
+    engine.record(false);
+    engine.begin(0);
+    for (int32_t position = 0; position < 3; ++position) {
+      Piece piece{0, position, {1}, {SB_TARGET_SAMPLE}, 0};
+      EXPECT_EQ(engine.run({piece}).status, SB_OK);
+    }
+
+    EXPECT_EQ(settings().recordings, ranks);
+    EXPECT_EQ(settings().recorded_first, 0);
+  }
+}
+
 // Of each rank the stamps of the step's ends, and of coming to four meetings and leaving them.
 TEST_F(EmulatedDeviceTest, MeetingsAreStampedInMeasuredStepsOnlyWhateverWasRecordedBefore) {
   TestModel model(spec_of(SB_ARCH_LLAMA));

@@ -155,6 +155,8 @@ Status DeviceRank::bind(const model::RankWeights& weights, const model::KvPool& 
       return within(device_failure(*plugin_, device_, error), "cuda");
     }
   }
+  // A first recording has a stamp that no step before it need have launched (StepGraphs).
+  plugin_->stamp(stream_, stamps_.data() + kBegin);
   graphs_.bind(*plugin_, device_, stream_);
   step_shape_.reserve(3 + spans_.size());
   first_x_ = x_.data();
