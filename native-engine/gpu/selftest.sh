@@ -10,6 +10,7 @@ Usage: selftest.sh [OPTION]... [BUILD]
 Runs whole tiny models of every architecture and format on the device against the processor, bit for bit, and prints a table of
 decode and prompts: rates, and shares of what this device reads and multiplies at most by kernels of our own in the same run. From a
 pack, a worker on the device then answers over HTTP what a worker on the processor answers.
+Before the table, models with the shapes of real ones have to give the processor's bits too: sb_device_bench check.
 Behind that, as far as ten minutes reach: llama-bench and vLLM where they are installed and a model is named, Nsight Compute on the
 hot kernels, the tests again under compute-sanitizer's memcheck, synccheck and racecheck. A line says what was left out, and why.
 Where a part fails the others go on; the last lines name those that failed, and the exit status is 1.
@@ -273,6 +274,7 @@ tell_end() {
 measure() {
   local tests=("$build/sb_engine_tests" --gtest_brief=1) code kernel name kernels=(mma-rounded)
   proven "${tests[@]}" '--gtest_filter=*Device*:-Emulated*:Hopper*'
+  proven "$build/sb_device_bench" check
   proven "$build/sb_device_bench" cuda
   code=$(architecture)
   # From 9.0 on a kernel begins before the one before it has ended. What that gives:

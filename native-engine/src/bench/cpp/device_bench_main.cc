@@ -1,6 +1,8 @@
 // Decode and prefill of whole models with random weights, on the device or the processor, through
 // the C ABI: sb_device_bench [cuda|cpu|peak] [ranks] [part of a model's name]. One line per model
-// and batch. "peak" measures nothing but what a device can do at most.
+// and batch. "peak" measures nothing but what a device can do at most. "check" measures nothing: it
+// compares the device with the processor (device_check.h); of its options "--tiny" takes small
+// models, "--cpu" the processor in the device's place, and "--differ" makes all checks fail.
 //
 // "decode" is of steps whose tokens the host gives, "ahead" of such that are planned while the one
 // before runs, as the scheduler does. "GB/s" is what a decode step reads of weights over its time,
@@ -21,14 +23,14 @@
 
 #include "abi/switchboard.h"
 #include "cuda/devices.h"
+#include "device_check.h"
+#include "random_model.h"
 
 namespace {
 
-struct Shape {
-  const char* name;
-  sb_type type;
-  int32_t n_layers, dim, ffn_dim, n_heads, n_kv_heads, head_dim, vocab;
-};
+using sb::bench::Matrices;
+using sb::bench::RandomModel;
+using sb::bench::Shape;
 
 constexpr Shape kShapes[] = {
     {"135M Q8_0", SB_TYPE_Q8_0, 30, 576, 1536, 9, 3, 64, 49152},
@@ -38,24 +40,6 @@ constexpr Shape kShapes[] = {
     {"8B Q4_K", SB_TYPE_Q4_K, 32, 4096, 14336, 32, 8, 128, 128256},
     {"8B BF16", SB_TYPE_BF16, 32, 4096, 14336, 32, 8, 128, 128256},
 };
-
-struct Blocks {
-  int64_t elements;
-  int64_t bytes;
-};
-
-Blocks blocks_of(sb_type type) {
-  switch (type) {
-    case SB_TYPE_Q8_0:
-      return {32, 34};
-    case SB_TYPE_Q4_K:
-      return {256, 144};
-    case SB_TYPE_BF16:
-      return {1, 2};
-    default:
-      return {1, 4};
-  }
-}
 
 void check(int32_t status) {
   if (status == SB_OK) return;
@@ -160,107 +144,6 @@ class PeakBench {
   int64_t bytes_ = 0;
 };
 
-class Model {
- public:
-  explicit Model(const Shape& shape) : shape_(shape) {
-    const int64_t q = int64_t{shape.n_heads} * shape.head_dim;
-    const int64_t kv = int64_t{shape.n_kv_heads} * shape.head_dim;
-    add(SB_TOKEN_EMBD, -1, shape.vocab, shape.dim);
-    add_norm(SB_OUTPUT_NORM, -1);
-    for (int32_t layer = 0; layer < shape.n_layers; ++layer) {
-      add_norm(SB_ATTN_NORM, layer);
-      add(SB_ATTN_Q, layer, q, shape.dim);
-      add(SB_ATTN_K, layer, kv, shape.dim);
-      add(SB_ATTN_V, layer, kv, shape.dim);
-      add(SB_ATTN_OUTPUT, layer, shape.dim, q);
-      add_norm(SB_FFN_NORM, layer);
-      add(SB_FFN_GATE, layer, shape.ffn_dim, shape.dim);
-      add(SB_FFN_UP, layer, shape.ffn_dim, shape.dim);
-      add(SB_FFN_DOWN, layer, shape.dim, shape.ffn_dim);
-    }
-  }
-
-  [[nodiscard]] sb_model_config config(int32_t context) const {
-    sb_model_config config{};
-    config.struct_size = sizeof(config);
-    config.arch = SB_ARCH_LLAMA;
-    config.n_layers = shape_.n_layers;
-    config.dim = shape_.dim;
-    config.ffn_dim = shape_.ffn_dim;
-    config.n_heads = shape_.n_heads;
-    config.n_kv_heads = shape_.n_kv_heads;
-    config.head_dim = shape_.head_dim;
-    config.vocab = shape_.vocab;
-    config.context = context;
-    config.rope_dim = shape_.head_dim;
-    config.rope_base = 500000;
-    config.rope_scale = 1;
-    config.rope_magnitude = 1;
-    config.norm_epsilon = 1e-5F;
-    config.embedding_scale = 1;
-    config.attention_scale = 0.125F;
-    config.n_tensors = static_cast<uint32_t>(tensors_.size());
-    config.tensors = tensors_.data();
-    return config;
-  }
-
- private:
-  // Small numbers of any pattern; every matrix of a size has the same.
-  const void* data(int64_t bytes, bool norm) {
-    for (const auto& piece : pieces_) {
-      if (piece.norm == norm && static_cast<int64_t>(piece.bytes.size()) == bytes) {
-        return piece.bytes.data();
-      }
-    }
-    std::mt19937 random(static_cast<uint32_t>(pieces_.size()));
-    pieces_.push_back({norm, std::vector<uint8_t>(static_cast<size_t>(bytes))});
-    std::vector<uint8_t>& piece = pieces_.back().bytes;
-    const Blocks blocks = blocks_of(norm ? SB_TYPE_F32 : shape_.type);
-    for (size_t i = 0; i + 4 <= piece.size(); i += 4) {
-      const auto word = static_cast<uint32_t>(random());
-      std::memcpy(&piece[i], &word, 4);
-    }
-    for (size_t at = 0; at < piece.size(); at += static_cast<size_t>(blocks.bytes)) {
-      put_scale(&piece[at], norm);
-    }
-    return piece.data();
-  }
-
-  void put_scale(uint8_t* at, bool norm) const {
-    const float one = 1;
-    if (norm) {
-      std::memcpy(at, &one, 4);
-    } else if (shape_.type == SB_TYPE_BF16) {
-      at[1] = static_cast<uint8_t>((at[1] & 0x80) | 0x3c);  // about 0.01
-    } else {
-      const uint16_t halves[2] = {0x0800, 0x0400};  // the second is a minimum's
-      std::memcpy(at, halves, shape_.type == SB_TYPE_Q4_K ? 4 : 2);
-    }
-  }
-
-  void add(sb_role role, int32_t layer, int64_t rows, int64_t cols) {
-    const Blocks blocks = blocks_of(shape_.type);
-    const int64_t bytes = rows * cols / blocks.elements * blocks.bytes;
-    tensors_.push_back({sizeof(sb_tensor), role, layer, shape_.type, rows, cols, data(bytes, false),
-                        static_cast<uint64_t>(bytes)});
-  }
-
-  void add_norm(sb_role role, int32_t layer) {
-    const int64_t bytes = int64_t{shape_.dim} * 4;
-    tensors_.push_back({sizeof(sb_tensor), role, layer, SB_TYPE_F32, 1, shape_.dim,
-                        data(bytes, true), static_cast<uint64_t>(bytes)});
-  }
-
-  struct Piece {
-    bool norm;
-    std::vector<uint8_t> bytes;
-  };
-
-  Shape shape_;
-  std::vector<Piece> pieces_;
-  std::vector<sb_tensor> tensors_;
-};
-
 constexpr int32_t kContext = 2304;
 constexpr int32_t kPrefill = 2048;
 constexpr int32_t kBlockTokens = 32;
@@ -271,7 +154,7 @@ constexpr int32_t kShortRowBlocks = 8;
 class Bench {
  public:
   Bench(const Shape& shape, bool device, int32_t ranks) {
-    const Model model(shape);
+    const RandomModel model(shape, Matrices::kOfASizeAlike);
     const sb_model_config description = model.config(kContext);
     sb_engine_config config{};
     config.struct_size = sizeof(config);
@@ -437,10 +320,28 @@ void measure(const Shape& shape, bool device, int32_t ranks, const Peak& peak) {
   print_share(rate, shape.type == SB_TYPE_BF16 ? peak.brains : peak.byte_products);
 }
 
+int check_as(int count, char** options) {
+  sb::bench::CheckOptions asked;
+  for (int i = 0; i < count; ++i) {
+    if (std::strcmp(options[i], "--tiny") == 0) {
+      asked.tiny = true;
+    } else if (std::strcmp(options[i], "--cpu") == 0) {
+      asked.processor = true;
+    } else if (std::strcmp(options[i], "--differ") == 0) {
+      asked.differ = true;
+    } else {
+      std::fprintf(stderr, "sb_device_bench: check has no option %s\n", options[i]);
+      return 64;
+    }
+  }
+  return sb::bench::check_device(asked);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const char* const what = argc < 2 ? "cuda" : argv[1];
+  if (std::strcmp(what, "check") == 0) return check_as(argc - 2, argv + 2);
   const int32_t ranks = argc < 3 ? 1 : std::atoi(argv[2]);
   const char* const name = argc < 4 ? "" : argv[3];
   const bool device = std::strcmp(what, "cpu") != 0;
