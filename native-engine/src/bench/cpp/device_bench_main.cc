@@ -10,7 +10,8 @@
 // time, each counted once. Shares are of what the first device can do at most by kernels of our
 // own, measured before: reads of memory larger than its caches, and products of bytes for quantised
 // weights, of BF16 numbers for BF16 ones: by mma.sync, or by wgmma where SWITCHBOARD_CUDA_BF16 has
-// chosen that.
+// chosen that. The line with "measured" is of single tokens planned ahead, with the timeline and
+// without: medians of runs that take turns.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -169,6 +170,7 @@ class Bench {
     config.max_step_tokens = kPrefill;
     config.max_step_outputs = kMaxBatch;
     config.max_in_flight = 2;
+    config.timeline_records = 4096;
     const int32_t status = sb_engine_create(&description, &config, nullptr, &engine_);
     if (status == SB_OUT_OF_MEMORY) return;
     check(status);
@@ -209,6 +211,34 @@ class Bench {
     return median(seconds);
   }
 
+  struct Pair {
+    double measured;
+    double unmeasured;
+  };
+  // The same of steps that the timeline tells of and of others, in runs that take turns.
+  Pair decode_measured(int32_t rows, int32_t position) {
+    std::vector<double> seconds[2];
+    for (int32_t round = 0; round < kRounds; ++round) {
+      for (int32_t row = 0; row < rows; ++row) begin(row);
+      submit(rows, 1, position, false);
+      int64_t last = sb_now_ns();
+      for (int32_t i = 0; i < kRoundSteps; ++i) {
+        measured_ = is_measured(i + 1);
+        submit(rows, 1, position + i + 1, true);
+        await();
+        const int64_t now = sb_now_ns();
+        // The first ones of a run lie beside steps of the other kind.
+        if (i % kRunSteps > 1) {
+          seconds[is_measured(i) ? 0 : 1].push_back(static_cast<double>(now - last) * 1e-9);
+        }
+        last = now;
+      }
+      await();
+    }
+    measured_ = false;
+    return {median(seconds[0]), median(seconds[1])};
+  }
+
   double prefill() {
     begin(kMaxBatch);
     double best = 1e9;
@@ -220,6 +250,11 @@ class Bench {
 
  private:
   static constexpr int32_t kSteps = 24;
+  static constexpr int32_t kRunSteps = 12;
+  static constexpr int32_t kRoundSteps = 10 * kRunSteps;
+  static constexpr int32_t kRounds = 4;
+
+  static bool is_measured(int32_t step) { return step / kRunSteps % 2 == 1; }
 
   static double median(std::vector<double>& values) {
     std::sort(values.begin(), values.end());
@@ -270,7 +305,7 @@ class Bench {
     plan.n_tokens = static_cast<uint32_t>(ids.size());
     plan.n_outputs = static_cast<uint32_t>(targets.size());
     plan.n_blocks = static_cast<uint32_t>(blocks.size());
-    plan.unrecorded = 1;
+    plan.unrecorded = measured_ ? 0 : 1;
     plan.step = ++steps_;
     plan.tokens = ids.data();
     plan.entries = entries.data();
@@ -282,6 +317,7 @@ class Bench {
   sb_engine* engine_ = nullptr;
   double token_bytes_ = 0;
   uint64_t steps_ = 0;
+  bool measured_ = false;
 };
 
 // Multiplications and additions of a prompt's weights: the output layer sees its last token only.
@@ -313,6 +349,11 @@ void measure(const Shape& shape, bool device, int32_t ranks, const Peak& peak) {
     print("decode", bench.decode(rows, 128));
     print("ahead ", bench.decode_ahead(rows, 128));
   }
+  // Where a step is shortest the timeline takes the largest share of it.
+  const Bench::Pair pair = bench.decode_measured(1, 128);
+  std::printf("%-10s ahead    1 rows %9.3f ms measured, %.3f ms not: %+.2f %% of tok/s\n",
+              shape.name, pair.measured * 1e3, pair.unmeasured * 1e3,
+              100 * (pair.unmeasured / pair.measured - 1));
   const double seconds = bench.prefill();
   const double rate = prompt_operations(shape) / seconds;
   std::printf("%-10s prefill %d       %9.3f ms %10.1f tok/s %8.1f T/s ", shape.name, kPrefill,
