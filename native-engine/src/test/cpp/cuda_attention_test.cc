@@ -12,7 +12,7 @@ using ops::testing::random_floats;
 
 struct Case {
   std::int32_t head_dim;
-  std::int32_t block_tokens;
+  std::int32_t block_tokens;  // of K and V that are attended to: 16, 32, 64 ...
   std::int32_t kv_heads;
   std::int32_t group;  // query heads of a kv head
   std::int32_t context;
@@ -153,7 +153,7 @@ TEST(CudaStoreTest, HeadsAndKvHaveTheReferencesBits) {
 // Attends the given tokens of a full cache, and holds each against the reference, and what it is
 // prepared as for the next matrix against prepare().
 void expect_references_bits(const Case& of, KvType type, const std::vector<std::int32_t>& kept,
-                            std::int32_t window, float softcap, Form form) {
+                            std::int32_t window, float softcap, Form form, bool prompts) {
   Cache cache(of, type);
   std::vector<float> q = random_floats(cache.tokens() * cache.q_heads() * of.head_dim, 11);
   std::vector<float> keys = random_floats(cache.tokens() * of.kv_heads * of.head_dim, 12, 2.0f);
@@ -187,6 +187,7 @@ void expect_references_bits(const Case& of, KvType type, const std::vector<std::
   args.scale = 0.2f;
   args.softcap = softcap;
   args.rows = rows;
+  args.prompts = prompts;
   args.max_parts = max_parts;
   args.parts = parts.data();
   args.out = out.operand;
@@ -225,7 +226,7 @@ void expect_references_bits(const Case& of, KvType type, const std::vector<std::
 
 TEST(CudaAttendTest, HasTheReferencesBits) {
   std::uint64_t seed = 0;
-  for (const Case& of : {Case{64, 16, 2, 3, 33}, Case{80, 20, 1, 9, 23}, Case{24, 4, 3, 1, 11},
+  for (const Case& of : {Case{64, 16, 2, 3, 33}, Case{80, 32, 1, 9, 23}, Case{24, 16, 3, 1, 11},
                          Case{128, 32, 1, 8, 75}}) {
     for (const KvType type : kKvTypes) {
       simt::seed(++seed);
@@ -233,26 +234,56 @@ TEST(CudaAttendTest, HasTheReferencesBits) {
       for (const Form form : {Form::kFloat, Form::kQuantised, Form::kBrain, Form::kHalf}) {
         const std::int64_t columns = std::int64_t{of.kv_heads} * of.group * of.head_dim;
         if (form == Form::kQuantised && columns % ops::kQuantBlock != 0) continue;
-        expect_references_bits(of, type, {0, n / 2, n - 1, n, 2 * n - 1}, 0, 0, form);
+        const bool prompts = form == Form::kBrain;
+        expect_references_bits(of, type, {0, n / 2, n - 1, n, 2 * n - 1}, 0, 0, form, prompts);
       }
     }
   }
 }
 
+// Tokens of a prompt that read K and V together, beside those of another sequence, of which the
+// first has to itself what the others do not attend to.
+TEST(CudaAttendTest, TokensThatShareWhatTheyReadHaveTheReferencesBits) {
+  std::uint64_t seed = 100;
+  for (const Case& of : {Case{64, 16, 1, 1, 150}, Case{32, 16, 2, 3, 150}, Case{64, 64, 1, 4, 150},
+                         Case{32, 32, 1, 8, 150}}) {
+    for (const KvType type : kKvTypes) {
+      simt::seed(++seed);
+      std::vector<std::int32_t> kept = {3, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149};
+      for (const std::int32_t position : {0, 1, 127, 128, 129, 130}) kept.push_back(150 + position);
+      expect_references_bits(of, type, kept, 0, 0, Form::kFloat, true);
+    }
+  }
+}
+
+// Of the tokens around 512 some have one part and some two.
 TEST(CudaAttendTest, JoinsPartsOfLongContexts) {
-  for (const Case& of : {Case{32, 16, 1, 2, 1300}, Case{8, 24, 2, 5, 600}}) {
+  for (const Case& of : {Case{32, 16, 1, 2, 1300}, Case{8, 32, 2, 5, 600}}) {
     for (const KvType type : {KvType::kF16, KvType::kQ8}) {
-      expect_references_bits(of, type, {511, 512, of.context - 1, of.context + 514}, 0, 0,
-                             Form::kFloat);
+      const std::vector<std::int32_t> kept = {510, 511, 512, 513, of.context - 1, of.context + 514};
+      expect_references_bits(of, type, kept, 0, 0, Form::kFloat, false);
+      expect_references_bits(of, type, kept, 0, 0, Form::kFloat, true);
     }
   }
 }
 
 TEST(CudaAttendTest, KeepsToWindowsAndCapsScores) {
   for (const std::int32_t window : {5, 16, 520}) {
-    expect_references_bits({32, 16, 1, 3, 700}, KvType::kF16, {3, 15, 16, 100, 699, 720}, window,
-                           1.5f, Form::kQuantised);
+    for (const bool prompts : {false, true}) {
+      const std::vector<std::int32_t> kept = {3,   4,   15,  16,  17,  100, 120, 140,
+                                              514, 515, 516, 517, 698, 699, 720};
+      expect_references_bits({32, 16, 1, 3, 700}, KvType::kF16, kept, window, 1.5f,
+                             Form::kQuantised, prompts);
+    }
   }
+}
+
+// Blocks so large that K and V share one place.
+TEST(CudaAttendTest, HasTheReferencesBitsWhereADeviceHasLittleSharedMemory) {
+  simt::give_shared_bytes(std::size_t{99} * 1024);
+  expect_references_bits({256, 64, 1, 2, 130}, KvType::kF32, {1, 70, 129}, 0, 0, Form::kFloat,
+                         false);
+  simt::give_shared_bytes(simt::kMostSharedBytes);
 }
 
 TEST(CudaAttendTest, NoTokensAreNoWork) {

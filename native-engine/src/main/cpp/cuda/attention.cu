@@ -26,24 +26,35 @@ void store(Stream stream, const StoreArgs& args) {
          prepare_heads<kType>, args);
 }
 
-template <ops::KvType kType, int kQueries>
+template <ops::KvType kType, int kQueries, int kTokens>
 void parts(Stream stream, const AttendArgs& args) {
   const int group = args.q_heads / args.kv.kv_heads;
+  const auto bytes = [&](bool apart) {
+    return attend_places(tile_shape<kType>(args.kv), args.kv.head_dim, kQueries * kTokens, apart)
+        .bytes;
+  };
+  const bool apart = bytes(true) <= most_shared_bytes();
   launch("attend_part", stream,
-         {.x = args.rows,
+         {.x = (args.rows + kTokens - 1) / kTokens,
           .y = args.kv.kv_heads * ((group + kQueries - 1) / kQueries),
           .z = args.max_parts,
           .threads = kAttendThreads,
-          .shared_bytes = attend_shared_bytes<kQueries>(args.kv.head_dim, args.kv.block_tokens)},
-         attend_part<kType, kQueries>, args);
+          .shared_bytes = bytes(apart)},
+         attend_part<kType, kQueries, kTokens>, args, apart);
 }
 
+// Tokens of a prompt share what they read; so many that there are 16 columns, or 8 of one query.
 template <ops::KvType kType>
 void portions(Stream stream, const AttendArgs& args) {
   const int group = args.q_heads / args.kv.kv_heads;
-  if (group == 1) return parts<kType, 1>(stream, args);
-  if (group <= 4) return parts<kType, 4>(stream, args);
-  parts<kType, 8>(stream, args);
+  if (args.prompts) {
+    if (group == 1) return parts<kType, 1, 8>(stream, args);
+    if (group <= 4) return parts<kType, 4, 4>(stream, args);
+    return parts<kType, 8, 2>(stream, args);
+  }
+  if (group == 1) return parts<kType, 1, 1>(stream, args);
+  if (group <= 4) return parts<kType, 4, 1>(stream, args);
+  parts<kType, 8, 1>(stream, args);
 }
 
 }  // namespace

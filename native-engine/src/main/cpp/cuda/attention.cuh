@@ -1,12 +1,16 @@
 // Attention over paged K and V, with the bits of ops/float_ops.h: scores are summed over a head's
 // dimensions in order, the softmax runs block by block of positions, outputs are summed over
 // positions in order. A span is cut at multiples of ops::kAttentionPart positions; a block of
-// threads has one part of one token and the query heads that share a kv head, so each element of K
-// and V is read once for all of them, and parts are joined in order afterwards.
+// threads has one part of a token, or of several tokens of a prompt, and the query heads that share
+// a kv head, so each element of K and V is read once for all of them, and parts are joined in order
+// afterwards.
 //
-// What is in order is a chain of at most 512 fused multiply-adds per part, 1.2 us; scores and
-// weights of all positions are worked out side by side.
+// A sum in order is a chain: a thread that read its next element from global memory would wait for
+// it 0.7 us. So K and V are copied to shared memory tile by tile, each beside the work on the one
+// before.
 #pragma once
+
+#include <type_traits>
 
 #include "cuda/device.h"
 #include "cuda/one_lane.h"
@@ -65,14 +69,18 @@ struct HeadBlock {
   typename Kept<kType>::Element* elements;
 };
 
+template <ops::KvType kType, class Byte>
+SB_DEVICE HeadBlock<kType> head_at(const ops::KvView& kv, Byte* at) {
+  auto* steps = reinterpret_cast<std::uint16_t*>(at);
+  if constexpr (kType == ops::KvType::kQ8) at += 2 * ops::kv_groups(kv.head_dim) * kv.block_tokens;
+  return {steps, reinterpret_cast<typename Kept<kType>::Element*>(at)};
+}
+
 template <ops::KvType kType>
 SB_DEVICE HeadBlock<kType> head_block(const ops::KvView& kv, std::byte* pool, std::int32_t block,
                                       int kv_head) {
   const std::int64_t head = static_cast<std::int64_t>(block) * kv.kv_heads + kv_head;
-  std::byte* at = pool + head * ops::kv_head_bytes(kType, kv.block_tokens, kv.head_dim);
-  auto* steps = reinterpret_cast<std::uint16_t*>(at);
-  if constexpr (kType == ops::KvType::kQ8) at += 2 * ops::kv_groups(kv.head_dim) * kv.block_tokens;
-  return {steps, reinterpret_cast<typename Kept<kType>::Element*>(at)};
+  return head_at<kType>(kv, pool + head * ops::kv_head_bytes(kType, kv.block_tokens, kv.head_dim));
 }
 
 // ---- storing ----
@@ -166,202 +174,456 @@ prepare_heads(StoreArgs args) {
 // ---- attending ----
 
 inline constexpr int kAttendThreads = 128;
+inline constexpr int kAttendBlocks = 4;  // on an SM: more have no room for their tiles
 inline constexpr int kPart = ops::kAttentionPart;
 inline constexpr int kSumLanes = 16;
 
-// Blocks that a part of positions can touch.
-constexpr int part_blocks(int block_tokens) { return kPart / block_tokens + 2; }
+// Of so many positions K, or V, lies in shared memory at once, in whole blocks; of fewer where
+// these are larger.
+inline constexpr int kTilePositions = 128;
+inline constexpr int kTileBytes = 32 * 1024;
 
 // What a part leaves of a query head, in floats: outputs, sums by lane, the maximum.
 constexpr int part_floats(int head_dim) { return (head_dim + kSumLanes + 1 + 3) / 4 * 4; }
 
-template <int kQueries>
-struct AttendShared {
-  float* q;        // [query][head_dim]
-  float* weights;  // [query][kPart]
-  float* maxima;   // [query][block], running
-  float* factors;  // [query][block]: what is summed before is multiplied by it
+// How K, or V, of one kv head lies in shared memory.
+struct TileShape {
+  int block_tokens;
+  int blocks;
+  int block_bytes;
+  int stride;  // bytes from block to block
+
+  [[nodiscard]] SB_HOST_DEVICE constexpr int positions() const { return blocks * block_tokens; }
+  [[nodiscard]] SB_HOST_DEVICE constexpr int bytes() const { return blocks * stride; }
 };
 
-template <int kQueries>
-constexpr std::size_t attend_shared_bytes(int head_dim, int block_tokens) {
-  SharedCarver carver;
-  static_cast<void>(carver.take<float>(static_cast<std::size_t>(kQueries * head_dim)));
-  static_cast<void>(carver.take<float>(kQueries * kPart));
-  const auto blocks = static_cast<std::size_t>(kQueries * part_blocks(block_tokens));
-  static_cast<void>(carver.take<float>(blocks));
-  static_cast<void>(carver.take<float>(blocks));
-  return carver.bytes();
+// Between blocks there is room for 16 positions of K, or a warp that reads two blocks would meet
+// the same banks twice.
+template <ops::KvType kType>
+SB_HOST_DEVICE inline TileShape tile_shape(const ops::KvView& kv) {
+  const auto bytes = static_cast<int>(ops::kv_head_bytes(kType, kv.block_tokens, kv.head_dim));
+  const int few = kTileBytes / bytes;
+  const int most = kTilePositions / kv.block_tokens;
+  const int blocks = few < 1 || most < 1 ? 1 : few < most ? few : most;
+  constexpr int kApart = 16 * static_cast<int>(sizeof(typename Kept<kType>::Element));
+  return {kv.block_tokens, blocks, bytes, bytes + kApart};
 }
 
-template <int kQueries>
-SB_DEVICE AttendShared<kQueries> attend_shared(int head_dim, int block_tokens) {
+// A block of threads has a column for each query head of each of its tokens; half of the columns
+// are a thread's, so that one element of K or V that it reads serves all of these.
+template <int kQueries, int kTokens>
+struct Columns {
+  static constexpr int kAll = kQueries * kTokens;
+  static constexpr int kGroups = kAll > 1 ? 2 : 1;
+  static constexpr int kOfThread = kAll / kGroups;
+  // So many elements are read at once: a chain waits for shared memory once in as many.
+  static constexpr int kAhead = kOfThread >= 8 ? 4 : kOfThread >= 4 ? 8 : 16;
+};
+
+// Those of a thread, side by side: one read or two.
+template <int kOfThread>
+struct alignas(kOfThread < 4 ? 4 * kOfThread : 16) Those {
+  float column[kOfThread];
+};
+
+template <class T>
+struct alignas(2 * sizeof(T)) Pair {
+  T first;
+  T second;
+};
+
+struct AttendShared {
+  float* q;              // [head_dim][column]
+  float* weights;        // [position of the tile][column]; at first the scores
+  float* maxima;         // [1 + block of the tile][column]: of all positions up to its end
+  float* factors;        // [block][column]: what is summed before is multiplied by it
+  float* sums;           // [kSumLanes][column]
+  float* out;            // [head_dim][column]
+  std::int32_t* begins;  // [token]: its positions in this part
+  std::int32_t* ends;
+  std::int32_t* table;  // the blocks of this part
+  std::uint8_t* keys;
+  std::uint8_t* values;  // behind the keys, or in their place
+};
+
+struct AttendPlaces {
+  std::size_t q, weights, maxima, factors, sums, out, begins, ends, table, keys, values, bytes;
+};
+
+SB_HOST_DEVICE constexpr AttendPlaces attend_places(const TileShape& tile, int head_dim,
+                                                    int columns, bool apart) {
   SharedCarver carver;
-  const std::size_t q = carver.take<float>(static_cast<std::size_t>(kQueries * head_dim));
-  const std::size_t weights = carver.take<float>(kQueries * kPart);
-  const auto blocks = static_cast<std::size_t>(kQueries * part_blocks(block_tokens));
-  const std::size_t maxima = carver.take<float>(blocks);
-  const std::size_t factors = carver.take<float>(blocks);
-  return {shared_at<float>(q), shared_at<float>(weights), shared_at<float>(maxima),
-          shared_at<float>(factors)};
+  AttendPlaces at{};
+  const auto each = [&](int n) { return static_cast<std::size_t>(n * columns); };
+  at.q = carver.take<float>(each(head_dim));
+  at.weights = carver.take<float>(each(tile.positions()));
+  at.maxima = carver.take<float>(each(tile.blocks + 1));
+  at.factors = carver.take<float>(each(tile.blocks));
+  at.sums = carver.take<float>(each(kSumLanes));
+  at.out = carver.take<float>(each(head_dim));
+  at.begins = carver.take<std::int32_t>(each(1));
+  at.ends = carver.take<std::int32_t>(each(1));
+  at.table = carver.take<std::int32_t>(static_cast<std::size_t>(kPart / tile.block_tokens));
+  at.keys = carver.take<std::uint8_t>(static_cast<std::size_t>(tile.bytes()));
+  at.values = apart ? carver.take<std::uint8_t>(static_cast<std::size_t>(tile.bytes())) : at.keys;
+  at.bytes = carver.bytes();
+  return at;
 }
 
-// A part of a token's span, and the query heads of one kv head that are worked out together.
-struct Portion {
-  std::int64_t token;
+SB_DEVICE AttendShared attend_shared(const AttendPlaces& at) {
+  return {shared_at<float>(at.q),
+          shared_at<float>(at.weights),
+          shared_at<float>(at.maxima),
+          shared_at<float>(at.factors),
+          shared_at<float>(at.sums),
+          shared_at<float>(at.out),
+          shared_at<std::int32_t>(at.begins),
+          shared_at<std::int32_t>(at.ends),
+          shared_at<std::int32_t>(at.table),
+          shared_at<std::uint8_t>(at.keys),
+          shared_at<std::uint8_t>(at.values)};
+}
+
+// Tokens in rows next to each other that are of one sequence and whose spans begin in one part,
+// and the query heads of one kv head that are worked out together.
+struct Run {
+  std::int64_t row;
+  int tokens;
   int kv_head;
-  int first_query;  // of the token's
+  int first_query;  // of a token's
   int queries;
+  int from;  // positions of this part that any token attends to
+  int to;
+  int all_from;  // and those that all do
+  int all_to;
+};
+
+struct Span {
   int begin;
   int end;
-  const std::int32_t* blocks;
-
-  // Positions of the block numbered b, within the part.
-  [[nodiscard]] SB_HOST_DEVICE int from(int b, int block_tokens) const {
-    return b * block_tokens > begin ? b * block_tokens : begin;
-  }
-  [[nodiscard]] SB_HOST_DEVICE int to(int b, int block_tokens) const {
-    return (b + 1) * block_tokens < end ? (b + 1) * block_tokens : end;
-  }
 };
 
-template <int kQueries>
-SB_DEVICE Portion portion_of(const AttendArgs& args) {
+SB_DEVICE std::int64_t token_of(const AttendArgs& args, std::int64_t row) {
+  return args.kept == nullptr ? row : args.kept[row];
+}
+
+// A token's positions in the part that the block of threads has.
+SB_DEVICE Span part_of_span(const AttendArgs& args, std::int64_t token) {
+  const int begins = args.begins[token];
+  const int ends = args.ends[token];
+  const int begin = (begins / kPart + block_z()) * kPart;
+  return {begin > begins ? begin : begins, begin + kPart < ends ? begin + kPart : ends};
+}
+
+template <int kQueries, int kTokens>
+SB_DEVICE Run run_at(const AttendArgs& args, std::int64_t row, std::int64_t end) {
   const int group = args.q_heads / args.kv.kv_heads;
   const int tiles = (group + kQueries - 1) / kQueries;
-  Portion p;
-  p.token = args.kept == nullptr ? block_x() : args.kept[block_x()];
-  p.kv_head = block_y() / tiles;
   const int first = block_y() % tiles * kQueries;
-  p.first_query = p.kv_head * group + first;
-  p.queries = group - first < kQueries ? group - first : kQueries;
-  const int begin = (args.begins[p.token] / kPart + block_z()) * kPart;
-  p.begin = begin > args.begins[p.token] ? begin : args.begins[p.token];
-  p.end = begin + kPart < args.ends[p.token] ? begin + kPart : args.ends[p.token];
-  p.blocks = args.block_tables + std::int64_t{args.sequences[p.token]} * args.max_blocks;
-  return p;
+  const std::int64_t token = token_of(args, row);
+  const Span span = part_of_span(args, token);
+  Run run;
+  run.row = row;
+  run.kv_head = block_y() / tiles;
+  run.first_query = run.kv_head * group + first;
+  run.queries = group - first < kQueries ? group - first : kQueries;
+  run.from = run.all_from = span.begin;
+  run.to = run.all_to = span.end;
+  run.tokens = 1;
+  for (; run.tokens < kTokens && row + run.tokens < end; ++run.tokens) {
+    const std::int64_t next = token_of(args, row + run.tokens);
+    if (args.sequences[next] != args.sequences[token] ||
+        args.begins[next] / kPart != args.begins[token] / kPart) {
+      break;
+    }
+    const Span other = part_of_span(args, next);
+    run.from = other.begin < run.from ? other.begin : run.from;
+    run.to = other.end > run.to ? other.end : run.to;
+    run.all_from = other.begin > run.all_from ? other.begin : run.all_from;
+    run.all_to = other.end < run.all_to ? other.end : run.all_to;
+  }
+  return run;
 }
 
-template <ops::KvType kType, int kQueries>
-SB_DEVICE void put_scores(const AttendArgs& args, const Portion& p, int position,
-                          const AttendShared<kQueries>& shared) {
-  const ops::KvView& kv = args.kv;
-  const int slot = position % kv.block_tokens;
-  const HeadBlock<kType> k =
-      head_block<kType>(kv, kv.k, p.blocks[position / kv.block_tokens], p.kv_head);
-  float scores[kQueries] = {};
-  float step = 1;
-  for (int c = 0; c < kv.head_dim; ++c) {
-    float key = to_float<kType>(k.elements[std::int64_t{c} * kv.block_tokens + slot]);
-    if constexpr (kType == ops::KvType::kQ8) {
-      if (c % ops::kKvGroup == 0) {
-        step = float_of_half(k.steps[c / ops::kKvGroup * kv.block_tokens + slot]);
-      }
-      key = key * step;
-    }
-#pragma unroll
-    for (int i = 0; i < kQueries; ++i) {
-      scores[i] = fma(shared.q[i * kv.head_dim + c], key, scores[i]);
-    }
+// Columns of query heads and tokens that there are not count like others and are not kept.
+template <int kQueries, int kTokens>
+SB_DEVICE void begin_run(const AttendArgs& args, const Run& run, const AttendShared& shared) {
+  constexpr int kColumns = kQueries * kTokens;
+  const int dim = args.kv.head_dim;
+  const std::int64_t token = token_of(args, run.row);
+  const std::int32_t* blocks =
+      args.block_tables + std::int64_t{args.sequences[token]} * args.max_blocks;
+  const int first = run.from / args.kv.block_tokens;
+  const int last = (run.to - 1) / args.kv.block_tokens;
+  for (int b = first + thread_id(); b <= last; b += kAttendThreads) {
+    shared.table[b - first] = blocks[b];
   }
-#pragma unroll
-  for (int i = 0; i < kQueries; ++i) {
-    float score = scores[i] * args.scale;
-    if (args.softcap != 0) score = Formulas::capped(score, args.softcap);
-    shared.weights[i * kPart + position - p.begin] = score;
+  for (int i = thread_id(); i < kTokens; i += kAttendThreads) {
+    const int there = i < run.tokens ? i : run.tokens - 1;
+    const Span span = part_of_span(args, token_of(args, run.row + there));
+    shared.begins[i] = span.begin;
+    shared.ends[i] = span.end;
   }
-}
-
-// The maximum of each block's scores, then the running ones, and what the sums before are
-// multiplied by when it grows.
-template <int kQueries>
-SB_DEVICE void put_maxima(const Portion& p, int block_tokens,
-                          const AttendShared<kQueries>& shared) {
-  constexpr float kNone = -__builtin_huge_valf();
-  const int most = part_blocks(block_tokens);
-  const int first = p.begin / block_tokens;
-  const int blocks = (p.end - 1) / block_tokens - first + 1;
-  for (int i = thread_id(); i < p.queries * blocks; i += kAttendThreads) {
-    const int query = i / blocks;
-    const int block = i % blocks;
-    const float* scores = shared.weights + query * kPart - p.begin;
-    float maximum = kNone;
-    for (int t = p.from(first + block, block_tokens); t < p.to(first + block, block_tokens); ++t) {
-      maximum = scores[t] > maximum ? scores[t] : maximum;
-    }
-    shared.maxima[query * most + block] = maximum;
-  }
-  block_barrier();
-  if (thread_id() < p.queries) {
-    float* maxima = shared.maxima + thread_id() * most;
-    float* factors = shared.factors + thread_id() * most;
-    float maximum = kNone;
-    for (int block = 0; block < blocks; ++block) {
-      const float now = maxima[block];
-      factors[block] = Formulas::exp_below_88(now > maximum ? maximum - now : 0.0f);
-      maximum = now > maximum ? now : maximum;
-      maxima[block] = maximum;
-    }
-  }
-  block_barrier();
-}
-
-template <int kQueries>
-SB_DEVICE void put_weights(const Portion& p, int block_tokens,
-                           const AttendShared<kQueries>& shared) {
-  const int most = part_blocks(block_tokens);
-  const int positions = p.end - p.begin;
-  for (int i = thread_id(); i < p.queries * positions; i += kAttendThreads) {
-    const int query = i / positions;
-    const int at = i % positions;
-    const int block = (p.begin + at) / block_tokens - p.begin / block_tokens;
-    float& weight = shared.weights[query * kPart + at];
-    weight = Formulas::exp_below_88(weight - shared.maxima[query * most + block]);
+  for (int i = thread_id(); i < kColumns * dim; i += kAttendThreads) {
+    const int column = i / dim;
+    const int query = column % kQueries;
+    const int there = column / kQueries < run.tokens ? column / kQueries : run.tokens - 1;
+    const float* q =
+        args.q + (token_of(args, run.row + there) * args.q_heads + run.first_query) * dim;
+    shared.q[i % dim * kColumns + column] = query < run.queries ? q[query * dim + i % dim] : 0.0f;
   }
 }
 
-// Sums of the weights by lane: a position's number in its block modulo 16.
-template <int kQueries>
-SB_DEVICE float sum_weights(const Portion& p, int block_tokens, int query, int lane,
-                            const AttendShared<kQueries>& shared) {
-  const int first = p.begin / block_tokens;
-  const float* weights = shared.weights + query * kPart - p.begin;
-  const float* factors = shared.factors + query * part_blocks(block_tokens);
-  float sum = 0;
-  for (int b = first; b * block_tokens < p.end; ++b) {
-    sum = sum * factors[b - first];
-    const int from = p.from(b, block_tokens);
-    const int skip = (lane - (from - b * block_tokens) % kSumLanes + kSumLanes) % kSumLanes;
-    for (int t = from + skip; t < p.to(b, block_tokens); t += kSumLanes) sum = sum + weights[t];
-  }
-  return sum;
+// The blocks of one tile.
+struct Tile {
+  int first;   // position
+  int table;   // where its blocks stand in the table
+  int blocks;  // there are
+  int from;    // positions that some token attends to
+  int to;
+  bool begins;  // the first
+};
+
+SB_DEVICE Tile tile_at(const Run& run, const TileShape& shape, int number) {
+  const int first = run.from / shape.block_tokens + number * shape.blocks;
+  const int blocks = (run.to - 1) / shape.block_tokens + 1 - first;
+  Tile tile;
+  tile.first = first * shape.block_tokens;
+  tile.table = number * shape.blocks;
+  tile.blocks = blocks < shape.blocks ? blocks : shape.blocks;
+  tile.from = run.from > tile.first ? run.from : tile.first;
+  const int end = tile.first + tile.blocks * shape.block_tokens;
+  tile.to = run.to < end ? run.to : end;
+  tile.begins = number == 0;
+  return tile;
 }
 
-// Column c of the outputs of all queries.
-template <ops::KvType kType, int kQueries>
-SB_DEVICE void sum_values(const AttendArgs& args, const Portion& p, int c,
-                          const AttendShared<kQueries>& shared, float (&out)[kQueries]) {
-  const ops::KvView& kv = args.kv;
-  const int tokens = kv.block_tokens;
-  const int most = part_blocks(tokens);
-  const int first = p.begin / tokens;
-  for (int b = first; b * tokens < p.end; ++b) {
-    const HeadBlock<kType> v = head_block<kType>(kv, kv.v, p.blocks[b], p.kv_head);
-#pragma unroll
-    for (int i = 0; i < kQueries; ++i) {
-      if (i < p.queries) out[i] = out[i] * shared.factors[i * most + b - first];
+// Copies K, or V, of a tile's blocks; none where there is no such tile.
+SB_DEVICE void copy_tile(const AttendArgs& args, const Run& run, const TileShape& shape,
+                         const Tile& tile, const std::byte* pool, const std::int32_t* table,
+                         std::uint8_t* to) {
+  for (int b = 0; b < tile.blocks; ++b) {
+    const std::int64_t head = std::int64_t{table[tile.table + b]} * args.kv.kv_heads + run.kv_head;
+    const std::byte* from = pool + head * shape.block_bytes;
+    for (int at = 16 * thread_id(); at < shape.block_bytes; at += 16 * kAttendThreads) {
+      copy_async<16>(to + b * shape.stride + at, from + at);
     }
-    for (int t = p.from(b, tokens); t < p.to(b, tokens); ++t) {
-      const std::int64_t slot = t - b * tokens;
-      float value = to_float<kType>(v.elements[slot * kv.head_dim + c]);
+  }
+}
+
+// A thread has two positions, and its columns.
+template <ops::KvType kType, int kQueries, int kTokens>
+SB_DEVICE void put_scores(const AttendArgs& args, const TileShape& shape, const Tile& tile,
+                          const AttendShared& shared) {
+  using C = Columns<kQueries, kTokens>;
+  using Mine = Those<C::kOfThread>;
+  const int dim = args.kv.head_dim;
+  const int tokens = shape.block_tokens;
+  const int pairs = shape.positions() / 2;
+  for (int i = thread_id(); i < pairs * C::kGroups; i += kAttendThreads) {
+    const int at = i % pairs * 2;
+    const int first_column = i / pairs * C::kOfThread;
+    if (tile.first + at + 1 < tile.from || tile.first + at >= tile.to) continue;
+    const HeadBlock<kType> k = head_at<kType>(args.kv, shared.keys + at / tokens * shape.stride);
+    const int slot = at % tokens;
+    float scores[2][C::kOfThread] = {};
+    float step[2] = {1, 1};
+#pragma unroll C::kAhead
+    for (int c = 0; c < dim; ++c) {
+      const auto& key = *reinterpret_cast<const Pair<typename Kept<kType>::Element>*>(
+          k.elements + c * tokens + slot);
+      float keys[2] = {to_float<kType>(key.first), to_float<kType>(key.second)};
       if constexpr (kType == ops::KvType::kQ8) {
-        value =
-            value * float_of_half(v.steps[slot * ops::kv_groups(kv.head_dim) + c / ops::kKvGroup]);
+        if (c % ops::kKvGroup == 0) {
+          const std::uint16_t* steps = k.steps + c / ops::kKvGroup * tokens + slot;
+          step[0] = float_of_half(steps[0]);
+          step[1] = float_of_half(steps[1]);
+        }
+        keys[0] = keys[0] * step[0];
+        keys[1] = keys[1] * step[1];
       }
+      const auto& q = *reinterpret_cast<const Mine*>(shared.q + c * C::kAll + first_column);
 #pragma unroll
-      for (int i = 0; i < kQueries; ++i) {
-        if (i < p.queries) out[i] = fma(shared.weights[i * kPart + t - p.begin], value, out[i]);
+      for (int j = 0; j < C::kOfThread; ++j) {
+        scores[0][j] = fma(q.column[j], keys[0], scores[0][j]);
+        scores[1][j] = fma(q.column[j], keys[1], scores[1][j]);
       }
+    }
+#pragma unroll
+    for (int both = 0; both < 2; ++both) {
+      Mine mine;
+#pragma unroll
+      for (int j = 0; j < C::kOfThread; ++j) {
+        float score = scores[both][j] * args.scale;
+        if (args.softcap != 0) score = Formulas::capped(score, args.softcap);
+        mine.column[j] = score;
+      }
+      *reinterpret_cast<Mine*>(shared.weights + (at + both) * C::kAll + first_column) = mine;
+    }
+  }
+}
+
+// Of each block the maximum of its scores, then the running ones. Where a column has no position in
+// a block it stays as it is.
+template <int kQueries, int kTokens>
+SB_DEVICE void put_maxima(const TileShape& shape, const Tile& tile, const AttendShared& shared) {
+  constexpr float kNone = -__builtin_huge_valf();
+  constexpr int kColumns = kQueries * kTokens;
+  for (int i = thread_id(); i < tile.blocks * kColumns; i += kAttendThreads) {
+    const int column = i % kColumns;
+    const int begin = shared.begins[column / kQueries] - tile.first;
+    const int end = shared.ends[column / kQueries] - tile.first;
+    const int first = i / kColumns * shape.block_tokens;
+    const int to = end < first + shape.block_tokens ? end : first + shape.block_tokens;
+    float maximum = kNone;
+#pragma unroll 4
+    for (int at = begin > first ? begin : first; at < to; ++at) {
+      const float score = shared.weights[at * kColumns + column];
+      maximum = score > maximum ? score : maximum;
+    }
+    shared.maxima[kColumns + i] = maximum;
+  }
+  block_barrier();
+  for (int column = thread_id(); column < kColumns; column += kAttendThreads) {
+    float* maxima = shared.maxima + column;
+    float maximum = tile.begins ? kNone : maxima[0];
+    maxima[0] = maximum;
+    for (int b = 1; b <= tile.blocks; ++b) {
+      const float now = maxima[b * kColumns];
+      maximum = now > maximum ? now : maximum;
+      maxima[b * kColumns] = maximum;
+    }
+  }
+  block_barrier();
+}
+
+template <int kQueries, int kTokens>
+SB_DEVICE void put_weights(const TileShape& shape, const Tile& tile, const AttendShared& shared) {
+  constexpr int kColumns = kQueries * kTokens;
+  for (int i = thread_id(); i < tile.blocks * kColumns; i += kAttendThreads) {
+    const float before = shared.maxima[i];
+    const float now = shared.maxima[kColumns + i];
+    shared.factors[i] = Formulas::exp_below_88(now > before ? before - now : 0.0f);
+  }
+  const int end = (tile.to - tile.first) * kColumns;
+  for (int i = (tile.from - tile.first) * kColumns + thread_id(); i < end; i += kAttendThreads) {
+    const int block = i / kColumns / shape.block_tokens;
+    const float maximum = shared.maxima[(block + 1) * kColumns + i % kColumns];
+    shared.weights[i] = Formulas::exp_below_88(shared.weights[i] - maximum);
+  }
+}
+
+// Sums of the weights by lane: a position's number in its block modulo 16. The last maximum becomes
+// the first one of the next tile.
+template <int kQueries, int kTokens>
+SB_DEVICE void sum_weights(const TileShape& shape, const Tile& tile, const AttendShared& shared) {
+  constexpr int kColumns = kQueries * kTokens;
+  for (int i = thread_id(); i < kSumLanes * kColumns; i += kAttendThreads) {
+    const int column = i % kColumns;
+    const int begin = shared.begins[column / kQueries] - tile.first;
+    const int end = shared.ends[column / kQueries] - tile.first;
+    float sum = tile.begins ? 0.0f : shared.sums[i];
+    for (int b = 0; b < tile.blocks; ++b) {
+      sum = sum * shared.factors[b * kColumns + column];
+      for (int at = b * shape.block_tokens + i / kColumns; at < (b + 1) * shape.block_tokens;
+           at += kSumLanes) {
+        if (at >= begin && at < end) sum = sum + shared.weights[at * kColumns + column];
+      }
+    }
+    shared.sums[i] = sum;
+  }
+  for (int column = thread_id(); column < kColumns; column += kAttendThreads) {
+    shared.maxima[column] = shared.maxima[tile.blocks * kColumns + column];
+  }
+}
+
+// Two dimensions of the outputs of a thread's columns.
+template <int kOfThread>
+struct Outputs {
+  float of[2][kOfThread];
+};
+
+// Adds V of one position; with kSome only to the columns whose tokens attend to it.
+template <ops::KvType kType, int kQueries, int kTokens, bool kSome>
+SB_DEVICE void add_value(const HeadBlock<kType>& v, int slot, int c, int groups,
+                         const float* weights, int first_column, int position,
+                         const AttendShared& shared,
+                         Outputs<Columns<kQueries, kTokens>::kOfThread>& out) {
+  using C = Columns<kQueries, kTokens>;
+  const auto& kept = *reinterpret_cast<const Pair<typename Kept<kType>::Element>*>(v.elements);
+  float values[2] = {to_float<kType>(kept.first), to_float<kType>(kept.second)};
+  if constexpr (kType == ops::KvType::kQ8) {
+    const float step = float_of_half(v.steps[slot * groups + c / ops::kKvGroup]);
+    values[0] = values[0] * step;
+    values[1] = values[1] * step;
+  }
+  const auto& mine = *reinterpret_cast<const Those<C::kOfThread>*>(weights);
+#pragma unroll
+  for (int j = 0; j < C::kOfThread; ++j) {
+    if constexpr (kSome) {
+      const int token = (first_column + j) / kQueries;
+      if (position < shared.begins[token] || position >= shared.ends[token]) continue;
+    }
+    out.of[0][j] = fma(mine.column[j], values[0], out.of[0][j]);
+    out.of[1][j] = fma(mine.column[j], values[1], out.of[1][j]);
+  }
+}
+
+template <ops::KvType kType, int kQueries, int kTokens>
+SB_DEVICE void sum_values(const AttendArgs& args, const Run& run, const TileShape& shape,
+                          const Tile& tile, const AttendShared& shared) {
+  using C = Columns<kQueries, kTokens>;
+  using Mine = Those<C::kOfThread>;
+  const int dim = args.kv.head_dim;
+  const int tokens = shape.block_tokens;
+  const auto groups = static_cast<int>(ops::kv_groups(dim));
+  for (int i = thread_id(); i < dim / 2 * C::kGroups; i += kAttendThreads) {
+    const int c = i % (dim / 2) * 2;
+    const int first_column = i / (dim / 2) * C::kOfThread;
+    float* kept = shared.out + c * C::kAll + first_column;
+    Outputs<C::kOfThread> out = {};
+    if (!tile.begins) {
+      const auto& first = *reinterpret_cast<const Mine*>(kept);
+      const auto& second = *reinterpret_cast<const Mine*>(kept + C::kAll);
+#pragma unroll
+      for (int j = 0; j < C::kOfThread; ++j) {
+        out.of[0][j] = first.column[j];
+        out.of[1][j] = second.column[j];
+      }
+    }
+    for (int b = 0; b < tile.blocks; ++b) {
+      const auto& factors =
+          *reinterpret_cast<const Mine*>(shared.factors + b * C::kAll + first_column);
+#pragma unroll
+      for (int j = 0; j < C::kOfThread; ++j) {
+        out.of[0][j] = out.of[0][j] * factors.column[j];
+        out.of[1][j] = out.of[1][j] * factors.column[j];
+      }
+      const HeadBlock<kType> v = head_at<kType>(args.kv, shared.values + b * shape.stride);
+      const int first = tile.first + b * tokens;
+      const int from = tile.from > first ? tile.from : first;
+      const int to = tile.to < first + tokens ? tile.to : first + tokens;
+      const auto add = [&]<bool kSome>(std::bool_constant<kSome>, int t) {
+        const int slot = t - first;
+        add_value<kType, kQueries, kTokens, kSome>(
+            {v.steps, v.elements + slot * dim + c}, slot, c, groups,
+            shared.weights + (t - tile.first) * C::kAll + first_column, first_column, t, shared,
+            out);
+      };
+      if (kTokens == 1 || (from >= run.all_from && to <= run.all_to)) {
+#pragma unroll C::kAhead
+        for (int t = from; t < to; ++t) add(std::false_type(), t);
+      } else {
+#pragma unroll 1
+        for (int t = from; t < to; ++t) add(std::true_type(), t);
+      }
+    }
+    auto& first = *reinterpret_cast<Mine*>(kept);
+    auto& second = *reinterpret_cast<Mine*>(kept + C::kAll);
+#pragma unroll
+    for (int j = 0; j < C::kOfThread; ++j) {
+      first.column[j] = out.of[0][j];
+      second.column[j] = out.of[1][j];
     }
   }
 }
@@ -371,44 +633,91 @@ SB_DEVICE float* part_at(const AttendArgs& args, std::int64_t row, int query, in
   return args.parts + index * part_floats(args.kv.head_dim);
 }
 
-template <ops::KvType kType, int kQueries>
-SB_KERNEL(kAttendThreads)
-attend_part(AttendArgs args) {
-  await_launch_before();
+// Nobody reads what it keeps of tokens that have no positions in this part. The next run writes
+// none of what is read here before all threads have met.
+template <int kQueries, int kTokens>
+SB_DEVICE void keep_part(const AttendArgs& args, const Run& run, const AttendShared& shared) {
+  constexpr int kColumns = kQueries * kTokens;
   const int dim = args.kv.head_dim;
-  const int tokens = args.kv.block_tokens;
-  const Portion p = portion_of<kQueries>(args);
-  if (p.begin >= p.end) return;
-  const AttendShared<kQueries> shared = attend_shared<kQueries>(dim, tokens);
-  // Queries that the tile has room for but not the group count as zero.
-  const float* q = args.q + (p.token * args.q_heads + p.first_query) * dim;
-  for (int i = thread_id(); i < kQueries * dim; i += kAttendThreads) {
-    shared.q[i] = i < p.queries * dim ? q[i] : 0.0f;
+  const int floats = dim + kSumLanes + 1;
+  for (int i = thread_id(); i < run.tokens * run.queries * floats; i += kAttendThreads) {
+    const int token = i / floats / run.queries;
+    const int query = i / floats % run.queries;
+    const int column = token * kQueries + query;
+    const int at = i % floats;
+    part_at(args, run.row + token, run.first_query + query, block_z())[at] =
+        at < dim               ? shared.out[at * kColumns + column]
+        : at < dim + kSumLanes ? shared.sums[(at - dim) * kColumns + column]
+                               : shared.maxima[column];
   }
+}
+
+// Tile by tile: scores of K's, their weights, then sums of V's, while the next ones are copied. K
+// and V have a place each, or where a block is so large that the device has no room for both, one.
+template <ops::KvType kType, int kQueries, int kTokens>
+SB_DEVICE void attend_run(const AttendArgs& args, const Run& run, bool apart) {
+  constexpr int kColumns = kQueries * kTokens;
+  const TileShape shape = tile_shape<kType>(args.kv);
+  const AttendShared shared =
+      attend_shared(attend_places(shape, args.kv.head_dim, kColumns, apart));
+  const int blocks = (run.to - 1) / shape.block_tokens + 1 - run.from / shape.block_tokens;
+  const int tiles = (blocks + shape.blocks - 1) / shape.blocks;
+  const auto copy_keys = [&](int tile) {
+    copy_tile(args, run, shape, tile_at(run, shape, tile), args.kv.k, shared.table, shared.keys);
+    commit_copies();
+  };
+  const auto copy_values = [&](int tile) {
+    copy_tile(args, run, shape, tile_at(run, shape, tile), args.kv.v, shared.table, shared.values);
+    commit_copies();
+  };
+  const auto await_first = [&] {
+    if (apart) {
+      wait_copies<1>();
+    } else {
+      wait_copies<0>();
+    }
+    block_barrier();
+  };
+  begin_run<kQueries, kTokens>(args, run, shared);
   block_barrier();
-  for (int t = p.begin + thread_id(); t < p.end; t += kAttendThreads) {
-    put_scores<kType, kQueries>(args, p, t, shared);
-  }
-  block_barrier();
-  put_maxima<kQueries>(p, tokens, shared);
-  put_weights<kQueries>(p, tokens, shared);
-  block_barrier();
-  for (int i = thread_id(); i < p.queries * kSumLanes; i += kAttendThreads) {
-    const int query = i / kSumLanes;
-    float* part = part_at(args, block_x(), p.first_query + query, block_z());
-    part[dim + i % kSumLanes] = sum_weights<kQueries>(p, tokens, query, i % kSumLanes, shared);
-    const int last = (p.end - 1) / tokens - p.begin / tokens;
-    if (i % kSumLanes == 0) {
-      part[dim + kSumLanes] = shared.maxima[query * part_blocks(tokens) + last];
+  copy_keys(0);
+  if (apart) copy_values(0);
+#pragma unroll 1
+  for (int number = 0; number < tiles; ++number) {
+    const Tile tile = tile_at(run, shape, number);
+    await_first();
+    put_scores<kType, kQueries, kTokens>(args, shape, tile, shared);
+    block_barrier();
+    if (apart) {
+      copy_keys(number + 1);
+    } else {
+      copy_values(number);
+    }
+    put_maxima<kQueries, kTokens>(shape, tile, shared);
+    put_weights<kQueries, kTokens>(shape, tile, shared);
+    await_first();
+    sum_weights<kQueries, kTokens>(shape, tile, shared);
+    sum_values<kType, kQueries, kTokens>(args, run, shape, tile, shared);
+    block_barrier();
+    if (apart) {
+      copy_values(number + 1);
+    } else {
+      copy_keys(number + 1);
     }
   }
-  for (int c = thread_id(); c < dim; c += kAttendThreads) {
-    float out[kQueries] = {};
-    sum_values<kType, kQueries>(args, p, c, shared, out);
-#pragma unroll
-    for (int i = 0; i < kQueries; ++i) {
-      if (i < p.queries) part_at(args, block_x(), p.first_query + i, block_z())[c] = out[i];
-    }
+  keep_part<kQueries, kTokens>(args, run, shared);
+}
+
+template <ops::KvType kType, int kQueries, int kTokens>
+SB_KERNEL(kAttendThreads, kAttendBlocks)
+attend_part(AttendArgs args, bool apart) {
+  await_launch_before();
+  const std::int64_t first = std::int64_t{block_x()} * kTokens;
+  const std::int64_t end = first + kTokens < args.rows ? first + kTokens : args.rows;
+  for (std::int64_t row = first; row < end;) {
+    const Run run = run_at<kQueries, kTokens>(args, row, end);
+    if (run.from < run.to) attend_run<kType, kQueries, kTokens>(args, run, apart);
+    row += run.tokens;
   }
 }
 

@@ -419,6 +419,10 @@ void DeviceRank::begin_step(const model::Batch& batch) {
   if (health_ != Status::kOk) return;
   check(plugin_->use(device_));
   repeats_ = is_decode(batch);
+  // Then it is worth it that neighbours share what they read; those of other sequences wait for
+  // each other.
+  constexpr std::int64_t kOfOne = 4;
+  prompts_ = batch.size() >= kOfOne * static_cast<std::int64_t>(batch.sequences.size());
   if (x_.data() != first_x_) std::swap(x_, other_x_);
   inputs_used_ = 0;
   const auto tokens = static_cast<std::size_t>(batch.size());
@@ -676,6 +680,7 @@ void DeviceRank::attend(std::int32_t layer, const model::TokenSet& kept) {
     args.scale = config_.attention_scale;
     args.softcap = config_.attention_softcap;
     args.rows = std::min(most, kept.count - row);
+    args.prompts = !listed && prompts_;
     args.max_parts = spans.max_parts;
     args.parts = parts_.data();
     args.out = attended_;

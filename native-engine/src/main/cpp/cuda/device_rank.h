@@ -276,6 +276,7 @@ class DeviceRank final : public model::RankCompute {
   DeviceSampler sampler_;  // of the first rank
   StepGraphs graphs_;
   bool repeats_ = false;  // the step is one of those that are recorded
+  bool prompts_ = false;  // most of its tokens are of prompts
   std::vector<std::int32_t> step_shape_;
   float* first_x_ = nullptr;  // where a step's x begins
   Inputs inputs_;

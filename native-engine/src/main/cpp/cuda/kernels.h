@@ -185,7 +185,8 @@ struct StoreArgs {
 };
 void store_heads(Stream stream, const StoreArgs& args);
 
-// Of the kept tokens: row i of out is that of token kept[i]. Rows of q are all tokens'.
+// Of the kept tokens: row i of out is that of token kept[i]. Rows of q are all tokens'. Blocks have
+// 16 tokens, or 2, 4 ... times as many, and K and V begin at multiples of 16 bytes.
 struct AttendArgs {
   ops::KvView kv;
   const float* q = nullptr;  // [tokens][q_heads][head_dim]
@@ -199,6 +200,7 @@ struct AttendArgs {
   float scale = 1;
   float softcap = 0;
   std::int64_t rows = 0;       // kept tokens
+  bool prompts = false;        // rows next to each other are mostly of one sequence
   std::int32_t max_parts = 1;  // at least ops::attention_parts of every span
   float* parts = nullptr;      // attend_floats(); 16-byte aligned
   Operand out;                 // out.k is q_heads * head_dim; f32 is always written
