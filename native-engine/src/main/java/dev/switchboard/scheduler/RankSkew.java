@@ -24,8 +24,11 @@ import java.util.List;
  * <p>A rank that lost its core, or gave it up to wait, comes back to caches that others have used,
  * and a short step takes longer then. So to name a rank, its votes in those windows must also be
  * against it where that is no excuse: in steps in which nothing disturbed it, or where these are
- * few, by more, in those in which it lost no core. Steps that are long beside what it takes to fill
- * caches count whatever happened. A name goes when these votes contradict it as well.
+ * few, by more, in those in which it lost no core. By how much more depends on its core: where
+ * it loses that to others, a wait costs its caches too. Between two steps a rank waits as well,
+ * unless it samples; where it began later than another one it had to be woken. Steps that are long
+ * beside what it takes to fill caches count whatever happened. A name goes when these votes
+ * contradict it as well.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. At each collective what the others waited for the last one to arrive, the spread of
@@ -40,8 +43,17 @@ final class RankSkew {
   /** How many times as long as the others' a step of a rank must be to be held against it. */
   private static final double MATTERS = 1.08;
 
+  /** And where nothing disturbed it: its first collective, and reading clocks, cost some too. */
+  private static final double MATTERS_UNDISTURBED = 1.1;
+
   /** And where a rank gave up its core to wait for others: that costs a short step so much. */
   private static final double MATTERS_AFTER_WAITING = 1.15;
+
+  /** And where others used the caches meanwhile: for seconds half as long again was seen. */
+  private static final double MATTERS_AMONG_OTHERS = 1.75;
+
+  /** A rank that has no core for more than this part of its steps is among others. */
+  private static final int AMONG_OTHERS_PART = 20;
 
   /** How long a window is, and how many votes it has at least. */
   private static final long WINDOW_NANOS = 1_000_000_000L;
@@ -71,6 +83,9 @@ final class RankSkew {
   /** A rank that waits no longer than this for the others spins and keeps its core. */
   private static final long SPIN_NANOS = 20_000;
 
+  /** One that begins later than the first by more than this had parked, and not just spun. */
+  private static final long WOKEN_NANOS = 5_000;
+
   /** Votes without an excuse that say something, and standard errors of a majority that names. */
   private static final int FEWEST_UNEXCUSED = 12;
 
@@ -94,6 +109,9 @@ final class RankSkew {
   /** Its place among those that name a rank. */
   private int window;
 
+  /** How long its steps were, as those of the ones before. */
+  private final long[] stepNanos = new long[NAMES];
+
   /** When the last step ended. */
   private volatile long lastNanos;
 
@@ -105,6 +123,12 @@ final class RankSkew {
     double score = 1;
     long lateNanos;
     long waitedNanos;
+
+    /** When its last step ended. */
+    long endNanos;
+
+    /** How long it had no core, in as many windows as name it. */
+    final long[] lostNanos = new long[NAMES];
 
     /** Windows in a row that contradict what it is called now. */
     int contrary;
@@ -120,11 +144,14 @@ final class RankSkew {
     /** And those in which it lost no core. */
     final Tally[] kept = Tally.some();
 
+    /** The same, on whether it took longer than among others is explained by caches. */
+    final Tally[] far = Tally.some();
+
     /** Whether it is called something else now that a window is over. */
-    boolean judge() {
+    boolean judge(long stepNanos) {
       boolean slow = all.majority() > SIGNIFICANT;
       all.clear();
-      double unexcused = unexcusedMajority();
+      double unexcused = unexcusedMajority(isAmongOthers(stepNanos) ? far : kept);
       contrary = (slow && (!named || unexcused > -SIGNIFICANT)) == named ? 0 : contrary + 1;
       boolean changes =
           named ? contrary >= CLEARS : contrary >= NAMES && unexcused > UNEXCUSED_SIGNIFICANT;
@@ -135,8 +162,12 @@ final class RankSkew {
       return changes;
     }
 
+    private boolean isAmongOthers(long stepNanos) {
+      return Arrays.stream(lostNanos).sum() * AMONG_OTHERS_PART > stepNanos;
+    }
+
     /** Of the steps in which nothing disturbed it, or where they are few, it lost no core. */
-    private double unexcusedMajority() {
+    private double unexcusedMajority(Tally[] kept) {
       Tally sum = Tally.sum(undisturbed);
       if (sum.votes < FEWEST_UNEXCUSED) {
         sum = Tally.sum(kept);
@@ -147,6 +178,8 @@ final class RankSkew {
     void begin(int window) {
       undisturbed[window].clear();
       kept[window].clear();
+      far[window].clear();
+      lostNanos[window] = 0;
     }
 
     void forget() {
@@ -218,8 +251,9 @@ final class RankSkew {
     at = (at + 1) % SCORED;
     for (int stage = 0; stage < stages; stage++) {
       charge(trace.values(), stage * ranks);
-      compare(trace.values(), stage * ranks);
+      compare(trace.whole(), stage * ranks);
     }
+    stepNanos[window] += trace.endNanos() - trace.startNanos();
     votes++;
     windowNanos += Math.clamp(passed, 0, MOST_STEP_NANOS);
     if (windowNanos >= WINDOW_NANOS && votes >= FEWEST_VOTES) {
@@ -234,6 +268,7 @@ final class RankSkew {
   private void forget() {
     votes = 0;
     windowNanos = 0;
+    Arrays.fill(stepNanos, 0);
     for (Lane lane : lanes) {
       lane.forget();
     }
@@ -242,11 +277,13 @@ final class RankSkew {
 
   private void judge() {
     boolean changed = false;
+    long steps = Arrays.stream(stepNanos).sum();
     window = (window + 1) % NAMES;
     for (Lane lane : lanes) {
-      changed |= lane.judge();
+      changed |= lane.judge(steps);
       lane.begin(window);
     }
+    stepNanos[window] = 0;
     votes = 0;
     windowNanos = 0;
     if (changed) {
@@ -272,22 +309,41 @@ final class RankSkew {
       lanes[lane].compute[at] = values[lane * StepTrace.FIELDS + StepTrace.COMPUTE];
     }
     for (int rank = 0; rank < ranks; rank++) {
-      vote(lanes[first + rank], others(first, rank), values, (first + rank) * StepTrace.FIELDS);
+      int base = (first + rank) * StepTrace.FIELDS;
+      vote(lanes[first + rank], others(first, rank), values, base, start(values, first));
     }
   }
 
-  private void vote(Lane lane, double others, long[] values, int base) {
+  private void vote(Lane lane, double others, long[] values, int base, long stageStart) {
     long took = lane.compute[at];
     long lost = values[base + StepTrace.OFF_CPU];
-    long waited = values[base + StepTrace.ALL_REDUCE];
-    boolean slow = took > MATTERS * others;
-    lane.all.add(slow);
+    lane.all.add(took > MATTERS * others);
     if (!excuses(lost, took)) {
       lane.kept[window].add(took > MATTERS_AFTER_WAITING * others);
-      if (!excuses(lost + (waited > SPIN_NANOS ? waited : 0), took)) {
-        lane.undisturbed[window].add(slow);
+      lane.far[window].add(took > MATTERS_AMONG_OTHERS * others);
+      if (!excuses(lost + waited(lane, values, base, stageStart), took)) {
+        lane.undisturbed[window].add(took > MATTERS_UNDISTURBED * others);
       }
     }
+    lane.endNanos = values[base + StepTrace.END];
+    lane.lostNanos[window] += lost;
+  }
+
+  /** How long it had given up its core since its last step: in this one, and before it. */
+  private static long waited(Lane lane, long[] values, int base, long stageStart) {
+    long inStep = values[base + StepTrace.ALL_REDUCE];
+    long start = values[base + StepTrace.START];
+    long before = start - stageStart > WOKEN_NANOS ? Math.max(0, start - lane.endNanos) : 0;
+    return before + (inStep > SPIN_NANOS ? inStep : 0);
+  }
+
+  /** When the first rank of a stage began. */
+  private long start(long[] values, int first) {
+    long start = Long.MAX_VALUE;
+    for (int lane = first; lane < first + ranks; lane++) {
+      start = Math.min(start, values[lane * StepTrace.FIELDS + StepTrace.START]);
+    }
+    return start;
   }
 
   /** Whether a rank whose core others had for so long took longer for that. */

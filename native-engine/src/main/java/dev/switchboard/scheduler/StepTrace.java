@@ -55,6 +55,10 @@ final class StepTrace {
   private final int ranks;
   private final StepRoom room;
   private final long[] values;
+
+  /** The same before they were cut to the step's own time. */
+  private final long[] whole;
+
   private final long[] receiveEnd;
 
   /** When it first waited for the others of its stage, and when they first waited for it. */
@@ -102,6 +106,7 @@ final class StepTrace {
     this.ranks = ranks;
     this.room = room;
     values = new long[stages * ranks * FIELDS];
+    whole = new long[values.length];
     receiveEnd = new long[stages * ranks];
     waitStart = new long[stages * ranks];
     lateStart = new long[stages * ranks];
@@ -191,6 +196,7 @@ final class StepTrace {
     submitNanos = submit;
     startNanos = start;
     endNanos = Math.max(start, end);
+    System.arraycopy(values, 0, whole, 0, values.length);
     for (int lane = 0; lane < stages * ranks; lane++) {
       cut(lane);
     }
@@ -457,6 +463,14 @@ final class StepTrace {
   /** The lanes' numbers, FIELDS per lane. */
   long[] values() {
     return values;
+  }
+
+  /**
+   * The same, of all that the ranks did for the step. What is cut is of the ranks that began before
+   * the step did, by the first rank's clock, so only whole times of ranks compare.
+   */
+  long[] whole() {
+    return whole;
   }
 
   /** The lanes that took part, with epoch times: one list for all requests in it. */

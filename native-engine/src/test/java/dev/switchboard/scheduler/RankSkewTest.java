@@ -23,6 +23,7 @@ class RankSkewTest {
   private final RankSkew skew = new RankSkew(2, RANKS);
   private final long[] late = new long[2 * RANKS];
   private final long[] offCpu = new long[2 * RANKS];
+  private final long[] begun = new long[RANKS];
   private long number = 1;
 
   @Test
@@ -305,6 +306,66 @@ class RankSkewTest {
     assertEquals(List.of(false, false, true), names(now()));
   }
 
+  /**
+   * As recorded beside compilers: the rank that does not sample parks between steps, and comes back
+   * to caches that they have used.
+   */
+  @Test
+  void aRankThatIsSlowerWhereItHadToBeWokenForAShortStepIsNotNamed() {
+    for (int i = 0; i < 10 * LONG; i++) {
+      boolean lost = i % 3 == 0;
+      offCpu[2] = lost ? 3_000_000 : 0;
+      begun[2] = 8_000;
+      step(new long[] {100_000, 100_000, 114_000}, new long[] {15_000, 15_000, 0}, new long[RANKS]);
+    }
+
+    assertEquals(List.of(false, false, false), names(now()));
+  }
+
+  /** Where others take the cores, waits cost the caches as well: as recorded beside compilers. */
+  @Test
+  void aRankThatIsFarSlowerAfterWaitsWhereOthersTakeTheCoresIsNotNamed() {
+    amongOthers(145_000, 10 * LONG);
+
+    assertEquals(List.of(false, false, false), names(now()));
+  }
+
+  @Test
+  void aRankThatTakesTwiceAsLongIsNamedWhereOthersTakeTheCores() {
+    amongOthers(200_000, LONG);
+
+    assertEquals(List.of(false, false, true), names(now()));
+  }
+
+  /** It waits in each step, and in some it loses its core. */
+  private void amongOthers(long compute, int count) {
+    for (int i = 0; i < count; i++) {
+      offCpu[2] = i % 3 == 0 ? 3_000_000 : 0;
+      step(new long[] {100_000, 100_000, compute}, new long[] {0, 0, 400_000}, new long[RANKS]);
+    }
+  }
+
+  @Test
+  void aSlowRankThatParksBetweenStepsIsNamedWhereNobodyTakesItsCore() {
+    for (int i = 0; i < LONG; i++) {
+      begun[2] = 8_000;
+      step(new long[] {100_000, 100_000, 120_000}, new long[] {15_000, 15_000, 0}, new long[RANKS]);
+    }
+
+    assertEquals(List.of(false, false, true), names(now()));
+  }
+
+  /** What it computed before the step began, by the first rank's clock, it computed as well. */
+  @Test
+  void aRankIsNotNamedForBeginningAfterTheOthers() {
+    for (int i = 0; i < 10 * LONG; i++) {
+      Arrays.fill(begun, 0, 2, -15_000);
+      step(new long[] {100_000, 100_000, 100_000}, new long[RANKS], new long[RANKS]);
+    }
+
+    assertEquals(List.of(false, false, false), names(now()));
+  }
+
   /** All lose their cores, for several times as long as the others compute. */
   private void longStep(long compute) {
     long usual = 4 * STEP_NANOS;
@@ -362,13 +423,14 @@ class RankSkewTest {
     }
     Arrays.fill(late, 0);
     Arrays.fill(offCpu, 0);
+    Arrays.fill(begun, 0);
     trace.finish(start, start, start + STEP_NANOS);
     skew.step(trace);
     return trace;
   }
 
   private void record(StepTrace trace, int stage, int rank, Kind kind, long busyNanos) {
-    long start = number * STEP_NANOS;
+    long start = (number - 1) * STEP_NANOS + (stage == 0 ? begun[rank] : 0);
     trace.record(stage, rank, kind, start, start + busyNanos, busyNanos, 0);
   }
 }
