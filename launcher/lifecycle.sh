@@ -137,6 +137,7 @@ announce() {
 }
 # first_question API MODEL: a command that works as it stands, in any folder. Where a key is needed, one line before it makes one; a
 # certificate is named, and the API called what that is for. Only a client's own certificate, where one is asked for, must be put in.
+# Where there is no curl, as beside a package on a bare machine, this launcher asks; it has no certificate of a client.
 # shellcheck disable=SC2016 # the key and the files are for the shell that runs it
 first_question() {
   local options='' certificate name host port url=$1 model=$2
@@ -156,6 +157,12 @@ first_question() {
   if [[ $ready_event == *'"keys":true'* ]]; then
     say "  key=\$($(own_command) keys create --name first-\$RANDOM)"
     options+=' -H "Authorization: Bearer $key"'
+  fi
+  if [[ $options != *' --cert '* ]] && ! command -v curl >/dev/null; then
+    options=''
+    [[ $ready_event != *'"keys":true'* ]] || options=' --key "$key"'
+    say "  echo Hello | $(own_command) chat$options $(printf %q "$model")"
+    return
   fi
   say "  curl -N$options $url/v1/chat/completions -d '{\"model\":\"$model\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'"
 }
