@@ -24,11 +24,11 @@ import java.util.List;
  * <p>A rank that lost its core, or gave it up to wait, comes back to caches that others have used,
  * and a short step takes longer then. So to name a rank, its votes in those windows must also be
  * against it where that is no excuse: in steps in which nothing disturbed it, or where these are
- * few, by more, in those in which it lost no core. By how much more depends on its core: where
- * it loses that to others, a wait costs its caches too. Between two steps a rank waits as well,
- * unless it samples; where it began later than another one it had to be woken. Steps that are long
- * beside what it takes to fill caches count whatever happened. A name goes when these votes
- * contradict it as well.
+ * few, by more, in those in which it lost no core. By how much more depends on its core: where it
+ * loses that to others, a wait costs its caches too. Between two steps a rank waits as well, unless
+ * it samples; where it began later than another one it had to be woken. Steps that are long beside
+ * what it takes to fill caches count whatever happened. A name goes when these votes contradict it
+ * as well.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. At each collective what the others waited for the last one to arrive, the spread of

@@ -496,8 +496,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
   /** Until the socket has room, which may take longer than the limit. */
   private void watchReader(ReaderWatch watch) {
     long millis = completions.settings().writeStall().toMillis() / ReaderWatch.LOOKS;
-    stallTimer =
-        completions.vertx().setTimer(Math.max(1, millis), expired -> lookAtReader(watch));
+    stallTimer = completions.vertx().setTimer(Math.max(1, millis), expired -> lookAtReader(watch));
   }
 
   private void lookAtReader(ReaderWatch watch) {

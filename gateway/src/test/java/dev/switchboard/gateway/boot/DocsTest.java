@@ -278,7 +278,8 @@ class DocsTest {
       if (!block.info().startsWith("sh")) {
         continue;
       }
-      List<String> changes = CHANGE.matcher(block.text()).results().map(one -> one.group(1)).toList();
+      List<String> changes =
+          CHANGE.matcher(block.text()).results().map(one -> one.group(1)).toList();
       if (stopped && !block.text().startsWith("./switchboard up")) {
         faults.add(page.name() + ": nothing runs any more: " + block.text());
       }

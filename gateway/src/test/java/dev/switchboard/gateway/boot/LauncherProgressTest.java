@@ -83,8 +83,7 @@ class LauncherProgressTest {
   /** A log of errors has no colours because of a terminal that shows something else. */
   @Test
   void anErrorHasColoursWhereItIsSeenOnATerminal() throws Exception {
-    String fails =
-        "source '" + LAUNCHER + "/output.sh'; say \"${bold}seen${off}\"; fail 'not so'";
+    String fails = "source '" + LAUNCHER + "/output.sh'; say \"${bold}seen${off}\"; fail 'not so'";
     String onTerminal = onTerminal("bash -c \"$FAILS\" >out", fails);
     String onTerminalWithoutErrors = onTerminal("bash -c \"$FAILS\" 2>errors", fails);
 

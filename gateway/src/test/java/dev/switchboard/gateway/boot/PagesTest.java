@@ -104,7 +104,9 @@ class PagesTest {
     Set<String> statuses = new TreeSet<>();
     String launcher = read(HOME.resolve("launcher/lifecycle.sh"));
     int begin = launcher.indexOf("meaning_of() {");
-    matches("(?m)^    ([\\d |]+)\\) printf", launcher.substring(begin, launcher.indexOf("}", begin)))
+    matches(
+            "(?m)^    ([\\d |]+)\\) printf",
+            launcher.substring(begin, launcher.indexOf("}", begin)))
         .forEach(match -> statuses.addAll(List.of(match.group(1).split(" \\| "))));
     String exits =
         read(HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/fleet/WorkerExit.java"));
