@@ -21,8 +21,10 @@ class LauncherQuestionTest {
   void whereThereIsNoCurlItIsTheLauncherThatAsks() throws Exception {
     assertEquals("  echo Hello | /opt/sb/switchboard chat m-1\n", question(PLAIN));
     assertEquals(
-        "  key=$(/opt/sb/switchboard keys create --name first-$RANDOM)\n"
-            + "  echo Hello | /opt/sb/switchboard chat --key \"$key\" m-1\n",
+        """
+          key=$(/opt/sb/switchboard keys create --name first-$RANDOM)
+          echo Hello | /opt/sb/switchboard chat --key "$key" m-1
+        """,
         question(PLAIN.replace("false", "true")));
     assertEquals(
         "  echo Hello | /opt/sb/switchboard chat m-1\n",
