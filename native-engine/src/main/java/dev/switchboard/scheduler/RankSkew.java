@@ -24,11 +24,11 @@ import java.util.List;
  * <p>A rank that lost its core, or gave it up to wait, comes back to caches that others have used,
  * and a short step takes longer then. So to name a rank, its votes in those windows must also be
  * against it where that is no excuse: in steps in which nothing disturbed it, or where these are
- * few, by more, in those in which it lost no core. By how much more depends on its core: where it
- * loses that to others, a wait costs its caches too. Between two steps a rank waits as well, unless
- * it samples; where it began later than another one it had to be woken. Steps that are long beside
- * what it takes to fill caches count whatever happened. A name goes when these votes contradict it
- * as well.
+ * few, by more, in those in which it lost no core. Where it loses its core to others, a wait costs
+ * its caches too, for seconds: then many windows in a row name it. Between two steps a rank waits
+ * as well, unless it samples; where it began later than another one it had to be woken. Steps that
+ * are long beside what it takes to fill caches count whatever happened. A name goes when these
+ * votes contradict it as well.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. At each collective what the others waited for the last one to arrive, the spread of
@@ -49,9 +49,6 @@ final class RankSkew {
   /** And where a rank gave up its core to wait for others: that costs a short step so much. */
   private static final double MATTERS_AFTER_WAITING = 1.15;
 
-  /** And where others used the caches meanwhile: for seconds half as long again was seen. */
-  private static final double MATTERS_AMONG_OTHERS = 1.75;
-
   /** A rank that has no core for more than this part of its steps is among others. */
   private static final int AMONG_OTHERS_PART = 20;
 
@@ -68,6 +65,9 @@ final class RankSkew {
 
   /** Windows in a row against a rank that name it: with the one it began in, less than 5 s. */
   private static final int NAMES = 3;
+
+  /** And where waits cost it its caches: beside compilers up to eight in a row were seen. */
+  private static final int NAMES_AMONG_OTHERS = 12;
 
   /** And of those not against it, that clear it. */
   private static final int CLEARS = 2;
@@ -144,17 +144,17 @@ final class RankSkew {
     /** And those in which it lost no core. */
     final Tally[] kept = Tally.some();
 
-    /** The same, on whether it took longer than among others is explained by caches. */
-    final Tally[] far = Tally.some();
-
     /** Whether it is called something else now that a window is over. */
     boolean judge(long stepNanos) {
       boolean slow = all.majority() > SIGNIFICANT;
       all.clear();
-      double unexcused = unexcusedMajority(isAmongOthers(stepNanos) ? far : kept);
+      Tally sum = Tally.sum(undisturbed);
+      boolean few = sum.votes < FEWEST_UNEXCUSED;
+      double unexcused = (few ? Tally.sum(kept) : sum).unexcusedMajority();
+      int names = few && isAmongOthers(stepNanos) ? NAMES_AMONG_OTHERS : NAMES;
       contrary = (slow && (!named || unexcused > -SIGNIFICANT)) == named ? 0 : contrary + 1;
       boolean changes =
-          named ? contrary >= CLEARS : contrary >= NAMES && unexcused > UNEXCUSED_SIGNIFICANT;
+          named ? contrary >= CLEARS : contrary >= names && unexcused > UNEXCUSED_SIGNIFICANT;
       if (changes) {
         named = !named;
         contrary = 0;
@@ -166,19 +166,9 @@ final class RankSkew {
       return Arrays.stream(lostNanos).sum() * AMONG_OTHERS_PART > stepNanos;
     }
 
-    /** Of the steps in which nothing disturbed it, or where they are few, it lost no core. */
-    private double unexcusedMajority(Tally[] kept) {
-      Tally sum = Tally.sum(undisturbed);
-      if (sum.votes < FEWEST_UNEXCUSED) {
-        sum = Tally.sum(kept);
-      }
-      return sum.votes < FEWEST_UNEXCUSED ? 0 : sum.majority();
-    }
-
     void begin(int window) {
       undisturbed[window].clear();
       kept[window].clear();
-      far[window].clear();
       lostNanos[window] = 0;
     }
 
@@ -221,6 +211,10 @@ final class RankSkew {
         sum.against += window.against;
       }
       return sum;
+    }
+
+    double unexcusedMajority() {
+      return votes < FEWEST_UNEXCUSED ? 0 : majority();
     }
 
     /** In standard errors of as many votes that are drawn by lot. */
@@ -320,7 +314,6 @@ final class RankSkew {
     lane.all.add(took > MATTERS * others);
     if (!excuses(lost, took)) {
       lane.kept[window].add(took > MATTERS_AFTER_WAITING * others);
-      lane.far[window].add(took > MATTERS_AMONG_OTHERS * others);
       if (!excuses(lost + waited(lane, values, base, stageStart), took)) {
         lane.undisturbed[window].add(took > MATTERS_UNDISTURBED * others);
       }

@@ -324,15 +324,19 @@ class RankSkewTest {
 
   /** Where others take the cores, waits cost the caches as well: as recorded beside compilers. */
   @Test
-  void aRankThatIsFarSlowerAfterWaitsWhereOthersTakeTheCoresIsNotNamed() {
-    amongOthers(145_000, 10 * LONG);
+  void aRankThatIsFarSlowerForEightSecondsWhereOthersTakeTheCoresIsNotNamed() {
+    for (int time = 0; time < 10; time++) {
+      amongOthers(145_000, 800);
+      assertEquals(List.of(false, false, false), names(now()));
+      amongOthers(100_000, 200);
+    }
 
     assertEquals(List.of(false, false, false), names(now()));
   }
 
   @Test
-  void aRankThatTakesTwiceAsLongIsNamedWhereOthersTakeTheCores() {
-    amongOthers(200_000, LONG);
+  void aSlowRankIsNamedInTheEndWhereOthersTakeTheCores() {
+    amongOthers(120_000, 3 * LONG);
 
     assertEquals(List.of(false, false, true), names(now()));
   }
