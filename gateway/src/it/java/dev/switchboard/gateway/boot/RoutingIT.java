@@ -85,6 +85,24 @@ class RoutingIT {
   }
 
   @Test
+  void modelsThatAreAskedInTurnUseAllOfTheirReplicas() throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.of(
+                "routing: {policy: round-robin}" + upstreams("models: [m, n]", "models: [m, n]"))
+            .awaitEveryReplica()) {
+      for (int i = 0; i < 4; i++) {
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+        gateway.post(
+            InProcessGateway.CHAT, InProcessGateway.chat(false).replace("\"m\"", "\"n\""));
+      }
+
+      assertEquals(4, first.seen.size());
+      assertEquals(4, second.seen.size());
+      assertEquals(2, first.seen.stream().filter(seen -> seen.body().contains("\"n\"")).count());
+    }
+  }
+
+  @Test
   void whereARequestWouldGoIsToldWithItsTableAndSendsNothing() throws Exception {
     String routes = "routes: [{name: split, targets: [{model: m}, {model: n}]}]\n";
     try (InProcessGateway gateway =

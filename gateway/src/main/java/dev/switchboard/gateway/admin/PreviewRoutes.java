@@ -23,10 +23,10 @@ final class PreviewRoutes {
   private static final int MOST_TOKENS = 10_000_000;
   private static final int USUAL_TOKENS = 100;
 
-  private final Supplier<GatewayContext> houses;
+  private final Supplier<GatewayContext> contexts;
 
-  private PreviewRoutes(Supplier<GatewayContext> houses) {
-    this.houses = houses;
+  private PreviewRoutes(Supplier<GatewayContext> contexts) {
+    this.contexts = contexts;
   }
 
   /**
@@ -57,16 +57,16 @@ final class PreviewRoutes {
   }
 
   /**
-   * @param houses the present one: routes, models and classes change while the gateway runs
+   * @param contexts the present one: routes, models and classes change while the gateway runs
    */
-  static void add(AdminRouter router, Supplier<GatewayContext> houses) {
-    router.ask("/admin/v1/route", new PreviewRoutes(houses)::decide);
+  static void add(AdminRouter router, Supplier<GatewayContext> contexts) {
+    router.ask("/admin/v1/route", new PreviewRoutes(contexts)::decide);
   }
 
   private JsonNode decide(RoutingContext context, byte[] body) {
     Wanted wanted = JsonInput.read(body, Wanted.class);
     String model = String.valueOf(wanted.model());
-    GatewayContext gateway = houses.get();
+    GatewayContext gateway = contexts.get();
     Router router = gateway.router();
     if (!router.knows(model)) {
       throw new ApiException(ApiError.modelNotFound(model));
@@ -75,10 +75,11 @@ final class PreviewRoutes {
     Slo slo = slo(gateway, tenant, wanted.headers());
     Affinity.Key key = new Affinity.Key(new long[0], 0, tenant, wanted.session());
     long now = gateway.clock().epochNanos();
-    long turn = gateway.fleet().comingTurn();
+    Router.Plan plan = router.preview(model, wanted.session());
+    long turn = gateway.fleet().comingTurn(plan.models().getFirst());
     Router.Routed routed =
         router.route(
-            router.preview(model, wanted.session()),
+            plan,
             each -> gateway.fleet().views(each, now),
             each ->
                 gateway

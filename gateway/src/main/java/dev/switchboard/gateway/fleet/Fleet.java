@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -44,7 +45,8 @@ public final class Fleet implements AutoCloseable {
   private final long began;
   private final FleetListener listener;
   private final ScheduledExecutorService executor;
-  private final AtomicLong turns = new AtomicLong();
+  /** Of each model that was asked, by its name. */
+  private final Map<String, AtomicLong> turns = new ConcurrentHashMap<>();
   private final AtomicLong attempts = new AtomicLong();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final DrainDriver drains;
@@ -328,14 +330,18 @@ public final class Fleet implements AutoCloseable {
         .orElseGet(() -> now.models().stream().findFirst().orElse(null));
   }
 
-  /** A number that rises with every call, for routing's ties. */
-  public long nextTurn() {
-    return turns.getAndIncrement();
+  /**
+   * A number that rises with every call for a model, for routing's ties. With one for all models,
+   * two that are asked in turn would each get the same replica of two every time.
+   */
+  public long nextTurn(String model) {
+    return turns.computeIfAbsent(model, none -> new AtomicLong()).getAndIncrement();
   }
 
-  /** The number that the next request gets, which it gets all the same. */
-  public long comingTurn() {
-    return turns.get();
+  /** The number that the next request for a model gets, which it gets all the same. */
+  public long comingTurn(String model) {
+    AtomicLong coming = turns.get(model);
+    return coming == null ? 0 : coming.get();
   }
 
   /** The replicas of a model as routing sees them at a moment. */

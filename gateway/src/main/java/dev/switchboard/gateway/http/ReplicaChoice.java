@@ -122,7 +122,7 @@ final class ReplicaChoice {
 
   /** It is admitted; ties are broken in turn. */
   void takeTurn() {
-    turn = gateway.fleet().nextTurn();
+    turn = gateway.fleet().nextTurn(plan.models().getFirst());
   }
 
   /** Estimated from its bytes. */

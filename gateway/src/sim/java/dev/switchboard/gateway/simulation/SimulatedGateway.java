@@ -364,7 +364,7 @@ final class SimulatedGateway {
     }
 
     private void run() {
-      turn = fleet.nextTurn();
+      turn = fleet.nextTurn(MODEL);
       retries.earn(MODEL);
       attempt();
     }
