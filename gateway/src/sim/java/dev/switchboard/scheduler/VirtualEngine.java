@@ -36,12 +36,12 @@ public final class VirtualEngine {
   private record Arriving(long nanos, GenerationRequest request, GenerationListener listener) {}
 
   /** What became of a request. */
-  public static final class Told implements GenerationListener {
+  public static final class Received implements GenerationListener {
     private final SimulatedTime time;
     private final List<Long> tokens = new ArrayList<>();
     private @Nullable RequestTimeline timeline;
 
-    private Told(SimulatedTime time) {
+    private Received(SimulatedTime time) {
       this.time = time;
     }
 
@@ -95,8 +95,8 @@ public final class VirtualEngine {
   }
 
   /** A request is to arrive; later ones must arrive later. */
-  public Told arrives(long nanos, int[] prompt, int maxTokens, int[] generated) {
-    Told told = new Told(time);
+  public Received arrives(long nanos, int[] prompt, int maxTokens, int[] generated) {
+    Received told = new Received(time);
     GenerationRequest request =
         new GenerationRequest(
                 "r" + requests++,

@@ -21,7 +21,7 @@ class ToolCallParserTest {
   private static final Set<String> FUNCTIONS = Set.of("weather", "add");
 
   /** Collects what a parser tells; calls as {@code name(arguments)}. */
-  static final class Told implements ToolCallParser.Listener {
+  static final class Recorder implements ToolCallParser.Listener {
     final StringBuilder content = new StringBuilder();
     final List<String> calls = new ArrayList<>();
 
@@ -43,7 +43,7 @@ class ToolCallParserTest {
 
   /** Joins what is told of calls while they are made. */
   static final class Streamed implements ToolCallParser.StreamListener {
-    final Told told = new Told();
+    final Recorder told = new Recorder();
     final List<String> pieces = new ArrayList<>();
     FunctionCall open = new FunctionCall("", "", null);
     boolean broken;
@@ -94,8 +94,8 @@ class ToolCallParserTest {
     return streamed;
   }
 
-  static Told parse(ToolFormat format, String... pieces) {
-    Told told = new Told();
+  static Recorder parse(ToolFormat format, String... pieces) {
+    Recorder told = new Recorder();
     ToolCallParser parser = new ToolCallParser(format, FUNCTIONS, told);
     for (String piece : pieces) {
       parser.accept(piece);
@@ -260,7 +260,7 @@ class ToolCallParserTest {
   @ParameterizedTest
   @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
   void textIsToldAsSoonAsItCannotBecomeACall(ToolFormat format) {
-    Told told = new Told();
+    Recorder told = new Recorder();
     ToolCallParser parser = new ToolCallParser(format, FUNCTIONS, told);
 
     parser.accept("some text");
@@ -271,7 +271,7 @@ class ToolCallParserTest {
 
   @Test
   void aCallIsToldBeforeItsClosingTag() {
-    Told told = new Told();
+    Recorder told = new Recorder();
     ToolCallParser parser = new ToolCallParser(ToolFormat.HERMES, FUNCTIONS, told);
 
     parser.accept("<tool_call>{\"name\":\"add\",\"arguments\":{}}");
@@ -354,6 +354,6 @@ class ToolCallParserTest {
   void withoutAFormatNothingIsParsed() {
     assertThrows(
         IllegalArgumentException.class,
-        () -> new ToolCallParser(ToolFormat.NONE, FUNCTIONS, new Told()));
+        () -> new ToolCallParser(ToolFormat.NONE, FUNCTIONS, new Recorder()));
   }
 }

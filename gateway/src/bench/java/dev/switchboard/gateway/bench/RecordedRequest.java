@@ -69,7 +69,7 @@ final class RecordedRequest {
   private long number;
 
   /** How much is told of it. */
-  enum Told {
+  enum Extent {
     /** Nothing made it of interest. */
     NOTHING(0, TraceDetail.RANKS),
     /** That it was there, its waits, and its attempt with queue, prefill and decode. */
@@ -79,7 +79,7 @@ final class RecordedRequest {
     private final int spans;
     private final TraceDetail ceiling;
 
-    Told(int spans, TraceDetail ceiling) {
+    Extent(int spans, TraceDetail ceiling) {
       this.spans = spans;
       this.ceiling = ceiling;
     }
@@ -114,7 +114,7 @@ final class RecordedRequest {
   }
 
   /** All that tracing one request takes, beside its SERVER span. */
-  void tell(Context server, Told told) {
+  void tell(Context server, Extent told) {
     now += APART_NANOS;
     levels.ceiling(told.ceiling);
     RequestTrace trace =
@@ -125,12 +125,12 @@ final class RecordedRequest {
     RequestTrace.Tried tried = trace.startAttempt(flight, REPLICA, 1, false, BEGUN + 2 * MS);
     trace.sent(tried, ++number, "bench", steps, traceparent(server));
     trace.serves(tried);
-    boolean slow = told != Told.NOTHING;
+    boolean slow = told != Extent.NOTHING;
     RequestTrace.Telling telling = trace.judge(record, SLO, slow, levels, metrics, now);
     trace.finish(
         record,
         breakdown,
-        told == Told.REQUEST ? new RequestTrace.Telling(told.ceiling, true) : telling,
+        told == Extent.REQUEST ? new RequestTrace.Telling(told.ceiling, true) : telling,
         known);
   }
 

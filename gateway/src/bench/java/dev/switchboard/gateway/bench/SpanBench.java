@@ -2,7 +2,7 @@ package dev.switchboard.gateway.bench;
 
 import com.sun.management.ThreadMXBean;
 import dev.switchboard.gateway.agent.SpanCounts;
-import dev.switchboard.gateway.bench.RecordedRequest.Told;
+import dev.switchboard.gateway.bench.RecordedRequest.Extent;
 import dev.switchboard.gateway.telemetry.ExporterThreads;
 import io.opentelemetry.api.GlobalOpenTelemetry;
 import io.opentelemetry.context.Context;
@@ -63,10 +63,10 @@ final class SpanBench implements Callable<Integer> {
 
   private void rounds(double lasting, boolean told) throws Exception {
     long end = System.nanoTime() + (long) (lasting * 1e9);
-    List<Told> order = new ArrayList<>(Arrays.asList(Told.values()));
+    List<Extent> order = new ArrayList<>(Arrays.asList(Extent.values()));
     while (System.nanoTime() < end) {
       Collections.shuffle(order, random);
-      for (Told each : order) {
+      for (Extent each : order) {
         String sample = batch(each);
         if (told) {
           System.out.println(sample);
@@ -75,7 +75,7 @@ final class SpanBench implements Callable<Integer> {
     }
   }
 
-  private String batch(Told told) throws Exception {
+  private String batch(Extent told) throws Exception {
     Context[] servers = new Context[BATCH];
     Arrays.setAll(servers, i -> request.begin());
     long exported = count("Exported");

@@ -198,7 +198,7 @@ public final class TelemetryBench implements Callable<Integer> {
     if (line.startsWith("sample ")) {
       String[] words = line.split(" ", -1);
       measured.add(
-          TelemetryReport.toldAs(RecordedRequest.Told.valueOf(words[1])),
+          TelemetryReport.toldAs(RecordedRequest.Extent.valueOf(words[1])),
           TelemetryReport.ONE_REQUEST,
           Map.of(
               TelemetryReport.MICROS, Double.parseDouble(words[2]),

@@ -7,7 +7,7 @@ import dev.switchboard.bench.Comparison;
 import dev.switchboard.bench.Interval;
 import dev.switchboard.bench.MarkdownTable;
 import dev.switchboard.bench.Samples;
-import dev.switchboard.gateway.bench.RecordedRequest.Told;
+import dev.switchboard.gateway.bench.RecordedRequest.Extent;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -137,7 +137,7 @@ final class TelemetryReport {
   }
 
   /** What a request is called whose spans tell so much. */
-  static String toldAs(Told told) {
+  static String toldAs(Extent told) {
     return switch (told) {
       case NOTHING -> "none: not of interest";
       case REQUEST -> "all but those of ranks";
@@ -220,11 +220,11 @@ final class TelemetryReport {
   }
 
   private void oneRequest(PrintStream out) {
-    if (measured.of(toldAs(Told.RANKS), ONE_REQUEST, MICROS).isEmpty()) {
+    if (measured.of(toldAs(Extent.RANKS), ONE_REQUEST, MICROS).isEmpty()) {
       return;
     }
     List<List<String>> rows = new ArrayList<>();
-    for (Told told : Told.values()) {
+    for (Extent told : Extent.values()) {
       rows.add(cells(toldAs(told), told.spans(), quantity -> cost(told, quantity)));
     }
     rows.add(cells("those of ranks alone", RecordedRequest.RANK_SPANS, this::ranksCost));
@@ -244,14 +244,16 @@ final class TelemetryReport {
         costs.apply(EXPORTER_MICROS).text("%.1f") + " µs");
   }
 
-  private Interval cost(Told told, String quantity) {
-    return measured.comparison(toldAs(Told.NOTHING), toldAs(told), ONE_REQUEST, quantity).with(50);
+  private Interval cost(Extent told, String quantity) {
+    return measured
+        .comparison(toldAs(Extent.NOTHING), toldAs(told), ONE_REQUEST, quantity)
+        .with(50);
   }
 
   /** By which batches of the same round differ. */
   private Interval ranksCost(String quantity) {
-    double[] without = measured.of(toldAs(Told.REQUEST), ONE_REQUEST, quantity).values();
-    double[] with = measured.of(toldAs(Told.RANKS), ONE_REQUEST, quantity).values();
+    double[] without = measured.of(toldAs(Extent.REQUEST), ONE_REQUEST, quantity).values();
+    double[] with = measured.of(toldAs(Extent.RANKS), ONE_REQUEST, quantity).values();
     Comparison difference = new Comparison();
     for (int round = 0; round < Math.min(without.length, with.length); round++) {
       difference.add(new double[] {without[round]}, new double[] {with[round] - without[round]});

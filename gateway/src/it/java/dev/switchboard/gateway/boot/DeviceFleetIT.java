@@ -256,7 +256,7 @@ class DeviceFleetIT {
   private static List<Map<String, String>> told(List<StreamClient> streams) throws Exception {
     List<Map<String, String>> told = new ArrayList<>();
     for (StreamClient stream : streams) {
-      Map<String, String> by = Told.by(stream.rest());
+      Map<String, String> by = StreamFacts.by(stream.rest());
       assertEquals("1", by.get("done"), by::toString);
       assertEquals("length", by.get("choice 0 end"), by::toString);
       told.add(by);

@@ -43,7 +43,7 @@ class DiscoveredWorkersIT {
             gateway.admin("/admin/v1/replicas/" + stream.replica()).at("/pod/name").asText();
         put(kubernetes, runner, Integer.parseInt(uid.substring(1)), "draining");
 
-        assertEquals(Told.by(undisturbed), Told.by(stream.rest()));
+        assertEquals(StreamFacts.by(undisturbed), StreamFacts.by(stream.rest()));
         JsonNode timeline =
             gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline?full=true");
         assertEquals(1, timeline.path("migrations").asInt(), timeline::toString);

@@ -148,7 +148,7 @@ abstract class FailoverFleet {
     if (undisturbed.isEmpty()) {
       slow(0);
       for (StreamClient stream : openAll()) {
-        undisturbed.add(Told.by(stream.rest()));
+        undisturbed.add(StreamFacts.by(stream.rest()));
       }
       slow(STEP_MS);
     }
@@ -164,7 +164,7 @@ abstract class FailoverFleet {
   static void assertSame(List<Map<String, String>> expected, List<StreamClient> streams)
       throws Exception {
     for (int i = 0; i < streams.size(); i++) {
-      assertEquals(expected.get(i), Told.by(streams.get(i).rest()), REQUESTS.get(i)[1]);
+      assertEquals(expected.get(i), StreamFacts.by(streams.get(i).rest()), REQUESTS.get(i)[1]);
       assertTrue(expected.get(i).containsKey("done"));
     }
   }

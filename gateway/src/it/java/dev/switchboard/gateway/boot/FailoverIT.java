@@ -110,7 +110,7 @@ class FailoverIT extends FailoverFleet {
     InProcessGateway.await(() -> heldBy(replica) == 0 && nothingInFlight());
     assertEquals(0, gateway.workerState(replica).path("in_flight").size());
     StreamClient next = open(chat("'max_tokens':4,'ignore_eos':true"));
-    assertTrue(Told.by(next.rest()).containsKey("done"));
+    assertTrue(StreamFacts.by(next.rest()).containsKey("done"));
   }
 
   @Test

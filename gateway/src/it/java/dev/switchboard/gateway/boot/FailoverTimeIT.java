@@ -90,7 +90,7 @@ class FailoverTimeIT extends FailoverFleet {
       hedged().rest();
     }
     StreamClient usual = hedged();
-    Map<String, String> expected = Told.by(usual.rest());
+    Map<String, String> expected = StreamFacts.by(usual.rest());
     String replica = usual.replica();
     long pid = gateway.pid(replica);
     MetricsText before = new MetricsText(gateway.metrics());
@@ -100,7 +100,7 @@ class FailoverTimeIT extends FailoverFleet {
     try {
       // The session goes where it was.
       late = hedged();
-      assertEquals(expected, Told.by(late.rest()));
+      assertEquals(expected, StreamFacts.by(late.rest()));
     } finally {
       GatewayProcess.signal("-CONT", pid);
     }

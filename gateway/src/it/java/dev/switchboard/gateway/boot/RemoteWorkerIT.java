@@ -36,7 +36,7 @@ class RemoteWorkerIT {
         stream.awaitEvents(5);
         runner.kill("w" + stream.replica().substring(1));
 
-        assertEquals(Told.by(undisturbed), Told.by(stream.rest()));
+        assertEquals(StreamFacts.by(undisturbed), StreamFacts.by(stream.rest()));
         JsonNode timeline =
             gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline?full=true");
         assertEquals(1, timeline.path("migrations").asInt(), timeline::toString);

@@ -92,8 +92,7 @@ class RoutingIT {
             .awaitEveryReplica()) {
       for (int i = 0; i < 4; i++) {
         gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
-        gateway.post(
-            InProcessGateway.CHAT, InProcessGateway.chat(false).replace("\"m\"", "\"n\""));
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false).replace("\"m\"", "\"n\""));
       }
 
       assertEquals(4, first.seen.size());

@@ -155,7 +155,7 @@ class WorkerPodsIT {
         4, InProcessGateway.JSON.readTree(chat.body()).at("/usage/completion_tokens").asInt());
     assertEquals(503, meanwhile.statusCode(), meanwhile::body);
     assertEquals(1, there, "it ends while its pod is still there");
-    assertEquals(Told.by(undisturbed), Told.by(lines));
+    assertEquals(StreamFacts.by(undisturbed), StreamFacts.by(lines));
     assertTrue(lines.contains("data: [DONE]"), lines::toString);
     assertEquals(0, gateway.timeline(stream.id()).path("migrations").asInt());
   }
@@ -185,7 +185,7 @@ class WorkerPodsIT {
             + " %d ms%n",
         promotedMs, servedMs, stream.longestGapMs());
     assertEquals(0, before);
-    assertEquals(Told.by(undisturbed), Told.by(lines));
+    assertEquals(StreamFacts.by(undisturbed), StreamFacts.by(lines));
     assertEquals(200, next.statusCode(), next::body);
     assertEquals(id("p2"), next.headers().firstValue("X-Switchboard-Replica").orElse(""));
     JsonNode timeline = gateway.timeline(stream.id());

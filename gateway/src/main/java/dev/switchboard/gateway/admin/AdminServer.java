@@ -48,7 +48,7 @@ public final class AdminServer extends VerticleBase {
   /** To a worker that is asked for the steps of requests. */
   private static final int MOST_CONNECTIONS = 4;
 
-  private final Supplier<GatewayContext> houses;
+  private final Supplier<GatewayContext> contexts;
   private final GatewayContext gateway;
   private final Store store;
   private final ConfigControl control;
@@ -71,7 +71,7 @@ public final class AdminServer extends VerticleBase {
   private volatile @Nullable ConnectionWatch connections;
 
   /**
-   * @param houses the present one; what never changes is taken from the first
+   * @param contexts the present one; what never changes is taken from the first
    * @param audit takes what was changed, or was to be; done when that is kept
    * @param facts of this gateway, now
    * @param gateways that share something with this one
@@ -82,7 +82,7 @@ public final class AdminServer extends VerticleBase {
    * @param tls null for clear text
    */
   public AdminServer(
-      Supplier<GatewayContext> houses,
+      Supplier<GatewayContext> contexts,
       Store store,
       ConfigControl control,
       EventFeed feed,
@@ -96,8 +96,8 @@ public final class AdminServer extends VerticleBase {
       AdminConfig config,
       boolean loopback,
       @Nullable ServerTls tls) {
-    this.houses = houses;
-    this.gateway = houses.get();
+    this.contexts = contexts;
+    this.gateway = contexts.get();
     this.store = store;
     this.control = control;
     this.feed = feed;
@@ -219,7 +219,7 @@ public final class AdminServer extends VerticleBase {
     AutoscalingRoutes.add(admin, autoscaling);
     // Ages of what watches noted by the clock that never steps.
     DiscoveryRoutes.add(admin, discovery, () -> gateway.clock().epochNanos() / 1_000_000);
-    PreviewRoutes.add(admin, houses);
+    PreviewRoutes.add(admin, contexts);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store, new TenantNow(gateway), control);
     RecordRoutes.add(admin, store, epochMs);

@@ -60,7 +60,7 @@ final class DiagnosticsRoutes {
   private final LongSupplier epochMs;
 
   /** What was asked of others. */
-  private record Told(Map<String, String> states, String events, String metrics) {}
+  private record Collected(Map<String, String> states, String events, String metrics) {}
 
   private DiagnosticsRoutes(
       GatewayContext gateway,
@@ -119,7 +119,7 @@ final class DiagnosticsRoutes {
 
   // ------------------------------------------------------------------ what others tell
 
-  private Future<Told> told(RoutingContext context) {
+  private Future<Collected> told(RoutingContext context) {
     Map<String, String> states = new LinkedHashMap<>();
     List<Future<?>> asked = new ArrayList<>();
     for (Replica replica : gateway.fleet().replicas()) {
@@ -137,7 +137,7 @@ final class DiagnosticsRoutes {
                     .text(context.vertx())
                     .map(Buffer::toString)
                     .otherwise(DiagnosticsRoutes::unknown)
-                    .map(metrics -> new Told(states, happened, metrics)));
+                    .map(metrics -> new Collected(states, happened, metrics)));
   }
 
   private Future<?> state(Replica replica, UpstreamAddress address, Map<String, String> states) {
@@ -154,7 +154,7 @@ final class DiagnosticsRoutes {
 
   // ------------------------------------------------------------------ the archive
 
-  private boolean write(Context loop, HttpServerResponse response, Told told, long untilMs)
+  private boolean write(Context loop, HttpServerResponse response, Collected told, long untilMs)
       throws IOException {
     try (Bundle bundle =
         new Bundle(new ResponseStream(loop, response, PATIENCE_MS), secrets(), epochMs, untilMs)) {

@@ -179,7 +179,7 @@ final class FlightJson {
         moment(moved, "resumed_ms", origin, move.resumedNanos());
       }
       switch (record.engines().asked().get(attempt.number())) {
-        case EngineAnswer.Told told -> engine(row.putObject("engine"), told.engine(), origin);
+        case EngineAnswer.Reported told -> engine(row.putObject("engine"), told.engine(), origin);
         case EngineAnswer.Missing missing -> row.put("engine_missing", missing.why().label());
         case null -> {}
       }

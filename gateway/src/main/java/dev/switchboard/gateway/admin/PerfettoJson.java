@@ -73,7 +73,7 @@ final class PerfettoJson {
       engine("engine worker " + record.replica(), served);
     }
     for (FlightRecord.Attempt attempt : record.attempts()) {
-      if (record.engines().asked().get(attempt.number()) instanceof EngineAnswer.Told told) {
+      if (record.engines().asked().get(attempt.number()) instanceof EngineAnswer.Reported told) {
         engine("engine worker " + attempt.replica() + ", " + name(attempt), told.engine());
       }
     }

@@ -54,7 +54,7 @@ import org.slf4j.LoggerFactory;
  * Puts a changed configuration and the store's state in force while the gateway runs. A new
  * configuration is checked as a whole and taken as a whole: one that changes a key outside {@link
  * #RELOADABLE} is refused, so that what runs is always what the file says. A request keeps the
- * house with which it began.
+ * context with which it began.
  */
 final class Reconfiguration implements ConfigControl, Store.Listener {
   private static final Logger LOG = LoggerFactory.getLogger(Reconfiguration.class);

@@ -45,8 +45,10 @@ public final class Fleet implements AutoCloseable {
   private final long began;
   private final FleetListener listener;
   private final ScheduledExecutorService executor;
+
   /** Of each model that was asked, by its name. */
   private final Map<String, AtomicLong> turns = new ConcurrentHashMap<>();
+
   private final AtomicLong attempts = new AtomicLong();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final DrainDriver drains;

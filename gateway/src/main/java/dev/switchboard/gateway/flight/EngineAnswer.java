@@ -12,7 +12,7 @@ public sealed interface EngineAnswer {
 
   private int choices() {
     return switch (this) {
-      case Told told -> told.engine.timelines().size();
+      case Reported told -> told.engine.timelines().size();
       case Missing _ -> 0;
     };
   }
@@ -20,7 +20,7 @@ public sealed interface EngineAnswer {
   /** The same, but for the steps one by one. */
   default EngineAnswer withoutSteps() {
     return switch (this) {
-      case Told told -> new Told(told.engine.withoutSteps());
+      case Reported told -> new Reported(told.engine.withoutSteps());
       case Missing missing -> missing;
     };
   }
@@ -30,7 +30,7 @@ public sealed interface EngineAnswer {
    *
    * @param engine on the gateway's clock
    */
-  record Told(PhaseBreakdown.Engine engine) implements EngineAnswer {}
+  record Reported(PhaseBreakdown.Engine engine) implements EngineAnswer {}
 
   /** It did not, and why. */
   record Missing(Why why) implements EngineAnswer {}

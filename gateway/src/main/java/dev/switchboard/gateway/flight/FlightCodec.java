@@ -412,7 +412,7 @@ final class FlightCodec {
 
   private static void answer(Writer to, EngineAnswer answer) {
     switch (answer) {
-      case EngineAnswer.Told told -> {
+      case EngineAnswer.Reported told -> {
         to.flag(true);
         to.list(told.engine().timelines(), FlightCodec::timeline);
         to.number(told.engine().offsetNanos());
@@ -428,7 +428,7 @@ final class FlightCodec {
 
   private static EngineAnswer answer(Reader from) {
     if (from.flag()) {
-      return new EngineAnswer.Told(
+      return new EngineAnswer.Reported(
           new PhaseBreakdown.Engine(
               from.list(FlightCodec::timeline), from.number(), from.number(), from.flag()));
     }

@@ -127,7 +127,7 @@ public final class EngineDetail {
     for (FlightRecord.Attempt attempt : attempts) {
       asked.add(
           ask(attempt.replica(), record.id())
-              .<EngineAnswer>map(told -> new EngineAnswer.Told(engine(attempt, told)))
+              .<EngineAnswer>map(told -> new EngineAnswer.Reported(engine(attempt, told)))
               .otherwise(cause -> new EngineAnswer.Missing(why(record, attempt, cause)))
               .onSuccess(answer -> answers.put(attempt.number(), answer)));
     }

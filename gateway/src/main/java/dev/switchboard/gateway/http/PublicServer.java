@@ -74,7 +74,7 @@ public final class PublicServer extends VerticleBase {
 
   private static final TextMapGetter<HttpServerRequest> HEADERS = new HeaderGetter();
 
-  private final Supplier<GatewayContext> houses;
+  private final Supplier<GatewayContext> contexts;
   private final GatewayContext gateway;
   private final OpenApiDocument document = new OpenApiDocument(PublicServer.class);
   private final RequestIds ids;
@@ -91,15 +91,15 @@ public final class PublicServer extends VerticleBase {
   private volatile @Nullable ConnectionWatch connections;
 
   /**
-   * @param houses the present one, for a request that begins; what never changes is taken from the
-   *     first
+   * @param contexts the present one, for a request that begins; what never changes is taken from
+   *     the first
    * @param eventLoops instances that share what is to be shared
    * @param maxConnections of this instance
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
   public PublicServer(
-      Supplier<GatewayContext> houses,
+      Supplier<GatewayContext> contexts,
       int eventLoops,
       int maxConnections,
       boolean loopback,
@@ -107,8 +107,8 @@ public final class PublicServer extends VerticleBase {
     this.maxConnections = maxConnections;
     this.loopback = loopback;
     this.tls = tls;
-    this.houses = houses;
-    this.gateway = houses.get();
+    this.contexts = contexts;
+    this.gateway = contexts.get();
     this.ids = new RequestIds(gateway.freshIds());
     this.answers = new AnswerMemory(gateway.http().answerMemoryBytes() / eventLoops);
     HttpConfig http = gateway.http();
@@ -427,7 +427,7 @@ public final class PublicServer extends VerticleBase {
             "POST " + endpoint.path(),
             gateway.traces(),
             gateway.clock().epochNanos());
-    new Exchange(new Call(houses.get(), loop, endpoint, request, caller, flight, trace)).start();
+    new Exchange(new Call(contexts.get(), loop, endpoint, request, caller, flight, trace)).start();
   }
 
   private static String requestId(RoutingContext context) {
@@ -444,13 +444,13 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void models(RoutingContext context) {
-    List<ModelCard> cards = houses.get().router().names().stream().map(this::card).toList();
+    List<ModelCard> cards = contexts.get().router().names().stream().map(this::card).toList();
     Answers.json(context.response(), ModelCard.listJson(cards));
   }
 
   private void model(RoutingContext context) {
     String id = context.pathParam("id");
-    if (id != null && houses.get().router().knows(id)) {
+    if (id != null && contexts.get().router().knows(id)) {
       Answers.json(context.response(), card(id).toJson());
     } else {
       refuse(context, Failure.of(ApiError.modelNotFound(String.valueOf(id))));

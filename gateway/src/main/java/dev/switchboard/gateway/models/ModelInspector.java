@@ -63,7 +63,7 @@ public final class ModelInspector {
    *
    * @param end how it ended, for people
    */
-  private record Told(List<JsonNode> lines, String end) {}
+  private record Output(List<JsonNode> lines, String end) {}
 
   /**
    * @param inspection the process that tells what files hold
@@ -94,7 +94,7 @@ public final class ModelInspector {
   }
 
   private boolean read(List<Found> files) {
-    Told told = run(inspection.apply(files.stream().map(Found::path).toList()));
+    Output told = run(inspection.apply(files.stream().map(Found::path).toList()));
     List<JsonNode> lines = told.lines();
     for (int i = 0; i < Math.min(lines.size(), files.size()); i++) {
       remembered.put(files.get(i), ModelHeader.of(lines.get(i)));
@@ -114,7 +114,7 @@ public final class ModelInspector {
 
   /** What a worker would take. */
   public synchronized Answer plan(Launch plan) {
-    Told told = run(plan);
+    Output told = run(plan);
     for (JsonNode line : told.lines()) {
       switch (line.path("event").asText()) {
         case "planned" -> {
@@ -131,7 +131,7 @@ public final class ModelInspector {
   }
 
   /** The lines that a process tells within its time. */
-  private static Told run(Launch launch) {
+  private static Output run(Launch launch) {
     List<JsonNode> lines = new ArrayList<>();
     try {
       Process process = launch.process().start();
@@ -148,14 +148,14 @@ public final class ModelInspector {
         for (String line = reader.readLine(); line != null; line = reader.readLine()) {
           add(line, lines);
         }
-        return new Told(
+        return new Output(
             lines,
             end(process, late.join(), complaint.completeOnTimeout("", 1, TimeUnit.SECONDS).join()));
       } finally {
         process.destroyForcibly();
       }
     } catch (IOException e) {
-      return new Told(lines, "its process failed: " + e.getMessage());
+      return new Output(lines, "its process failed: " + e.getMessage());
     }
   }
 

@@ -71,7 +71,7 @@ final class EngineSeries {
     }
   }
 
-  private void each(EngineName name, Told to) {
+  private void each(EngineName name, Receiver to) {
     reporting(
         (model, replica, report) -> {
           double value = name.of(report);
@@ -88,7 +88,7 @@ final class EngineSeries {
   }
 
   /** Takes a value and its labels. */
-  private interface Told {
+  private interface Receiver {
     void call(double value, String... labels);
   }
 

@@ -543,7 +543,7 @@ public final class RequestTrace {
     }
     boolean served = tried.equals(serving);
     // What a replica was asked for afterwards has each step.
-    if (known.answers().get(tried.number) instanceof EngineAnswer.Told told) {
+    if (known.answers().get(tried.number) instanceof EngineAnswer.Reported told) {
       spans.engine(attempt, tried.replica, told.engine());
     } else if (served && breakdown.engine() != null) {
       spans.engine(attempt, tried.replica, breakdown.engine());

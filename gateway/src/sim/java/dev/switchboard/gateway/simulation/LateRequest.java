@@ -352,7 +352,7 @@ final class LateRequest {
     if (has(Cause.SLOW_RANK)) {
       engine.inject(new Fault(Fault.Kind.SLOW, 0, 1, 0, 0, draws.slowPercent));
     }
-    VirtualEngine.Told told =
+    VirtualEngine.Received told =
         engine.arrives(receives, prompt, OUTPUT_TOKENS, known.stream().mapToInt(t -> 5).toArray());
     if (has(Cause.NEIGHBOURS_PREFILL)) {
       // While it decodes.

@@ -3,7 +3,7 @@ package dev.switchboard.gateway.bench;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.gateway.bench.RecordedRequest.Told;
+import dev.switchboard.gateway.bench.RecordedRequest.Extent;
 import dev.switchboard.gateway.telemetry.Exported;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
@@ -28,7 +28,7 @@ class RecordedRequestTest {
 
   @ParameterizedTest
   @EnumSource
-  void asManySpansAreMadeAsItSays(Told told) {
+  void asManySpansAreMadeAsItSays(Extent told) {
     request.tell(request.begin(), told);
     request.tell(request.begin(), told);
 
@@ -37,7 +37,7 @@ class RecordedRequestTest {
 
   @Test
   void everyRankOfPrefillAndDecodeHasASpanOfItsOwnWithAllThatIsEverSaidOfOne() {
-    request.tell(request.begin(), Told.RANKS);
+    request.tell(request.begin(), Extent.RANKS);
 
     List<SpanData> ranks =
         exported.stream().filter(span -> span.getName().startsWith("stage ")).toList();

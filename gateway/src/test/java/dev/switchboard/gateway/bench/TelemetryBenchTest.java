@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.bench.Comparison;
-import dev.switchboard.gateway.bench.RecordedRequest.Told;
+import dev.switchboard.gateway.bench.RecordedRequest.Extent;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -136,9 +136,9 @@ class TelemetryBenchTest {
   void whatRanksCostIsTheDifferenceOfBatchesOfTheSameRound() {
     Measurements measured = new Measurements("2 cores");
     for (int round = 1; round <= 7; round++) {
-      spans(measured, Told.NOTHING, round, 1, 0);
-      spans(measured, Told.REQUEST, 10 * round, 5, 20);
-      spans(measured, Told.RANKS, 10 * round + 40, 30, 100);
+      spans(measured, Extent.NOTHING, round, 1, 0);
+      spans(measured, Extent.REQUEST, 10 * round, 5, 20);
+      spans(measured, Extent.RANKS, 10 * round + 40, 30, 100);
     }
 
     String ranks = line(measured, "those of ranks alone");
@@ -151,7 +151,7 @@ class TelemetryBenchTest {
   }
 
   private static void spans(
-      Measurements measured, Told told, double micros, double kib, double exporterMicros) {
+      Measurements measured, Extent told, double micros, double kib, double exporterMicros) {
     measured.add(
         TelemetryReport.toldAs(told),
         TelemetryReport.ONE_REQUEST,

@@ -306,7 +306,7 @@ class FlightRecorderTest {
   private static EngineAnswer told(int choices) {
     RequestTimeline one = new RequestTimeline("r", 0, 1, 1, 1, 1, 1, 0, null, null, List.of());
     List<RequestTimeline> timelines = Collections.nCopies(choices, one);
-    return new EngineAnswer.Told(new PhaseBreakdown.Engine(timelines, 0, 0, false));
+    return new EngineAnswer.Reported(new PhaseBreakdown.Engine(timelines, 0, 0, false));
   }
 
   @Test

@@ -50,10 +50,10 @@ class WaitSpansTest {
   private final Flight flight = flight();
 
   /** Milliseconds since the request's beginning, and of them what the receipt charges. */
-  private record Told(String name, double from, double to, double charged) {}
+  private record WaitSpan(String name, double from, double to, double charged) {}
 
-  private static Told told(String name, double from, double to, double charged) {
-    return new Told("switchboard." + name, from, to, charged);
+  private static WaitSpan told(String name, double from, double to, double charged) {
+    return new WaitSpan("switchboard." + name, from, to, charged);
   }
 
   @Test
@@ -301,11 +301,11 @@ class WaitSpansTest {
         "r", 0, at(5), at(6), at(7), at(20), at(80), 0, null, null, List.of());
   }
 
-  private List<Told> tell() {
+  private List<WaitSpan> tell() {
     return tell(92);
   }
 
-  private List<Told> tell(double endMs) {
+  private List<WaitSpan> tell(double endMs) {
     return told(spans(endMs));
   }
 
@@ -325,11 +325,11 @@ class WaitSpansTest {
     return exported.spans();
   }
 
-  private static List<Told> told(List<SpanData> spans) {
+  private static List<WaitSpan> told(List<SpanData> spans) {
     return spans.stream()
         .map(
             span ->
-                new Told(
+                new WaitSpan(
                     span.getName(),
                     (span.getStartEpochNanos() - BEGUN) / (double) MS,
                     (span.getEndEpochNanos() - BEGUN) / (double) MS,

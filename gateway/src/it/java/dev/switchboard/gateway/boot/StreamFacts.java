@@ -13,29 +13,29 @@ import java.util.TreeSet;
 /**
  * All that a reader learns from a stream, however it was cut into events. The answer's identity and
  * the ids of calls are drawn anew for each answer and left out; that a stream has one identity is
- * told.
+ * among them.
  */
-final class Told {
+final class StreamFacts {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Map<String, String> facts = new LinkedHashMap<>();
   private final Set<String> identities = new HashSet<>();
   private final Set<String> sources = new TreeSet<>();
 
-  private Told() {}
+  private StreamFacts() {}
 
   static Map<String, String> by(List<String> lines) throws JsonProcessingException {
-    Told told = new Told();
+    StreamFacts facts = new StreamFacts();
     for (String line : lines) {
       if (line.startsWith("data: ")) {
-        told.event(line.substring("data: ".length()));
+        facts.event(line.substring("data: ".length()));
       } else if (!line.isEmpty()) {
-        told.add("other lines", line);
+        facts.add("other lines", line);
       }
     }
-    told.add("identities", Integer.toString(told.identities.size()));
-    told.add("sources", told.sources.toString());
-    return told.facts;
+    facts.add("identities", Integer.toString(facts.identities.size()));
+    facts.add("sources", facts.sources.toString());
+    return facts.facts;
   }
 
   private void event(String data) throws JsonProcessingException {
