@@ -302,9 +302,10 @@ final class RankSkew {
     for (int lane = first; lane < first + ranks; lane++) {
       lanes[lane].compute[at] = values[lane * StepTrace.FIELDS + StepTrace.COMPUTE];
     }
+    long start = start(values, first);
     for (int rank = 0; rank < ranks; rank++) {
       int base = (first + rank) * StepTrace.FIELDS;
-      vote(lanes[first + rank], others(first, rank), values, base, start(values, first));
+      vote(lanes[first + rank], others(first, rank), values, base, start);
     }
   }
 
