@@ -58,9 +58,12 @@ public final class Current {
     return now.isMissingNode() ? NONE : now.path("version").asString("*");
   }
 
-  /** What is said where something that is to be changed is not there any more. */
-  public static ApiFailure gone(String what) {
-    return ApiFailure.of(ApiFailure.Kind.REFUSED, "there is no " + what + " any more");
+  /** What is to be changed, as it was read; refused where it is not there any more. */
+  public static JsonNode still(JsonNode now, String what) throws ApiFailure {
+    if (now.isMissingNode()) {
+      throw ApiFailure.of(ApiFailure.Kind.REFUSED, "there is no " + what + " any more");
+    }
+    return now;
   }
 
   /** The change as it would be of what is there now. */

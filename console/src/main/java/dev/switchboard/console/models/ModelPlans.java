@@ -100,10 +100,7 @@ public final class ModelPlans {
   }
 
   private static ModelRow still(String id, JsonNode now) throws ApiFailure {
-    if (now.isMissingNode()) {
-      throw Current.gone("model " + id);
-    }
-    return ModelsPresenter.model(now);
+    return ModelsPresenter.model(Current.still(now, "model " + id));
   }
 
   private static Change possible(Planned planned) throws ApiFailure {

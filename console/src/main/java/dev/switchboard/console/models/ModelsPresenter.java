@@ -326,14 +326,7 @@ public final class ModelsPresenter {
                 "Else requests for it are answered 404, unless a model is called so"),
             true,
             _ -> back(row, row))
-        .remadeBy(now -> forget(still(row.name(), now)));
-  }
-
-  private static SplitRow still(String name, JsonNode now) throws ApiFailure {
-    if (now.isMissingNode()) {
-      throw Current.gone("name " + name);
-    }
-    return split(now);
+        .remadeBy(now -> forget(split(Current.still(now, "name " + row.name()))));
   }
 
   private static String path(String name) {

@@ -458,9 +458,7 @@ public final class ReplicaPresenter {
   }
 
   private Change weighAgain(double weight, JsonNode now) throws ApiFailure {
-    if (now.isMissingNode()) {
-      throw Current.gone("replica " + id);
-    }
+    Current.still(now, "replica " + id);
     return weigh(weight, now.path("weight").asDouble(Double.NaN), Current.version(now));
   }
 

@@ -297,14 +297,7 @@ public final class SloPresenter {
                 "Else requests that name it are held to the default class"),
             true,
             _ -> back(row, row))
-        .remadeBy(now -> forget(still(row.name(), now)));
-  }
-
-  private static ClassRow still(String name, JsonNode now) throws ApiFailure {
-    if (now.isMissingNode()) {
-      throw Current.gone("class " + name);
-    }
-    return ClassRow.of(now);
+        .remadeBy(now -> forget(ClassRow.of(Current.still(now, "class " + row.name()))));
   }
 
   private static List<String> differences(@Nullable ClassRow before, ClassRow wanted) {

@@ -320,14 +320,10 @@ public final class TenantsPresenter {
                 "What it used stays on record"),
             true,
             _ -> back(row.name(), row))
-        .remadeBy(now -> forget(still(row.name(), now)));
-  }
-
-  private static TenantRow still(String name, JsonNode now) throws ApiFailure {
-    if (now.isMissingNode()) {
-      throw Current.gone("limit of " + name);
-    }
-    return row(name, now, 0, null, null);
+        .remadeBy(
+            now ->
+                forget(
+                    row(row.name(), Current.still(now, "limit of " + row.name()), 0, null, null)));
   }
 
   /** Has a tenant's limits as they were. */
@@ -395,14 +391,7 @@ public final class TenantsPresenter {
             List.of(
                 "A new key of the same tenant and role is made, and shown once", ends, used(key)),
             overlap.isZero())
-        .remadeBy(now -> rotate(there(key, now), overlap));
-  }
-
-  private static KeyRow there(KeyRow seen, JsonNode now) throws ApiFailure {
-    if (now.isMissingNode()) {
-      throw Current.gone("key " + seen.name());
-    }
-    return key(now);
+        .remadeBy(now -> rotate(key(Current.still(now, "key " + key.name())), overlap));
   }
 
   /** Ends a key. */
