@@ -316,10 +316,12 @@ public final class LiveGateway implements AutoCloseable {
       return;
     }
     caughtUp = true;
-    Instant newest = known.isEmpty() ? Instant.MIN : known.getFirst().at();
     synchronized (events) {
-      events.removeIf(heard -> !heard.at().isAfter(newest));
+      List<Event> heard = List.copyOf(events);
+      events.clear();
       events.addAll(known);
+      // The store is behind: of one moment, too, it may have one event and not yet the other.
+      heard.reversed().forEach(this::insert);
       trimEvents();
     }
   }

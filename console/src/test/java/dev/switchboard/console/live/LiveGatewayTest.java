@@ -268,6 +268,21 @@ class LiveGatewayTest {
     assertEquals(List.of("heard", "kept"), replicasHeardOf());
   }
 
+  /** The store is written a moment later, and of one moment it may have one event of two. */
+  @Test
+  void whatTheStoreDoesNotHaveYetStaysThoughItIsNoNewerThanWhatItHas() {
+    EventStream.Message alive = new EventStream.Message("", null, "");
+    fake.say(LAST_HOUR, 503, "{}");
+    gateway.take(ejected("6", "2026-01-31T07:58:59.999Z", "before"));
+    gateway.take(ejected("7", "2026-01-31T07:59:00Z", "kept"));
+    gateway.take(ejected("8", "2026-01-31T07:59:00Z", "heard"));
+
+    fake.say(LAST_HOUR, 200, "{\"events\": [" + event("own", "kept") + "]}");
+    gateway.take(alive);
+
+    assertEquals(List.of("heard", "kept", "before"), replicasHeardOf());
+  }
+
   private static EventStream.Message ejected(String id, String at, String replica) {
     return new EventStream.Message(
         "replica_state",
