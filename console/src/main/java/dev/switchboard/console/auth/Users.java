@@ -3,9 +3,14 @@ package dev.switchboard.console.auth;
 import dev.switchboard.console.api.Role;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Instant;
@@ -14,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -24,15 +30,19 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The local users, in users.json of the state folder: written as a whole beside it, then moved over
- * it, readable by its owner alone. All methods may be called from any thread.
+ * it, readable by its owner alone. A change is on the disk when its method returns. All methods may
+ * be called from any thread.
  */
 public final class Users {
   static final int NAME_MAX = 64;
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._@-]{1," + NAME_MAX + "}");
   private static final JsonMapper JSON = new JsonMapper();
+  private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   private record User(Person person, String hash) {}
 
+  private final Path folder;
   private final Path file;
   private final Clock clock;
   private final PeopleLog log;
@@ -40,20 +50,25 @@ public final class Users {
   private final String nobodysHash = passwords.hash("a password that nobody has");
   private Map<String, User> users;
 
-  private Users(Path file, Clock clock, PeopleLog log, Map<String, User> users) {
-    this.file = file;
+  private Users(Path folder, Clock clock, PeopleLog log, Map<String, User> users) {
+    this.folder = folder;
+    this.file = fileIn(folder);
     this.clock = clock;
     this.log = log;
     this.users = users;
   }
 
+  private static Path fileIn(Path folder) {
+    return folder.resolve("users.json");
+  }
+
   /** Reads the file; without one there is nobody yet. */
   public static Users open(Path folder, Clock clock) throws IOException {
-    Path file = folder.resolve("users.json");
+    Path file = fileIn(folder);
     Files.createDirectories(folder);
     try {
       Map<String, User> users = Files.exists(file) ? read(file) : Map.of();
-      return new Users(file, clock, PeopleLog.open(folder), users);
+      return new Users(folder, clock, PeopleLog.open(folder), users);
     } catch (JacksonException | IllegalArgumentException | java.time.DateTimeException e) {
       throw new IOException(file + " is not a file of users: " + e.getMessage(), e);
     }
@@ -192,17 +207,30 @@ public final class Users {
           .put("since", user.person().since().toString())
           .put("password", user.hash());
     }
-    Path beside = file.resolveSibling("users.json.new");
     try {
-      Files.deleteIfExists(beside);
-      Files.createFile(
-          beside,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-      Files.write(beside, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
-      Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+      replace(JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + file + ": " + e.getMessage(), e);
     }
     users = Map.copyOf(changed);
+  }
+
+  /** Else a loss of power brings back a password that was changed, or somebody who was removed. */
+  private void replace(byte[] text) throws IOException {
+    Path beside = file.resolveSibling("users.json.new");
+    Files.deleteIfExists(beside);
+    try (FileChannel out =
+        FileChannel.open(
+            beside, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), OWNER_ONLY)) {
+      ByteBuffer left = ByteBuffer.wrap(text);
+      while (left.hasRemaining()) {
+        int _ = out.write(left);
+      }
+      out.force(true);
+    }
+    Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+    try (FileChannel entries = FileChannel.open(folder, StandardOpenOption.READ)) {
+      entries.force(true);
+    }
   }
 }

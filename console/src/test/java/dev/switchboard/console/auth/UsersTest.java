@@ -11,6 +11,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
+import java.util.Comparator;
+import java.util.List;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -82,5 +87,35 @@ class UsersTest {
     Files.writeString(folder.resolve("users.json"), "{\"users\": [{\"name\": \"a\"}]}");
 
     assertThrows(IOException.class, this::open);
+  }
+
+  /** What was forced to the disk while something was done, in this order. */
+  private List<Path> forced(Runnable what) throws IOException {
+    Path file = folder.resolve("recording.jfr");
+    try (Recording recording = new Recording()) {
+      recording.enable("jdk.FileForce").withoutThreshold();
+      recording.start();
+      what.run();
+      recording.stop();
+      recording.dump(file);
+    }
+    return RecordingFile.readAllEvents(file).stream()
+        .sorted(Comparator.comparing(RecordedEvent::getStartTime))
+        .map(event -> Path.of(event.getString("path")))
+        .toList();
+  }
+
+  /** Else a loss of power brings back the password that was changed, or the one who was removed. */
+  @Test
+  void aChangeIsOnTheDiskWhenItIsDone() throws IOException {
+    Users users = open();
+    users.add("alice", Role.ADMIN, "correct horse");
+    users.add("bob", Role.VIEWER, "battery staple");
+
+    List<Path> changed = forced(() -> users.changePassword("alice", "another horse"));
+    List<Path> removed = forced(() -> users.remove("bob"));
+
+    assertEquals(List.of(folder.resolve("users.json.new"), folder), changed);
+    assertEquals(List.of(folder.resolve("users.json.new"), folder), removed);
   }
 }
