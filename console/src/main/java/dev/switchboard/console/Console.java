@@ -86,7 +86,11 @@ public final class Console implements AutoCloseable {
       String host =
           settings.listen().contains(":") ? "[" + settings.listen() + "]" : settings.listen();
       String url = (settings.tls() == null ? "http://" : "https://") + host + ":" + web.port();
-      LOG.info("ready url={} gateways={}", url, settings.gateways().size());
+      LOG.info(
+          "ready url={} gateways={} state={}",
+          url,
+          settings.gateways().size(),
+          state.path().toAbsolutePath());
       return new Console(url, state, signIn, gateways, history, web);
     } catch (IOException e) {
       gateways.close();

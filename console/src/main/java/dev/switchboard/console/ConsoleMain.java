@@ -74,9 +74,10 @@ public final class ConsoleMain implements Callable<Integer> {
   @Option(
       names = "--state",
       paramLabel = "FOLDER",
-      defaultValue = ".switchboard/console",
-      description = "users and the last hour's points (default ${DEFAULT-VALUE})")
-  private Path state = Path.of(".switchboard", "console");
+      defaultValue = "data/console",
+      description =
+          "users and the last hour's points (default ${DEFAULT-VALUE} where it is started)")
+  private Path state = Path.of("data", "console");
 
   @Option(
       names = "--host",
