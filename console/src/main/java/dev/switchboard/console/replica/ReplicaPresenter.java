@@ -356,9 +356,22 @@ public final class ReplicaPresenter {
 
   /** The change that a command asks for; a weight takes {@link #weigh}. */
   public Change change(Command command, Person person) {
-    Change change = once(command, person).agreed(lossOf(command));
+    Change once = once(command, person).agreed(lossOf(command));
+    Change change =
+        once.remake() == null
+            ? once.remadeBy(now -> again(command, person, Current.still(now, "replica " + id)))
+            : once;
     Revert back = revert(command, person);
     return back == null ? change : change.revertedBy(back);
+  }
+
+  /** With what comes of it now: of a drain the gateway is asked again who is there. */
+  private Change again(Command command, Person person, JsonNode now) {
+    Change change = change(command, person);
+    List<String> effects = new ArrayList<>();
+    effects.add("It is now " + now.path("state").asString(""));
+    effects.addAll(change.effects());
+    return change.at(Current.version(now), effects);
   }
 
   /** What takes a command back; null where nothing does. */

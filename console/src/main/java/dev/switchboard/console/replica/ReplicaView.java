@@ -15,6 +15,7 @@ import com.vaadin.flow.router.HasDynamicTitle;
 import com.vaadin.flow.router.NotFoundException;
 import com.vaadin.flow.router.Route;
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Remake;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.auth.Person;
 import dev.switchboard.console.live.History;
@@ -275,13 +276,30 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     var change = known.change(command, person);
     boolean empties =
         command == ReplicaPresenter.Command.DRAIN || command == ReplicaPresenter.Command.RESTART;
-    Div there = requests(at, empties ? known.planned() : List.of());
-    new ActionDialog(at, () -> change, _ -> refresh(), there).open();
+    Div there = Parts.box("sb-blockers");
+    Runnable show = () -> requests(there, at, empties ? known.planned() : List.of());
+    show.run();
+    Change asked = remade(change, show);
+    new ActionDialog(at, () -> asked, _ -> refresh(), there).open();
   }
 
-  /** Requests, each with what becomes of it, linked. */
-  private static Div requests(LiveGateway at, List<Forecast.Request> requests) {
-    Div list = Parts.box("sb-blockers");
+  /** The same, after which something is shown each time that it was made again. */
+  private static Change remade(Change change, Runnable show) {
+    Remake remake = change.remake();
+    if (remake == null) {
+      return change;
+    }
+    return change.remadeBy(
+        now -> {
+          Change again = remake.change(now);
+          show.run();
+          return remade(again, show);
+        });
+  }
+
+  /** Lists requests, each with what becomes of it, linked. */
+  private static void requests(Div list, LiveGateway at, List<Forecast.Request> requests) {
+    list.removeAll();
     list.setVisible(!requests.isEmpty());
     for (Forecast.Request r : requests.subList(0, Math.min(REQUESTS_SHOWN, requests.size()))) {
       list.add(
@@ -295,7 +313,6 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     if (more > 0) {
       list.add(Parts.text("sb-muted sb-small", "and " + more + " more"));
     }
-    return list;
   }
 
   private void weigh(ReplicaPresenter known, LiveGateway at) {
@@ -345,7 +362,9 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
       blockers.removeAll();
       if (!now.isEmpty()) {
         blockers.add(Parts.text("sb-muted sb-small", "Still there, the longest first"));
-        blockers.add(requests(at, now));
+        Div list = Parts.box("sb-blockers");
+        requests(list, at, now);
+        blockers.add(list);
       }
     }
   }

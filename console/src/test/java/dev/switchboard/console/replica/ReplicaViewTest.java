@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.checkbox.Checkbox;
+import com.vaadin.flow.component.dialog.Dialog;
 import com.vaadin.flow.component.html.Anchor;
 import com.vaadin.flow.component.textfield.NumberField;
 import com.vaadin.flow.component.textfield.TextArea;
@@ -420,5 +421,45 @@ class ReplicaViewTest extends ConsoleViewTest {
     go("replicas/other/w0");
 
     assertInstanceOf(NotFoundView.class, getCurrentView());
+  }
+
+  private static String plan(int requests, boolean last, String request) {
+    return """
+    {"grace_ms": 30000, "expected_ms": 4200, "expected_moves": 0, "bounded": true,
+      "requests": %d, "finish": %d, "migrate": 0, "restart": 0, "wait": 0, "last_ready": %s,
+      "forecasts": [{"request": "%s", "stream": true, "tokens": 40, "fate": "finish",
+        "remaining_ms": 900, "cost_ms": 30}]}\
+    """
+        .formatted(requests, requests, last, request);
+  }
+
+  /** Between two looks others may have come, and other replicas have gone. */
+  @Test
+  void whoReadsAgainIsToldWhatADrainComesToNow() {
+    String drain = "POST /admin/v1/replicas/w0/drain";
+    fake.say(drain + "?plan=true", 200, plan(1, false, "chat-1"));
+    fake.say(drain, 412, "{\"error\": {\"code\": \"version_changed\", \"message\": \"Changed.\"}}");
+    fake.say(
+        "GET /admin/v1/replicas/w0",
+        200,
+        "{\"id\": \"w0\", \"state\": \"READY\", \"version\": \"v9\"}");
+    as(Role.OPERATOR);
+    go("replicas/gw/w0");
+    test(button("Drain")).click();
+    test(find(TextArea.class).single()).setValue("new disk");
+    test(button("Drain w0")).click();
+    fake.say(drain + "?plan=true", 200, plan(9, true, "chat-9"));
+
+    test(button("Read again")).click();
+
+    String said = find(Dialog.class).single().getElement().getTextRecursively();
+    assertTrue(said.contains("9 requests run there: 9 finish there."), said);
+    assertTrue(said.contains("chat-9") && !said.contains("chat-1"), said);
+    assertTrue(find(Checkbox.class).single().getLabel().contains("the last ready replica"), said);
+    fake.say(drain, 200, "{\"id\": \"w0\"}");
+    test(find(Checkbox.class).single()).click();
+    test(button("Drain w0")).click();
+    assertEquals("v9", fake.changes().getLast().headers().get("if-match"));
+    List.of(drain, drain + "?plan=true", "GET /admin/v1/replicas/w0").forEach(fake::unsay);
   }
 }
