@@ -91,19 +91,36 @@ public final class AdminClient implements AutoCloseable {
   /**
    * Reads a list that comes in pages, all of it up to {@value #PAGES_MAX} pages.
    *
+   * @param path with its query, without a limit
    * @param field that has the entries
    */
   public List<JsonNode> list(String path, String field) throws ApiFailure {
+    return list(path, field, this::get);
+  }
+
+  /** The same of what takes as long as a plan to tell, as somebody of the role. */
+  public List<JsonNode> list(String path, String field, Role role) throws ApiFailure {
+    return list(path, field, page -> ask("GET", page, null, role));
+  }
+
+  private interface Reader {
+    JsonNode read(String path) throws ApiFailure;
+  }
+
+  private static List<JsonNode> list(String path, String field, Reader reader) throws ApiFailure {
     List<JsonNode> all = new ArrayList<>();
-    String after = "";
+    String first = path + (path.contains("?") ? "&" : "?") + "limit=1000";
+    String from = "";
     for (int page = 0; page < PAGES_MAX; page++) {
-      JsonNode answer = get(path + query(Map.of("limit", "1000")) + after);
+      JsonNode answer = reader.read(first + from);
       answer.path(field).forEach(all::add);
-      String next = answer.path("next").asString("");
-      if (next.isEmpty()) {
+      if (answer.hasNonNull("next")) {
+        from = "&after=" + encode(answer.path("next").asString(""));
+      } else if (answer.hasNonNull("next_offset")) {
+        from = "&offset=" + answer.path("next_offset").asInt(0);
+      } else {
         break;
       }
-      after = "&after=" + encode(next);
     }
     return List.copyOf(all);
   }

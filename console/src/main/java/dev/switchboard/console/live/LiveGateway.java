@@ -24,6 +24,7 @@ import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * One gateway as the console knows it. Three virtual threads keep it: one polls replicas every two
@@ -51,7 +52,7 @@ public final class LiveGateway implements AutoCloseable {
   private final List<Event> events = new ArrayList<>();
   private final Map<String, Shared> shared = new ConcurrentHashMap<>();
 
-  /** Paths that are being read: one answer may not overtake another. */
+  /** Those that are being read: one answer may not overtake another. */
   private final Set<String> reading = ConcurrentHashMap.newKeySet();
 
   private volatile Snapshot snapshot = Snapshot.NOTHING_YET;
@@ -156,34 +157,53 @@ public final class LiveGateway implements AutoCloseable {
 
   /** The same, read at most that often. */
   public Shared shared(String path, Duration every) {
+    return shared(path, every, () -> client.get(path));
+  }
+
+  /** The same of a list that comes in pages: the answer has all of it in its field. */
+  public Shared sharedList(String path, String field) {
+    return shared(path + "#" + field, POLL, () -> whole(path, field));
+  }
+
+  private JsonNode whole(String path, String field) throws ApiFailure {
+    ObjectNode answer = JSON.createObjectNode();
+    answer.putArray(field).addAll(client.list(path, field));
+    return answer;
+  }
+
+  private interface Reader {
+    JsonNode read() throws ApiFailure;
+  }
+
+  private Shared shared(String key, Duration every, Reader reader) {
     Instant now = clock.instant();
     boolean[] asks = new boolean[1];
     // In one step: an answer that comes meanwhile must not give way to what was there before it,
     // and one of those who come at one moment asks.
     Shared known =
         shared.compute(
-            path,
+            key,
             (_, before) -> {
               Shared last = before == null ? Shared.NOTHING_YET : before;
               boolean old = Duration.between(last.asked(), now).compareTo(every) >= 0;
-              asks[0] = !closed && old && reading.add(path);
+              asks[0] = !closed && old && reading.add(key);
               return asks[0] ? last.asking(now) : last;
             });
     if (asks[0]) {
       trimShared(now);
-      Thread.ofVirtual().name("read").start(() -> readShared(path, now));
+      Thread.ofVirtual().name("read").start(() -> readShared(key, now, reader));
     }
     return known;
   }
 
-  private void readShared(String path, Instant asked) {
+  private void readShared(String key, Instant asked, Reader reader) {
     try {
-      shared.put(path, new Shared(asked, client.get(path), null));
+      shared.put(key, new Shared(asked, reader.read(), null));
     } catch (ApiFailure e) {
       Shared nothing = new Shared(asked, null, e);
-      shared.compute(path, (_, last) -> last == null ? nothing : nothing.after(last));
+      shared.compute(key, (_, last) -> last == null ? nothing : nothing.after(last));
     } finally {
-      reading.remove(path);
+      reading.remove(key);
     }
     changed.run();
   }

@@ -43,8 +43,10 @@ public final class ModelPlans {
   /** What the gateway's folder holds. */
   public List<ModelFile> files(Role role) throws ApiFailure {
     List<ModelFile> files = new ArrayList<>();
-    JsonNode answer = gateway.client().ask("GET", "/admin/v1/model-files?limit=1000", null, role);
-    answer.path("files").forEach(f -> files.add(ModelFile.of(f)));
+    gateway
+        .client()
+        .list("/admin/v1/model-files", "files", role)
+        .forEach(f -> files.add(ModelFile.of(f)));
     return files;
   }
 

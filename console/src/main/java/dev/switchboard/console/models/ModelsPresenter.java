@@ -6,6 +6,7 @@ import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,7 +23,7 @@ import tools.jackson.databind.node.ObjectNode;
 public final class ModelsPresenter {
   private static final JsonMapper JSON = new JsonMapper();
   private static final String MODELS = "/admin/v1/models";
-  private static final String SPLITS = "/admin/v1/splits?limit=1000";
+  private static final String SPLITS = "/admin/v1/splits";
   private static final String RESTART = "/admin/v1/replicas/restart";
 
   /**
@@ -47,7 +48,11 @@ public final class ModelsPresenter {
   }
 
   private JsonNode answer(String path) {
-    JsonNode answer = gateway.shared(path).answer();
+    return answer(gateway.shared(path));
+  }
+
+  private static JsonNode answer(Shared read) {
+    JsonNode answer = read.answer();
     return answer == null ? MissingNode.getInstance() : answer;
   }
 
@@ -56,14 +61,18 @@ public final class ModelsPresenter {
     return gateway.shared(MODELS).answer() != null;
   }
 
+  private Shared allSplits() {
+    return gateway.sharedList(SPLITS, "splits");
+  }
+
   /** Whether it told what becomes of names, and there is none. */
   public boolean withoutSplits() {
-    return gateway.shared(SPLITS).answer() != null && splits().isEmpty();
+    return allSplits().answer() != null && splits().isEmpty();
   }
 
   public @Nullable String failure() {
     String models = gateway.shared(MODELS).failure();
-    return models != null ? models : gateway.shared(SPLITS).failure();
+    return models != null ? models : allSplits().failure();
   }
 
   public List<ModelRow> models() {
@@ -159,7 +168,7 @@ public final class ModelsPresenter {
 
   public List<SplitRow> splits() {
     List<SplitRow> rows = new ArrayList<>();
-    answer(SPLITS).path("splits").forEach(split -> rows.add(split(split)));
+    answer(allSplits()).path("splits").forEach(split -> rows.add(split(split)));
     return rows;
   }
 

@@ -5,6 +5,7 @@ import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.live.Shared;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
@@ -59,11 +60,21 @@ public final class PlaygroundPresenter {
     }
   }
 
+  private Shared splits() {
+    return gateway.sharedList("/admin/v1/splits", "splits");
+  }
+
+  /** Whether it has told which names there are, or that it cannot. */
+  boolean toldNames() {
+    Shared splits = splits();
+    return splits.answer() != null || splits.why() != null;
+  }
+
   /** Names that requests can be for. */
   public List<String> models() {
     TreeSet<String> names = new TreeSet<>();
     gateway.snapshot().models().forEach(m -> names.add(m.path("id").asString("")));
-    JsonNode splits = gateway.shared("/admin/v1/splits").answer();
+    JsonNode splits = splits().answer();
     if (splits != null) {
       splits.path("splits").forEach(s -> names.add(s.path("name").asString("")));
     }

@@ -7,6 +7,7 @@ import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.Latest;
 import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,7 +51,6 @@ public final class SloPresenter {
   static final int MISSED_READ = 500;
 
   private static final String CLASSES = "/admin/v1/slo-classes";
-  private static final String LISTED = CLASSES + "?limit=1000";
   private static final String BUDGETS = "/admin/v1/slo/budgets";
 
   /**
@@ -86,13 +86,21 @@ public final class SloPresenter {
   }
 
   private JsonNode answer(String path) {
-    JsonNode answer = gateway.shared(path).answer();
+    return answer(gateway.shared(path));
+  }
+
+  private static JsonNode answer(Shared read) {
+    JsonNode answer = read.answer();
     return answer == null ? MissingNode.getInstance() : answer;
+  }
+
+  private Shared allClasses() {
+    return gateway.sharedList(CLASSES, "slo_classes");
   }
 
   /** Whether it told its classes. */
   public boolean asked() {
-    return gateway.shared(LISTED).answer() != null;
+    return allClasses().answer() != null;
   }
 
   /** Whether it is known that no budget is kept yet. */
@@ -101,13 +109,13 @@ public final class SloPresenter {
   }
 
   public @Nullable String failure() {
-    String classes = gateway.shared(LISTED).failure();
+    String classes = allClasses().failure();
     return classes != null ? classes : gateway.shared(BUDGETS).failure();
   }
 
   public List<ClassRow> classes() {
     List<ClassRow> rows = new ArrayList<>();
-    answer(LISTED).path("slo_classes").forEach(c -> rows.add(ClassRow.of(c)));
+    answer(allClasses()).path("slo_classes").forEach(c -> rows.add(ClassRow.of(c)));
     return rows;
   }
 
@@ -158,27 +166,26 @@ public final class SloPresenter {
     return requests.isArray() ? requests.size() : Double.NaN;
   }
 
-  private static String hoursPath(String serviceClass) {
-    Map<String, String> query = new LinkedHashMap<>();
-    query.put("class", serviceClass);
-    query.put("limit", "1000");
-    return "/admin/v1/slo" + AdminClient.query(query);
+  /** An hour of each model is one: of 42 models a day's are more than a page. */
+  private Shared allHours(String serviceClass) {
+    return gateway.sharedList(
+        "/admin/v1/slo" + AdminClient.query(Map.of("class", serviceClass)), "hours");
   }
 
   /** Whether the hours were read once. */
   boolean hoursRead(String serviceClass) {
-    return gateway.shared(hoursPath(serviceClass)).answer() != null;
+    return allHours(serviceClass).answer() != null;
   }
 
   /** Why the hours cannot be read; null where they can. */
   public @Nullable String hoursFailure(String serviceClass) {
-    return gateway.shared(hoursPath(serviceClass)).failure();
+    return allHours(serviceClass).failure();
   }
 
   /** The last day's hours that had requests, the oldest first. */
   public List<Hour> hours(String serviceClass, String objective) {
     Map<String, Hour> hours = new TreeMap<>();
-    for (JsonNode hour : answer(hoursPath(serviceClass)).path("hours")) {
+    for (JsonNode hour : answer(allHours(serviceClass)).path("hours")) {
       JsonNode kept = hour.path("objectives").path(objective);
       if (kept.isObject()) {
         hours.merge(hour.path("hour").asString(""), hour(hour, kept), SloPresenter::together);

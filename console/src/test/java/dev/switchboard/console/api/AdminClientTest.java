@@ -88,4 +88,18 @@ class AdminClientTest {
     assertThrows(IllegalArgumentException.class, () -> GatewayAddress.parse("http://x/path"));
     assertThrows(IllegalArgumentException.class, () -> GatewayAddress.parse("http://a:b@x"));
   }
+
+  @Test
+  void aListWhosePagesHaveNumbersIsReadToItsEndToo() throws Exception {
+    try (FakeGateway gateway = new FakeGateway();
+        AdminClient client = new AdminClient(gateway.address(), FakeGateway.KEYS)) {
+      String first = "GET /admin/v1/slo?class=a&limit=1000";
+      gateway.say(first, 200, "{\"hours\":[{\"hour\":\"1\"}],\"next_offset\":1000}");
+      gateway.say(first + "&offset=1000", 200, "{\"hours\":[{\"hour\":\"2\"}]}");
+
+      List<JsonNode> all = client.list("/admin/v1/slo?class=a", "hours");
+
+      assertEquals(List.of("1", "2"), all.stream().map(h -> h.path("hour").asString("")).toList());
+    }
+  }
 }

@@ -494,4 +494,24 @@ class ModelsViewTest extends ConsoleViewTest {
     FakeGateway.Call made = fake.changes().getFirst();
     assertEquals("DELETE /admin/v1/models/m?confirm=true", made.method() + " " + made.path());
   }
+
+  /** What is on the second page is not silently left out. */
+  @Test
+  void namesAndFilesOfAllPagesAreShown() throws Exception {
+    String names = "GET /admin/v1/splits?limit=1000";
+    String files = "GET /admin/v1/model-files?limit=1000";
+    fake.say(names, 200, "{\"splits\": [{\"name\": \"a b\"}], \"next\": \"a b\"}");
+    fake.say(names + "&after=a%20b", 200, "{\"splits\": [{\"name\": \"z\"}]}");
+    fake.say(files, 200, "{\"files\": [{\"file\": \"a.gguf\"}], \"next\": \"a.gguf\"}");
+    fake.say(files + "&after=a.gguf", 200, "{\"files\": [{\"file\": \"z.gguf\"}]}");
+    ModelsPresenter presenter = new ModelsPresenter(gateway());
+
+    await(() -> presenter.splits().stream().anyMatch(split -> split.name().equals("z")));
+    List<ModelFile> found = new ModelPlans(gateway()).files(Role.ADMIN);
+
+    assertEquals(List.of("a.gguf", "z.gguf"), found.stream().map(ModelFile::file).toList());
+    assertEquals(List.of("a b", "z"), presenter.splits().stream().map(SplitRow::name).toList());
+    List.of(names, names + "&after=a%20b", files, files + "&after=a.gguf").forEach(fake::unsay);
+    await(() -> presenter.splits().stream().noneMatch(split -> split.name().equals("z")));
+  }
 }

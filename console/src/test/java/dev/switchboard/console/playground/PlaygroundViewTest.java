@@ -377,4 +377,17 @@ class PlaygroundViewTest extends ConsoleViewTest {
     }
     return count;
   }
+
+  @Test
+  void namesOfAllPagesAreOffered() {
+    String names = "GET /admin/v1/splits?limit=1000";
+    fake.say(names, 200, "{\"splits\": [{\"name\": \"a\"}], \"next\": \"a\"}");
+    fake.say(names + "&after=a", 200, "{\"splits\": [{\"name\": \"z\"}]}");
+    PlaygroundPresenter presenter = new PlaygroundPresenter(gateway(), Clock.systemUTC());
+
+    await(() -> presenter.models().containsAll(List.of("a", "z")));
+
+    List.of(names, names + "&after=a").forEach(fake::unsay);
+    await(() -> !presenter.models().contains("z"));
+  }
 }

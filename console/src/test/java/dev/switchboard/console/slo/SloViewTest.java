@@ -368,4 +368,32 @@ class SloViewTest extends ConsoleViewTest {
     assertEquals("29 %", SloView.share(0.29));
     assertEquals("−2,297 %", SloView.share(-22.97));
   }
+
+  private static String hourOf(String model) {
+    return """
+    {"hour": "2026-01-31T07:00:00Z", "model": "%s", "class": "paged", "objectives": {
+      "ttft": {"met": 1, "missed": 0, "causes": {}}}}\
+    """
+        .formatted(model);
+  }
+
+  /** A day of 42 models is more than a page of hours. */
+  @Test
+  void hoursAndClassesOfAllPagesCount() {
+    String hours = "GET /admin/v1/slo?class=paged&limit=1000";
+    String classes = "GET /admin/v1/slo-classes?limit=1000";
+    fake.say(hours, 200, "{\"hours\": [" + hourOf("m") + "], \"next_offset\": 1000}");
+    fake.say(hours + "&offset=1000", 200, "{\"hours\": [" + hourOf("n") + "]}");
+    fake.say(classes, 200, "{\"slo_classes\": [{\"name\": \"a\"}], \"next\": \"a\"}");
+    fake.say(classes + "&after=a", 200, "{\"slo_classes\": [{\"name\": \"z\"}]}");
+    SloPresenter presenter = new SloPresenter(gateway());
+
+    await(() -> !presenter.hours("paged", "ttft").isEmpty());
+    await(() -> presenter.classes().stream().anyMatch(each -> each.name().equals("z")));
+
+    assertEquals(2, presenter.hours("paged", "ttft").getFirst().met());
+    assertEquals(List.of("a", "z"), presenter.classes().stream().map(ClassRow::name).toList());
+    List.of(classes, classes + "&after=a").forEach(fake::unsay);
+    await(() -> presenter.classes().stream().noneMatch(each -> each.name().equals("z")));
+  }
 }
