@@ -13,6 +13,8 @@ import com.vaadin.flow.component.textfield.TextField;
 import com.vaadin.flow.data.renderer.ComponentRenderer;
 import com.vaadin.flow.router.AfterNavigationEvent;
 import com.vaadin.flow.router.AfterNavigationObserver;
+import com.vaadin.flow.router.BeforeEnterEvent;
+import com.vaadin.flow.router.BeforeEnterObserver;
 import com.vaadin.flow.router.PageTitle;
 import com.vaadin.flow.router.QueryParameters;
 import com.vaadin.flow.router.Route;
@@ -27,6 +29,7 @@ import dev.switchboard.console.ui.Icon;
 import dev.switchboard.console.ui.MainLayout;
 import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
+import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.Toast;
 import dev.switchboard.console.ui.Tone;
@@ -41,7 +44,7 @@ import java.util.Map;
 @Route(value = "audit", layout = MainLayout.class)
 @PageTitle("Audit · Switchboard")
 @Needs(Role.VIEWER)
-public final class AuditView extends Div implements AfterNavigationObserver {
+public final class AuditView extends Div implements BeforeEnterObserver, AfterNavigationObserver {
   private final Span line = Parts.text("sb-head-line", "");
   private final Grid<AuditRow> grid = new Grid<>();
   private final Div state = Parts.box("sb-stack");
@@ -113,6 +116,11 @@ public final class AuditView extends Div implements AfterNavigationObserver {
           }
         });
     getUI().ifPresent(ui -> ui.navigate("audit", QueryParameters.simple(address)));
+  }
+
+  @Override
+  public void beforeEnter(BeforeEnterEvent event) {
+    Paths.keepGateway(event, at);
   }
 
   @Override

@@ -12,6 +12,8 @@ import com.vaadin.flow.component.html.Span;
 import com.vaadin.flow.component.textfield.TextField;
 import com.vaadin.flow.router.AfterNavigationEvent;
 import com.vaadin.flow.router.AfterNavigationObserver;
+import com.vaadin.flow.router.BeforeEnterEvent;
+import com.vaadin.flow.router.BeforeEnterObserver;
 import com.vaadin.flow.router.PageTitle;
 import com.vaadin.flow.router.QueryParameters;
 import com.vaadin.flow.router.Route;
@@ -39,7 +41,8 @@ import org.jspecify.annotations.Nullable;
 @Route(value = "requests", layout = MainLayout.class)
 @PageTitle("Requests · Switchboard")
 @Needs(Role.VIEWER)
-public final class RequestsView extends LiveView implements AfterNavigationObserver {
+public final class RequestsView extends LiveView
+    implements BeforeEnterObserver, AfterNavigationObserver {
   private static final List<String> OUTCOMES =
       List.of(
           "ok", "shed", "deadline", "client_gone", "upstream_broken", "unavailable", "internal");
@@ -154,6 +157,11 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
   private void go(Filters wanted) {
     String only = presenter.gateways().size() == 1 ? presenter.gateways().getFirst() : "";
     getUI().ifPresent(ui -> ui.navigate("requests", QueryParameters.simple(wanted.address(only))));
+  }
+
+  @Override
+  public void beforeEnter(BeforeEnterEvent event) {
+    Paths.keepGateway(event, presenter.filters().gateway());
   }
 
   @Override

@@ -4,6 +4,8 @@ import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.combobox.ComboBox;
 import com.vaadin.flow.router.AfterNavigationEvent;
 import com.vaadin.flow.router.AfterNavigationObserver;
+import com.vaadin.flow.router.BeforeEnterEvent;
+import com.vaadin.flow.router.BeforeEnterObserver;
 import com.vaadin.flow.router.QueryParameters;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
@@ -12,7 +14,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A view of one gateway, which stands in the address where there are several. */
-public abstract class GatewayView extends LiveView implements AfterNavigationObserver {
+public abstract class GatewayView extends LiveView
+    implements BeforeEnterObserver, AfterNavigationObserver {
   private final ComboBox<String> choice = new ComboBox<>();
   private LiveGateway gateway = Services.get().gateways().all().getFirst();
 
@@ -49,6 +52,11 @@ public abstract class GatewayView extends LiveView implements AfterNavigationObs
 
   /** Another gateway is shown from now on. */
   protected abstract void at(LiveGateway chosen);
+
+  @Override
+  public void beforeEnter(BeforeEnterEvent event) {
+    Paths.keepGateway(event, gateway.name());
+  }
 
   @Override
   public void afterNavigation(AfterNavigationEvent event) {

@@ -1,6 +1,8 @@
 package dev.switchboard.console.ui;
 
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.router.BeforeEnterEvent;
+import com.vaadin.flow.router.QueryParameters;
 import dev.switchboard.console.api.AdminClient;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -31,6 +33,20 @@ public final class Paths {
     query.put("replica", replica);
     query.put("waited_for", rank);
     return "requests" + AdminClient.query(query);
+  }
+
+  /**
+   * Leads to the same address with the gateway of which the view is, where there are several and
+   * the address has none: whoever is sent it sees the same.
+   */
+  public static void keepGateway(BeforeEnterEvent event, String gateway) {
+    QueryParameters query = event.getLocation().getQueryParameters();
+    boolean several = Services.get().gateways().all().size() > 1;
+    if (several && query.getSingleParameter("gateway").isEmpty()) {
+      event.forwardTo(
+          event.getNavigationTarget().asSubclass(Component.class),
+          query.merging("gateway", gateway));
+    }
   }
 
   /** Two requests beside each other. */

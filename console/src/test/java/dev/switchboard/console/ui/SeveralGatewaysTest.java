@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.combobox.ComboBox;
 import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.treegrid.TreeGrid;
@@ -23,6 +24,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** One console before two gateways, of which one is lost after it was seen. */
 class SeveralGatewaysTest extends ConsoleViewTest {
@@ -119,5 +122,22 @@ class SeveralGatewaysTest extends ConsoleViewTest {
     go("playground", "gateway=west");
 
     assertEquals("", find(PasswordField.class).single().getValue());
+  }
+
+  private static String address() {
+    return UI.getCurrent().getInternals().getActiveViewLocation().getPathWithQueryParameters();
+  }
+
+  /** Whoever is sent the address sees the same gateway, also where somebody else comes from. */
+  @ParameterizedTest
+  @ValueSource(strings = {"audit", "models", "requests", "slos", "tenants", "system", "drills"})
+  void theAddressHasTheGatewayThatIsShown(String view) {
+    go(view);
+    assertEquals(view + "?gateway=east", address());
+    go(view, "gateway=west");
+
+    go(view);
+
+    assertEquals(view + "?gateway=west", address());
   }
 }
