@@ -117,8 +117,7 @@ public final class PlaygroundView extends GatewayView {
   @Override
   protected void at(LiveGateway chosen) {
     if (chosen != of) {
-      // A key is told to nobody but the gateway that it was entered or made for.
-      settings.key("");
+      settings.elsewhere();
       of = chosen;
     }
     presenter.cancel();
@@ -128,7 +127,7 @@ public final class PlaygroundView extends GatewayView {
 
   @Override
   protected void refresh() {
-    settings.offer(presenter.models(), presenter.classes(), may(Role.ADMIN));
+    settings.offer(presenter.models(), presenter.classes(), presenter.toldNames(), may(Role.ADMIN));
     String api = presenter.api();
     Parts.set(line, api.isEmpty() ? "The gateway has not said where its public API is" : api);
     Parts.enable(send, !api.isEmpty());

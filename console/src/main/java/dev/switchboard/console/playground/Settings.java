@@ -11,6 +11,7 @@ import com.vaadin.flow.component.textfield.PasswordField;
 import com.vaadin.flow.component.textfield.TextArea;
 import dev.switchboard.console.ui.Parts;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What is sent beside the prompt. */
 final class Settings extends Div {
@@ -32,6 +33,7 @@ final class Settings extends Div {
   private final TextArea tools = area("Tools", "[{\"type\": \"function\", …}]");
   private List<String> offered = List.of();
   private List<String> classes = List.of();
+  private boolean elsewhere;
 
   Settings(Runnable makeKey) {
     addClassNames("sb-card", "sb-settings");
@@ -95,21 +97,40 @@ final class Settings extends Div {
     return "Chat".equals(endpoint.getValue());
   }
 
-  /** Offers what the gateway has; what is chosen stays. */
-  void offer(List<String> models, List<String> serviceClasses, boolean admin) {
+  /**
+   * Another gateway is asked from now on. It is told no key of the one before, and of what was
+   * chosen there stays what it has too.
+   */
+  void elsewhere() {
+    key("");
+    elsewhere = true;
+  }
+
+  /**
+   * Offers what the gateway has; what is chosen stays.
+   *
+   * @param all whether it has told all that it has
+   */
+  void offer(List<String> models, List<String> serviceClasses, boolean all, boolean admin) {
     make.setVisible(admin);
-    if (!models.equals(offered)) {
+    boolean other = elsewhere && all;
+    if (other || !models.equals(offered)) {
       offered = models;
-      String chosen = model.getValue();
+      String chosen = kept(other, model.getValue(), models);
       model.setItems(models);
       model.setValue(chosen != null ? chosen : models.isEmpty() ? null : models.getFirst());
     }
-    if (!serviceClasses.equals(classes)) {
+    if (other || !serviceClasses.equals(classes)) {
       classes = serviceClasses;
-      String chosen = sloClass.getValue();
+      String chosen = kept(other, sloClass.getValue(), serviceClasses);
       sloClass.setItems(serviceClasses);
       sloClass.setValue(chosen);
     }
+    elsewhere = elsewhere && !all;
+  }
+
+  private static @Nullable String kept(boolean other, @Nullable String chosen, List<String> there) {
+    return chosen == null || (other && !there.contains(chosen)) ? null : chosen;
   }
 
   String key() {

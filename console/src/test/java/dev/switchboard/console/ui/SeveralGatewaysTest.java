@@ -15,6 +15,7 @@ import dev.switchboard.console.fleet.FleetNode;
 import dev.switchboard.console.fleet.FleetView;
 import dev.switchboard.console.live.Gateways;
 import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.playground.PlaygroundPresenter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -122,6 +123,35 @@ class SeveralGatewaysTest extends ConsoleViewTest {
     go("playground", "gateway=west");
 
     assertEquals("", find(PasswordField.class).single().getValue());
+  }
+
+  @Test
+  void aModelThatTheOtherGatewayDoesNotHaveIsNotAskedForThere() {
+    east.say(
+        "GET /admin/v1/splits", 200, "{\"splits\": [{\"name\": \"of-east\", \"targets\": []}]}");
+    as(Role.OPERATOR);
+    await(() -> told("east").contains("of-east") && !told("west").isEmpty());
+    go("playground", "gateway=east");
+    model().setValue("of-east");
+    go("playground", "gateway=east");
+    assertEquals("of-east", model().getValue());
+
+    go("playground", "gateway=west");
+
+    assertEquals("switchboard-demo", model().getValue());
+  }
+
+  /** The models and names of a gateway, once it has answered or cannot. */
+  private static List<String> told(String gateway) {
+    var names = find(gateway).sharedList("/admin/v1/splits", "splits");
+    return names.answer() == null && names.why() == null
+        ? List.of()
+        : new PlaygroundPresenter(find(gateway), Clock.systemUTC()).models();
+  }
+
+  @SuppressWarnings("unchecked")
+  private ComboBox<String> model() {
+    return find(ComboBox.class).withLabel("Model").single();
   }
 
   private static String address() {
