@@ -6,44 +6,62 @@ usage() {
 Usage: ./switchboard COMMAND [OPTIONS]
        ./switchboard help COMMAND, or COMMAND --help
 
-  up        install what is missing, build, start the gateway, its workers and the console; Ctrl-C stops all
-  up -d     the same in the background: returns when every local model is ready and each upstream was asked
-            once, with what does not serve yet and why; non-zero with the reason when it cannot start
+  up        install what is missing, build, start the gateway, its workers and the console; Ctrl-C
+            stops all
+  up -d     the same in the background: returns when every local model is ready and each upstream
+            was asked once, with what does not serve yet and why; non-zero with the reason when it
+            cannot start
   down      stop what `up -d` started
   restart   start a gateway beside the running one, on its ports, then stop that one: no request
             fails. With options of up instead of those it was started with
-  status    replicas, models, load and addresses of the gateway that runs, as a table; `status --json`
-  logs      `logs [-f] [gateway|console|prometheus|zipkin]`: the log of one, the gateway's unless said; -f follows it
-  chat      `chat [--key KEY] [MODEL]`: talk to a model; the answer streams, and below it stands where its time went. Lines of
-            standard input are questions; --json prints each answer with its timeline instead
-  top       a live table of the replicas, once a second; one frame where the output is no terminal, or with --once
-  why       `why [--json] ID`: why a request took as long as it did, in a paragraph and as numbers, or as these alone; the id is that of its header
-            X-Request-Id
+  status    replicas, models, load and addresses of the gateway that runs, as a table;
+            `status --json`
+  logs      `logs [-f] [gateway|console|prometheus|zipkin]`: the log of one, the gateway's unless
+            said; -f follows it
+  chat      `chat [--key KEY] [MODEL]`: talk to a model; the answer streams, and below it stands
+            where its time went. Lines of standard input are questions; --json prints each answer
+            with its timeline instead
+  top       a live table of the replicas, once a second; one frame where the output is no terminal,
+            or with --once
+  why       `why [--json] ID`: why a request took as long as it did, in a paragraph and as numbers,
+            or as these alone; the id is that of its header X-Request-Id
   models    what the gateway serves: models, their replicas and what is ready; `models --json`
-  keys      API keys of the running gateway: `keys create --name N [--tenant T] [--role R] [--expires-in SECONDS]`, where R is app
-            (calls models; unless said), viewer, operator or admin; `keys list`, `keys revoke ID`; each with --json
-  drain     `drain [--yes] REPLICA`: takes no new requests to a replica; says what that does, and asks where it is the last ready one
+  keys      API keys of the running gateway:
+            `keys create --name N [--tenant T] [--role R] [--expires-in SECONDS]`, where R is app
+            (calls models; unless said), viewer, operator or admin; `keys list`, `keys revoke ID`;
+            each with --json
+  drain     `drain [--yes] REPLICA`: takes no new requests to a replica; says what that does, and
+            asks where it is the last ready one
   reload    make the running gateway read its configuration again
   diagnostics
-            `diagnostics [FILE]`: save what the running gateway knows, without secrets, as a zip archive for whoever looks
-            for a fault
-  config    `config init FILE`: writes one with every key; `config check FILE`: all that is wrong with it; `config reference`: every key
-  test      install what is missing, build, run every test and quality gate. `test --readme` runs the commands of
-            README.md and docs only, also those that take minutes; `test --browser` the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
-            other compilers; `test --package` the archive in a Debian 13 of essential packages and its unit under systemd, as root;
-            `test --long` the Kubernetes base under podman, rolled out under 200 streams, as root; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (an hour)
-  bench     measure: `bench engine`, `bench gateway`, `bench serving`, `bench chaos`, `bench telemetry`, `bench dispatch`, `bench scaling`,
-            `bench fleet`, `bench discovery`, `bench kernels`, `bench constraint`, `bench step`, `bench why`, `bench tail`, `bench exemplars`, `bench console`
+            `diagnostics [FILE]`: save what the running gateway knows, without secrets, as a zip
+            archive for whoever looks for a fault
+  config    `config init FILE`: writes one with every key; `config check FILE`: all that is wrong
+            with it; `config reference`: every key
+  test      install what is missing, build, run every test and quality gate. `test --readme` runs
+            the commands of README.md and docs only, also those that take minutes; `test --browser`
+            the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
+            other compilers; `test --package` the archive in a Debian 13 of essential packages and
+            its unit under systemd, as root; `test --long` the Kubernetes base under podman, rolled
+            out under 200 streams, as root; `test --fresh` all in a fresh Debian 13, as root and as
+            a user with sudo (an hour)
+  bench     measure: `bench engine`, `bench gateway`, `bench serving`, `bench chaos`,
+            `bench telemetry`, `bench dispatch`, `bench scaling`, `bench fleet`, `bench discovery`,
+            `bench kernels`, `bench constraint`, `bench step`, `bench why`, `bench tail`,
+            `bench exemplars`, `bench console`
   dashboards
             draw the Grafana dashboards as SVG from what a Prometheus knows
-  images    `images [gateway|console|worker|worker-cuda ...]`: build container images as OCI archives, each with its bill of
-            materials beside it, without a registry; all that can be built here when none is named. As root
-  package   `package [--output FOLDER]`: build one archive that runs where it is unpacked: Java runtime, gateway, engine, console
-            and demonstration model, with its sum and its bill of materials beside it
+  images    `images [gateway|console|worker|worker-cuda ...]`: build container images as OCI
+            archives, each with its bill of materials beside it, without a registry; all that can be
+            built here when none is named. As root
+  package   `package [--output FOLDER]`: build one archive that runs where it is unpacked: Java
+            runtime, gateway, engine, console and demonstration model, with its sum and its bill of
+            materials beside it
   doctor    what is missing or wrong on this machine, in one screen
   build     build only
   completion
-            `completion bash`: completion of commands and flags: source <(./switchboard completion bash)
+            `completion bash`: completion of commands, flags and their values:
+            source <(./switchboard completion bash)
 
 Options of up and restart:
   --model FILE.gguf     model to serve; repeat for several (default: the embedded switchboard-demo)
@@ -55,34 +73,44 @@ Options of up and restart:
   --admin-port N        admin API and /metrics (default 9901)
   --bind ADDRESS        address to listen on (default 127.0.0.1)
   --config FILE         switchboard.yaml; flags win over it
-  --accept-new-store    start once though the store has lost its API keys, which is refused else: the API
-                        may be open to anybody then. Not kept for restart
+  --accept-new-store    start once though the store has lost its API keys, which is refused else:
+                        the API may be open to anybody then. Not kept for restart
   --without console     starts no console beside the gateway
-  --with NAMES          prometheus, zipkin or both with a comma between: starts them too and wires them to the
-                        gateway; down stops them; not for restart. Prometheus is Debian's package of that name,
-                        Zipkin comes from Maven Central. Their ports are 9090 and 9411, or the next free ones
+  --with NAMES          prometheus, zipkin or both with a comma between: starts them too and wires
+                        them to the gateway; down stops them; not for restart. Prometheus is
+                        Debian's package of that name, Zipkin comes from Maven Central. Their ports
+                        are 9090 and 9411, or the next free ones
 
 Environment:
   OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
-                                where spans go, for example http://localhost:4318; nowhere where none is named
-  OTEL_TRACES_EXPORTER          where spans go instead, as the OpenTelemetry agent reads it: otlp, zipkin, none and so on
-  SWITCHBOARD_ADMIN_KEY         the key that commands send to the admin API, where it asks for one: of the role admin to make and revoke
-                                keys, for `reload` and `diagnostics`, operator for `drain`, viewer for what only reads
+                                where spans go, for example http://localhost:4318; nowhere where
+                                none is named
+  OTEL_TRACES_EXPORTER          where spans go instead, as the OpenTelemetry agent reads it: otlp,
+                                zipkin, none and so on
+  SWITCHBOARD_ADMIN_KEY         the key that commands send to the admin API, where it asks for one:
+                                of the role admin to make and revoke keys, for `reload` and
+                                `diagnostics`, operator for `drain`, viewer for what only reads
   SWITCHBOARD_KEY               the key that `chat` sends to the API, unless --key names one
-  SWITCHBOARD_ADMIN_CA          certificates in PEM that the admin API's own must lead to, where it speaks TLS
-  SWITCHBOARD_ADMIN_CERTIFICATE a certificate and its key in one file of PEM, where the admin API asks for one
-  SWITCHBOARD_AGENT=off         starts the gateway without the OpenTelemetry agent: no traces, less processor time for each
-                                request, and from the second start on as quick as after minutes of load. In a package
-                                that is so where nothing says where spans go, unless it is on
+  SWITCHBOARD_ADMIN_CA          certificates in PEM that the admin API's own must lead to, where it
+                                speaks TLS
+  SWITCHBOARD_ADMIN_CERTIFICATE a certificate and its key in one file of PEM, where the admin API
+                                asks for one
+  SWITCHBOARD_AGENT=off         starts the gateway without the OpenTelemetry agent: no traces, less
+                                processor time for each request, and from the second start on as
+                                quick as after minutes of load. In a package that is so where
+                                nothing says where spans go, unless it is on
   SWITCHBOARD_PROMETHEUS_PORT, SWITCHBOARD_ZIPKIN_PORT   the ports for those of --with, no others
   SWITCHBOARD_CONSOLE_PORT      the console's port, no other (default 9902, or the next free one)
   SWITCHBOARD_CONSOLE_VIEWER_KEY, SWITCHBOARD_CONSOLE_OPERATOR_KEY, SWITCHBOARD_CONSOLE_ADMIN_KEY
-                                what the console sends for people of these roles (else SWITCHBOARD_ADMIN_KEY for admins)
+                                what the console sends for people of these roles (else
+                                SWITCHBOARD_ADMIN_KEY for admins)
   SWITCHBOARD_PLAIN=1           no colours, no moving lines
-  SWITCHBOARD_DATA              the folder of what must not be lost: keys, tenants, usage, the audit log, the console's users
-                                (default data in the checkout)
-  SWITCHBOARD_STATE             in a package: the folder of logs, pids and data (default $XDG_STATE_HOME/switchboard)
-  SWITCHBOARD_LOG_KIB           how large a log gets before it is turned over, 5 old ones are kept (default 32768)
+  SWITCHBOARD_DATA              the folder of what must not be lost: keys, tenants, usage, the audit
+                                log, the console's users (default data in the checkout)
+  SWITCHBOARD_STATE             in a package: the folder of logs, pids and data (default
+                                $XDG_STATE_HOME/switchboard)
+  SWITCHBOARD_LOG_KIB           how large a log gets before it is turned over, 5 old ones are kept
+                                (default 32768)
 
 Exit status:
   0 done, 1 failed, 2 wrong command line, 3 no gateway of this checkout runs, 4 an address is taken,
@@ -164,8 +192,10 @@ help_of_bench() {
     dispatch) options_of_bench gateway gateway.simulation.DispatchSimulation ;;
     console)
       say
-      say "bench console [page] [sessions] [up]: what pages take in Chromium, what 50 sessions cost the gateway under load, and how long up -d takes"
-      say "bench console screenshots FOLDER [SECONDS [VIEW...]]: pictures of all views or of some, after so many seconds of load, 120 unless said; the word whole among the views takes whole pages too"
+      say "bench console [page] [sessions] [up]: what pages take in Chromium, what 50 sessions cost the"
+      say "  gateway under load, and how long up -d takes"
+      say "bench console screenshots FOLDER [SECONDS [VIEW...]]: pictures of all views or of some, after so"
+      say "  many seconds of load, 120 unless said; the word whole among the views takes whole pages too"
       ;;
     scaling) options_of_bench gateway gateway.simulation.ScalingSimulation ;;
     kernels) say && say "Options are Google Benchmark's, for example --benchmark_filter=REGEX" ;;
