@@ -183,21 +183,43 @@ completion() {
   local name part names
   names=$(commands | tr '\n' ' ')
   say '# Completion of ./switchboard: source <(./switchboard completion bash)'
+  say '_switchboard_files() { mapfile -t COMPREPLY < <(compgen -f -- "$word"); }'
   say '_switchboard() {'
   say '  local word=${COMP_WORDS[COMP_CWORD]} name=${COMP_WORDS[1]:-} before=${COMP_WORDS[COMP_CWORD - 1]} words'
-  say '  case $before in --model | --config | --output | --out) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;; esac'
-  say '  [[ $name != bench && $name != keys || $COMP_CWORD -le 2 ]] || name+=/${COMP_WORDS[2]}'
-  say '  [[ $before != --json || $name != bench/* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$word"); return; }'
+  say '  [[ $name != bench && $name != keys && $name != config || $COMP_CWORD -le 2 ]] || name+=/${COMP_WORDS[2]}'
   say '  ((COMP_CWORD > 1)) || name='
+  say '  case "$name $before" in'
+  completion_of_values
+  say '  esac'
+  say '  case $name in config/check | config/init | diagnostics) [[ $word == -* ]] || { _switchboard_files; return; } ;; esac'
   say '  case $name in'
   say "    '') words='${names% }' ;;"
   for name in $names $(awk '$1 ~ /\// {gsub(",", "\n", $1); print $1}' "$home/launcher/flags" | sort -u); do
     part=$(flags_of "$name" | awk '{printf "%s ", $1}')
     say "    $name) words='$([[ $name == */* ]] || parts_of "$name" | tr '\n' ' ') ${part}--help --version' ;;"
   done
+  say "    config/*) words='--help --version' ;;"
   say '    *) words=--help ;;'
   say '  esac'
   say '  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")'
   say '}'
   say 'complete -o default -F _switchboard switchboard ./switchboard'
 }
+# After a flag that takes something: files, the words that it takes, or nothing; else the shell would offer files for a number.
+completion_of_values() {
+  local names flag kind name
+  while read -r names flag kind; do
+    for name in ${names//,/ }; do
+      case $kind in
+        - | '') continue ;;
+        model | file | out) say "    '$name $flag') _switchboard_files; return ;;" ;;
+        companions) values_are "$name $flag" prometheus zipkin prometheus,zipkin ;;
+        console) values_are "$name $flag" console ;;
+        *'|'*) values_are "$name $flag" "${kind//|/ }" ;;
+        *) say "    '$name $flag') compopt +o default; return ;;" ;;
+      esac
+    done
+  done < <(grep -v '^#' "$home/launcher/flags")
+}
+# shellcheck disable=SC2016 # for the shell that reads it
+values_are() { say "    '$1') mapfile -t COMPREPLY < <(compgen -W '${*:2}'"' -- "$word"); return ;;'; } # values_are PLACE WORD...
