@@ -177,7 +177,7 @@ own_command() {
 # In the foreground: the log, until Ctrl-C or the gateway's end.
 follow() {
   local status=0 next followed=$gateway
-  tell_manager --ready --status="Serves"
+  tell_manager --ready --status="$(serves_or_not)"
   trap hand_over USR1
   follow_log
   await_end || status=$?

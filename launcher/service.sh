@@ -39,5 +39,9 @@ hand_over() {
   tell_manager --status="Hands over to another version"
   "$installed/switchboard" restart || say "not handed over$(! gateway_pid >/dev/null || printf '; the gateway goes on')" >&2
   ! next=$(gateway_pid) || gateway=$next
-  tell_manager --status="Serves"
+  tell_manager --status="$(serves_or_not)"
+}
+# As it was when the gateway was ready; what it serves by now, ./switchboard status says.
+serves_or_not() {
+  if [[ $(ready_line) == *'"serves":false'* ]]; then printf 'Started, and served no model yet then'; else printf Serves; fi
 }
