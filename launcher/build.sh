@@ -22,6 +22,12 @@ stale() {
   [[ -n $(cd "$home" && find pom.xml .mvn native-engine/pom.xml native-engine/CMakeLists.txt native-engine/CMakePresets.json \
     native-engine/src/main native-engine/src/generated gateway/pom.xml gateway/src/main console/pom.xml console/src/main -newer "$built" -print -quit 2>/dev/null) ]]
 }
+# The folders of other presets are the tests', unless the build deletes them.
+may_build() {
+  local native=$home/native-engine/build
+  [[ ! -d $native/release ]] || moved || native+=/release
+  may_write "$state" "$native" "$home"/*/target
+}
 # A build is as old as its beginning: what is edited while it runs is not in it.
 build_begins() { own_folders && : >"$built.begun"; }
 build_succeeds() {
@@ -50,7 +56,7 @@ library() { cd "$home/native-engine" && cmake --preset release -DSB_TESTS=OFF &&
 build() {
   [[ $home != *:* ]] || fail "the checkout's path must not have a colon, by which Java parts class paths: $home"
   stale || return 0
-  may_write
+  may_build
   one_build_at_a_time
   if stale; then # whoever was waited for may have built it
     say "Building$(! moved || printf ': this checkout was moved or copied')"

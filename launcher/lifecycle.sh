@@ -69,7 +69,8 @@ up() {
 # Of two that start a gateway at the same time one would be nobody's, and have its share of the requests for ever. What this starts and
 # leaves behind closes the descriptor, or would hold the lock for as long as it lives.
 one_at_a_time() {
-  may_write
+  may_write "$state" "$data"
+  ! stale || may_build # before anything is installed for it
   own_folders
   exec 9>>"$state/start.lock"
   flock -n 9 || fail "another up or restart is at work; wait for its end, or ./switchboard down"

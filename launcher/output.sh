@@ -44,11 +44,12 @@ own_folders() { mkdir -p "$run" "$logs" && chmod 700 "$state" "$run" "$logs"; }
 # To anybody else nothing seems to run.
 may_look() { [[ ! -d $state || -x $state ]] || fail "$state is for the user $(stat -c %U "$state") alone: what runs there answers no other$(of_own_checkout)"; }
 of_own_checkout() { [[ ! -O ${state%/*} ]] || printf '. %s' "$(how_to_own)"; }
-# A sudo ./switchboard leaves root's files. What writes them next would fail one by one, each in its own words.
+# may_write FOLDER...: a sudo ./switchboard leaves root's files. What writes them next would fail one by one, each in its own words. What
+# only tests leave is in the way of tests.
 may_write() {
   local file
   ((EUID)) || return 0
-  file=$(find "$state" "$data" "$home"/native-engine/build "$home"/*/target -name lost+found -prune -o ! -user "$EUID" ! -writable -print -quit 2>/dev/null) || true
+  file=$(find "$@" \( -name lost+found -o -name '*-reports' -o -name test-classes \) -prune -o ! -user "$EUID" ! -writable -print -quit 2>/dev/null) || true
   [[ -z $file ]] || fail "$file belongs to $(stat -c %U "$file"), and cannot be written. $(how_to_own)"
 }
 how_to_own() {
