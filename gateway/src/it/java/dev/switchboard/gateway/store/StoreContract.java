@@ -175,6 +175,22 @@ abstract class StoreContract {
   }
 
   @Test
+  void usesOfKeysWaitForADatabaseThatIsAway() throws Exception {
+    ApiKey key = done(store.create(key("app", null), was -> {}));
+    sql("ALTER TABLE key_use RENAME TO elsewhere");
+    store.used(Map.of(key.id(), 7L));
+    awaitTrouble(StoreException.Kind.UNAVAILABLE);
+    store.used(Map.of(key.id(), 5L));
+
+    sql("ALTER TABLE elsewhere RENAME TO key_use");
+
+    long begun = System.nanoTime();
+    while (query("SELECT COALESCE(MAX(last_used_ms), 0) FROM key_use") != 7) {
+      assertTrue(System.nanoTime() - begun < 10_000_000_000L, "it was never written");
+    }
+  }
+
+  @Test
   void successorsHaveTheTimeThatTheirKeyWasMadeFor() {
     ApiKey bounded = done(store.create(key("app", 900L), was -> {}));
     ApiKey unbounded = done(store.create(key("web", null), was -> {}));

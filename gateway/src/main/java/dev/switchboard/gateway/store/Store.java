@@ -136,6 +136,10 @@ public final class Store implements AutoCloseable {
   private final AtomicInteger waiting = new AtomicInteger();
   private final ArrayDeque<AuditEntry> unwritten = new ArrayDeque<>();
   private final Map<String, ReplicaSetting> unkept = new LinkedHashMap<>();
+
+  /** When keys were used that the database was not told, by id: no more than there are keys. */
+  private final TreeMap<String, Long> unwrittenUses = new TreeMap<>();
+
   private final EventLog events = new EventLog();
   private final RequestLog requests = new RequestLog();
   private final CompletableFuture<Snapshot> ready = new CompletableFuture<>();
@@ -331,19 +335,17 @@ public final class Store implements AutoCloseable {
         });
   }
 
-  /** Keys were used, by id and Unix epoch milliseconds. */
+  /** Keys were used, by id and Unix epoch milliseconds; kept later if there is no database now. */
   public void used(Map<String, Long> uses) {
     if (uses.isEmpty()) {
       return;
     }
-    // In one order at every gateway, so that two never wait for each other's rows.
-    List<Map.Entry<String, Long>> ordered = List.copyOf(new TreeMap<>(uses).entrySet());
+    Map<String, Long> told = Map.copyOf(uses);
     thread.execute(
-        () ->
-            guardedWhileUp(
-                () ->
-                    writeEach(
-                        ordered, (tables, use) -> tables.used(use.getKey(), use.getValue()))));
+        () -> {
+          told.forEach((id, atMs) -> unwrittenUses.merge(id, atMs, Math::max));
+          guardedWhileUp(this::writeUses);
+        });
   }
 
   /** Revokes a key; the key it was, or null. */
@@ -738,6 +740,7 @@ public final class Store implements AutoCloseable {
     guardedWhileUp(this::writeReplicas);
     guardedWhileUp(this::writeAudit);
     guardedWhileUp(this::writeUsage);
+    guardedWhileUp(this::writeUses);
     guardedWhileUp(this::writeEvents);
     guardedWhileUp(this::writeRequests);
   }
@@ -1016,6 +1019,15 @@ public final class Store implements AutoCloseable {
     }
   }
 
+  private void writeUses() {
+    if (!unwrittenUses.isEmpty()) {
+      // In one order at every gateway, so that two never wait for each other's rows.
+      List<Map.Entry<String, Long>> ordered = List.copyOf(unwrittenUses.entrySet());
+      writeEach(ordered, (tables, use) -> tables.used(use.getKey(), use.getValue()));
+      unwrittenUses.clear();
+    }
+  }
+
   private void writeSlo() {
     List<SloMeter.Part> changed = sloMeter.changed();
     if (!changed.isEmpty()) {
@@ -1088,6 +1100,7 @@ public final class Store implements AutoCloseable {
           // A batch that waits since an earlier failure goes first, then what was counted since.
           guarded(this::writeUsage);
           guarded(this::writeUsage);
+          guarded(this::writeUses);
           guarded(this::writeSlo);
           if (batch != null || !unwritten.isEmpty() || !unkept.isEmpty()) {
             LOG.warn(
