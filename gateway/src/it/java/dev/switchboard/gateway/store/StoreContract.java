@@ -305,6 +305,27 @@ abstract class StoreContract {
     assertNull(done(store.deleteKey("key-app", was -> {})));
   }
 
+  /** As on a data folder that is full: the key's own row had room yet. */
+  @Test
+  void aChangeThatIsOnTheDiskIsConfirmedThoughTheStoreIsLostRightAfterIt(@TempDir Path state)
+      throws Exception {
+    store.close();
+    store = remembering(state, false);
+    done(store.ready());
+    Path inTheWay = Files.createDirectories(state.resolve("store-has-keys"));
+    Path _ = Files.createFile(inTheWay.resolve("file"));
+
+    ApiKey made = done(store.create(key("app", null), was -> {}));
+
+    assertNotNull(store.trouble());
+    assertEquals(List.of(made), store.snapshot().keys());
+    Files.delete(inTheWay.resolve("file"));
+    Files.delete(inTheWay);
+    store.close();
+    store = remembering(state, false);
+    assertEquals(List.of(made), done(store.ready()).keys());
+  }
+
   @Test
   void aSecondKeyOfOneNameIsAConflictAndChangesNothing() {
     done(store.create(key("app", null), was -> {}));

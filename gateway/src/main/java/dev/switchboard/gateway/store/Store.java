@@ -122,6 +122,13 @@ public final class Store implements AutoCloseable {
   private record Loaded(
       Snapshot snapshot, Map<Role, Integer> keyCounts, List<Quotas.Spent> spent) {}
 
+  /**
+   * A change that was made.
+   *
+   * @param left what is there after it, as its own transaction reads it
+   */
+  private record Made<T extends @Nullable Object>(T answer, Loaded left) {}
+
   private final Database database;
   private final StateFolder folder;
   private final boolean lasts;
@@ -680,14 +687,17 @@ public final class Store implements AutoCloseable {
       return;
     }
     try {
-      Database.Work<T> work = connection -> statement.run(new Tables(connection));
-      T answer = changes ? database.write(work) : database.read(work);
-      done.run();
+      T answer;
       if (changes) {
-        // A quota that is new counts what was used before it, here as well.
-        guardedWhileUp(this::writeUsage);
+        Made<T> made = database.write(connection -> made(statement, new Tables(connection)));
+        done.run();
+        follow(made.left());
+        answer = made.answer();
+      } else {
+        answer = database.read(connection -> statement.run(new Tables(connection)));
+        done.run();
+        refresh();
       }
-      refresh();
       result.complete(answer);
     } catch (StoreException e) {
       if (e.kind().outage()) {
@@ -696,6 +706,30 @@ public final class Store implements AutoCloseable {
       result.completeExceptionally(e);
     } catch (RuntimeException e) {
       result.completeExceptionally(e);
+    }
+  }
+
+  private <T extends @Nullable Object> Made<T> made(Statement<T> statement, Tables tables)
+      throws SQLException {
+    T answer = statement.run(tables);
+    return new Made<>(answer, read(tables));
+  }
+
+  /** Takes up a change that is on the disk: it was made, whatever becomes of the store now. */
+  private void follow(Loaded left) {
+    // A quota that is new counts what was used before it, here as well.
+    guardedWhileUp(this::writeUsage);
+    try {
+      refresh();
+    } catch (StoreException e) {
+      if (!missing(left).isEmpty()) {
+        throw e;
+      }
+      if (e.kind().outage()) {
+        lost(e);
+      }
+      snapshot = left.snapshot();
+      tell(ear -> ear.changed(left.snapshot()));
     }
   }
 
@@ -851,13 +885,7 @@ public final class Store implements AutoCloseable {
   }
 
   private void load() {
-    String known = name();
-    Loaded read =
-        database.read(
-            connection -> {
-              Tables tables = new Tables(connection);
-              return new Loaded(tables.snapshot(known), tables.keyCounts(), spent(tables));
-            });
+    Loaded read = database.read(connection -> read(new Tables(connection)));
     Set<Role> missing = missing(read);
     if (!missing.isEmpty()) {
       accept(missing);
@@ -867,6 +895,10 @@ public final class Store implements AutoCloseable {
     snapshot = read.snapshot();
     tellSpent(read.spent());
     tell(ear -> ear.changed(read.snapshot()));
+  }
+
+  private Loaded read(Tables tables) throws SQLException {
+    return new Loaded(tables.snapshot(name()), tables.keyCounts(), spent(tables));
   }
 
   private static Set<Role> roles(Snapshot read) {
