@@ -576,8 +576,9 @@ public final class Store implements AutoCloseable {
     return submit(Tables::gateways, false);
   }
 
-  /** Audit entries, newest first. */
+  /** Audit entries, newest first, those that wait for the database included where it is back. */
   public CompletableFuture<List<AuditEntry>> audit(AuditQuery query) {
+    thread.execute(() -> guardedWhileUp(this::writeAudit));
     return submit(tables -> tables.audit(query), false);
   }
 
