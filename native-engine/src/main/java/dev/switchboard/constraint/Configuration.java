@@ -38,6 +38,9 @@ final class Configuration {
   /** How long plain text surely goes on: see {@link PlainText}; by kind. */
   @Nullable Survival @Nullable [] survivals;
 
+  /** Of a place in an array without an element twice: see {@link DistinctItems}. */
+  int @Nullable [] narrow;
+
   private final int hash;
 
   Configuration(int[] states, FrameSet[] frames, boolean complete, boolean returned, int classes) {

@@ -190,6 +190,19 @@ final class Configurations {
     return next;
   }
 
+  /** Whether anything there reads the symbol, which is found out without building what follows. */
+  boolean reads(Configuration from, int symbol) {
+    int symbolClass = automaton.classOf[symbol];
+    boolean reads = false;
+    for (int i = 0; i < from.states.length && !reads; i++) {
+      int state = automaton.stateOf(from.states[i]);
+      for (int e = automaton.readStart[state]; e < automaton.readStart[state + 1] && !reads; e++) {
+        reads = automaton.readLow[e] <= symbolClass && symbolClass <= automaton.readHigh[e];
+      }
+    }
+    return reads;
+  }
+
   private Configuration build(Configuration from, int symbolClass) {
     for (int i = 0; i < from.states.length; i++) {
       int id = from.states[i];

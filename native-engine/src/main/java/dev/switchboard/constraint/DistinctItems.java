@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.ElementWays.Place;
+import dev.switchboard.tokenizer.IntList;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,8 +23,10 @@ import org.jspecify.annotations.Nullable;
  * <p>What can be remembered is bounded: then no further element may follow.
  */
 final class DistinctItems {
-  /** Symbols of all elements that are told apart, in arrays that are open: about 2 MiB. */
+  /** Symbols of all elements that are told apart, in arrays that are open: about 3 MiB. */
   private static final int MOST_KEPT = 1 << 16;
+
+  private static final int NARROW_BYTES = 16;
 
   private final Constraint constraint;
   private final Automaton automaton;
@@ -73,8 +76,12 @@ final class DistinctItems {
     return at;
   }
 
-  /** Takes what does not fit out of a mask of tokens that may follow a configuration. */
-  void restrict(long[] allowed, Configuration configuration) {
+  /**
+   * Takes what does not fit out of a mask.
+   *
+   * @param following the tokens in it, which may follow the configuration
+   */
+  void restrict(long[] allowed, TokenSet following, Configuration configuration) {
     mask = allowed;
     run.restrict(configuration);
     Separators separators = vocabulary.separators();
@@ -84,22 +91,47 @@ final class DistinctItems {
       }
     } else {
       boolean text = (run.scan & JsonScan.STRING) != 0;
-      restrict(text ? separators.insideString() : separators.outside(), configuration);
+      restrict(text ? separators.insideString() : separators.outside(), following, configuration);
     }
   }
 
-  private void restrict(Separators.Some some, Configuration configuration) {
+  private void restrict(Separators.Some some, TokenSet following, Configuration configuration) {
     boolean plain =
         (run.scan & JsonScan.ESCAPED) == 0 && run.kept() + vocabulary.longestToken() < MOST_KEPT;
-    boolean isDistinct = run.open.getLast().isDistinct;
-    for (int i = 0; i < some.tokens().length; i++) {
-      int token = some.tokens()[i];
-      boolean one = plain && some.scans()[i] >= 0;
-      // Inside of an element that goes on nothing begins; else nearly always much can.
-      if (isAllowed(token) && !(one && (!isDistinct || isWide(some, i, configuration)))) {
+    if (plain && run.open.getLast().isDistinct) {
+      for (int token : narrow(some, following, configuration)) {
         removeUnlessFits(token, configuration);
       }
+      return;
     }
+    for (int i = 0; i < some.tokens().length; i++) {
+      // Inside of an element that goes on nothing begins.
+      if (!(plain && some.scans()[i] >= 0)) {
+        removeUnlessFits(some.tokens()[i], configuration);
+      }
+    }
+  }
+
+  /**
+   * Tokens that may follow but for those that end one element and begin at most one other that any
+   * number can come of: nearly always these are all. Whether the answer is inside a string, and so
+   * which tokens are asked of, goes with the configuration.
+   */
+  private int[] narrow(Separators.Some some, TokenSet following, Configuration from) {
+    int[] known = from.narrow;
+    if (known == null) {
+      IntList found = new IntList();
+      for (int i = 0; i < some.tokens().length; i++) {
+        int token = some.tokens()[i];
+        if (following.has(token) && !(some.scans()[i] >= 0 && isWide(some, i, from))) {
+          found.add(token);
+        }
+      }
+      known = found.toArray();
+      from.narrow = known;
+      constraint.configurations().charge(NARROW_BYTES + Integer.BYTES * known.length);
+    }
+    return known;
   }
 
   /** Whether any number of elements can come of the one that a token begins. */
@@ -390,12 +422,10 @@ final class DistinctItems {
     while (!open.isEmpty()) {
       Seen at = open.removeLast();
       found += seen.ends(at.node) && ways.canEnd(at.place) ? 1 : 0;
-      for (int symbol = 0; symbol < Expression.CONTROL; symbol++) {
-        int child = seen.child(at.node, symbol);
-        Configuration next =
-            child == SeenTexts.NONE
-                ? Configuration.DEAD
-                : constraint.configurations().next(at.place.at(), symbol);
+      int child = seen.anyChild(at.node);
+      for (; child != SeenTexts.NONE; child = seen.another(child)) {
+        int symbol = seen.symbol(child);
+        Configuration next = constraint.configurations().next(at.place.at(), symbol);
         if (!next.isDead()) {
           open.add(new Seen(new Place(next, JsonScan.next(at.place.scan(), symbol), true), child));
         }

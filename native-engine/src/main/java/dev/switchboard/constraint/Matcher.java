@@ -119,7 +119,7 @@ public final class Matcher {
       }
       TokenSet following = constraint.after(configuration);
       following.copyTo(allowed);
-      boolean mayGoOn = restrict(allowed) && !following.isEmpty();
+      boolean mayGoOn = restrict(allowed, following) && !following.isEmpty();
       boolean mayEnd = configuration.complete && addEnds(allowed);
       if (ended || (!mayGoOn && !mayEnd)) {
         problem = "no token of the vocabulary continues the answer under its constraint";
@@ -133,12 +133,12 @@ public final class Matcher {
   }
 
   /** Takes out what would repeat an element; says whether anything is left. */
-  private boolean restrict(long[] allowed) {
+  private boolean restrict(long[] allowed, TokenSet following) {
     if (distinct == null) {
       return true;
     }
     synchronized (constraint) {
-      distinct.restrict(allowed, configuration);
+      distinct.restrict(allowed, following, configuration);
     }
     boolean any = false;
     for (int i = 0; i < allowed.length && !any; i++) {

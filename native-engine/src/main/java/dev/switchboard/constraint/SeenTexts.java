@@ -15,6 +15,12 @@ final class SeenTexts {
   private int[] children = new int[16];
   private int[] counts = new int[16];
   private boolean[] ends = new boolean[16];
+
+  /** Of each node what leads to it, its child that came last, and the one of its parent before. */
+  private char[] symbols = new char[16];
+
+  private int[] lastChild = new int[16];
+  private int[] sibling = new int[16];
   private int nodes = 1;
 
   /** Texts that begin with what leads to the node. */
@@ -29,6 +35,19 @@ final class SeenTexts {
 
   int child(int node, int symbol) {
     return node == NONE ? NONE : children[place(key(node, symbol))] - 1;
+  }
+
+  /** One of the node's children, if there are any; {@link #another} gives the others. */
+  int anyChild(int node) {
+    return node == NONE ? NONE : lastChild[node] - 1;
+  }
+
+  int another(int child) {
+    return sibling[child] - 1;
+  }
+
+  char symbol(int child) {
+    return symbols[child];
   }
 
   /** Nodes, of which there is at most one for each symbol that was added. */
@@ -65,6 +84,9 @@ final class SeenTexts {
     if (nodes == counts.length) {
       counts = Arrays.copyOf(counts, 2 * nodes);
       ends = Arrays.copyOf(ends, 2 * nodes);
+      symbols = Arrays.copyOf(symbols, 2 * nodes);
+      lastChild = Arrays.copyOf(lastChild, 2 * nodes);
+      sibling = Arrays.copyOf(sibling, 2 * nodes);
     }
     if (2 * nodes >= keys.length) {
       rehash();
@@ -73,6 +95,9 @@ final class SeenTexts {
     int at = place(key);
     keys[at] = key;
     children[at] = nodes + 1;
+    symbols[nodes] = (char) symbol;
+    sibling[nodes] = lastChild[node];
+    lastChild[node] = nodes + 1;
     return nodes++;
   }
 

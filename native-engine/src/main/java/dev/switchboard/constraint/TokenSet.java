@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Tokens: few as a list, many as bits. */
@@ -35,6 +36,13 @@ final class TokenSet {
 
   boolean isEmpty() {
     return few != null && few.length == 0;
+  }
+
+  boolean has(int token) {
+    long[] all = bits;
+    return all == null
+        ? Arrays.binarySearch(Objects.requireNonNull(few), token) >= 0
+        : (all[token / Long.SIZE] >>> token & 1) != 0;
   }
 
   int bytes() {

@@ -77,6 +77,42 @@ class MaskWorkTest {
     assertTrue(worst <= most, worst + " symbols for a mask");
   }
 
+  /**
+   * The thread that follows answers looks for how many elements may still come of a set's next one.
+   *
+   * @param mean symbols followed there for a token of {@link #DRAWN}
+   */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{'type':'string'} | 25",
+        "{'type':'string','maxLength':500} | 127",
+        "{'type':'string','format':'email'} | 21",
+        "{'type':'integer','maximum':9999} | 13",
+        "{'enum':['admin','editor','viewer','guest']} | 32",
+      })
+  void whatMayComeOfASetsElementIsFoundInAFewSymbols(String items, long mean) {
+    Constraint constraint =
+        new ConstraintCompiler(VOCABULARY)
+            .compile(source("{'type':'array','uniqueItems':true,'items':%s}".formatted(items)));
+    long[] mask = new long[VOCABULARY.words()];
+    Random random = new Random(1);
+    Matcher matcher = constraint.matcher();
+    for (int drawn = 0, length = 0; drawn < DRAWN; drawn++, length++) {
+      if (matcher.isFinished() || length == LONGEST_ANSWER) {
+        matcher = constraint.matcher();
+        length = 0;
+      }
+      assertTrue(matcher.mask(mask), matcher.problem());
+      assertTrue(matcher.advance(pick(mask, random)));
+    }
+
+    long followed = constraint.configurations().followed() / DRAWN;
+    System.out.printf("symbols followed for a token of a set of %s: %d%n", items, followed);
+    assertTrue(followed <= mean, followed + " symbols for a token");
+  }
+
   private static ConstraintSource source(String name) {
     return switch (name) {
       case "json_object" -> new ConstraintSource.JsonObject();
