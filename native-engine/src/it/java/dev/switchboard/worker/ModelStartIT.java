@@ -4,10 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.timeline.EpochClock;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A start that fails says so, whatever is thrown and on whichever thread. */
 @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -60,6 +63,37 @@ class ModelStartIT {
       assertInstanceOf(StackOverflowError.class, failed.getCause());
       assertEquals(
           "java.lang.StackOverflowError: in the warm-up", ModelStart.failure(failed).getMessage());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "device_lost, true, DEVICE_LOST",
+    "hung, true, ENGINE_LOST",
+    "step_failed, false, ENGINE_LOST",
+    "out_of_memory, false, OUT_OF_MEMORY"
+  })
+  void anEngineThatFailsInTheWarmUpIsNotTheModelsFault(String kind, boolean lost, WorkerExit exit) {
+    ScriptedEngine engine = WorkerFixture.answering("a");
+    engine.failNextStep(new EngineFailure(kind, "of stage 0", 0, 0));
+    if (lost) {
+      engine.loseEngine(kind + ": of stage 0");
+    }
+
+    assertEquals(exit, WorkerExit.of(failedWarmUp(engine)));
+  }
+
+  @Test
+  void aWarmUpWhoseOutputIsNoNumberIsTheModelsFault() {
+    ScriptedEngine engine = WorkerFixture.answering("a");
+    engine.failNextStep(EngineFailure.NOT_FINITE);
+
+    assertEquals(WorkerExit.MODEL_REFUSED, WorkerExit.of(failedWarmUp(engine)));
+  }
+
+  private static ModelLoadException failedWarmUp(ScriptedEngine engine) {
+    try (WorkerFixture worker = new WorkerFixture(engine)) {
+      return ModelStart.failure(assertThrows(CompletionException.class, worker::serve));
     }
   }
 

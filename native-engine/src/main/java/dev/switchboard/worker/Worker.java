@@ -22,7 +22,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Worker {
   private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
-  private static final String ENGINE_LOST = "engine-lost";
   private static final int WARM_UP_PROMPT = 16;
   private static final int WARM_UP_TOKENS = 2;
   private static final Duration WARM_UP_LIMIT = Duration.ofMinutes(2);
@@ -118,9 +117,7 @@ final class Worker {
 
   private void warmedUp(ServedModel model, Canary.Outcome outcome, CompletableFuture<Void> ready) {
     if (!outcome.ok()) {
-      String why = outcome.failure() == null ? "a rank did not answer" : outcome.failure();
-      String reason = why.startsWith(Canary.NOT_FINITE) ? "not-finite" : "warm-up-failed";
-      ready.completeExceptionally(new ModelLoadException(reason, why));
+      ready.completeExceptionally(failedWarmUp(model, outcome));
       return;
     }
     lifecycle.transitionTo(WorkerPhase.READY);
@@ -128,11 +125,27 @@ final class Worker {
     ready.complete(null);
   }
 
+  /** Of all that can go wrong only what the model computes is surely the same at the next start. */
+  private static ModelLoadException failedWarmUp(ServedModel model, Canary.Outcome outcome) {
+    String lost = model.engine().health().failure();
+    if (lost != null) {
+      return new ModelLoadException(ModelLoadException.ENGINE_LOST, lost);
+    }
+    String why = outcome.failure() == null ? "a rank did not answer" : outcome.failure();
+    String reason =
+        why.startsWith(Canary.NOT_FINITE)
+            ? "not-finite"
+            : why.startsWith("out_of_memory:")
+                ? ModelLoadException.OUT_OF_MEMORY
+                : ModelLoadException.WARM_UP_FAILED;
+    return new ModelLoadException(reason, why);
+  }
+
   private void checkHealth(ServedModel model) {
     String failure = model.engine().health().failure();
-    if (failure != null && lifecycle.fail(ENGINE_LOST, failure)) {
+    if (failure != null && lifecycle.fail(ModelLoadException.ENGINE_LOST, failure)) {
       LOG.error("engine_lost failure={}", failure);
-      engineLost.accept(ENGINE_LOST, failure);
+      engineLost.accept(ModelLoadException.ENGINE_LOST, failure);
     }
   }
 

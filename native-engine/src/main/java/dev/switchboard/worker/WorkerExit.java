@@ -15,12 +15,14 @@ enum WorkerExit {
   OUT_OF_MEMORY(3),
   /** The address cannot be listened on. */
   CANNOT_LISTEN(4),
-  /** A step hung or failed. */
+  /** A step hung or failed, or the warm-up did. */
   ENGINE_LOST(5),
   /** The model cannot be served: another start would end the same way. */
   MODEL_REFUSED(6),
   /** A device failed, and the engine with it. */
   DEVICE_LOST(7);
+
+  private static final String DEVICE = "device_lost:";
 
   private final int code;
 
@@ -30,5 +32,24 @@ enum WorkerExit {
 
   int code() {
     return code;
+  }
+
+  /**
+   * When the engine was lost.
+   *
+   * @param failure of its health
+   */
+  static WorkerExit ofLost(String failure) {
+    return failure.startsWith(DEVICE) ? DEVICE_LOST : ENGINE_LOST;
+  }
+
+  /** When a start failed. */
+  static WorkerExit of(ModelLoadException refused) {
+    return switch (refused.reason()) {
+      case ModelLoadException.OUT_OF_MEMORY -> OUT_OF_MEMORY;
+      case ModelLoadException.ENGINE_LOST -> ofLost(String.valueOf(refused.getMessage()));
+      case ModelLoadException.WARM_UP_FAILED -> ENGINE_LOST;
+      default -> MODEL_REFUSED;
+    };
   }
 }

@@ -484,7 +484,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   /** Ends the process, from a thread of its own: the shutdown hook needs the event loop. */
   private void engineLost(String reason, String message) {
-    exit = message.startsWith("device_lost:") ? WorkerExit.DEVICE_LOST : WorkerExit.ENGINE_LOST;
+    exit = WorkerExit.ofLost(message);
     events.failed(reason, message);
     Thread.ofPlatform().name("engine-lost").start(() -> System.exit(exit.code()));
   }
@@ -493,10 +493,7 @@ public final class WorkerMain implements Callable<Integer> {
     String message = String.valueOf(refused.getMessage());
     worker.lifecycle().fail(refused.reason(), message);
     events.failed(refused.reason(), message);
-    exit =
-        refused.reason().equals(ModelLoadException.OUT_OF_MEMORY)
-            ? WorkerExit.OUT_OF_MEMORY
-            : WorkerExit.MODEL_REFUSED;
+    exit = WorkerExit.of(refused);
     return exit.code();
   }
 
