@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -482,11 +483,28 @@ public final class WorkerMain implements Callable<Integer> {
     }
   }
 
-  /** Ends the process, from a thread of its own: the shutdown hook needs the event loop. */
+  /** Ends the process: nothing of this worker's is served any more. */
   private void engineLost(String reason, String message) {
     exit = WorkerExit.ofLost(message);
     events.failed(reason, message);
-    Thread.ofPlatform().name("engine-lost").start(() -> System.exit(exit.code()));
+    int code = exit.code();
+    ending(
+        task -> Thread.ofPlatform().name("engine-lost").start(task),
+        () -> System.exit(code),
+        () -> Runtime.getRuntime().halt(code));
+  }
+
+  /**
+   * Ends from a thread of its own, since the shutdown hook needs the event loop; where the system
+   * has no thread left, at once and without the hook.
+   */
+  static void ending(Consumer<Runnable> thread, Runnable inOrder, Runnable atOnce) {
+    try {
+      thread.accept(inOrder);
+    } catch (RuntimeException | Error none) {
+      System.out.flush();
+      atOnce.run();
+    }
   }
 
   private int modelFailed(Worker worker, ModelLoadException refused) {
