@@ -42,11 +42,14 @@ class BodyPlacesIT {
               WorkerFixture.answering("ab"), settings -> Settings.bodyRoom(settings, ROOM_BYTES))
           .serve(this::render);
 
-  /** Stays until it is let go where the first message says so. */
+  /** Stays until it is let go, or breaks, where the first message says so. */
   private ChatTemplate.Rendered render(Map<String, ? extends @Nullable Object> variables) {
     if (String.valueOf(variables.get("messages")).contains("content=held")) {
       rendering.countDown();
       awaitQuietly(held);
+    }
+    if (String.valueOf(variables.get("messages")).contains("content=broken")) {
+      throw new AssertionError("a template that breaks");
     }
     return new ChatTemplate.Rendered("x", new int[0]);
   }
@@ -113,6 +116,16 @@ class BodyPlacesIT {
 
     String answer = WorkerFixture.readAll(chunked);
     assertTrue(answer.startsWith("HTTP/1.1 200 "), answer);
+  }
+
+  @Test
+  void whoseWorkBreaksIsAnsweredAndLeavesItsPlace() throws Exception {
+    int status = worker.post("/v1/chat/completions", chat("broken", 270_000, "")).statusCode();
+
+    assertEquals(500, status);
+    try (Socket next = ask(270_000)) {
+      assertEquals(CONTINUE, interim(next));
+    }
   }
 
   private static boolean largeBodiesArePrepared() {

@@ -509,7 +509,10 @@ final class WorkerServer {
       return () -> {
         throw refused;
       };
-    } catch (LinkageError | StackOverflowError broken) {
+    } catch (OutOfMemoryError exhausted) {
+      // The end of the process, see WorkerMain.
+      throw exhausted;
+    } catch (Error broken) {
       // Of this request alone: its stack is gone with what it held.
       return () -> {
         throw new IllegalStateException(broken);
