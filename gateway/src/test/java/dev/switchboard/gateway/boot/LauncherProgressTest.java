@@ -135,8 +135,9 @@ class LauncherProgressTest {
   void aModelThatLoadsSaysWhatIsThereAndHowLongTheRestTakes() throws Exception {
     String line =
         "'{\"event\":\"worker_loading\",\"replica\":\"w0\",\"done_bytes\":%d,\"total_bytes\":104857600}'";
+    // Unset, bash no longer counts it: a second that passes between two commands changes nothing.
     String events =
-        "line_seconds=0; SECONDS=0; loading_line "
+        "unset SECONDS; line_seconds=0; SECONDS=0; loading_line "
             + line.formatted(1)
             + "; SECONDS=10; loading_line "
             + line.formatted(26_214_400);
