@@ -174,5 +174,19 @@ TEST(SpinBudget, WithoutALimitOnlyLooksOnce) {
   EXPECT_EQ(looks, 1);
 }
 
+TEST(SpinBudget, AfterALossOfItsCoreTheUsualWaitIsSpunAgain) {
+  constexpr std::int64_t kWaitNs = 200'000;
+  SpinBudget spin(50 * kWaitNs);
+  for (int i = 0; i < 30; ++i) EXPECT_FALSE(spin.spin([] { return false; }));
+
+  int spun = 0;
+  for (int i = 0; i < 64; ++i) {
+    const std::int64_t there = now_ns() + kWaitNs;
+    if (spin.spin([&] { return now_ns() >= there; })) ++spun;
+  }
+
+  EXPECT_GE(spun, 40);
+}
+
 }  // namespace
 }  // namespace sb

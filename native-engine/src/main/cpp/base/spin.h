@@ -22,8 +22,9 @@ inline void spin_for(std::int64_t ns) {
 
 // One waiting thread's budget, and what it parked for. A spin that succeeds lets the next one last
 // longer, one that fails halves it: when the thread waited for has lost its core, spinning only
-// keeps that core from it. Every 16th wait probes with the full budget, so a budget that has shrunk
-// below the usual wait can recover. A limit of 0 (more engine threads than cores) never spins.
+// keeps that core from it. Every 16th wait probes with the full budget, and one that succeeds makes
+// the budget twice what it took: those between two probes would shrink anything less again. A limit
+// of 0 (more engine threads than cores) never spins.
 class SpinBudget {
  public:
   explicit SpinBudget(std::int64_t limit_ns) : limit_ns_(limit_ns), budget_ns_(limit_ns) {}
@@ -34,12 +35,14 @@ class SpinBudget {
     if (done()) return true;
     if (limit_ns_ == 0) return false;
     const bool probe = ++waits_ % kProbeEvery == 0;
-    const std::int64_t deadline = now_ns() + (probe ? limit_ns_ : budget_ns_);
+    const std::int64_t start = now_ns();
+    const std::int64_t deadline = start + (probe ? limit_ns_ : budget_ns_);
     do {
       for (int i = 0; i < kPausesPerClock; ++i) {
         cpu_pause();
         if (done()) {
-          budget_ns_ = std::min(limit_ns_, budget_ns_ + budget_ns_ / 2);
+          const std::int64_t enough = probe ? 2 * (now_ns() - start) : budget_ns_ + budget_ns_ / 2;
+          budget_ns_ = std::min(limit_ns_, std::max(budget_ns_, enough));
           return true;
         }
       }

@@ -15,7 +15,9 @@
 namespace sb::engine {
 namespace {
 
-constexpr std::int64_t kBarrierSpinNs = 20'000;
+// As long as it takes to wake a thread on a core that sleeps: 20 to 50 us on a virtual machine, and
+// who wakes it waits as long.
+constexpr std::int64_t kBarrierSpinNs = 60'000;
 // Between steps the engine thread needs a core more than a waiting rank does.
 constexpr std::int64_t kIdleSpinNs = 5'000;
 
