@@ -281,8 +281,7 @@ final class ConstraintBench implements Callable<Integer> {
     sources.put("schema: person", new ConstraintSource.JsonSchema(PERSON));
     sources.put("schema: long string", new ConstraintSource.JsonSchema("{\"type\":\"string\"}"));
     sources.put("schema: set of strings", set("{\"type\":\"string\"}"));
-    sources.put(
-        "schema: set, maxLength 500", set("{\"type\":\"string\",\"maxLength\":500}"));
+    sources.put("schema: set, maxLength 500", set("{\"type\":\"string\",\"maxLength\":500}"));
     sources.put("schema: set of numbers", set("{\"type\":\"integer\",\"maximum\":9999}"));
     sources.put(
         "schema: maxLength 500",
