@@ -66,6 +66,10 @@ final class StreamClient {
     notifyAll();
   }
 
+  synchronized int events() {
+    return events;
+  }
+
   synchronized void awaitEvents(int count) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
     while (events < count && thread.isAlive()) {
