@@ -73,10 +73,12 @@ class StepFaultIT extends TwoUpstreams {
       GatewayContext context = gateway.gateway().reconfiguration().context();
       FaultyClock clock = new FaultyClock(context.clock());
       try (ListenerBeside listener = new ListenerBeside(gateway, with(context, clock))) {
-        assertEquals(200, listener.ask(stream).statusCode());
         boolean thrown = true;
         int step = 0;
         for (; thrown; step++) {
+          // On a connection that was used before, as each fault then meets another call.
+          isServed(listener, stream, "before-" + step);
+          nothingIsHeld(gateway, context, "before-" + step);
           clock.left.set(step);
           long begun = System.nanoTime();
           hears(listener, stream, "step-" + step);
@@ -124,6 +126,11 @@ class StepFaultIT extends TwoUpstreams {
     } catch (IOException cut) {
       return "cut";
     }
+  }
+
+  private static void isServed(ListenerBeside listener, boolean stream, String id)
+      throws Exception {
+    assertEquals(200, listener.ask(stream, "X-Request-Id", id).statusCode());
   }
 
   /** An answer, an error, or that its connection is cut where the answer was being written. */

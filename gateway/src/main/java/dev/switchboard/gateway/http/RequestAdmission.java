@@ -36,6 +36,9 @@ final class RequestAdmission implements Admission.Waiter {
   private Asker asker = Asker.NOBODY;
   private int answers = 1;
 
+  /** When the clock was last asked. */
+  private long seenNanos;
+
   /** Its request is over, maybe before the other gateways' limits were heard of. */
   private boolean left;
 
@@ -120,6 +123,7 @@ final class RequestAdmission implements Admission.Waiter {
   private void ask(Entrance entrance, SharedLimits.Entry entry, long now) {
     Admission.Answer answer =
         gateway.admission().enter(entrance.model, entrance.demand, entry.held(), this, now);
+    seenNanos = now;
     // First of all: it is given back when the request ends, whatever throws from here on.
     pass = answer.pass();
     answer.headers().forEach(call.response()::putHeader);
@@ -253,17 +257,32 @@ final class RequestAdmission implements Admission.Waiter {
    */
   void leave(@Nullable FlightRecord record) {
     left = true;
+    CleanupSteps.all(
+        () -> endEdge(record),
+        this::uncount,
+        () -> seenNanos = call.nowNanos(),
+        // Where the clock failed too: an old time harms a forecast, a place that is kept stays lost.
+        () -> closePass(record));
+  }
+
+  private void endEdge(@Nullable FlightRecord record) {
     EdgeWatch edge = choice.edge();
     if (edge != null) {
       edge.ended(record);
     }
+  }
+
+  private void uncount() {
     GaugeDataPoint gauge = inFlight;
     inFlight = null;
     if (gauge != null) {
       gauge.dec();
     }
+  }
+
+  private void closePass(@Nullable FlightRecord record) {
     if (pass != null) {
-      pass.close(record == null ? -1 : tokens(record), call.nowNanos());
+      pass.close(record == null ? -1 : tokens(record), seenNanos);
     }
   }
 
