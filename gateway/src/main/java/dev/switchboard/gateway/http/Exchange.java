@@ -476,9 +476,10 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
           () -> {
             if (made == null) {
               gateway.recorder().over(flight.id());
+            } else {
+              new Settlement(call, head.slo(), body, answer.said()).settle(made);
             }
           });
     }
-    new Settlement(call, head.slo(), body, answer.said()).settle(record);
   }
 }
