@@ -76,8 +76,8 @@ class StepFaultIT extends TwoUpstreams {
         boolean thrown = true;
         int step = 0;
         for (; thrown; step++) {
-          // A fault may cut its connection, and a new one asks for the time once more: on one in use
-          // each fault meets the next call.
+          // A fault may cut its connection, and a new one asks for the time once more: where one is
+          // in use, each fault meets the next call.
           String before = "before-" + step;
           assertEquals(200, listener.ask(stream, "X-Request-Id", before).statusCode());
           nothingIsHeld(gateway, context, before);

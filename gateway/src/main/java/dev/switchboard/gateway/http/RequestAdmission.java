@@ -261,7 +261,7 @@ final class RequestAdmission implements Admission.Waiter {
         () -> endEdge(record),
         this::uncount,
         () -> seenNanos = call.nowNanos(),
-        // Where the clock failed too: an old time harms a forecast, a place that is kept stays lost.
+        // Also where the clock failed: an old time harms a forecast, a kept place is lost for good.
         () -> closePass(record));
   }
 
