@@ -66,6 +66,10 @@ final class PersonDialog extends Dialog {
   }
 
   private void run() {
+    if (!isOpened()) {
+      // Ctrl+Enter was pressed again before the browser heard that it is done.
+      return;
+    }
     outcome.removeAll();
     Person person = Visit.person().orElse(null);
     if (person == null) {

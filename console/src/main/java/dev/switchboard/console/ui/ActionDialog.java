@@ -102,6 +102,10 @@ public final class ActionDialog extends Dialog {
   }
 
   private void run() {
+    if (!isOpened()) {
+      // Ctrl+Enter was pressed again before the browser heard that it is done.
+      return;
+    }
     confirm.setEnabled(true);
     outcome.removeAll();
     if (!problem.get().isEmpty()) {

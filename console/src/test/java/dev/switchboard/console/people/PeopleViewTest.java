@@ -196,6 +196,24 @@ class PeopleViewTest extends ConsoleViewTest {
   }
 
   @Test
+  void whoConfirmsTwiceBeforeTheBrowserHearsOfItChangesOnce() {
+    users().add("dora", Role.OPERATOR, PASSWORD);
+    as(Role.ADMIN);
+    go("people");
+    ofRow("Remove dora").click();
+    test(find(TextArea.class).single()).setValue("left the company");
+    Button confirm = button("Remove dora");
+    Dialog dialog = find(Dialog.class).single();
+
+    confirm.click();
+    confirm.click();
+
+    assertTrue(users().find("dora").isEmpty());
+    String said = dialog.getElement().getTextRecursively();
+    assertFalse(said.contains("there is no user"), said);
+  }
+
+  @Test
   void whoIsNoAdminAnyMoreAddsNobody() {
     users().add("leaver", Role.ADMIN, PASSWORD);
     Visit.begin(users().find("leaver").orElseThrow());

@@ -390,6 +390,20 @@ class ReplicaViewTest extends ConsoleViewTest {
   }
 
   @Test
+  void whoConfirmsTwiceBeforeTheBrowserHearsOfItRestartsOnce() {
+    as(Role.OPERATOR);
+    go("replicas/gw/w0");
+    test(button("Restart")).click();
+    test(find(TextArea.class).single()).setValue("it leaks");
+    Button confirm = button("Restart w0");
+
+    confirm.click();
+    confirm.click();
+
+    assertEquals(1, fake.changes().size());
+  }
+
+  @Test
   void showsRanksStepsAndLog() {
     as(Role.VIEWER);
     go("replicas/gw/w0");
