@@ -18,7 +18,8 @@ public final class NotFoundView extends Div implements HasErrorParameter<NotFoun
         Parts.empty(
             "search",
             "There is no such page",
-            "The address may be mistyped, or your role may not see it.");
+            "The address may be mistyped or name a gateway that is not configured, or your role may"
+                + " not see it.");
     card.add(Parts.link("/", "Go to the fleet"));
     add(card);
   }

@@ -2,6 +2,7 @@ package dev.switchboard.console.ui;
 
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.router.BeforeEnterEvent;
+import com.vaadin.flow.router.NotFoundException;
 import com.vaadin.flow.router.QueryParameters;
 import dev.switchboard.console.api.AdminClient;
 import java.net.URLDecoder;
@@ -37,12 +38,16 @@ public final class Paths {
 
   /**
    * Leads to the same address with the gateway of which the view is, where there are several and
-   * the address has none: whoever is sent it sees the same.
+   * the address has none: whoever is sent it sees the same. One that is not configured is not
+   * found: another gateway's numbers would be taken for its own.
    */
   public static void keepGateway(BeforeEnterEvent event, String gateway) {
     QueryParameters query = event.getLocation().getQueryParameters();
     boolean several = Services.get().gateways().all().size() > 1;
-    if (several && query.getSingleParameter("gateway").isEmpty()) {
+    String named = query.getSingleParameter("gateway").orElse("");
+    if (!named.isEmpty() && Services.get().gateways().find(named).isEmpty()) {
+      event.rerouteToError(NotFoundException.class);
+    } else if (several && named.isEmpty()) {
       event.forwardTo(
           event.getNavigationTarget().asSubclass(Component.class),
           query.merging("gateway", gateway));

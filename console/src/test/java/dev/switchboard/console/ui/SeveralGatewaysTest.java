@@ -2,6 +2,7 @@ package dev.switchboard.console.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.UI;
@@ -98,6 +99,14 @@ class SeveralGatewaysTest extends ConsoleViewTest {
             .single();
     assertEquals("west", choice.getValue());
     assertEquals(List.of("east", "west"), choice.getListDataView().getItems().toList());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"models", "audit", "requests", "slos"})
+  void aGatewayThatIsNotConfiguredIsNotFound(String view) {
+    go(view, "gateway=north");
+
+    assertInstanceOf(NotFoundView.class, getCurrentView());
   }
 
   @Test
