@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -213,8 +214,10 @@ abstract class LauncherHome {
     }
   }
 
+  /** Whole as soon as it is there: the gateway reads a file that it was waiting for at once. */
   void aside(String what, String text) throws Exception {
-    Files.writeString(folder.resolve("hang." + what), text);
+    Path written = Files.writeString(folder.resolve("aside"), text);
+    Files.move(written, folder.resolve("hang." + what), StandardCopyOption.REPLACE_EXISTING);
   }
 
   void awaitOutput(String part) throws Exception {

@@ -399,7 +399,7 @@ class LauncherIT extends LauncherHome {
                 pid.toString())
             .start();
     try {
-      InProcessGateway.await(() -> gateways().size() == 1 && Files.exists(pid));
+      InProcessGateway.await(() -> gateways().size() == 1 && pid.toFile().length() > 0);
       String dead = current();
 
       Process down = launch("down");
