@@ -217,7 +217,7 @@ abstract class LauncherHome {
   /** Whole as soon as it is there: the gateway reads a file that it was waiting for at once. */
   void aside(String what, String text) throws Exception {
     Path written = Files.writeString(folder.resolve("aside"), text);
-    Files.move(written, folder.resolve("hang." + what), StandardCopyOption.REPLACE_EXISTING);
+    Files.move(written, folder.resolve("hang." + what), StandardCopyOption.ATOMIC_MOVE);
   }
 
   void awaitOutput(String part) throws Exception {
