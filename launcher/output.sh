@@ -102,8 +102,18 @@ attend() { # attend TITLE LOG PID: shows how far a job is, until it is done; one
     settled
     say "  ${error_red}failed${error_off}  $title" >&2
     tail -n 40 "$log" >&2
+    failed_tests "$log" >&2
     fail "$title failed; the whole output is in ${log#"$home"/}"
   fi
+}
+# The tests that Maven and CTest name as failed, each with what it said: a module that goes on after one ends its log with something else.
+failed_tests() { # failed_tests LOG
+  local failed
+  failed=$({
+    grep -aE -A 8 '^\[ERROR\] .* -- Time elapsed: .* <<< (FAILURE|ERROR)!' "$1"
+    grep -aE '^[[:space:]]+[0-9]+ - .* \([A-Z][A-Za-z ]+\)|^\[ERROR\] The forked VM terminated' "$1"
+  } | cut -c 1-400 | head -n 100) || true
+  [[ -z $failed ]] || printf '%s\n' "These tests failed, at least once:" "$failed"
 }
 # remaining_of STEP SECONDS: how long a step that runs for so long goes on, by how long it took last; nothing where it never ran.
 remaining_of() {

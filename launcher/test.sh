@@ -152,4 +152,20 @@ summary() {
     say "  $module: $(cat "$home/$module"/target/{surefire,failsafe,computation}-reports/TEST-*.xml 2>/dev/null |
       grep -o '<testsuite [^>]*' | sed -E 's/.* tests="([0-9]+)".*/\1/' | awk '{n += $1} END {print n + 0}') Java tests"
   done
+  second_attempts
+}
+# Those that judge a time may be run once more; what was so late is told, since each time it may also be a fault.
+second_attempts() {
+  local test
+  cat "$home"/*/target/failsafe-reports/TEST-*.xml 2>/dev/null | awk '
+    /<testcase / {
+      match($0, /classname="[^"]*"/); class = substr($0, RSTART + 11, RLENGTH - 12)
+      match($0, / name="[^"]*"/); name = substr($0, RSTART + 7, RLENGTH - 8)
+    }
+    /<flaky(Failure|Error)/ {
+      match($0, /message="[^"]*"/)
+      print class "." name ": " substr($0, RSTART + 9, RLENGTH > 10 ? RLENGTH - 10 : 0)
+    }' | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&amp;/\&/g' | while IFS= read -r test; do
+    say "  ${yellow}only at the second attempt${off}  ${test:0:300}"
+  done
 }

@@ -80,6 +80,31 @@ class LauncherProgressTest {
     assertEquals("143", Files.readString(folder.resolve("log/ended.status")));
   }
 
+  /** In the log of a module that has 900 tests, what failed stands far above the end. */
+  @Test
+  void aStepThatFailsNamesTheTestsThatFailed() throws Exception {
+    Files.writeString(
+        folder.resolve("run"),
+        """
+        echo '[ERROR] Tests run: 3, Failures: 1, Errors: 0 <<< FAILURE! -- in dev.switchboard.OneIT'
+        echo '[ERROR] dev.switchboard.OneIT.counts -- Time elapsed: 0.2 s <<< FAILURE!'
+        echo 'AssertionFailedError: expected: <5> but was: <0>'
+        echo '	 12 - sb_engine_tests.2 (Failed)'
+        for ((i = 0; i < 100; i++)); do echo "line $i"; done
+        exit 1
+        """);
+
+    String said = told("(step Bad bad bash run) 2>&1 || true");
+    String passed = told("(step Bad bad bash -c 'echo no test; exit 1') 2>&1 || true");
+
+    String named = said.substring(said.indexOf("These tests failed, at least once:"));
+    assertTrue(named.contains("OneIT.counts -- Time elapsed"), said);
+    assertTrue(named.contains("expected: <5> but was: <0>"), said);
+    assertTrue(named.contains("sb_engine_tests.2 (Failed)"), said);
+    assertTrue(said.stripTrailing().endsWith("the whole output is in log/bad.log"), said);
+    assertFalse(passed.contains("These tests failed"), passed);
+  }
+
   /** A log of errors has no colours because of a terminal that shows something else. */
   @Test
   void anErrorHasColoursWhereItIsSeenOnATerminal() throws Exception {
