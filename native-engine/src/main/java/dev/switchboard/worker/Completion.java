@@ -299,11 +299,9 @@ final class Completion implements ActiveRequest, Handover.Sink {
       exchange.json(error.status(), error.toJson(switchboard()));
       return;
     }
-    // A stream that broke has an error and no [DONE]; the connection ends with it, since what is
-    // already in the socket may never be read.
-    exchange
-        .end(ServerSentEvents.data(error.toJson(switchboard())))
-        .onComplete(done -> exchange.request().connection().close());
+    // A stream that broke has an error and no [DONE]. Its connection stays: the body has its end,
+    // and a client may have sent its next request already. Connections cuts off who does not read.
+    exchange.end(ServerSentEvents.data(error.toJson(switchboard())));
   }
 
   private @Nullable ApiError failure() {
