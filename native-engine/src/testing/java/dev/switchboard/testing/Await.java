@@ -19,7 +19,12 @@ import org.jspecify.annotations.Nullable;
  * shows every {@link #showing scene} that is open.
  */
 public final class Await {
-  private static final long LIMIT_SECONDS = 120;
+  /** For waits that bring a limit of their own, such as those of latches, futures and sockets. */
+  public static final int LIMIT_SECONDS = 120;
+
+  /** The same in milliseconds. */
+  public static final int LIMIT_MS = LIMIT_SECONDS * 1000;
+
   private static final long SHORTEST_NANOS = 5_000_000;
   private static final long LONGEST_NANOS = 100_000_000;
   private static final int SCENE_CHARACTERS = 4000;
