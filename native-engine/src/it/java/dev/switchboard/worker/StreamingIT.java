@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.net.Socket;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -35,6 +38,11 @@ class StreamingIT {
         + body.length()
         + "\r\n\r\n"
         + body;
+  }
+
+  private static BufferedReader reader(Socket socket) throws IOException {
+    return new BufferedReader(
+        new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
   }
 
   private static long counted(WorkerFixture worker, String counter) {
@@ -193,6 +201,28 @@ class StreamingIT {
       assertFalse(lines.contains("data: [DONE]"));
       JsonNode error = json(lines.get(lines.size() - 2).substring(6)).path("error");
       assertEquals("step_failed", error.path("code").asText());
+    }
+  }
+
+  /** A client may have sent its next request before the stream broke. */
+  @Test
+  void aConnectionAnswersOnBehindAStreamThatEndedWithAnError() throws IOException {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    String livez = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(1);
+      BufferedReader answers = reader(worker.raw(post(STREAM) + livez));
+      String line = answers.readLine();
+      while (!line.startsWith("data: ")) {
+        line = answers.readLine();
+      }
+      engine.failNextStep(new EngineFailure("step_failed", "rank broke", 0, 1));
+      engine.allowMore(10);
+
+      List<String> rest = answers.lines().toList();
+
+      assertTrue(rest.stream().anyMatch(event -> event.contains("step_failed")), () -> "" + rest);
+      assertTrue(rest.contains("{\"state\":\"ready\"}"), () -> "" + rest);
     }
   }
 

@@ -23,8 +23,6 @@ import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
-import java.io.IOException;
-import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
@@ -149,31 +147,6 @@ class ToolCallIT {
         String cut = ",'strict_finish':true,'max_tokens':" + TWO_CALLS.indexOf(within);
         assertRefusedWholeAndStreamed(worker, cut, "cut_by_length");
       }
-    }
-  }
-
-  @Test
-  void aConnectionAnswersOnBehindAStreamThatEndedWithAnError() throws IOException {
-    String cut =
-        chat(",'stream':true,'strict_finish':true,'max_tokens':" + TWO_CALLS.indexOf("Bern"));
-    String head = " HTTP/1.1\r\nHost: localhost\r\n";
-    try (WorkerFixture worker = worker(TWO_CALLS);
-        Socket socket =
-            worker.raw(
-                "POST "
-                    + CHAT
-                    + head
-                    + "Content-Type: application/json\r\nContent-Length: "
-                    + cut.length()
-                    + "\r\n\r\n"
-                    + cut
-                    + "GET /livez"
-                    + head
-                    + "Connection: close\r\n\r\n")) {
-      String answers = WorkerFixture.readAll(socket);
-
-      assertTrue(answers.contains("cut_by_length"), answers);
-      assertEquals(2, answers.split("HTTP/1.1 200 OK", -1).length - 1, answers);
     }
   }
 
