@@ -38,13 +38,16 @@ Usage: ./switchboard COMMAND [OPTIONS]
             archive for whoever looks for a fault
   config    `config init FILE`: writes one with every key; `config check FILE`: all that is wrong
             with it; `config reference`: every key
-  test      install what is missing, build, run every test and quality gate. `test --readme` runs
-            the commands of README.md and docs only, also those that take minutes; `test --browser`
-            the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
-            other compilers; `test --package` the archive in a Debian 13 of essential packages and
-            its unit under systemd, as root; `test --long` the Kubernetes base under podman, rolled
-            out under 200 streams, as root; `test --fresh` all in a fresh Debian 13, as root and as
-            a user with sudo (an hour)
+  test      install what is missing, build, run the tests and quality gates of a commit, in about
+            ten minutes; what failed is one list at the end, with the command that repeats each.
+            `test --failed` repeats all that failed last time; `test --only NAMES` runs parts and
+            classes of tests, with commas between. `test --nightly` runs what is slow or judges a
+            time as well (over an hour); of that `test --readme` the commands of README.md and docs
+            only, `test --browser` the console in Chromium, `test --sanitizers` the native tests
+            under sanitizers and with other compilers. Before a release: `test --package` the
+            archive in a Debian 13 of essential packages and its unit under systemd, as root;
+            `test --long` the Kubernetes base under podman, rolled out under 200 streams, as root;
+            `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (an hour)
   bench     measure: `bench engine`, `bench gateway`, `bench serving`, `bench chaos`,
             `bench telemetry`, `bench dispatch`, `bench scaling`, `bench fleet`, `bench discovery`,
             `bench kernels`, `bench constraint`, `bench step`, `bench why`, `bench tail`,

@@ -39,6 +39,7 @@ missing_packages() {
     command -v kubectl >/dev/null || say kubectl
     command -v shellcheck >/dev/null || say shellcheck
     command -v xz >/dev/null || say xz-utils
+    command -v ccache >/dev/null || say ccache
   fi
   if [[ ${1:-} == chaos ]]; then
     # For a small disk that gets full; Debian has it in a package that is not essential.

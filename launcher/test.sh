@@ -1,85 +1,90 @@
 # shellcheck shell=bash
-# test: every test and quality gate.
+# test: every test and quality gate, in tiers. docs/tests.md says what is in which, and what each took last.
+#
+# A tier is a list of parts, which stages.sh runs. All of them run whatever fails.
 
-# What the tests cover is in README.md; each part can be run alone by the command it shows here.
 run_tests() {
-  local begun=$SECONDS computations console
+  begun_tests=$SECONDS
   case ${1:-} in
-    '') ;;
-    --fresh)
-      # Not an "&&": where it failed, the tests of this checkout would follow.
-      fresh_tests "${@:2}" || exit
-      return
-      ;;
-    --readme)
-      without_options "test --readme" "${@:2}"
-      install_missing test
-      readme_ports_free
-      build
-      step "the README's commands, as its reader runs them" readme-test "$home/.ci/readme-test"
-      step "the commands of the pages under docs" docs-test "$home/.ci/docs-test" --whole
-      return
-      ;;
-    --browser)
-      without_options "test --browser" "${@:2}"
-      install_missing console
-      build
-      step "the console in Chromium, before a real system" browser-test maven -pl console verify -Dgroups=browser
-      return
-      ;;
-    --package)
-      without_options "test --package" "${@:2}"
-      install_missing fresh
-      package
-      step "the package in a Debian with its essential packages only" package-test as_root env SWITCHBOARD_PACKAGE_TEST="${SWITCHBOARD_PACKAGE_TEST:-}" "$home/.ci/package-test"
-      cat "$logs/package-test.log"
-      step "the package's unit under a running systemd" systemd-test as_root env SWITCHBOARD_SYSTEMD_TEST="${SWITCHBOARD_SYSTEMD_TEST:-}" "$home/.ci/systemd-test"
-      cat "$logs/systemd-test.log"
-      return
-      ;;
-    --long)
-      without_options "test --long" "${@:2}"
-      install_missing long
-      images gateway console worker
-      benchmarks gateway
-      step "the Kubernetes base under podman, rolled out under 200 streams" rollout-test rollout_test
-      cat "$logs/rollout-test.log"
-      return
-      ;;
-    --sanitizers)
-      without_options "test --sanitizers" "${@:2}"
-      install_missing test
-      tests_side_by_side
-      sanitizer_tests
-      say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
-      return
-      ;;
-    *) usage_error "test knows --readme, --browser, --sanitizers, --package, --long and --fresh, not '$1'; ./switchboard test --help" ;;
+    --only) without_options "test --only" "${@:3}" ;;
+    --fresh | '') ;;
+    *) without_options "test $1" "${@:2}" ;;
   esac
-  install_missing test
-  readme_ports_free
-  say "Testing"
-  tests_side_by_side
-  build_begins
-  step "C++ format" clang-format check_cpp_format
-  step "the launcher's code" shellcheck check_shell
-  step "the launcher's help, which runs nothing" help-test "$home/.ci/help-test"
-  step "the self-test of devices, without one" selftest-test "$home/.ci/selftest-test"
-  rm -f "$home"/{native-engine,gateway}/target/test.classpath
-  launch computations in_spare_time computations
-  computations=$job
-  launch console-verify in_spare_time console_tests
-  console=$job
-  step "release build: native tests, Java gates, unit, fuzz and integration tests" maven-verify maven -pl native-engine,gateway verify -DexcludedGroups=computation
-  attend "the console: gates, unit and integration tests" console-verify "$console"
-  build_succeeds
-  step "the README's commands, as its reader runs them" readme-test "$home/.ci/readme-test"
-  step "the commands of the pages under docs" docs-test "$home/.ci/docs-test"
-  attend "simulations, the longest fuzz test, the same tokens from every model in any batch" computations "$computations"
-  summary
-  say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
+  case ${1:-} in
+    '') commit_tests ;;
+    --nightly) nightly_tests ;;
+    --failed) repeat_failed ;;
+    --only) only_tests "${2:-}" ;;
+    --readme) install_missing test && readme_ports_free && build && stage 1 readme-whole docs-whole ;;
+    --browser) install_missing console && begin_tests && build_for_tests && stage 1 browser ;;
+    --sanitizers) install_missing test && own_folders && stage 1 native compilers asan tsan mutations kernels ;;
+    # Not an "&&": where it failed, the tests of this checkout would follow.
+    --fresh) fresh_tests "${@:2}" || exit ;;
+    --package) package_tests ;;
+    --long) long_tests ;;
+    *) usage_error "test knows --nightly, --failed, --only, --readme, --browser, --sanitizers, --package, --long and --fresh, not '$1'; ./switchboard test --help" ;;
+  esac
+  case ${1:-} in --fresh | --package | --long) ;; *) conclude ;; esac
 }
-tests_side_by_side() { CTEST_PARALLEL_LEVEL=$(nproc) && export CTEST_PARALLEL_LEVEL; }
+
+# ---------------------------------------------------------------- the tiers
+
+commit_tests() {
+  breadth=("${short[@]}")
+  begin_tests
+  build_for_tests gates
+  mapfile -t native < <(not_green native asan tsan)
+  stage 4 gateway-a gateway-b gateway-c simulations gateway-unit engine console readme ${native[@]+"${native[@]}"}
+}
+nightly_tests() {
+  install_missing console
+  begin_tests
+  build_for_tests gates
+  stage 4 gateway-a gateway-b gateway-c simulations gateway-unit engine console
+  stage 1 timing-1 timing-2 timing-3 native-timing browser readme-whole docs-whole
+  stage 1 native asan tsan compilers mutations kernels
+}
+# only_tests NAMES: parts and classes of tests, with commas between.
+only_tests() {
+  local name names=() parts=()
+  IFS=, read -ra names <<<"$1"
+  ((${#names[@]})) || usage_error "test --only needs parts of a tier or classes of tests, with commas between"
+  for name in "${names[@]}"; do
+    if describe "$name" >/dev/null; then
+      parts+=("$name")
+    elif [[ -n $(module_of "$name") ]]; then
+      classes+=("$name")
+    else
+      usage_error "test --only: '$name' is neither a part of a tier nor a class of tests"
+    fi
+  done
+  case " ${parts[*]-} " in *" browser "*) install_missing console ;; esac
+  begin_tests
+  build_for_tests
+  ((!${#classes[@]})) || parts+=(classes)
+  stage 1 "${parts[@]}"
+}
+repeat_failed() {
+  [[ -s $failures ]] || fail "nothing failed last time"
+  only_tests "$(cut -f 2 "$failures" | sed 's/[#$].*//' | sort -u | paste -sd ,)"
+}
+begin_tests() {
+  install_missing test
+  [[ $home != *:* ]] || fail "the checkout's path must not have a colon, by which Java parts class paths: $home"
+  may_build
+  one_build_at_a_time
+  readme_ports_free
+  rm -rf "$home"/{native-engine,gateway,console}/target/test-reports
+  say "Testing"
+}
+# build_for_tests PART...: what all others need, and parts that need nothing beside it. Nothing else runs where it fails.
+build_for_tests() {
+  build_begins
+  stage 3 library compile "$@"
+  [[ -z $(failed_parts library compile) ]] || conclude
+  build_succeeds
+  exec 8>&- # whoever waits to build finds it done
+}
 readme_ports_free() {
   local port
   for port in 8080 9901; do ! listening "$port" || fail "port $port is taken, and the README's commands are tested on it"; done
@@ -89,8 +94,89 @@ fresh_tests() {
   install_missing fresh
   as_root env HOME="$HOME" "$home/.ci/fresh-test" "$@"
 }
+package_tests() {
+  install_missing fresh
+  package
+  step "the package in a Debian with its essential packages only" package-test as_root env SWITCHBOARD_PACKAGE_TEST="${SWITCHBOARD_PACKAGE_TEST:-}" "$home/.ci/package-test"
+  cat "$logs/package-test.log"
+  step "the package's unit under a running systemd" systemd-test as_root env SWITCHBOARD_SYSTEMD_TEST="${SWITCHBOARD_SYSTEMD_TEST:-}" "$home/.ci/systemd-test"
+  cat "$logs/systemd-test.log"
+}
+long_tests() {
+  install_missing long
+  images gateway console worker
+  benchmarks gateway
+  step "the Kubernetes base under podman, rolled out under 200 streams" rollout-test rollout_test
+  cat "$logs/rollout-test.log"
+}
 rollout_test() {
   ROLLOUT_CLASS_PATH=$(bench_class_path gateway) SWITCHBOARD_ROLLOUT_TEST="${SWITCHBOARD_ROLLOUT_TEST:-}" "$home/.ci/rollout-test"
+}
+
+# ---------------------------------------------------------------- the parts
+
+# describe PART: its limit in seconds and its title.
+describe() {
+  case $1 in
+    gates) say 1200 "the launcher, its help, the format of C++" ;;
+    library) say 1800 "the engine library" ;;
+    compile) say 1800 "Java: compiled with all checks, packaged" ;;
+    engine) say 1800 "engine: gates, unit, fuzz and integration tests" ;;
+    gateway-unit) say 1800 "gateway: gates, unit and fuzz tests" ;;
+    gateway-[abc]) say 1800 "gateway: integration tests, share ${1#gateway-}" ;;
+    simulations) say 3600 "simulations, the longest fuzz tests, the same tokens in any batch" ;;
+    console) say 1800 "console: gates, unit and integration tests" ;;
+    classes) say 3600 "${classes[*]}" ;;
+    browser) say 1800 "the console in Chromium, before a real system" ;;
+    timing-[123]) say 3600 "tests that judge a time, alone on the machine: turn ${1#timing-} of 3" ;;
+    readme) say 900 "the first commands of README.md and its pages, as their reader runs them" ;;
+    readme-whole) say 1800 "the README's commands, as its reader runs them" ;;
+    docs-whole) say 7200 "the commands of the pages under docs" ;;
+    native) say 1800 "native tests" ;;
+    native-timing) say 600 "native tests that judge a time" ;;
+    asan) say 3600 "native tests under the address and undefined-behaviour sanitizers" ;;
+    tsan) say 3600 "native tests under the thread sanitizer" ;;
+    compilers) say 3600 "native code and its tests with g++ 14 and clang 19" ;;
+    mutations) say 7200 "CUDA kernels without each barrier, exchange and wait in turn, and with each mask changed" ;;
+    kernels) say 7200 "CUDA kernels for every device, and the pack for a machine with one" ;;
+    *) return 1 ;;
+  esac
+}
+run_part() {
+  case $1 in
+    gates) gates ;;
+    library) native_build release switchboard switchboard_emulated ;;
+    compile) maven -T 2 -DskipTests -Dexec.skip package ;;
+    engine) java_tests native-engine engine '.*(Test|IT)' --exclude-tag computation --exclude-tag timing ;;
+    gateway-unit) java_tests gateway unit '.*Test' --exclude-tag computation --exclude-tag timing ;;
+    gateway-[abc]) java_tests gateway "${1#gateway-}" "$(gateway_share "${1#gateway-}")" --exclude-tag timing ;;
+    simulations)
+      java_tests native-engine computations '.*Test' --include-tag computation &&
+        java_tests gateway simulations '.*Test' --include-tag computation
+      ;;
+    console) java_tests console all '.*(Test|IT)' --exclude-tag browser --exclude-tag timing ;;
+    classes) chosen_classes ;;
+    browser) java_tests console browser '.*IT' --include-tag browser ;;
+    timing-[123]) timed_tests "$1" ;;
+    readme) "$home/.ci/readme-test" --commands && "$home/.ci/docs-test" docs/quick-start.md ;;
+    readme-whole) "$home/.ci/readme-test" ;;
+    docs-whole) "$home/.ci/docs-test" --whole ;;
+    native) native_tests release -E '^faults$' && remember_green native ;;
+    native-timing) native_tests release -R '^faults$' ;;
+    asan | tsan) native_tests "$1" && remember_green "$1" ;;
+    compilers) "$home/.ci/compile-test" ;;
+    mutations) native_build release && "$home/.ci/mutation-test" ;;
+    kernels) cuda_kernels && build && "$home/.ci/pack-test" ;;
+  esac
+}
+
+gates() {
+  local failed=0
+  check_cpp_format || failed=1
+  check_shell || failed=1
+  "$home/.ci/help-test" || failed=1
+  "$home/.ci/selftest-test" || failed=1
+  return $failed
 }
 check_shell() {
   local scripts
@@ -101,71 +187,48 @@ check_cpp_format() {
   cd "$home/native-engine" && find src/main/cpp src/test/cpp src/bench/cpp \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
     xargs -0 clang-format-19 --dry-run --Werror
 }
-native_build() { cd "$home/native-engine" && cmake --preset "$1" -DSB_TESTS=ON && cmake --build --preset "$1"; }
-# Maven runs those of the release preset. Here too g++ 14 and clang 19 compile the native code, whatever compiler the machine has.
-sanitizer_tests() {
-  step "native code and its tests with g++ 14 and clang 19" compile-test "$home/.ci/compile-test"
-  step "native tests under the address and undefined-behaviour sanitizers" asan sanitized asan
-  step "native tests under the thread sanitizer" tsan sanitized tsan
-  step "CUDA kernels without each barrier, exchange and wait in turn, and with each mask changed" mutations cuda_mutations
-  cuda_kernels
-  build
-  step "the pack for a machine with a device" pack-test "$home/.ci/pack-test"
+
+# ---------------------------------------------------------------- Java
+
+# How many seeds and random inputs the commit's tests take; the others take as many as their tests say.
+short=(-Dswitchboard.simulation.seeds=40 -Dswitchboard.simulation.long-seeds=8 -Dswitchboard.fuzz.schemas=2000 -Dswitchboard.fuzz.formats=2000
+  -Dswitchboard.fuzz.count=20000)
+breadth=()
+classes=()
+# None of these lives long enough for the second compiler to pay: it took a third of the processor time.
+test_java=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+EnableDynamicAgentLoading --enable-native-access=ALL-UNNAMED)
+# java_tests MODULE REPORTS PATTERN OPTION...: classes of tests whose full names the pattern matches, in one JVM.
+java_tests() {
+  local module=$1 reports=target/test-reports/$2 pattern=$3 compiled=target/classes device=("SWITCHBOARD_CUDA_LIBRARY=${engine_library%/*}/libswitchboard_emulated.so")
+  # Integration tests of the gateway start processes from its JAR, for which there is a startup cache, and say themselves which have a device.
+  [[ $module != gateway || $pattern != *IT ]] || compiled=target/gateway-$version.jar device=()
+  cd "$home/$module" && mkdir -p "$reports" || return
+  env ${device[@]+"${device[@]}"} "$JAVA_HOME/bin/java" "${test_java[@]}" ${breadth[@]+"${breadth[@]}"} "-Dswitchboard.home=$home" \
+    "-Dswitchboard.library=$engine_library" "-Djqwik.database=$reports/jqwik" -cp "target/test-classes:$compiled:$(<target/test.classpath)" \
+    org.junit.platform.console.ConsoleLauncher execute --disable-banner --disable-ansi-colors --details=testfeed --scan-class-path target/test-classes \
+    --include-classname "$pattern" "${@:4}" --reports-dir "$reports"
 }
-cuda_mutations() { native_build release && "$home/.ci/mutation-test"; }
-# After cuda_mutations, by which CMake has looked for nvcc.
-cuda_kernels() {
-  local title="CUDA kernels for every device" release=$home/native-engine/build/release
-  if grep -q '^SB_NVCC:.*NOTFOUND' "$release/CMakeCache.txt"; then
-    say "  ${yellow}left out${off}  $title: no nvcc on the PATH or in /usr/local/cuda/bin"
-    return
-  fi
-  step "$title" nvcc cmake --build "$release" --target switchboard_cuda sb_device_bench
+# In three shares that take about as long as each other.
+gateway_share() {
+  case $1 in
+    a) say '.*\.boot\.[A-E][A-Za-z]*IT' ;;
+    b) say '.*\.boot\.[F-Q][A-Za-z]*IT' ;;
+    c) say '(.*\.boot\.[R-Z]|.*\.gateway\.(?!boot\.)[a-z.]*[A-Z])[A-Za-z0-9]*IT' ;;
+  esac
 }
-sanitized() { native_build "$1" && ctest --preset "$1"; }
-# Java tests that compute for minutes, measure no time and wait for nothing, so that Maven need not: it tells the class path as soon as a
-# module's tests are compiled.
-computations() {
+timed_tests() { # timed_tests TURN: what is judged is most of three turns, so here nothing fails
   local module
-  for module in native-engine gateway; do
-    until [[ -s $home/$module/target/test.classpath ]]; do sleep 1; done
-    cd "$home/$module"
-    SWITCHBOARD_CUDA_LIBRARY=${engine_library%/*}/libswitchboard_emulated.so \
-      "$JAVA_HOME/bin/java" -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED -Dswitchboard.home="$home" \
-      -Dswitchboard.library="$engine_library" -Djqwik.database=target/jqwik-computation \
-      -cp "target/test-classes:target/classes:$(<target/test.classpath)" org.junit.platform.console.ConsoleLauncher execute \
-      --disable-banner --disable-ansi-colors --fail-if-no-tests --include-tag computation --scan-class-path target/test-classes \
-      --reports-dir target/computation-reports || return
-  done
+  for module in native-engine gateway console; do java_tests "$module" "$1" '.*(Test|IT)' --include-tag timing || true; done
 }
-# It needs nothing of the other modules, and waits until they compile no more.
-console_tests() {
-  until [[ -s $home/gateway/target/test.classpath ]]; do sleep 1; done
-  maven -pl console verify -DexcludedGroups=browser
+chosen_classes() {
+  local class status=0
+  for class in "${classes[@]}"; do java_tests "$(module_of "$class")" "only-$class" ".*\\.$class" || status=1; done
+  return $status
 }
-# With what processor time nobody else wants, since the tests beside it wait more than they compute; the kernel's idle class takes nothing from
-# tests that measure time.
-in_spare_time() { chrt --idle --pid 0 "$BASHPID" >/dev/null || renice -n 19 "$BASHPID" >/dev/null && "$@"; }
-summary() {
+module_of() { # module_of CLASS: nothing where there is no such class
   local module
-  for module in native-engine gateway; do
-    say "  $module: $(cat "$home/$module"/target/{surefire,failsafe,computation}-reports/TEST-*.xml 2>/dev/null |
-      grep -o '<testsuite [^>]*' | sed -E 's/.* tests="([0-9]+)".*/\1/' | awk '{n += $1} END {print n + 0}') Java tests"
-  done
-  second_attempts
-}
-# Those that judge a time may be run once more; what was so late is told, since each time it may also be a fault.
-second_attempts() {
-  local test
-  cat "$home"/*/target/failsafe-reports/TEST-*.xml 2>/dev/null | awk '
-    /<testcase / {
-      match($0, /classname="[^"]*"/); class = substr($0, RSTART + 11, RLENGTH - 12)
-      match($0, / name="[^"]*"/); name = substr($0, RSTART + 7, RLENGTH - 8)
-    }
-    /<flaky(Failure|Error)/ {
-      match($0, /message="[^"]*"/)
-      print class "." name ": " substr($0, RSTART + 9, RLENGTH > 10 ? RLENGTH - 10 : 0)
-    }' | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&amp;/\&/g' | while IFS= read -r test; do
-    say "  ${yellow}only at the second attempt${off}  ${test:0:300}"
+  [[ $1 =~ ^[A-Z][A-Za-z0-9]*$ ]] || return 0
+  for module in native-engine gateway console; do
+    [[ -z $(find "$home/$module/src" -name "$1.java" -print -quit) ]] || say "$module"
   done
 }

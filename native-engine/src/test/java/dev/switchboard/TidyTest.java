@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -32,6 +33,13 @@ final class TidyTest {
   /** The text of what is logged. */
   private static final Pattern LOGGED =
       Pattern.compile("\\bLOG\\.(?:debug|info|warn|error)\\(\\s*\"([^\"]*)");
+
+  /** What makes a test's result depend on how busy the machine is. */
+  private static final Pattern OWN_TIME =
+      Pattern.compile("Thread\\.sleep|\\bparkNanos\\b|\\bnanoTime\\b|\\bcurrentTimeMillis\\b");
+
+  /** Commands that people run, which stand beside the tests whose fixtures they use. */
+  private static final Set<String> COMMANDS = Set.of("Screenshots.java", "PageBench.java");
 
   /** Packages of the gateway that are about requests, and nothing else. */
   private static final Pattern ABOUT_REQUESTS =
@@ -80,6 +88,24 @@ final class TidyTest {
       for (int i = 0; i < lines.size(); i++) {
         if (LEFTOVER.matcher(lines.get(i)).find() && !file.endsWith("TidyTest.java")) {
           found.add(HOME.relativize(file) + ":" + (i + 1));
+        }
+      }
+    }
+
+    assertEquals(List.of(), found);
+  }
+
+  @Test
+  void integrationTestsWaitByAwaitAndJudgeATimeWhereTheyAreTaggedTiming() throws IOException {
+    List<String> found = new ArrayList<>();
+
+    for (Path file : sources()) {
+      String name = HOME.relativize(file).toString();
+      if (name.contains("/src/it/") && !COMMANDS.contains(file.getFileName().toString())) {
+        String text = Files.readString(file);
+        OWN_TIME.matcher(text).results().forEach(use -> found.add(name + ": " + use.group()));
+        if (text.contains("Stopwatch.start()") && !text.contains("@Tag(\"timing\")")) {
+          found.add(name + ": Stopwatch");
         }
       }
     }
