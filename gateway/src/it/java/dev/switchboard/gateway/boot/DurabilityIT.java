@@ -137,10 +137,10 @@ class DurabilityIT {
     }
   }
 
-  private static List<String> ids(GatewayProcess gateway, String query) {
+  private static List<String> ids(GatewayProcess gateway, String query) throws Exception {
     List<String> ids = new ArrayList<>();
     gateway
-        .adminUnchecked("/admin/v1/requests" + query)
+        .admin("/admin/v1/requests" + query)
         .path("requests")
         .forEach(one -> ids.add(one.path("id").asText()));
     return ids;
@@ -269,9 +269,9 @@ class DurabilityIT {
   }
 
   /** All of the tenant's hours together. */
-  private static JsonNode used(GatewayProcess gateway) {
+  private static JsonNode used(GatewayProcess gateway) throws Exception {
     ObjectNode sum = JSON.createObjectNode().put("requests", 0).put("output_tokens", 0);
-    for (JsonNode hour : gateway.adminUnchecked("/admin/v1/usage?tenant=used").path("usage")) {
+    for (JsonNode hour : gateway.admin("/admin/v1/usage?tenant=used").path("usage")) {
       for (String name : List.of("requests", "output_tokens")) {
         sum.put(name, sum.path(name).asInt() + hour.path(name).asInt());
       }

@@ -56,7 +56,7 @@ class EdgeTraceIT {
     gateway =
         GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
             .awaitReady();
-    gateway.awaitStates(3, 0);
+    gateway.awaitStates(4, 0);
   }
 
   private static FakeUpstream answering() throws Exception {

@@ -82,10 +82,9 @@ final class InProcessGateway implements AutoCloseable {
   }
 
   private String scene() {
-    return "the gateway in this process: "
-        + fleet.replicas().stream().map(each -> each.id() + " " + each.state()).toList()
-        + "\n"
-        + events();
+    return events()
+        + "\nthe replicas of the gateway in this process: "
+        + fleet.replicas().stream().map(each -> each.id() + " " + each.state()).toList();
   }
 
   /** What a reload finds: the same, and the file over it. */
