@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -31,13 +32,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the admin listener tells, when, and to whom. */
-@Tag("untimed")
 class AdminIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String KEYS =
@@ -81,29 +80,21 @@ class AdminIT {
       send(open.getLast());
       assertTrue(open.getLast().getInputStream().read() >= 0);
       open.getFirst().close();
-      InProcessGateway.await(
+      Await.until(
+          "a free place",
           () -> {
             try (Socket again = live(gateway)) {
               return !closed(again);
-            } catch (IOException e) {
-              throw new AssertionError(e);
             }
           });
       open.getLast().close();
-      InProcessGateway.await(() -> refusedByLimit(gateway) >= 2);
+      Await.until(
+          "refusals",
+          () -> gateway.metric("switchboard_connections_refused_total{limit=\"admin\"}"),
+          refused -> refused >= 2);
       for (Socket socket : open) {
         socket.close();
       }
-    }
-  }
-
-  private static double refusedByLimit(InProcessGateway gateway) {
-    try {
-      return gateway.metric("switchboard_connections_refused_total{limit=\"admin\"}");
-    } catch (IOException refused) {
-      return 0;
-    } catch (Exception e) {
-      throw new AssertionError(e);
     }
   }
 
@@ -111,7 +102,7 @@ class AdminIT {
   private static Socket live(InProcessGateway gateway) throws IOException {
     URI listener = gateway.admin("");
     Socket socket = new Socket(listener.getHost(), listener.getPort());
-    socket.setSoTimeout(10_000);
+    socket.setSoTimeout(Await.LIMIT_MS);
     try {
       send(socket);
     } catch (SocketException refused) {
@@ -165,19 +156,17 @@ class AdminIT {
       HttpResponse<String> early = timeline(gateway, "r");
       CompletableFuture<Integer> waiting =
           CompletableFuture.supplyAsync(
-              () -> {
-                try {
-                  return timeline(gateway, "r").statusCode();
-                } catch (Exception e) {
-                  throw new AssertionError(e);
-                }
-              });
-      HttpServerResponse response = opened.poll(5, TimeUnit.SECONDS);
+              () ->
+                  Await.until(
+                      "the timeline",
+                      () -> timeline(gateway, "r").statusCode(),
+                      status -> status != 409));
+      HttpServerResponse response = opened.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       upstream.vertx().runOnContext(now -> response.end(FakeUpstream.done()));
 
       assertEquals(409, early.statusCode());
       assertEquals("still_running", code(early));
-      assertEquals(200, waiting.get(10, TimeUnit.SECONDS));
+      assertEquals(200, waiting.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       assertTrue(
           new String(running.body().readAllBytes(), StandardCharsets.UTF_8)
               .endsWith("data: [DONE]\n\n"));
@@ -228,7 +217,7 @@ class AdminIT {
         scrapes.add(CompletableFuture.supplyAsync(() -> scrape(gateway)));
       }
       for (CompletableFuture<Integer> scrape : scrapes) {
-        assertEquals(200, scrape.get(10, TimeUnit.SECONDS));
+        assertEquals(200, scrape.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       }
 
       double shared = gateway.metric("switchboard_scrapes_shared_total");
@@ -270,7 +259,7 @@ class AdminIT {
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
       // Series come with the first of what they count, and a replica's with its first report.
       scan(gateway, random, 50_000);
-      InProcessGateway.await(() -> reported(gateway));
+      Await.until("the first report", () -> reported(gateway));
       Set<String> before = series(gateway);
 
       scan(gateway, random, 50_000);
@@ -282,13 +271,8 @@ class AdminIT {
     }
   }
 
-  private static boolean reported(InProcessGateway gateway) {
-    try {
-      return series(gateway).stream()
-          .anyMatch(line -> line.startsWith("switchboard_replica_steps"));
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static boolean reported(InProcessGateway gateway) throws Exception {
+    return series(gateway).stream().anyMatch(line -> line.startsWith("switchboard_replica_steps"));
   }
 
   /** Asks for models and paths that are not there, a batch at once on one connection. */

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import dev.switchboard.testing.Await;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
@@ -120,7 +121,7 @@ class AnswerMemoryIT {
                     .POST(HttpRequest.BodyPublishers.ofString(chat("big", "both")))
                     .build(),
                 BodyHandlers.ofString());
-    InProcessGateway.await(() -> far.get() != null);
+    Await.until("the region's request", () -> far.get() != null);
     return both;
   }
 
@@ -132,7 +133,7 @@ class AnswerMemoryIT {
   }
 
   private static void assertWhole(CompletableFuture<HttpResponse<String>> asked) throws Exception {
-    HttpResponse<String> answer = asked.get(10, TimeUnit.SECONDS);
+    HttpResponse<String> answer = asked.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     assertEquals(200, answer.statusCode());
     assertEquals(MIDDLE_BYTES, answer.body().length() - answer(0).length());
   }
@@ -140,7 +141,7 @@ class AnswerMemoryIT {
   @Test
   void theFirstOfTwoAnswersWaitsForRoomThoughTheSecondHasBegun() throws Exception {
     CompletableFuture<HttpResponse<String>> both = askBoth();
-    InProcessGateway.await(() -> near.get() != null);
+    Await.until("the request here", () -> near.get() != null);
     turns();
     try (Socket _ = clientThatDoesNotRead()) {
       Future<Void> written = far.get().response().end(rest(MIDDLE_BYTES));
@@ -157,7 +158,7 @@ class AnswerMemoryIT {
     try (Socket _ = clientThatDoesNotRead()) {
       both = askBoth();
       Future<Void> _ = far.get().response().end(rest(MIDDLE_BYTES));
-      InProcessGateway.await(() -> near.get() != null);
+      Await.until("the request here", () -> near.get() != null);
       turns();
     }
 

@@ -9,6 +9,7 @@ import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.RollingRestart;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.List;
@@ -132,7 +133,7 @@ class AuditIT {
               WorkerScript.of(folder, 0, server.url()))) {
         gateway.rewrite("retry: {ratio: 0.2}");
         for (Step step : STEPS) {
-          InProcessGateway.await(() -> settled(gateway.fleet()));
+          Await.until("rest before " + step, () -> settled(gateway.fleet()));
           take(gateway, step);
         }
 

@@ -6,15 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.fleet.ForeignEngine;
 import dev.switchboard.gateway.fleet.ForeignPages;
+import dev.switchboard.testing.Await;
 import java.time.Instant;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Two scripted servers say what they have; the gateway says how many there should be. */
-@Tag("untimed")
 class AutoscalingIT {
   private static final String PATH = "/admin/v1/autoscaling/m";
 
@@ -53,16 +52,12 @@ class AutoscalingIT {
     second.metrics(ForeignPages.of(ForeignEngine.VLLM, running, waiting, kv));
   }
 
-  private static JsonNode told(Predicate<JsonNode> as) throws Exception {
-    InProcessGateway.await(
-        () -> {
-          try {
-            return as.test(gateway.adminJson(PATH));
-          } catch (Exception broken) {
-            throw new AssertionError(broken);
-          }
-        });
-    return gateway.adminJson(PATH);
+  private static JsonNode told(Predicate<JsonNode> as) {
+    return Await.until("what is told of m", () -> gateway.adminJson(PATH), as);
+  }
+
+  private static int reported(JsonNode told) {
+    return told.at("/signals/reported").asInt();
   }
 
   @Test
@@ -70,15 +65,15 @@ class AutoscalingIT {
     both(0, 0, 0);
     JsonNode quiet = told(each -> each.path("desired").asInt() == 1);
     both(16, 60, 0.3);
-    JsonNode full = told(each -> each.path("desired").asInt() == 5);
+    JsonNode full = told(each -> each.path("desired").asInt() == 5 && reported(each) == 152);
     both(2, 0, 0.95);
-    JsonNode kv = told(each -> each.path("desired").asInt() == 3);
+    JsonNode kv =
+        told(each -> each.path("desired").asInt() == 3 && each.at("/needed/kv").asInt() == 3);
 
     assertEquals(2, quiet.path("current").asInt());
     assertEquals(2, quiet.path("ready").asInt());
     assertEquals(1, quiet.path("min").asInt(-1));
     assertEquals(5, quiet.path("max").asInt());
-    assertEquals(152, full.at("/signals/reported").asInt());
     assertEquals("ceiling", full.path("cause").asText());
     assertTrue(full.path("at_max").asBoolean());
     assertEquals("kv", kv.path("cause").asText());
@@ -99,7 +94,7 @@ class AutoscalingIT {
     HeldAnswers held = new HeldAnswers(first, second);
     held.ask(gateway, 20);
 
-    JsonNode told = told(each -> each.at("/signals/waiting").asInt() == 4);
+    JsonNode told = told(each -> reported(each) == 0 && each.at("/signals/waiting").asInt() == 4);
     told(each -> each.path("desired").asInt() == 4);
 
     assertEquals(16, told.at("/signals/running").asInt());
@@ -120,7 +115,7 @@ class AutoscalingIT {
     String id = gateway.adminJson("/admin/v1/replicas").at("/replicas/0/id").asText();
     String labels = "{model_name=\"m\",replica=\"" + id + "\"}";
     both(7, 3, 0.25);
-    told(each -> each.at("/signals/reported").asInt() == 20);
+    told(each -> reported(each) == 20);
 
     assertEquals(7, gateway.metric("vllm:num_requests_running" + labels));
     assertEquals(3, gateway.metric("vllm:num_requests_waiting" + labels));

@@ -2,11 +2,14 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
@@ -17,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BusyWorkerIT extends TwoUpstreams {
   private static final String HEAD = ":answer a 1 2 3\n\n";
 
-  private static final int WAITS_MS = 2000;
+  private static final int WAITS_MS = 3000;
 
   private final AtomicInteger refusals = new AtomicInteger();
 
@@ -91,15 +94,15 @@ class BusyWorkerIT extends TwoUpstreams {
   @Test
   void oneThatNobodyTakesEndsInTime() throws Exception {
     script(429, Integer.MAX_VALUE);
-    try (InProcessGateway gateway = gateway("migration: {wait-ms: 700}")) {
-      long begun = System.nanoTime();
+    String hour = "deadlines: {first-token-ms: 3600000, inter-token-ms: 3600000}";
+    try (InProcessGateway gateway = gateway("migration: {wait-ms: 2000}\n" + hour)) {
       HttpResponse<String> answer =
-          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
-      long ms = (System.nanoTime() - begun) / 1_000_000;
+          assertTimeoutPreemptively(
+              Duration.ofSeconds(Await.LIMIT_SECONDS),
+              () -> gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true)));
 
       assertTrue(answer.body().contains("\"error\""), answer::body);
       assertTrue(refusals.get() > 2, refusals::toString);
-      assertTrue(ms < 10_000, () -> ms + " ms, which is nearer to deadlines.inter-token-ms");
     }
   }
 
@@ -108,7 +111,9 @@ class BusyWorkerIT extends TwoUpstreams {
   void oneThatTakesTheStreamMayLetItWaitAsLongAsForAFirstToken() throws Exception {
     goesOn((upstream, request) -> upstream.vertx().setTimer(WAITS_MS, late -> rest(request)));
     try (InProcessGateway gateway =
-        gateway("migration: {wait-ms: 200}\ndeadlines: {inter-token-ms: " + WAITS_MS / 2 + "}")) {
+        gateway(
+            "migration: {wait-ms: %1$d}%ndeadlines: {inter-token-ms: %1$d}"
+                .formatted(WAITS_MS / 2))) {
       HttpResponse<String> answer =
           gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
 
@@ -135,7 +140,7 @@ class BusyWorkerIT extends TwoUpstreams {
   @CsvSource({"429, shed", "400, abandoned", "503, failed"})
   void onlyAFaultOfItsOwnIsItsFailure(int status, String result) throws Exception {
     script(status, Integer.MAX_VALUE);
-    try (InProcessGateway gateway = gateway("migration: {wait-ms: 200}")) {
+    try (InProcessGateway gateway = gateway("migration: {wait-ms: 1500}")) {
       gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
 
       double failed = "failed".equals(result) ? 2 : 1;

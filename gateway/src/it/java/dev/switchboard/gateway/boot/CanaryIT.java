@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.common.v1.AnyValue;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.net.URI;
@@ -24,7 +25,6 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
@@ -37,7 +37,6 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.MethodName.class)
-@Tag("untimed")
 class CanaryIT {
   private static final String PROMPT = "zebrafishprompt7341";
   private static final String ANSWER = "walrusanswer9152";
@@ -149,7 +148,7 @@ class CanaryIT {
     assertEquals(200, send(OPEN_KEY, stops).statusCode());
     String longer = OPEN_PROMPT + "é".repeat(100);
     assertEquals(200, send(OPEN_KEY, body("foreign", longer, false)).statusCode());
-    InProcessGateway.await(() -> contents("gen_ai.output.messages").size() == 2);
+    Await.until("both answers' spans", () -> contents("gen_ai.output.messages").size() == 2);
 
     String input = "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"%s\"}]}]";
     String output = input.replace("user", "assistant");
@@ -271,8 +270,8 @@ class CanaryIT {
 
   /** A stream that a drain takes to another worker. */
   private void moved() throws Exception {
-    gateway.slow("w0", 10);
-    gateway.slow("w1", 10);
+    gateway.slow("w0", 100);
+    gateway.slow("w1", 100);
     StreamClient stream =
         StreamClient.open(
             gateway,
@@ -282,12 +281,12 @@ class CanaryIT {
             "Bearer " + KEY);
     stream.awaitEvents(10);
     gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"grace_ms\":0}");
+    gateway.slow(stream.replica().equals("w0") ? "w1" : "w0", 0);
     stream.rest();
-    InProcessGateway.await(
-        () -> {
-          JsonNode told = gateway.adminUnchecked("/admin/v1/requests/" + stream.id());
-          return told.path("migrations").asInt() == 1;
-        });
+    Await.until(
+        "its record",
+        () -> gateway.admin("/admin/v1/requests/" + stream.id()),
+        told -> told.path("migrations").asInt() == 1);
   }
 
   // ---- what can be seen
@@ -321,7 +320,8 @@ class CanaryIT {
     String last = "9cf92f3577b34da6a3ce929d0e0e4739";
     foreign.script((request, body) -> request.response().end("{\"choices\":[]}"));
     send(KEY, body("foreign", "x", false), "traceparent", "00-" + last + "-00f067aa0ba902b7-01");
-    InProcessGateway.await(
+    Await.until(
+        "the last request's spans",
         () -> collector.trace(last).stream().anyMatch(each -> each.getName().startsWith("POST")));
     told.put("spans", spans());
     told.put("log", Files.readString(log));

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.bench.MetricsText;
 import dev.switchboard.gateway.identity.KeySecret;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
@@ -104,7 +105,7 @@ class ChargeIT {
 
     answer.body().close();
 
-    InProcessGateway.await(() -> used() > 0);
+    awaitUse();
     assertEquals(prompt(body) + 7, used());
     assertEquals(counted + 7, tokens("completion"));
     assertEquals(prompted + prompt(body), tokens("prompt"));
@@ -129,7 +130,7 @@ class ChargeIT {
 
     stream(body, left);
 
-    InProcessGateway.await(() -> requests() > 0);
+    Await.until("its record", this::requests, requests -> requests > 0);
     assertEquals(prompt(body) + 7, used());
   }
 
@@ -151,7 +152,7 @@ class ChargeIT {
 
     stream(chat(true, ""), left);
 
-    InProcessGateway.await(() -> requests() > 0);
+    Await.until("its record", this::requests, requests -> requests > 0);
     assertEquals(left ? 9 + 7 : 9 + 5, used());
   }
 
@@ -172,7 +173,7 @@ class ChargeIT {
 
     assertEquals(200, gateway.post(CHAT, body, "Authorization", key()).statusCode());
 
-    InProcessGateway.await(() -> requests() > 0);
+    Await.until("its record", this::requests, requests -> requests > 0);
     int output = guessOutput ? answer.length() / 4 : 0;
     assertEquals((guessPrompt ? prompt(body) : promptTold) + output, used());
   }
@@ -204,11 +205,11 @@ class ChargeIT {
     upstream.script((request, body) -> open.add(request.response()));
     String body = chat(false, "");
     CompletableFuture<HttpResponse<String>> answer = send(body);
-    InProcessGateway.await(() -> open.size() == 1);
+    Await.until("the request", () -> open.size() == 1);
 
     answer.cancel(true);
 
-    InProcessGateway.await(() -> used() > 0);
+    awaitUse();
     assertEquals(prompt(body), used());
   }
 
@@ -232,8 +233,11 @@ class ChargeIT {
     for (int i = 0; i < 40; i++) {
       answers.add(send(body));
     }
-    InProcessGateway.await(() -> answers.stream().filter(CompletableFuture::isDone).count() == 37);
-    InProcessGateway.await(() -> open.size() == 3);
+    Await.until(
+        "refusals",
+        () -> answers.stream().filter(CompletableFuture::isDone).count(),
+        done -> done == 37);
+    Await.until("requests at the server", open::size, size -> size == 3);
     HttpResponse<String> refused =
         answers.stream().filter(CompletableFuture::isDone).findFirst().orElseThrow().join();
     JsonNode quota = JSON.readTree(refused.body()).at("/switchboard/quota");
@@ -245,28 +249,28 @@ class ChargeIT {
 
     int served = 0;
     for (CompletableFuture<HttpResponse<String>> answer : answers) {
-      served += answer.get(20, TimeUnit.SECONDS).statusCode() == 200 ? 1 : 0;
+      served += answer.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).statusCode() == 200 ? 1 : 0;
     }
     assertEquals(3, served);
     assertEquals(429, refused.statusCode());
     assertTrue(refused.body().contains("\"code\":\"insufficient_quota\""), refused::body);
     assertEquals(each, quota.path("wanted_tokens").asInt(), quota::toString);
     assertEquals(3 * each, quota.path("held_tokens").asInt(), quota::toString);
-    InProcessGateway.await(() -> used() == 3 * 23);
+    Await.until("tokens used", this::used, used -> used == 3 * 23);
     assertEquals(200, one(body).statusCode());
   }
 
   private HttpResponse<String> one(String body) throws Exception {
     int before = open.size();
     CompletableFuture<HttpResponse<String>> answer = send(body);
-    InProcessGateway.await(() -> open.size() > before || answer.isDone());
+    Await.until("the request", () -> open.size() > before || answer.isDone());
     open.forEach(
         waiting -> {
           if (!waiting.ended()) {
             waiting.end("{\"choices\":[]}");
           }
         });
-    return answer.get(20, TimeUnit.SECONDS);
+    return answer.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   @Test
@@ -281,12 +285,12 @@ class ChargeIT {
     }
     int served = 0;
     for (CompletableFuture<HttpResponse<String>> answer : answers) {
-      served += answer.get(20, TimeUnit.SECONDS).statusCode() == 200 ? 1 : 0;
+      served += answer.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).statusCode() == 200 ? 1 : 0;
     }
 
-    int all = served;
-    InProcessGateway.await(() -> used() == all * 103L);
-    assertTrue(served >= 1 && used() <= 500, () -> used() + " tokens");
+    long all = served * 103L;
+    long used = Await.until("tokens used", this::used, tokens -> tokens == all);
+    assertTrue(served >= 1 && used <= 500, () -> used + " tokens");
   }
 
   /** With a bound that does not fit it is refused, without one it is asked for what is left. */
@@ -306,8 +310,8 @@ class ChargeIT {
 
     assertEquals(429, bounded.statusCode());
     assertEquals(200, unbounded.statusCode());
-    InProcessGateway.await(() -> used() > 0);
-    assertTrue(used() >= 400 && used() <= 500, () -> used() + " tokens");
+    long used = awaitUse();
+    assertTrue(used >= 400 && used <= 500, () -> used + " tokens");
   }
 
   @Test
@@ -325,8 +329,8 @@ class ChargeIT {
     List<String> lines = text.lines().filter(line -> !line.isEmpty()).toList();
     assertTrue(lines.getLast().contains("\"code\":\"insufficient_quota\""), lines::getLast);
     assertFalse(text.contains("[DONE]"));
-    InProcessGateway.await(() -> used() > 0);
-    long taken = used() - prompt(body);
+    long used = awaitUse();
+    long taken = used - prompt(body);
     assertTrue(taken >= 400 && taken <= 410, () -> taken + " tokens");
   }
 
@@ -442,27 +446,23 @@ class ChargeIT {
     throw new AssertionError("no t" + tenant);
   }
 
-  private long requests() {
-    try {
-      long sum = 0;
-      for (JsonNode hour : gateway.adminJson("/admin/v1/usage?tenant=t" + tenant).path("usage")) {
-        sum += hour.path("requests").asLong();
-      }
-      return sum;
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private long awaitUse() {
+    return Await.until("tokens used", this::used, used -> used > 0);
   }
 
-  private long used() {
-    try {
-      long sum = 0;
-      for (JsonNode hour : gateway.adminJson("/admin/v1/usage?tenant=t" + tenant).path("usage")) {
-        sum += hour.path("prompt_tokens").asLong() + hour.path("output_tokens").asLong();
-      }
-      return sum;
-    } catch (Exception e) {
-      throw new AssertionError(e);
+  private long requests() throws Exception {
+    long sum = 0;
+    for (JsonNode hour : gateway.adminJson("/admin/v1/usage?tenant=t" + tenant).path("usage")) {
+      sum += hour.path("requests").asLong();
     }
+    return sum;
+  }
+
+  private long used() throws Exception {
+    long sum = 0;
+    for (JsonNode hour : gateway.adminJson("/admin/v1/usage?tenant=t" + tenant).path("usage")) {
+      sum += hour.path("prompt_tokens").asLong() + hour.path("output_tokens").asLong();
+    }
+    return sum;
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.InputStream;
 import java.time.Duration;
@@ -30,7 +31,7 @@ class ClockStepIT {
 
   private volatile Duration step = Duration.ZERO;
   private final SystemClock clock =
-      new SystemClock(System::nanoTime, () -> Instant.now().plus(step));
+      new SystemClock(new SystemClock()::epochNanos, () -> Instant.now().plus(step));
   private final Queue<HttpServerResponse> held = new ConcurrentLinkedQueue<>();
   private FakeUpstream upstream;
   private FakeUpstream other;
@@ -68,12 +69,12 @@ class ClockStepIT {
     try (InProcessGateway gateway = InProcessGateway.before(yaml, clock, upstream, other)) {
       Replica replica = gateway.fleet().replicas().getFirst();
       step = Duration.ofHours(1);
-      InProcessGateway.await(
-          () -> asked(gateway) == 200 && replica.state() == ReplicaState.EJECTED);
+      Await.until(
+          "its ejection", () -> ask(gateway) == 200 && replica.state() == ReplicaState.EJECTED);
 
       broken.set(false);
 
-      InProcessGateway.await(() -> replica.state() == ReplicaState.READY);
+      Await.until("its return", replica::state, ReplicaState.READY::equals);
     }
   }
 
@@ -123,7 +124,7 @@ class ClockStepIT {
       upstream.script((request, body) -> held.add(request.response()));
       step = Duration.ofHours(-1);
       CompletableFuture<Integer> answer = CompletableFuture.supplyAsync(() -> asked(gateway));
-      InProcessGateway.await(() -> !held.isEmpty());
+      Await.until("the request", () -> !held.isEmpty());
 
       JsonNode told = gateway.adminBody("/admin/v1/route", "{\"model\":\"m\"}");
 
@@ -141,11 +142,11 @@ class ClockStepIT {
     try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {
       gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":40}");
       assertEquals(200, ask(gateway));
-      InProcessGateway.await(() -> asked(gateway) == 429);
+      Await.until("the end of the tokens", () -> ask(gateway), status -> status == 429);
 
       step = Duration.ofDays(1);
       assertEquals(200, ask(gateway));
-      InProcessGateway.await(() -> asked(gateway) == 429);
+      Await.until("the end of the tokens", () -> ask(gateway), status -> status == 429);
       step = Duration.ZERO;
 
       assertEquals(429, ask(gateway));
@@ -159,24 +160,20 @@ class ClockStepIT {
     try (InProcessGateway gateway = InProcessGateway.before("", clock, upstream)) {
       gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":1000}");
       CompletableFuture<Integer> answer = CompletableFuture.supplyAsync(() -> asked(gateway));
-      InProcessGateway.await(() -> held.size() == 1);
+      Await.until("the request", () -> !held.isEmpty());
       step = Duration.ofDays(1);
 
       held.forEach(response -> response.end(ANSWER));
 
       assertEquals(200, answer.join());
-      InProcessGateway.await(() -> ofTheDay(gateway, "held") == 0);
+      Await.until("its end", () -> ofTheDay(gateway, "held"), tokens -> tokens == 0);
       assertEquals(10, ofTheDay(gateway, "used"));
     }
   }
 
-  private static long ofTheDay(InProcessGateway gateway, String name) {
-    try {
-      JsonNode tenants = gateway.adminJson("/admin/v1/tenants?now=true");
-      return tenants.at("/tenants/0/now/tokens_per_day/" + name).asLong(-1);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static long ofTheDay(InProcessGateway gateway, String name) throws Exception {
+    JsonNode tenants = gateway.adminJson("/admin/v1/tenants?now=true");
+    return tenants.at("/tenants/0/now/tokens_per_day/" + name).asLong(-1);
   }
 
   @Test

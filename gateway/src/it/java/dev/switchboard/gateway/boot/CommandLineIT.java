@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -36,7 +37,7 @@ class CommandLineIT {
       assertTrue(message.contains(flag), message);
       assertTrue(message.contains("127.0.0.1:" + taken.getLocalPort()), message);
       assertEquals(List.of("failed"), events);
-      assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+      assertTrue(gateway.process().waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       assertEquals(4, failed.path("status").asInt());
       assertEquals(4, gateway.process().exitValue());
     }
@@ -67,7 +68,7 @@ class CommandLineIT {
 
         String message = told.path("message").asText();
         assertTrue(message.contains("127.0.0.1:" + foreign.getLocalPort()), told.toString());
-        assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+        assertTrue(gateway.process().waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
         assertEquals(4, gateway.process().exitValue());
       }
     }

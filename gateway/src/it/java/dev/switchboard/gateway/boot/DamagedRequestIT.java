@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import java.io.BufferedReader;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -16,7 +17,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -24,7 +24,6 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,14 +32,13 @@ import org.junit.jupiter.api.io.TempDir;
  * Requests that are made, or happen, to end the workers which they reach: three real workers and
  * somebody's stream beside them.
  */
-@Tag("untimed")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DamagedRequestIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String MODEL = "switchboard-demo";
 
   /** Of a step; until its second one nothing of an answer comes. */
-  private static final long SLOW_MS = 5000;
+  private static final long SLOW_MS = 30_000;
 
   private @Nullable GatewayProcess started;
   private Path log;
@@ -62,7 +60,7 @@ class DamagedRequestIT {
                 "--config",
                 config.toString())
             .awaitReady();
-    InProcessGateway.await(() -> ready() == 3);
+    awaitReady();
   }
 
   private GatewayProcess gateway() {
@@ -113,7 +111,7 @@ class DamagedRequestIT {
 
   @Test
   void aRequestWithWhichTwoWorkersDieEndsAndAnEqualOneIsNotTriedForAWhile() throws Exception {
-    InProcessGateway.await(() -> ready() == 3);
+    awaitReady();
     HttpResponse<InputStream> opened = gateway().stream(600);
     String healthy = opened.headers().firstValue("X-Switchboard-Replica").orElseThrow();
     CompletableFuture<List<String>> stream = lines(opened);
@@ -130,7 +128,7 @@ class DamagedRequestIT {
         CompletableFuture.supplyAsync(() -> send(body, "X-Request-Id", "deadly"));
     killWhoHasIt(healthy);
     killWhoHasIt(healthy);
-    HttpResponse<String> answer = damaged.get(30, TimeUnit.SECONDS);
+    HttpResponse<String> answer = damaged.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     JsonNode _ = gateway().adminPost("/admin/v1/replicas/" + healthy + "/uncordon", "");
     HttpResponse<String> equal = send(body);
 
@@ -140,7 +138,7 @@ class DamagedRequestIT {
     assertEquals("engine_failed", JSON.readTree(equal.body()).at("/error/code").asText());
     assertTrue(equal.headers().firstValueAsLong("Retry-After").orElse(0) > 30);
     assertEquals("data: [DONE]", last(stream));
-    InProcessGateway.await(() -> ready() == 3);
+    awaitReady();
     assertEquals(200, send(body("\"temperature\":0.6")).statusCode());
     assertEquals(1, poisoned("ended"));
     assertEquals(1, poisoned("held"));
@@ -154,23 +152,27 @@ class DamagedRequestIT {
 
   /** Ends the process of the replica that has a request, as the request itself might. */
   private void killWhoHasIt(String butNot) throws Exception {
-    InProcessGateway.await(() -> busy(butNot).isPresent());
-    String victim = busy(butNot).orElseThrow();
+    String victim = Await.until("who has it", () -> busy(butNot), id -> !id.isEmpty());
     gateway().kill(victim);
-    InProcessGateway.await(() -> !busy(butNot).equals(Optional.of(victim)));
+    Await.until("another that has it", () -> busy(butNot), id -> !id.equals(victim));
   }
 
-  private Optional<String> busy(String butNot) {
+  /** Empty for nobody. */
+  private String busy(String butNot) throws Exception {
     for (JsonNode replica : replicas()) {
       String id = replica.path("id").asText();
       if (!id.equals(butNot) && replica.path("in_flight").asInt() > 0) {
-        return Optional.of(id);
+        return id;
       }
     }
-    return Optional.empty();
+    return "";
   }
 
-  private int ready() {
+  private void awaitReady() {
+    Await.until("all three", this::ready, ready -> ready == 3);
+  }
+
+  private int ready() throws Exception {
     int ready = 0;
     for (JsonNode replica : replicas()) {
       ready += replica.path("state").asText().equals("READY") ? 1 : 0;
@@ -178,18 +180,14 @@ class DamagedRequestIT {
     return ready;
   }
 
-  private Set<Long> pids() {
+  private Set<Long> pids() throws Exception {
     Set<Long> pids = new TreeSet<>();
     replicas().forEach(replica -> pids.add(replica.path("pid").asLong()));
     return pids;
   }
 
-  private JsonNode replicas() {
-    try {
-      return gateway().admin("/admin/v1/replicas").path("replicas");
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private JsonNode replicas() throws Exception {
+    return gateway().admin("/admin/v1/replicas").path("replicas");
   }
 
   private int poisoned(String result) throws Exception {
@@ -228,6 +226,6 @@ class DamagedRequestIT {
   }
 
   private static String last(CompletableFuture<List<String>> stream) throws Exception {
-    return stream.get(90, TimeUnit.SECONDS).getLast();
+    return stream.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).getLast();
   }
 }

@@ -18,6 +18,7 @@ import dev.switchboard.gateway.dashboards.PrometheusServer;
 import dev.switchboard.gateway.dashboards.Window;
 import dev.switchboard.gateway.telemetry.Metric;
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
 import java.io.InputStream;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -25,6 +26,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -38,7 +40,6 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,7 +48,6 @@ import org.junit.jupiter.api.io.TempDir;
  * one of which is drained, after some {@link Mishaps}: every expression of every panel and rule
  * finds data, and every exemplar its trace.
  */
-@Tag("untimed")
 class DashboardsIT {
   /** Words of expressions that find nothing in this run, and why. */
   private static final Map<String, String> EMPTY =
@@ -61,7 +61,7 @@ class DashboardsIT {
       Pattern.compile("(?m)^(switchboard_\\w+)_bucket\\{.* # \\{.*trace_id=\"(\\w{32})\"");
 
   @TempDir private static @Nullable Path folder;
-  private static long begunNanos;
+  private static Instant begun;
   private static OtlpReceiver collector;
   private static FakeUpstream frail;
   private static FakeUpstream found;
@@ -79,7 +79,7 @@ class DashboardsIT {
     put("unready");
     gateway = start(own);
     prometheus = new PrometheusServer(gateway.adminUri(""));
-    begunNanos = System.nanoTime();
+    begun = Instant.now();
     Mishaps mishaps = new Mishaps(gateway, frail);
     mishaps.beforeLoad();
     try (Load load = Load.start(gateway, 4)) {
@@ -105,7 +105,7 @@ class DashboardsIT {
       }
       load.assertNothingFailed();
     }
-    InProcessGateway.await(DashboardsIT::movedAlone);
+    Await.until("an exemplar of every latency", DashboardsIT::movedAlone);
     prometheus.settle();
   }
 
@@ -149,15 +149,11 @@ class DashboardsIT {
    * Moves a stream that has no other request beside it, so that it is among those that are chosen
    * as exemplars; says whether it was.
    */
-  private static boolean movedAlone() {
-    try {
-      HttpResponse<InputStream> stream = gateway.stream(1500);
-      drained(whose(stream));
-      stream.body().readAllBytes();
-      return withoutExemplar().isEmpty();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static boolean movedAlone() throws Exception {
+    HttpResponse<InputStream> stream = gateway.stream(1500);
+    drained(whose(stream));
+    stream.body().readAllBytes();
+    return withoutExemplar().isEmpty();
   }
 
   /** The replica that it comes from. */
@@ -316,7 +312,7 @@ class DashboardsIT {
 
     assertFalse(traces.isEmpty());
     for (String trace : traces) {
-      InProcessGateway.await(() -> isKept(trace));
+      Await.until(trace, () -> isKept(trace));
     }
   }
 
@@ -324,7 +320,7 @@ class DashboardsIT {
   @Test
   void everyDashboardIsDrawn() throws Exception {
     Path out = Files.createDirectories(GatewayProcess.home().resolve("gateway/target/pictures"));
-    Window window = prometheus.window(Duration.ofNanos(System.nanoTime() - begunNanos).toSeconds());
+    Window window = prometheus.window(Duration.between(begun, Instant.now()).toSeconds());
     for (Dashboard dashboard : Dashboards.all()) {
       Picture picture = Picture.draw(dashboard.json(), prometheus.api(), window, 2);
       Path file = out.resolve(dashboard.file().replace(".json", ".svg"));

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,13 +24,12 @@ import org.junit.jupiter.api.io.TempDir;
  * not tell which of them computed which part of it.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Tag("untimed")
 class DeviceFleetIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final String TEXT = "/v1/completions";
 
-  /** What makes a stream on the CPU last as long as one on the emulated device. */
-  private static final int STEP_MS = 60;
+  /** So that no stream ends before it is made to move. */
+  private static final int STEP_MS = 300;
 
   /** Requests after which a replica's costs are its own. */
   private static final int LESSONS = 4;
@@ -74,7 +74,7 @@ class DeviceFleetIT {
         models: [{file: "%s", workers: 1}]
         workers:
           threads: 1
-          arguments: [--device, cuda, --kv-memory, 8192tokens]
+          arguments: [--device, cuda, --kv-memory, 8192tokens, --allow-fault-injection]
           restart-first-ms: 0
           crash-loop-exits: 50
         upstreams: [{url: "%s", worker: true, models: [switchboard-demo]}]
@@ -117,7 +117,8 @@ class DeviceFleetIT {
   @BeforeEach
   void bothWorkersStand() throws Exception {
     awaitBoth();
-    worker.slow(gateway.client(), STEP_MS);
+    slow(cpu, 0);
+    slow(device, 0);
   }
 
   @Test
@@ -130,12 +131,13 @@ class DeviceFleetIT {
   }
 
   private List<Map<String, String>> drained(String from, String to) throws Exception {
-    List<StreamClient> streams = openOn(from);
+    List<StreamClient> streams = openSlowlyOn(from);
     gateway.adminPost("/admin/v1/replicas/" + from + "/drain", "{\"grace_ms\":0}");
     List<Map<String, String>> told = told(streams);
     requireMoved(streams, from, to);
     gateway.resume(from);
     awaitBoth();
+    slow(from, 0);
     return told;
   }
 
@@ -143,13 +145,13 @@ class DeviceFleetIT {
   void aStreamGoesOnAtTheOtherWhereItsWorkerIsKilled() throws Exception {
     List<Map<String, String>> expected = told(openOn(cpu));
 
-    List<StreamClient> onDevice = openOn(device);
+    List<StreamClient> onDevice = openSlowlyOn(device);
     gateway.kill(device);
     assertEquals(expected, told(onDevice));
     requireMoved(onDevice, device, cpu);
     awaitBoth();
 
-    List<StreamClient> onCpu = openOn(cpu);
+    List<StreamClient> onCpu = openSlowlyOn(cpu);
     worker.kill();
     assertEquals(expected, told(onCpu));
     requireMoved(onCpu, cpu, device);
@@ -159,16 +161,18 @@ class DeviceFleetIT {
   @Test
   void aDeviceThatFailsEndsItsWorkerAndItsStreamsGoOnOnTheCpu() throws Exception {
     List<Map<String, String>> expected = told(openOn(cpu));
-    List<StreamClient> streams = openOn(device);
+    List<StreamClient> streams = openSlowlyOn(device);
 
     Files.createFile(fault());
 
     assertEquals(expected, told(streams));
     requireMoved(streams, device, cpu);
     String path = "/admin/v1/replicas/" + device;
-    InProcessGateway.await(
-        60, () -> gateway.adminUnchecked(path).at("/last_exit/status").asInt() == 7);
-    JsonNode exit = gateway.admin(path).path("last_exit");
+    JsonNode exit =
+        Await.until(
+            "its exit",
+            () -> gateway.admin(path).path("last_exit"),
+            last -> last.path("status").asInt() == 7);
     assertEquals("device_lost", exit.path("cause").asText(), exit::toString);
     assertTrue(exit.path("message").asText().contains("the device of stage 0 rank 0 failed"));
     awaitBoth();
@@ -176,8 +180,8 @@ class DeviceFleetIT {
   }
 
   @Test
+  @Tag("timing")
   void eachReplicaHasCostsOfItsOwnAndTheCheaperOneIsTaken() throws Exception {
-    worker.slow(gateway.client(), 0);
     for (String replica : List.of(device, cpu)) {
       only(replica);
       for (int i = 0; i < LESSONS; i++) {
@@ -205,6 +209,20 @@ class DeviceFleetIT {
     return open(CHAT, "'messages':[{'role':'user','content':'Hi'}],'max_tokens':4,'seed':1");
   }
 
+  /** The same, of a replica that is slow for as long as they are there. */
+  private List<StreamClient> openSlowlyOn(String replica) throws Exception {
+    slow(replica, STEP_MS);
+    return openOn(replica);
+  }
+
+  private void slow(String replica, long stepMs) throws Exception {
+    if (replica.equals(cpu)) {
+      worker.slow(gateway.client(), stepMs);
+    } else {
+      gateway.slow(replica, stepMs);
+    }
+  }
+
   /** Streams of which some was read, of a replica that both may leave for the other one. */
   private List<StreamClient> openOn(String replica) throws Exception {
     only(replica);
@@ -221,13 +239,13 @@ class DeviceFleetIT {
   }
 
   /** Whoever starts again takes as long as a JVM and a model take. */
-  private void awaitBoth() throws Exception {
-    InProcessGateway.await(60, () -> ready() == 2);
+  private void awaitBoth() {
+    Await.until("both workers", this::ready, ready -> ready == 2);
   }
 
-  private long ready() {
+  private long ready() throws Exception {
     return gateway
-        .adminUnchecked("/admin/v1/replicas")
+        .admin("/admin/v1/replicas")
         .path("replicas")
         .valueStream()
         .filter(replica -> replica.path("state").asText().equals("READY"))

@@ -11,14 +11,13 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Engine workers that are found as pods. */
-@Tag("untimed")
 class DiscoveredWorkersIT {
-  private static final int STEP_MS = 15;
+  /** So that the stream does not end before its pod does. */
+  private static final int STEP_MS = 100;
 
   /** The worker runs on: what its stream is spared is the end of its pod. */
   @Test
@@ -28,7 +27,6 @@ class DiscoveredWorkersIT {
             GatewayProcess.start(List.of(), "--config", FleetSecret.runner(folder).toString())) {
       runner.awaitReady().awaitStates(2, 0);
       for (int i = 0; i < 2; i++) {
-        runner.slow("w" + i, STEP_MS);
         put(kubernetes, runner, i, "ready");
       }
       try (GatewayProcess gateway =
@@ -37,11 +35,15 @@ class DiscoveredWorkersIT {
         gateway.awaitReady().awaitStates(2, 0);
         List<String> undisturbed = stream(gateway).rest();
 
+        runner.slow("w0", STEP_MS);
+        runner.slow("w1", STEP_MS);
         StreamClient stream = stream(gateway);
         stream.awaitEvents(5);
-        String uid =
+        String pod =
             gateway.admin("/admin/v1/replicas/" + stream.replica()).at("/pod/name").asText();
-        put(kubernetes, runner, Integer.parseInt(uid.substring(1)), "draining");
+        int worker = Integer.parseInt(pod.substring(1));
+        put(kubernetes, runner, worker, "draining");
+        runner.slow("w" + (1 - worker), 0);
 
         assertEquals(StreamFacts.by(undisturbed), StreamFacts.by(stream.rest()));
         JsonNode timeline =

@@ -10,12 +10,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.FakeKubernetes;
 import dev.switchboard.gateway.boot.FlakyLink.Weather;
 import dev.switchboard.gateway.manifests.Rendered;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -24,7 +24,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,7 +31,6 @@ import org.junit.jupiter.api.io.TempDir;
  * A gateway with the file of the overlay {@code edge}, in which only addresses are others: a worker
  * of the site is found as a pod, and the region is behind a link that delays, breaks and flaps.
  */
-@Tag("untimed")
 class EdgeOverlayIT {
   private static final Pattern MOUNTED = Pattern.compile("/run/switchboard/([a-z]+)/([a-z]+)");
   private static final Pattern FALLBACK = Pattern.compile("(.+)->(.+) ([a-z_]+)");
@@ -41,11 +39,7 @@ class EdgeOverlayIT {
   private static final String CALLER = "00f067aa0ba902b7";
   private static final String EDGE = "switchboard_edge_local{edge=\"assistant\"}";
 
-  /** More than {@code late-ms} of the overlay. */
-  private static final int DELAY_MS = 2500;
-
-  /** Of a busy machine, beyond what is late. */
-  private static final int SLACK_MS = 8000;
+  private static final int REQUESTS = 30;
 
   /**
    * An answer, with what the spans of the same request say.
@@ -63,6 +57,7 @@ class EdgeOverlayIT {
   private OtlpReceiver collector;
   private GatewayProcess gateway;
   private int asked;
+  private int answered;
 
   @BeforeEach
   void start() throws Exception {
@@ -71,7 +66,7 @@ class EdgeOverlayIT {
     region.script(
         (request, body) ->
             FakeUpstream.events(request).end(FakeUpstream.content("far") + FakeUpstream.done()));
-    link = new FlakyLink(region.url(), DELAY_MS);
+    link = new FlakyLink(region.url(), Await.LIMIT_MS);
     kubernetes = new FakeKubernetes();
     collector = new OtlpReceiver();
     Path config = Files.writeString(folder.resolve("switchboard.yaml"), file());
@@ -137,7 +132,6 @@ class EdgeOverlayIT {
 
   @Test
   void theSiteAnswersWhereTheRegionIsLateGoneOrFlaps() throws Exception {
-    long begun = System.nanoTime();
     awaitReplicas();
     Answer well = ask();
     assertEquals(new Answer(REGION, "", Set.of("")), well);
@@ -157,14 +151,13 @@ class EdgeOverlayIT {
     assertEquals(LOCAL, gone.model());
     assertEquals(1, gone.spans().size(), gone::toString);
     assertTrue(gone.fallback().endsWith(" unreachable"), gone::toString);
-    long since = System.nanoTime();
-    while (System.nanoTime() - since < 5_000_000_000L) {
+    for (int i = 0; i < REQUESTS; i++) {
       assertEquals(LOCAL, ask().model());
     }
 
     // A line in ten seconds; each request and probe that fails would make one.
-    long seconds = (System.nanoTime() - begun) / 1_000_000_000;
-    assertTrue(denials() <= 2 + seconds / 10, () -> "lines in " + seconds + " s fill the log");
+    long lines = denials();
+    assertTrue(lines <= REQUESTS / 3, () -> lines + " lines fill the log");
 
     double before = switches();
     for (int i = 0; i < 6; i++) {
@@ -178,24 +171,15 @@ class EdgeOverlayIT {
         metric("switchboard_edge_switches_total{edge=\"assistant\",kind=\"returned\"}") >= 1);
   }
 
-  private void awaitReplicas() throws Exception {
-    InProcessGateway.await(
-        60,
-        () -> {
-          List<String> states = new ArrayList<>();
-          admin("/admin/v1/replicas")
-              .path("replicas")
-              .forEach(each -> states.add(each.path("state").asText()));
-          return states.equals(List.of("READY", "READY"));
-        });
+  private void awaitReplicas() {
+    Await.until(
+        "both replicas",
+        () -> admin("/admin/v1/replicas").path("replicas").findValuesAsText("state"),
+        List.of("READY", "READY")::equals);
   }
 
-  private JsonNode admin(String path) {
-    try {
-      return InProcessGateway.JSON.readTree(read(path));
-    } catch (Exception broken) {
-      throw new AssertionError(broken);
-    }
+  private JsonNode admin(String path) throws Exception {
+    return InProcessGateway.JSON.readTree(read(path));
   }
 
   private String read(String path) throws Exception {
@@ -226,23 +210,20 @@ class EdgeOverlayIT {
   }
 
   /** Asks until the site serves, or the region again; every request is answered meanwhile. */
-  private void awaitLocal(int wanted) throws Exception {
-    InProcessGateway.await(
-        90,
+  private void awaitLocal(int wanted) {
+    Await.until(
+        EDGE,
         () -> {
-          try {
-            ask();
-            return metric(EDGE) == wanted;
-          } catch (Exception broken) {
-            throw new AssertionError(broken);
-          }
-        });
+          ask();
+          return metric(EDGE);
+        },
+        local -> local == wanted);
+    assertEquals(asked, answered);
   }
 
-  /** In time, from one of both, and the header, the metric and the spans say the same of it. */
+  /** From one of both, and the header, the metric and the spans say the same of it. */
   private Answer ask() throws Exception {
     String trace = "9cf92f3577b34da6a3ce929d%08x".formatted(++asked);
-    long begun = System.nanoTime();
     HttpResponse<String> answer =
         gateway.post(
             gateway.api(InProcessGateway.CHAT),
@@ -252,10 +233,8 @@ class EdgeOverlayIT {
             "Bearer " + key("app"),
             "traceparent",
             "00-" + trace + "-" + CALLER + "-01");
-    long tookMs = (System.nanoTime() - begun) / 1_000_000;
     assertEquals(200, answer.statusCode(), answer::body);
     assertTrue(answer.body().contains("[DONE]"), answer::body);
-    assertTrue(tookMs < DELAY_MS + SLACK_MS, () -> tookMs + " ms");
     String fallback = answer.headers().firstValue("X-Switchboard-Fallback").orElse("");
     String model = answer.headers().firstValue("X-Switchboard-Model").orElse("");
     Set<String> spans = spans(trace);
@@ -269,11 +248,13 @@ class EdgeOverlayIT {
               .formatted(told.group(1), told.group(3), told.group(2));
       assertTrue(metric(series) >= 1, fallback);
     }
+    answered++;
     return new Answer(model, fallback, spans);
   }
 
-  private Set<String> spans(String trace) throws Exception {
-    InProcessGateway.await(
+  private Set<String> spans(String trace) {
+    Await.until(
+        "the spans of " + trace,
         () ->
             !collector.servers(trace).isEmpty()
                 && !collector.named("switchboard.route", trace).isEmpty());

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.gateway.boot.FlakyLink.Weather;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -10,7 +11,6 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,7 +18,6 @@ import org.junit.jupiter.api.io.TempDir;
  * Why the local model answered in the place of a region's: the answer's header, the metric and both
  * spans that a collector receives say the same.
  */
-@Tag("untimed")
 class EdgeTraceIT {
   private static final int LATE_MS = 300;
   private static final String CALLER = "00f067aa0ba902b7";
@@ -37,7 +36,7 @@ class EdgeTraceIT {
     collector = new OtlpReceiver();
     region = answering();
     here = answering();
-    link = new FlakyLink(region.url(), 20 * LATE_MS);
+    link = new FlakyLink(region.url(), Await.LIMIT_MS);
     Path config = folder.resolve("switchboard.yaml");
     Files.writeString(
         config,
@@ -46,17 +45,18 @@ class EdgeTraceIT {
         workers: {eject-after: 100}
         telemetry: {governor: {cpu-percent: 0}}
         upstreams:
-          - {url: "%s", models: [big, spent], engine: vllm, check-models: false}
+          - {url: "%s", models: [big, well, spent], engine: vllm, check-models: false}
           - {url: "%s", models: [small], engine: vllm}
         edge:
           - {name: big, local: small, late-ms: %d, failures: 5, window: 5}
-          - {name: spent, local: small, late-ms: 60000, tokens-per-hour: 1}
+          - {name: well, local: small, late-ms: 600000, answer-late-ms: 600000}
+          - {name: spent, local: small, late-ms: 600000, answer-late-ms: 600000, tokens-per-hour: 1}
         """
             .formatted(link.url(), here.url(), LATE_MS));
     gateway =
         GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
             .awaitReady();
-    gateway.awaitStates(3, 0);
+    gateway.awaitStates(4, 0);
   }
 
   private static FakeUpstream answering() throws Exception {
@@ -86,7 +86,7 @@ class EdgeTraceIT {
 
   @Test
   void aRegionThatIsLateIsTheReason() throws Exception {
-    assertReason("", "big", true);
+    assertReason("", "well", true);
     link.is(Weather.DELAYS);
 
     assertReason("late", "big", true);
@@ -96,7 +96,7 @@ class EdgeTraceIT {
   void aRegionThatBreaksIsTheReason() throws Exception {
     link.is(Weather.BREAKS);
 
-    assertReason("unreachable", "big", false);
+    assertReason("unreachable", "well", false);
   }
 
   @Test
@@ -116,7 +116,8 @@ class EdgeTraceIT {
             "traceparent",
             "00-" + trace + "-" + CALLER + "-01");
     assertEquals(200, answer.statusCode(), answer::body);
-    InProcessGateway.await(
+    Await.until(
+        "the spans of " + trace,
         () ->
             !collector.servers(trace).isEmpty()
                 && !collector.named("switchboard.route", trace).isEmpty());

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -78,7 +79,7 @@ class EngineDetailIT {
     try (InProcessGateway gateway = gateway("")) {
       String id = broken(gateway);
 
-      InProcessGateway.await(() -> heard(gateway, id));
+      Await.until("what the worker tells", () -> heard(gateway, id));
       worker.timelines("[]");
 
       assertEquals(7, engine(gateway, id).at("/decode/tokens").asInt());

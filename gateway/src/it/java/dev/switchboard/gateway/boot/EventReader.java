@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -90,7 +91,7 @@ final class EventReader implements AutoCloseable {
   List<Event> until(Predicate<Event> wanted) throws Exception {
     List<Event> all = new ArrayList<>();
     for (; ; ) {
-      Event event = events.poll(20, TimeUnit.SECONDS);
+      Event event = events.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       all.add(event);
       if (event != null && wanted.test(event)) {
         return all;
@@ -109,7 +110,7 @@ final class EventReader implements AutoCloseable {
   List<Event> rest() throws Exception {
     List<Event> all = new ArrayList<>();
     for (; ; ) {
-      @Nullable Event event = events.poll(20, TimeUnit.SECONDS);
+      @Nullable Event event = events.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       if (event == null) {
         throw new AssertionError("no end after " + all);
       }

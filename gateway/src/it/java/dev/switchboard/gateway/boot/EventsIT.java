@@ -9,9 +9,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.boot.EventReader.Event;
 import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.testing.Await;
 import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -42,7 +42,7 @@ class EventsIT {
     upstream.script(
         (request, body) ->
             request.response().setStatusCode(body.toString().contains("fail") ? 400 : 200).end());
-    gateway = InProcessGateway.before("admin: {heartbeat-ms: 1000}", upstream);
+    gateway = InProcessGateway.before("", upstream);
   }
 
   @AfterAll
@@ -53,6 +53,10 @@ class EventsIT {
 
   private static void post(String path, String body) throws Exception {
     gateway.admin("POST", path, body);
+  }
+
+  private static void awaitListeners(InProcessGateway gateway, int count) {
+    gateway.awaitMetric("switchboard_event_listeners", count);
   }
 
   @Test
@@ -176,6 +180,7 @@ class EventsIT {
 
   @Test
   void thereAreNoMoreListenersThanMayBeAndTheirPlacesBecomeFree() throws Exception {
+    awaitListeners(gateway, 0);
     List<EventReader> readers = new ArrayList<>();
     try {
       EventReader one = EventReader.of(gateway, "");
@@ -193,12 +198,11 @@ class EventsIT {
         reader.close();
       }
     }
-    InProcessGateway.await(
+    Await.until(
+        "a free place",
         () -> {
           try (EventReader reader = EventReader.of(gateway, "")) {
             return reader.status() == 200;
-          } catch (Exception e) {
-            throw new AssertionError(e);
           }
         });
   }
@@ -206,54 +210,41 @@ class EventsIT {
   /** It is cut at the second heartbeat at which it has taken nothing. */
   @Test
   void whoNeverReadsIsCutAndHoldsLittleWhileOthersHearAll() throws Exception {
-    URI listener = gateway.admin("");
-    InProcessGateway.await(() -> metric("switchboard_event_listeners") == 0);
-    try (EventReader events = EventReader.of(gateway, "?types=audit");
+    try (InProcessGateway own = InProcessGateway.before("admin: {heartbeat-ms: 2000}", upstream);
+        EventReader events = EventReader.of(own, "?types=audit");
         Socket silent = new Socket()) {
       silent.setReceiveBufferSize(4 << 10);
-      silent.connect(new InetSocketAddress(listener.getHost(), listener.getPort()));
+      silent.connect(new InetSocketAddress(own.admin("").getHost(), own.admin("").getPort()));
       silent
           .getOutputStream()
           .write(
               "GET /admin/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
                   .getBytes(StandardCharsets.US_ASCII));
-      InProcessGateway.await(() -> metric("switchboard_event_listeners") == 2);
+      awaitListeners(own, 2);
 
       AtomicLong changes = new AtomicLong();
-      InProcessGateway.await(
-          60,
+      Await.until(
+          "the end of the silent one",
           () -> {
             for (int i = 0; i < 50; i++) {
-              change(events);
+              change(own, events);
             }
             changes.addAndGet(50);
-            return metric("switchboard_event_listeners_cut_total") == 1;
+            return own.metric("switchboard_event_listeners_cut_total") == 1;
           });
 
-      double dropped = metric("switchboard_events_dropped_total");
+      double dropped = own.metric("switchboard_events_dropped_total");
       assertTrue(dropped > 0, () -> "none of " + changes);
       assertTrue(changes.get() - dropped < MOST_HELD, () -> changes + " less " + dropped);
-      InProcessGateway.await(() -> metric("switchboard_event_listeners") == 1);
-      change(events);
+      awaitListeners(own, 1);
+      change(own, events);
     }
   }
 
   /** Changes something, of which who listens is told at once. */
-  private static void change(EventReader events) {
-    try {
-      post("/admin/v1/replicas/u0/weight", "{\"weight\":1}");
-      events.await("audit");
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static double metric(String series) {
-    try {
-      return gateway.metric(series);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static void change(InProcessGateway gateway, EventReader events) throws Exception {
+    gateway.admin("POST", "/admin/v1/replicas/u0/weight", "{\"weight\":1}");
+    events.await("audit");
   }
 
   @Test
@@ -308,7 +299,7 @@ class EventsIT {
       }
     } finally {
       post("/admin/v1/replicas/u0/resume", "");
-      InProcessGateway.await(gateway.fleet()::everyModelReady);
+      Await.until("the drained one", gateway.fleet()::everyModelReady);
     }
     assertEquals(wanted, new TreeSet<>(names(types)));
   }

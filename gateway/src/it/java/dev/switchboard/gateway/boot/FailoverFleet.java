@@ -5,12 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -84,11 +87,18 @@ abstract class FailoverFleet {
           arguments: [--allow-fault-injection, --tool-format, hermes]
           restart-first-ms: 0
           crash-loop-exits: 50
+          LIVENESS
         retry: {hedge: {classes: [batch], after-ms: 300}}
         """
-            .replace("MODELS", models(3)));
+            .replace("MODELS", models(3))
+            .replace("LIVENESS", liveness()));
     gateway = GatewayProcess.start(List.of(), "--config", config.toString());
     gateway.awaitReady();
+  }
+
+  /** A further key of {@code workers}, of those that want to see a silent one left. */
+  String liveness() {
+    return "";
   }
 
   @AfterAll
@@ -125,17 +135,13 @@ abstract class FailoverFleet {
   }
 
   /** Requests, sequences and KV blocks that a worker holds. */
-  int heldBy(String replica) {
-    try {
-      JsonNode load = gateway.worker(replica, "/engine/v1/load");
-      int held = 0;
-      for (String what : new String[] {"requests", "running", "waiting", "kv_blocks_used"}) {
-        held += load.path(what).asInt(1);
-      }
-      return held;
-    } catch (Exception e) {
-      throw new AssertionError(e);
+  int heldBy(String replica) throws Exception {
+    JsonNode load = gateway.worker(replica, "/engine/v1/load");
+    int held = 0;
+    for (String what : new String[] {"requests", "running", "waiting", "kv_blocks_used"}) {
+      held += load.path(what).asInt(1);
     }
+    return held;
   }
 
   static void report(String what, List<StreamClient> streams) {
@@ -153,6 +159,24 @@ abstract class FailoverFleet {
       slow(STEP_MS);
     }
     return undisturbed;
+  }
+
+  /** On a busy machine some threads go on for a while after the signal was sent. */
+  static void stop(long pid) throws Exception {
+    GatewayProcess.signal("-STOP", pid);
+    Await.until("the stop of " + pid, () -> stands(Path.of("/proc/" + pid + "/task")));
+  }
+
+  private static boolean stands(Path threads) throws IOException {
+    try (Stream<Path> each = Files.list(threads)) {
+      for (Path thread : each.toList()) {
+        String stat = Files.readString(thread.resolve("stat"));
+        if (stat.charAt(stat.lastIndexOf(')') + 2) != 'T') {
+          return false;
+        }
+      }
+      return true;
+    }
   }
 
   static void awaitEvents(List<StreamClient> streams, int events) throws Exception {

@@ -2,22 +2,26 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Real workers that die and are drained under load, and clients that cannot tell. */
-@Tag("untimed")
 class FailoverIT extends FailoverFleet {
+  /** First tokens before a gateway says what is late, and some more. */
+  private static final int LESSONS = 20;
+
   @Test
   void clientsReadTheSameWhateverWorkersDie() throws Exception {
     List<Map<String, String>> expected = undisturbed();
+    slow(50);
     List<StreamClient> streams = openAll();
     awaitEvents(streams, 5);
 
@@ -41,12 +45,12 @@ class FailoverIT extends FailoverFleet {
     long there = streams.stream().filter(stream -> stream.replica().equals(replica)).count();
 
     JsonNode plan = gateway.adminPost(path + "/drain?plan=true", "{\"grace_ms\":0}");
-    JsonNode begun = gateway.adminPost(path + "/drain", "{\"grace_ms\":500}");
+    JsonNode begun = gateway.adminPost(path + "/drain", "{\"grace_ms\":3000}");
     JsonNode meanwhile = gateway.admin(path).path("drain");
     gateway.awaitState(replica, "DRAINED");
-    InProcessGateway.await(
-        () -> gateway.adminUnchecked(path).path("drain").path("done").asBoolean());
-    JsonNode done = gateway.admin(path);
+    JsonNode done =
+        Await.until(
+            "its report", () -> gateway.admin(path), told -> told.at("/drain/done").asBoolean());
     slow(0);
 
     assertSame(expected, streams);
@@ -80,10 +84,10 @@ class FailoverIT extends FailoverFleet {
     String replica = streams.getFirst().replica();
     String path = "/admin/v1/replicas/" + replica;
 
-    JsonNode begun = gateway.adminPost(path + "/drain", "{\"grace_ms\":1500}");
+    JsonNode begun = gateway.adminPost(path + "/drain", "{\"grace_ms\":3000}");
     JsonNode back = gateway.adminSend("DELETE", path + "/drain", "");
     // Steps of a tenth of a second: the grace that it had is over by then.
-    streams.getFirst().awaitEvents(30);
+    streams.getFirst().awaitEvents(streams.getFirst().events() + 35);
     slow(0);
 
     assertEquals("DRAINING", begun.path("state").asText());
@@ -107,7 +111,7 @@ class FailoverIT extends FailoverFleet {
 
     assertEquals(stream.id(), told.at("/cancelled/0/id").asText(), told::toString);
     assertTrue(lines.toString().contains("\"code\":\"cancelled\""), lines::toString);
-    InProcessGateway.await(() -> heldBy(replica) == 0 && nothingInFlight());
+    Await.until("its end", () -> heldBy(replica) == 0 && nothingInFlight());
     assertEquals(0, gateway.workerState(replica).path("in_flight").size());
     StreamClient next = open(chat("'max_tokens':4,'ignore_eos':true"));
     assertTrue(StreamFacts.by(next.rest()).containsKey("done"));
@@ -116,18 +120,22 @@ class FailoverIT extends FailoverFleet {
   @Test
   void whatAMovedStreamsFirstWorkerDidIsKeptThoughThatDiesToo() throws Exception {
     double before = computedAgain();
+    slow(100);
     StreamClient stream = open(REQUESTS.getFirst());
     stream.awaitEvents(5);
     String first = stream.replica();
-    gateway.adminPost("/admin/v1/replicas/" + first + "/drain", "{\"grace_ms\":0}");
+    leftAlone(first);
+    slow(0);
     stream.rest();
     String path = "/admin/v1/requests/" + stream.id() + "/timeline?full=true";
     // Until the worker has noticed that the stream left it tells nothing.
-    InProcessGateway.await(() -> gateway.adminUnchecked(path).at("/attempts/0").has("engine"));
-    JsonNode told = gateway.admin(path).at("/attempts/0/engine");
+    JsonNode told =
+        Await.until(
+            "what it tells",
+            () -> gateway.admin(path).at("/attempts/0/engine"),
+            engine -> !engine.isMissingNode());
 
-    gateway.kill(first);
-    gateway.awaitState(first, "STARTING");
+    killed(first);
     JsonNode kept = gateway.admin(path);
 
     assertTrue(told.at("/decode/tokens").asInt() > 0, told::toString);
@@ -142,6 +150,7 @@ class FailoverIT extends FailoverFleet {
   @Test
   void aStreamThatMovesTwiceIsChargedWithWhatBothWorkersComputedAgain() throws Exception {
     double before = computedAgain();
+    slow(100);
     StreamClient stream = open(REQUESTS.getFirst());
     stream.awaitEvents(5);
 
@@ -162,14 +171,23 @@ class FailoverIT extends FailoverFleet {
     String path = "/admin/v1/replicas/" + replica;
     gateway.adminPost(path + "/drain", "{\"grace_ms\":0}");
     // It is known once the stream went on.
-    InProcessGateway.await(
-        () -> gateway.adminUnchecked(path).at("/drain/longest_pause_ms").asDouble() > 0);
+    Await.until(
+        "its move",
+        () -> gateway.admin(path).at("/drain/longest_pause_ms").asDouble(),
+        pauseMs -> pauseMs > 0);
     for (JsonNode each : gateway.admin("/admin/v1/replicas").path("replicas")) {
       if (each.path("in_flight").asInt() > 0) {
         return each.path("id").asText();
       }
     }
     throw new AssertionError("the stream is nowhere");
+  }
+
+  /** Kills the worker of a replica, and waits until it is known to be gone. */
+  private void killed(String replica) throws Exception {
+    long pid = gateway.pid(replica);
+    gateway.kill(replica);
+    Await.until("another process", () -> gateway.pid(replica), now -> now != pid);
   }
 
   private double computedAgain() throws Exception {
@@ -182,8 +200,7 @@ class FailoverIT extends FailoverFleet {
     StreamClient stream = open(chat("'max_tokens':2000,'ignore_eos':true"));
     stream.awaitEvents(5);
 
-    gateway.kill(stream.replica());
-    gateway.awaitState(stream.replica(), "STARTING");
+    killed(stream.replica());
     // By then the killed one may have sent more than these.
     stream.awaitEvents(stream.events() + 20);
     stream.leave();
@@ -211,11 +228,12 @@ class FailoverIT extends FailoverFleet {
       // Each takes as long as a worker takes to start beside all others.
       for (int worker = 1; worker <= 4; worker++) {
         int due = worker;
-        InProcessGateway.await(
-            GatewayProcess.START_SECONDS, () -> restarted(gateway.adminUnchecked(restart)) >= due);
+        Await.until(
+            due + " restarted", () -> restarted(gateway.admin(restart)), done -> done >= due);
       }
-      InProcessGateway.await(() -> gateway.adminUnchecked(restart).path("done").asBoolean());
-      report = gateway.admin(restart);
+      report =
+          Await.until(
+              "its end", () -> gateway.admin(restart), told -> told.path("done").asBoolean());
       load.assertNothingFailed();
     }
 
@@ -251,7 +269,7 @@ class FailoverIT extends FailoverFleet {
       }
 
       load.assertNothingFailed();
-      InProcessGateway.await(this::nothingInFlight);
+      Await.until("the end of all", this::nothingInFlight);
       MetricsText after = new MetricsText(gateway.metrics());
       assertEquals(List.of(), load.ledger().compare(before, after));
       assertEquals(load.served(), grown(before, after, "switchboard_requests_total", "ok"));
@@ -276,14 +294,15 @@ class FailoverIT extends FailoverFleet {
       gateway.rewrite("models: " + models(3));
       JsonNode fewer = gateway.adminPost(reload, "");
       gateway.awaitStates(3, 1);
-      InProcessGateway.await(
-          () -> gateway.adminUnchecked("/admin/v1/replicas").path("replicas").size() == 4);
+      Await.until(
+          "the end of the fifth",
+          () -> gateway.admin("/admin/v1/replicas").path("replicas").size() == 4);
       load.awaitServed(load.served() + 20);
 
       load.assertNothingFailed();
       String fresh = more.at("/replicas/added/0").asText();
       assertEquals("[\"" + fresh + "\"]", fewer.at("/replicas/removed").toString());
-      InProcessGateway.await(this::nothingInFlight);
+      Await.until("the end of all", this::nothingInFlight);
       MetricsText after = new MetricsText(gateway.metrics());
       assertEquals(load.served(), grown(before, after, "switchboard_requests_total", "ok"));
       JsonNode drain = gateway.admin("/admin/v1/replicas/w0").path("drain");
@@ -292,13 +311,61 @@ class FailoverIT extends FailoverFleet {
     }
   }
 
-  private boolean nothingInFlight() {
-    try {
-      MetricsText now = new MetricsText(gateway.metrics());
-      return now.sum("switchboard_requests_in_flight") == 0
-          && now.sum("switchboard_replica_in_flight") == 0;
-    } catch (Exception e) {
-      throw new AssertionError(e);
+  private boolean nothingInFlight() throws Exception {
+    MetricsText now = new MetricsText(gateway.metrics());
+    return now.sum("switchboard_requests_in_flight") == 0
+        && now.sum("switchboard_replica_in_flight") == 0;
+  }
+
+  @Test
+  void aStreamWhoseWorkerStopsBeforeItsFirstTokenIsAnsweredByAnotherAndCountsOnce()
+      throws Exception {
+    for (int i = 0; i < LESSONS; i++) {
+      hedged().rest();
     }
+    StreamClient usual = hedged();
+    Map<String, String> expected = StreamFacts.by(usual.rest());
+    String replica = usual.replica();
+    long pid = gateway.pid(replica);
+    MetricsText before = new MetricsText(gateway.metrics());
+
+    stop(pid);
+    StreamClient late;
+    try {
+      // The session goes where it was.
+      late = hedged();
+      assertEquals(expected, StreamFacts.by(late.rest()));
+    } finally {
+      GatewayProcess.signal("-CONT", pid);
+    }
+
+    assertNotEquals(replica, late.replica());
+    JsonNode attempts =
+        gateway.admin("/admin/v1/requests/" + late.id() + "/timeline?full=true").path("attempts");
+    assertEquals(2, attempts.size(), attempts::toString);
+    assertEquals(replica, attempts.path(0).path("replica").asText(), attempts::toString);
+    assertEquals("another replica answered first", attempts.path(0).path("error").asText());
+    assertTrue(attempts.path(1).path("hedge").asBoolean(), attempts::toString);
+    Await.until("the end of both", () -> heldBy(replica) == 0 && heldBy(late.replica()) == 0);
+    MetricsText after = new MetricsText(gateway.metrics());
+    String usage = String.valueOf(expected.get("usage"));
+    int plus = usage.indexOf('+');
+    double tokens =
+        Double.parseDouble(usage.substring(0, plus)) + Double.parseDouble(usage.substring(plus));
+    assertEquals(1, grown(before, after, "switchboard_requests_total", "outcome=\"ok\""));
+    assertEquals(1, grown(before, after, "switchboard_hedges_total", "result=\"won\""));
+    assertEquals(1, grown(before, after, "switchboard_upstream_attempts_total", "outrun"));
+    assertEquals(tokens, grown(before, after, "switchboard_tokens_total", "direction="));
+  }
+
+  /** A stream that may be sent to a second worker; all of them are one session. */
+  private StreamClient hedged() throws Exception {
+    String body =
+        ("{'model':'switchboard-demo','stream':true,'stream_options':{'include_usage':true},"
+                + "'temperature':1,'seed':9,'max_tokens':4,'ignore_eos':true,"
+                + "'messages':[{'role':'user','content':'Hello'}]}")
+            .replace('\'', '"');
+    return StreamClient.open(
+        gateway, CHAT, body, "X-SLO-Class", "batch", "X-Switchboard-Session", "hedged");
   }
 }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
@@ -114,7 +115,7 @@ final class FakeUpstream implements AutoCloseable {
             .listen(address)
             .toCompletionStage()
             .toCompletableFuture()
-            .get(10, TimeUnit.SECONDS);
+            .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   Vertx vertx() {

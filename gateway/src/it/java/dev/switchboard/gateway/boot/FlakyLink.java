@@ -4,6 +4,8 @@ import dev.switchboard.gateway.shared.TestLink;
 import java.io.IOException;
 import java.net.URI;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** The network between a gateway and a region: it drops, delays, breaks, and is well again. */
 final class FlakyLink extends TestLink {
@@ -12,13 +14,15 @@ final class FlakyLink extends TestLink {
     WELL,
     /** Nothing comes through, and nobody is told. */
     DROPS,
-    /** Answers come late. */
+    /** Answers come late, or when that is over. */
     DELAYS,
     /** Connections end at once. */
     BREAKS
   }
 
   private final int delayMs;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
   private volatile Weather weather = Weather.WELL;
 
   FlakyLink(URI region, int delayMs) throws IOException {
@@ -33,7 +37,13 @@ final class FlakyLink extends TestLink {
 
   /** Is so from now on, for connections that are open too. */
   void is(Weather now) throws IOException {
-    weather = now;
+    lock.lock();
+    try {
+      weather = now;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
     if (now == Weather.BREAKS) {
       breakAll();
     }
@@ -46,9 +56,21 @@ final class FlakyLink extends TestLink {
 
   @Override
   protected boolean passes(boolean answers) throws InterruptedException {
-    if (answers && weather == Weather.DELAYS) {
-      TimeUnit.MILLISECONDS.sleep(delayMs);
+    if (answers) {
+      waitOutDelays();
     }
     return weather != Weather.DROPS;
+  }
+
+  private void waitOutDelays() throws InterruptedException {
+    lock.lock();
+    try {
+      long left = TimeUnit.MILLISECONDS.toNanos(delayMs);
+      while (weather == Weather.DELAYS && left > 0) {
+        left = changed.awaitNanos(left);
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
@@ -41,9 +42,6 @@ class FramingCorpusTest {
   private static final Pattern USER = Pattern.compile("\"user\":\"([^\"]+)\"");
   private static final int AT_ONCE = 32;
 
-  /** A connection has been closed long before: what a busy machine may take. */
-  private static final int PATIENCE_MS = 20_000;
-
   /** Where a connection may stay open; that nothing more was served is counted besides. */
   private static final int SHORT_PATIENCE_MS = 1000;
 
@@ -66,7 +64,7 @@ class FramingCorpusTest {
 
     /** The same, as the last request of its connection. */
     String lastAnswer(FramingCorpus.Case one, String id) throws IOException {
-      return FramingCorpusTest.answer(url, FramingCorpus.last(one, target, id), PATIENCE_MS);
+      return FramingCorpusTest.answer(url, FramingCorpus.last(one, target, id), Await.LIMIT_MS);
     }
   }
 
@@ -144,7 +142,7 @@ class FramingCorpusTest {
    */
   private static String refusal(Listener to, FramingCorpus.Case one, String id, boolean mayStay)
       throws IOException {
-    String answer = to.answer(one, id, mayStay ? SHORT_PATIENCE_MS : PATIENCE_MS);
+    String answer = to.answer(one, id, mayStay ? SHORT_PATIENCE_MS : Await.LIMIT_MS);
     List<Integer> statuses = statuses(answer);
     boolean refused =
         statuses.isEmpty() || (statuses.size() == 1 && refuses(one, statuses.getFirst()));
@@ -215,17 +213,13 @@ class FramingCorpusTest {
 
     assertEquals(List.of(), found);
     // What the log has of a good request comes after what it has of those before.
-    InProcessGateway.await(() -> serves(admin));
-    InProcessGateway.await(() -> handledByAdmin(hasty) > before);
+    Await.until("a good answer", () -> serves(admin));
+    Await.until("its record", () -> handledByAdmin(hasty), handled -> handled > before);
     assertEquals(before + 1, handledByAdmin(hasty));
   }
 
-  private static boolean serves(Listener to) {
-    try {
-      return statuses(to.lastAnswer(FramingCorpus.odd().getFirst(), "good")).contains(200);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+  private static boolean serves(Listener to) throws Exception {
+    return statuses(to.lastAnswer(FramingCorpus.odd().getFirst(), "good")).contains(200);
   }
 
   @Test
@@ -235,7 +229,7 @@ class FramingCorpusTest {
           answer(
               gateway.admin(""),
               line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-              PATIENCE_MS);
+              Await.LIMIT_MS);
 
       assertEquals(List.of(404), statuses(answer), answer);
       assertTrue(answer.contains("\"unknown_url\""), answer);
@@ -243,17 +237,13 @@ class FramingCorpusTest {
   }
 
   /** Requests whose bytes could be read; each of a changing route is in the audit log. */
-  private static int handledByAdmin(InProcessGateway of) {
-    try {
-      return (int)
-          of.adminJson("/admin/v1/audit?limit=1000")
-              .path("audit")
-              .valueStream()
-              .filter(row -> !row.path("code").asText().equals("malformed_http"))
-              .count();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static int handledByAdmin(InProcessGateway of) throws Exception {
+    return (int)
+        of.adminJson("/admin/v1/audit?limit=1000")
+            .path("audit")
+            .valueStream()
+            .filter(row -> !row.path("code").asText().equals("malformed_http"))
+            .count();
   }
 
   @Test
@@ -307,7 +297,7 @@ class FramingCorpusTest {
 
     int served = odd(admin, "admin-odd-");
 
-    InProcessGateway.await(() -> handledByAdmin(gateway) >= before + served);
+    Await.until("their records", () -> handledByAdmin(gateway), now -> now >= before + served);
     assertEquals(before + served, handledByAdmin(gateway));
   }
 
@@ -357,7 +347,7 @@ class FramingCorpusTest {
             cases,
             "body-",
             (one, id) -> {
-              String answer = api.answer(one, id, PATIENCE_MS);
+              String answer = api.answer(one, id, Await.LIMIT_MS);
               boolean told = answer.startsWith("HTTP/1.1 400 ") && answer.contains(MALFORMED);
               return told ? "" : id + " " + answer;
             });

@@ -2,9 +2,12 @@ package dev.switchboard.gateway.boot;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.bench.SocketRequest;
+import dev.switchboard.testing.Await;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -15,14 +18,13 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.UUID;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import javax.net.ssl.SSLContext;
@@ -32,10 +34,11 @@ import org.jspecify.annotations.Nullable;
 final class GatewayProcess implements AutoCloseable {
   static final String MODEL = "switchboard-demo";
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int READY_SECONDS = 120;
 
-  /** A worker that starts takes as long as a JVM and a model take, beside whatever else runs. */
-  static final int START_SECONDS = 60;
+  /** A failure that shows what a gateway says waits no longer for it. */
+  private static final Duration SCENE_TIME = Duration.ofSeconds(2);
+
+  private static final int SCENE_CHARACTERS = 1500;
 
   /** Processes of a few seconds spend most of their time on code that the second compiler makes. */
   private static final String FIRST_COMPILER_ONLY = "-XX:TieredStopAtLevel=1";
@@ -49,16 +52,59 @@ final class GatewayProcess implements AutoCloseable {
 
   private final Process process;
   private final Path config;
-  private final BlockingQueue<JsonNode> events = new LinkedBlockingQueue<>();
+  private final @Nullable File log;
+  private final Queue<JsonNode> events = new ConcurrentLinkedQueue<>();
   private final Queue<String> printed = new ConcurrentLinkedQueue<>();
   private HttpClient client = HttpClient.newHttpClient();
   private @Nullable JsonNode ready;
   private volatile boolean closing;
+  private final Thread reader;
+  private final Await.Scene scene;
 
-  private GatewayProcess(Process process, Path config) {
+  private GatewayProcess(Process process, Path config, @Nullable File log) {
     this.process = process;
     this.config = config;
-    Thread.ofPlatform().daemon().start(this::readEvents);
+    this.log = log;
+    reader = Thread.ofPlatform().daemon().start(this::readEvents);
+    scene = Await.showing(this::scene);
+  }
+
+  private String scene() {
+    return String.join("\n", "a gateway: " + process, end(printed()), replicasNow(), end(logged()));
+  }
+
+  private static String end(String text) {
+    return text.substring(Math.max(0, text.length() - SCENE_CHARACTERS));
+  }
+
+  private String replicasNow() {
+    if (ready == null) {
+      return "not ready";
+    }
+    HttpRequest request =
+        HttpRequest.newBuilder(uri("admin", "/admin/v1/replicas")).timeout(SCENE_TIME).build();
+    try {
+      JsonNode told =
+          JSON.readTree(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+      return told.path("replicas")
+          .valueStream()
+          .map(each -> each.path("id").asText() + " " + each.path("state").asText())
+          .toList()
+          .toString();
+    } catch (IOException e) {
+      return "its replicas are not known: " + e;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return "its replicas are not known: " + e;
+    }
+  }
+
+  private String logged() {
+    try {
+      return log == null ? "" : Files.readString(log.toPath());
+    } catch (IOException e) {
+      return "its log is not known: " + e;
+    }
   }
 
   static Path home() {
@@ -164,7 +210,7 @@ final class GatewayProcess implements AutoCloseable {
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.redirectError(log);
     builder.environment().keySet().removeIf(name -> name.startsWith("OTEL_"));
-    return new GatewayProcess(builder.start(), config);
+    return new GatewayProcess(builder.start(), config, log.file());
   }
 
   /**
@@ -213,7 +259,7 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   /** Waits until every model can be served. */
-  GatewayProcess awaitReady() throws InterruptedException {
+  GatewayProcess awaitReady() {
     try {
       ready = await(event -> event.path("event").asText().equals("ready"));
       return this;
@@ -224,7 +270,7 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   /** Waits until it is ready and has warmed up, and gives the event that told the latter. */
-  JsonNode awaitWarm() throws InterruptedException {
+  JsonNode awaitWarm() {
     JsonNode first = await(event -> isOne(event, "ready", "warm"));
     JsonNode second = await(event -> isOne(event, "ready", "warm"));
     boolean readyFirst = first.path("event").asText().equals("ready");
@@ -236,18 +282,24 @@ final class GatewayProcess implements AutoCloseable {
     return List.of(names).contains(event.path("event").asText());
   }
 
-  JsonNode await(Predicate<JsonNode> wanted) throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(READY_SECONDS);
-    while (System.nanoTime() < deadline) {
-      JsonNode event = events.poll(1, TimeUnit.SECONDS);
-      if (event != null && wanted.test(event)) {
+  /** The next such event; those before it are passed by. */
+  JsonNode await(Predicate<JsonNode> wanted) {
+    JsonNode event = Await.until("the event", () -> next(wanted), seen -> seen != null);
+    if (event == null || event.isMissingNode()) {
+      throw new AssertionError("it ended before the event\n" + scene());
+    }
+    return event;
+  }
+
+  /** Null where none has come yet, and missing where none can come any more. */
+  private @Nullable JsonNode next(Predicate<JsonNode> wanted) {
+    boolean ended = !reader.isAlive();
+    for (JsonNode event = events.poll(); event != null; event = events.poll()) {
+      if (wanted.test(event)) {
         return event;
       }
-      if (event == null && !process.isAlive()) {
-        throw new AssertionError("the gateway ended with status " + process.exitValue());
-      }
     }
-    throw new AssertionError("not within " + READY_SECONDS + " s");
+    return ended ? MissingNode.getInstance() : null;
   }
 
   private void readEvents() {
@@ -276,25 +328,26 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   /** Waits until so many replicas are ready, and so many stand by. */
-  void awaitStates(int ready, int standby) throws Exception {
-    InProcessGateway.await(
-        START_SECONDS, () -> count("READY") == ready && count("STANDBY") == standby);
+  void awaitStates(int ready, int standby) {
+    Await.until(
+        ready + " ready and " + standby + " on standby",
+        () -> count("READY") == ready && count("STANDBY") == standby);
   }
 
-  private int count(String state) {
+  private int count(String state) throws Exception {
     int count = 0;
-    for (JsonNode replica : adminUnchecked("/admin/v1/replicas").path("replicas")) {
+    for (JsonNode replica : admin("/admin/v1/replicas").path("replicas")) {
       count += replica.path("state").asText().equals(state) ? 1 : 0;
     }
     return count;
   }
 
-  void awaitState(String replica, String state) throws Exception {
-    InProcessGateway.await(START_SECONDS, () -> state(replica).equals(state));
+  void awaitState(String replica, String state) {
+    Await.until(replica + " " + state, () -> state(replica), state::equals);
   }
 
-  private String state(String replica) {
-    return adminUnchecked("/admin/v1/replicas/" + replica).path("state").asText();
+  private String state(String replica) throws Exception {
+    return admin("/admin/v1/replicas/" + replica).path("state").asText();
   }
 
   String firstReady() throws Exception {
@@ -462,7 +515,10 @@ final class GatewayProcess implements AutoCloseable {
    * one worker of each model: another may still be loading, and takes no fault until it has.
    */
   void fault(String replica, String fault) throws Exception {
-    InProcessGateway.await(() -> !List.of("STARTING", "WARMING").contains(state(replica)));
+    Await.until(
+        replica + " once it has started",
+        () -> state(replica),
+        state -> !List.of("STARTING", "WARMING").contains(state));
     SocketRequest.Answer answer =
         SocketRequest.send(socket(replica), "POST", "/engine/v1/faults", fault);
     if (answer.status() != 200) {
@@ -478,9 +534,10 @@ final class GatewayProcess implements AutoCloseable {
 
   @Override
   public void close() {
+    scene.close();
     terminate();
     try {
-      if (!process.waitFor(60, TimeUnit.SECONDS)) {
+      if (!process.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS)) {
         process.destroyForcibly();
       }
     } catch (InterruptedException e) {

@@ -11,8 +11,9 @@ import dev.switchboard.gateway.shared.ValkeyGateways;
 import dev.switchboard.gateway.shared.ValkeyServer;
 import dev.switchboard.gateway.store.GatewayCard;
 import dev.switchboard.gateway.store.PostgresServer;
+import dev.switchboard.testing.Await;
 import java.time.Instant;
-import java.util.ArrayList;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,11 +21,9 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Gateways that share a store or a Valkey know each other. */
-@Tag("untimed")
 class GatewaysIT {
   private static final long HOUR_MS = 3_600_000;
 
@@ -42,10 +41,12 @@ class GatewaysIT {
 
   @Test
   void thoseOfOneDatabaseAreListedUntilTheyEnd() throws Exception {
+    Instant begun = Instant.now().truncatedTo(ChronoUnit.SECONDS);
     try (PostgresServer server = new PostgresServer();
         InProcessGateway one = InProcessGateway.before(stored(server), upstream)) {
       try (InProcessGateway other = InProcessGateway.before(stored(server), upstream)) {
-        InProcessGateway.await(() -> ids(one).size() == 2 && ids(other).size() == 2);
+        awaitGateways(one, 2);
+        awaitGateways(other, 2);
 
         assertEquals(ids(one), ids(other));
         for (JsonNode gateway : gateways(one)) {
@@ -55,14 +56,11 @@ class GatewaysIT {
           assertEquals(own.path("id"), gateway.path("id"));
           assertEquals(own.path("addresses"), gateway.path("addresses"));
           assertEquals("store", gateway.path("heard_by").path(0).asText());
-          assertEquals(
-              0,
-              (System.currentTimeMillis()
-                      - Instant.parse(gateway.path("last_heard").asText()).toEpochMilli())
-                  / 30_000);
+          Instant heard = Instant.parse(gateway.path("last_heard").asText());
+          assertFalse(heard.isBefore(begun), gateway::toString);
         }
       }
-      InProcessGateway.await(() -> ids(one).size() == 1);
+      awaitGateways(one, 1);
     }
   }
 
@@ -71,15 +69,16 @@ class GatewaysIT {
     try (ValkeyServer valkey = new ValkeyServer();
         InProcessGateway one = InProcessGateway.before(shared(valkey), upstream);
         InProcessGateway other = InProcessGateway.before(shared(valkey), upstream)) {
-      InProcessGateway.await(() -> ids(one).size() == 2 && ids(other).size() == 2);
+      awaitGateways(one, 2);
+      awaitGateways(other, 2);
 
       JsonNode reached = one.adminJson("/admin/v1/gateway").path("valkey");
       assertEquals(valkey.url(), "redis://" + reached.path("address").asText());
       assertTrue(reached.path("reached").asBoolean(), reached::toString);
 
       valkey.end();
-      InProcessGateway.await(() -> !reached(one));
-      InProcessGateway.await(() -> ids(one).size() == 1);
+      Await.until("the loss of the Valkey", () -> !reached(one));
+      awaitGateways(one, 1);
       JsonNode answer = one.adminJson("/admin/v1/gateways");
       assertEquals("valkey", answer.path("unread").path(0).path("source").asText());
       assertFalse(answer.at("/unread/0/why").asText().isEmpty(), answer::toString);
@@ -89,24 +88,21 @@ class GatewaysIT {
       // It stays so, though nobody asks it for a limit.
       assertFalse(reached(one));
       valkey.begin();
-      InProcessGateway.await(() -> reached(one));
+      Await.until("the Valkey", () -> reached(one));
     }
   }
 
-  private static boolean reached(InProcessGateway gateway) {
-    try {
-      return gateway.adminJson("/admin/v1/gateway").at("/valkey/reached").asBoolean();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static boolean reached(InProcessGateway gateway) throws Exception {
+    return gateway.adminJson("/admin/v1/gateway").at("/valkey/reached").asBoolean();
   }
 
   /** By what it said last: three beats ago it is silent, and an hour ago it is forgotten. */
   @Test
   void oneThatSaysNothingIsSilentAndForgottenAfterAnHour() throws Exception {
     SharedConfig defaults = SharedConfig.DEFAULTS;
+    HandClock clock = new HandClock();
     try (ValkeyServer valkey = new ValkeyServer();
-        InProcessGateway gateway = InProcessGateway.before(shared(valkey), upstream);
+        InProcessGateway gateway = InProcessGateway.before(shared(valkey), clock, upstream);
         ValkeyGateways others =
             new ValkeyGateways(
                 upstream.vertx(),
@@ -116,14 +112,17 @@ class GatewaysIT {
                     defaults.retryMs(),
                     defaults.leaseMs(),
                     defaults.startMs()))) {
-      long now = System.currentTimeMillis();
+      long now = clock.wallMs();
       long beat = GatewayList.BEAT_MS;
       others.heard(new GatewayCard("live", now - 2 * beat, "{}"));
       others.heard(new GatewayCard("silent", now - 3 * beat - 1, "{}"));
       others.heard(new GatewayCard("nearly", now - HOUR_MS + 2 * beat, "{}"));
       others.heard(new GatewayCard("forgotten", now - HOUR_MS - 1, "{}"));
 
-      InProcessGateway.await(() -> ids(gateway).containsAll(List.of("live", "silent", "nearly")));
+      Await.until(
+          "the others",
+          () -> ids(gateway),
+          ids -> ids.containsAll(List.of("live", "silent", "nearly")));
       Map<String, String> states = new TreeMap<>();
       gateways(gateway)
           .forEach(each -> states.put(each.path("id").asText(), each.path("state").asText()));
@@ -142,7 +141,7 @@ class GatewaysIT {
 
       server.end();
       try {
-        InProcessGateway.await(() -> !storeUp(gateway));
+        Await.until("the loss of the store", () -> !storeUp(gateway));
         JsonNode store = gateway.adminJson("/admin/v1/gateway").path("store");
         assertEquals("postgresql", store.path("kind").asText());
         assertFalse(store.path("why").asText("").isEmpty(), store::toString);
@@ -153,33 +152,27 @@ class GatewaysIT {
       } finally {
         server.begin();
       }
-      InProcessGateway.await(() -> storeUp(gateway));
+      Await.until("the store", () -> storeUp(gateway));
       assertTrue(gateway.adminJson("/admin/v1/gateway").at("/store/why").isNull());
     }
   }
 
-  private static boolean storeUp(InProcessGateway gateway) {
-    try {
-      return gateway.adminJson("/admin/v1/gateway").at("/store/up").asBoolean();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static boolean storeUp(InProcessGateway gateway) throws Exception {
+    return gateway.adminJson("/admin/v1/gateway").at("/store/up").asBoolean();
   }
 
-  private static Set<String> ids(InProcessGateway gateway) {
+  private static void awaitGateways(InProcessGateway gateway, int count) {
+    Await.until("gateways", () -> ids(gateway), ids -> ids.size() == count);
+  }
+
+  private static Set<String> ids(InProcessGateway gateway) throws Exception {
     Set<String> ids = new TreeSet<>();
     gateways(gateway).forEach(each -> ids.add(each.path("id").asText()));
     return ids;
   }
 
-  private static List<JsonNode> gateways(InProcessGateway gateway) {
-    List<JsonNode> all = new ArrayList<>();
-    try {
-      gateway.adminJson("/admin/v1/gateways").path("gateways").forEach(all::add);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-    return all;
+  private static List<JsonNode> gateways(InProcessGateway gateway) throws Exception {
+    return gateway.adminJson("/admin/v1/gateways").path("gateways").valueStream().toList();
   }
 
   private static String stored(PostgresServer server) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import org.junit.jupiter.api.Test;
 
 /** Telemetry that takes more of the machine than it may is held back, and let go again. */
@@ -18,7 +19,7 @@ class GovernorIT {
       assertEquals(3, ceiling(gateway));
 
       // The scrapes by which this is seen are what takes too much.
-      InProcessGateway.await(() -> ceiling(gateway) == 1);
+      Await.until("the ceiling", () -> ceiling(gateway), level -> level == 1);
 
       JsonNode held = gateway.adminJson(LEVELS);
       assertEquals(1, held.at("/ceiling/level").asInt());
@@ -29,7 +30,7 @@ class GovernorIT {
 
       gateway.rewrite(governed("100"));
       gateway.adminPost("/admin/v1/config/reload", "application/json");
-      InProcessGateway.await(() -> ceiling(gateway) == 3);
+      Await.until("the ceiling", () -> ceiling(gateway), level -> level == 3);
       assertTrue(gateway.adminJson(LEVELS).path("ceiling").isNull());
       JsonNode free = gateway.adminJson("/admin/v1/gateway").path("telemetry");
       assertEquals(0, free.path("held_back").size(), free::toString);
@@ -51,15 +52,11 @@ class GovernorIT {
         + ", window-ms: 100, calm-windows: 2}}\n";
   }
 
-  private static int ceiling(InProcessGateway gateway) {
+  private static int ceiling(InProcessGateway gateway) throws Exception {
     return (int) metrics(gateway).sum("switchboard_telemetry_ceiling");
   }
 
-  private static MetricsText metrics(InProcessGateway gateway) {
-    try {
-      return new MetricsText(gateway.get(gateway.admin("/metrics")).body());
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static MetricsText metrics(InProcessGateway gateway) throws Exception {
+    return new MetricsText(gateway.get(gateway.admin("/metrics")).body());
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.Socket;
@@ -22,7 +23,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Clients that shut down their writing side behind a request, and get the answer or have left. */
 class HalfCloseIT {
   private static final String LAST = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
-  private static final int SECONDS = 10;
 
   private static FakeUpstream upstream;
   private static InProcessGateway gateway;
@@ -49,7 +49,7 @@ class HalfCloseIT {
 
   private static Socket sent(String head, boolean stream) throws Exception {
     Socket socket = new Socket(gateway.api("").getHost(), gateway.api("").getPort());
-    socket.setSoTimeout(SECONDS * 1000);
+    socket.setSoTimeout(Await.LIMIT_MS);
     String body = InProcessGateway.chat(stream);
     String request =
         "POST " + InProcessGateway.CHAT + head + "Content-Length: " + body.length() + "\r\n\r\n";
@@ -64,7 +64,7 @@ class HalfCloseIT {
 
   /** The request, once the gateway has surely read that the client's side is closed. */
   private HttpServerRequest arrived() throws Exception {
-    HttpServerRequest request = asked.poll(SECONDS, TimeUnit.SECONDS);
+    HttpServerRequest request = asked.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     assertEquals(200, gateway.get(gateway.api("/livez")).statusCode());
     return Objects.requireNonNull(request);
   }
@@ -120,17 +120,13 @@ class HalfCloseIT {
   }
 
   /** Nothing of a request is left. */
-  private static void left() throws Exception {
-    InProcessGateway.await(() -> inFlight() == 0);
+  private static void left() {
+    Await.until("requests in flight", HalfCloseIT::inFlight, left -> left == 0);
   }
 
-  private static double inFlight() {
-    try {
-      return new MetricsText(gateway.get(gateway.admin("/metrics")).body())
-          .sum("switchboard_requests_in_flight");
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static double inFlight() throws Exception {
+    return new MetricsText(gateway.get(gateway.admin("/metrics")).body())
+        .sum("switchboard_requests_in_flight");
   }
 
   @Test
@@ -141,7 +137,8 @@ class HalfCloseIT {
     }
 
     // The first bytes are answered by a reset, which what follows finds.
-    InProcessGateway.await(
+    Await.until(
+        "the reset",
         () -> {
           response.write(FakeUpstream.content("a"));
           return !upstream.closed.isEmpty();

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerRequest;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -41,7 +42,8 @@ class HedgeIT extends TwoUpstreams {
       assertEquals(200, answer.statusCode());
       assertEquals("u1", answer.headers().firstValue("X-Switchboard-Replica").orElse(""));
       assertTrue(answer.body().endsWith(FakeUpstream.done()), answer::body);
-      assertNotNull(first.closed.poll(2, TimeUnit.SECONDS), "the first was not told");
+      assertNotNull(
+          first.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS), "the first was not told");
       JsonNode attempts = gateway.timeline("late").path("attempts");
       assertEquals(2, attempts.size(), attempts::toString);
       assertEquals("u0", attempts.path(0).path("replica").asText());
@@ -111,13 +113,14 @@ class HedgeIT extends TwoUpstreams {
       // It has opened its answer, and said nothing.
       second.script((request, body) -> FakeUpstream.events(request).write(FakeUpstream.role()));
       CompletableFuture<HttpResponse<String>> asked = startFirst(gateway, "late");
-      InProcessGateway.await(() -> second.seen.size() > lessons(second));
+      Await.until("the second copy", () -> second.seen.size() > lessons(second));
       answer(held.get());
-      HttpResponse<String> answer = asked.get(10, TimeUnit.SECONDS);
+      HttpResponse<String> answer = asked.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
 
       assertEquals("u0", answer.headers().firstValue("X-Switchboard-Replica").orElse(""));
       assertTrue(answer.body().endsWith(FakeUpstream.done()), answer::body);
-      assertNotNull(second.closed.poll(2, TimeUnit.SECONDS), "the second was not told");
+      assertNotNull(
+          second.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS), "the second was not told");
       JsonNode timeline = gateway.timeline("late");
       assertEquals("u0", timeline.path("replica").asText());
       assertEquals("u0", timeline.path("route").path("chosen").asText(), timeline::toString);
@@ -133,12 +136,12 @@ class HedgeIT extends TwoUpstreams {
       first.script((request, body) -> held.set(request));
       second.script((request, body) -> other.set(request));
       CompletableFuture<HttpResponse<String>> asked = startFirst(gateway, "late");
-      InProcessGateway.await(() -> other.get() != null);
+      Await.until("the second copy", () -> other.get() != null);
       held.get().response().setStatusCode(500).end("{}");
-      InProcessGateway.await(() -> attemptsOf(gateway, "u0", "failed") == 1);
+      awaitFailed(gateway, "u0");
       answer(other.get());
 
-      assertEquals(200, asked.get(10, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, asked.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).statusCode());
       assertEquals(1, hedges(gateway, "won"));
     }
   }
@@ -149,9 +152,9 @@ class HedgeIT extends TwoUpstreams {
       first.script((request, body) -> held.set(request));
       second.script((request, body) -> request.connection().close());
       CompletableFuture<HttpResponse<String>> asked = startFirst(gateway, "late");
-      InProcessGateway.await(() -> attemptsOf(gateway, "u1", "failed") == 1);
+      awaitFailed(gateway, "u1");
       held.get().connection().close();
-      HttpResponse<String> answer = asked.get(10, TimeUnit.SECONDS);
+      HttpResponse<String> answer = asked.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
 
       assertEquals(502, answer.statusCode());
       assertEquals(1, hedges(gateway, "broken"));
@@ -165,10 +168,10 @@ class HedgeIT extends TwoUpstreams {
     try (InProcessGateway gateway = learned(poor)) {
       first.script((request, body) -> held.set(request));
       CompletableFuture<HttpResponse<String>> asked = startFirst(gateway, "late");
-      InProcessGateway.await(() -> hedgesOf(gateway, "no_budget") == 1);
+      awaitHedge(gateway, "no_budget");
       answer(held.get());
 
-      assertEquals(200, asked.get(10, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, asked.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).statusCode());
       assertEquals(lessons(second), second.seen.size());
     }
   }
@@ -204,12 +207,14 @@ class HedgeIT extends TwoUpstreams {
                 + body.length()
                 + "\r\n\r\n";
         client.getOutputStream().write((head + body).getBytes(StandardCharsets.US_ASCII));
-        InProcessGateway.await(() -> second.seen.size() > lessons(second));
+        Await.until("the second copy", () -> second.seen.size() > lessons(second));
       }
 
-      assertNotNull(first.closed.poll(2, TimeUnit.SECONDS), "the first was not told");
-      assertNotNull(second.closed.poll(2, TimeUnit.SECONDS), "the second was not told");
-      InProcessGateway.await(() -> hedgesOf(gateway, "abandoned") == 1);
+      assertNotNull(
+          first.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS), "the first was not told");
+      assertNotNull(
+          second.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS), "the second was not told");
+      awaitHedge(gateway, "abandoned");
       assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
     }
   }
@@ -223,13 +228,14 @@ class HedgeIT extends TwoUpstreams {
     first.script((request, body) -> answer(request));
     second.script((request, body) -> answer(request));
     InProcessGateway gateway = InProcessGateway.before(yaml, first, second);
-    InProcessGateway.await(
+    Await.until(
+        "both replicas",
         () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
     for (int i = 0; i < LESSONS; i++) {
       assertEquals(200, ask(gateway, true, "lesson" + i, "batch").statusCode());
     }
     // A client may have its answer before that is counted.
-    InProcessGateway.await(() -> promptsOf(gateway) == LESSONS * PROMPT_TOKENS);
+    Await.until("tokens", () -> prompts(gateway), told -> told == LESSONS * PROMPT_TOKENS);
     lessonsOfSecond = second.seen.size();
     first.closed.clear();
     second.closed.clear();
@@ -267,12 +273,12 @@ class HedgeIT extends TwoUpstreams {
                 throw new AssertionError(e);
               }
             });
-    InProcessGateway.await(() -> held.get() != null);
+    Await.until("the first copy", () -> held.get() != null);
     return asked;
   }
 
   private HttpResponse<String> askFirst(InProcessGateway gateway, String id) throws Exception {
-    return startFirst(gateway, id).get(10, TimeUnit.SECONDS);
+    return startFirst(gateway, id).get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   private static HttpResponse<String> ask(
@@ -307,31 +313,15 @@ class HedgeIT extends TwoUpstreams {
         "switchboard_tokens_total{cache=\"miss\",direction=\"prompt\",model=\"m\"}");
   }
 
-  private static double promptsOf(InProcessGateway gateway) {
-    try {
-      return prompts(gateway);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static void awaitHedge(InProcessGateway gateway, String result) {
+    Await.until(result, () -> hedges(gateway, result), count -> count == 1);
+  }
+
+  private static void awaitFailed(InProcessGateway gateway, String replica) {
+    Await.until(replica, () -> gateway.attempts(replica, "failed"), count -> count == 1);
   }
 
   private static double hedges(InProcessGateway gateway, String result) throws Exception {
     return gateway.metric("switchboard_hedges_total{model=\"m\",result=\"" + result + "\"}");
-  }
-
-  private static double hedgesOf(InProcessGateway gateway, String result) {
-    try {
-      return hedges(gateway, result);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static double attemptsOf(InProcessGateway gateway, String replica, String result) {
-    try {
-      return gateway.attempts(replica, result);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
   }
 }

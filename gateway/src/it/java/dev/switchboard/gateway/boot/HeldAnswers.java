@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerRequest;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -49,7 +50,8 @@ final class HeldAnswers {
 
   /** Answers them, those that come only now among them; none may fail. */
   void answerAll() throws Exception {
-    InProcessGateway.await(
+    Await.until(
+        "all answers",
         () -> {
           for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {
             each.response().end("{\"choices\":[]}");

@@ -4,13 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,7 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
  * more of the machine than it may: few of the good requests' spans, all of a failed one's, and
  * those of a late one's ranks.
  */
-@Tag("untimed")
 class HeldBackTraceIT {
   private static final String CALLER = "00f067aa0ba902b7";
   private static final int REQUESTS = 40;
@@ -47,7 +46,7 @@ class HeldBackTraceIT {
           GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
               .awaitReady()) {
         // The scrapes by which this is seen are what takes too much.
-        InProcessGateway.await(() -> told(gateway) < 0.02);
+        Await.until("the share of what is told", () -> told(gateway), share -> share < 0.02);
 
         upstream.script(
             (request, body) ->
@@ -59,7 +58,7 @@ class HeldBackTraceIT {
         upstream.script((request, body) -> request.response().setStatusCode(500).end());
         String failed = send(gateway, 500);
 
-        InProcessGateway.await(() -> !collector.named("chat foreign", failed).isEmpty());
+        Await.until("its span", () -> !collector.named("chat foreign", failed).isEmpty());
         Span root = collector.servers(failed).getFirst();
         Span attempt = collector.named("chat foreign", failed).getFirst();
         assertEquals(root.getSpanId(), attempt.getParentSpanId());
@@ -90,7 +89,7 @@ class HeldBackTraceIT {
         "00-" + trace + "-" + CALLER + "-01");
 
     assertTrue(told(gateway) < 0.02);
-    InProcessGateway.await(() -> !collector.named("stage 0 › rank 0", trace).isEmpty());
+    Await.until("the rank's span", () -> !collector.named("stage 0 › rank 0", trace).isEmpty());
   }
 
   private String send(GatewayProcess gateway, int status) throws Exception {
@@ -106,11 +105,7 @@ class HeldBackTraceIT {
     return trace;
   }
 
-  private static double told(GatewayProcess gateway) {
-    try {
-      return new MetricsText(gateway.metrics()).sum("switchboard_telemetry_told_ratio");
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static double told(GatewayProcess gateway) throws Exception {
+    return new MetricsText(gateway.metrics()).sum("switchboard_telemetry_told_ratio");
   }
 }

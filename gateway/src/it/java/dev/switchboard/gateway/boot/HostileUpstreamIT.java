@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,16 +37,21 @@ class HostileUpstreamIT {
     upstream = new RawUpstream();
     gateway =
         InProcessGateway.unready(
-            "deadlines: {answer-ms: 1500, first-token-ms: 1500, inter-token-ms: 1500}\n"
-                + "retry: {attempts: 1}\nworkers: {eject-after: 100, state-poll-ms: 50}",
-            upstream.url());
-    InProcessGateway.await(gateway.fleet()::everyModelReady);
+            "retry: {attempts: 1}\nworkers: {eject-after: 100, state-poll-ms: 50}", upstream.url());
+    Await.until("the replica", gateway.fleet()::everyModelReady);
   }
 
   @AfterAll
   static void stop() throws Exception {
     gateway.close();
     upstream.close();
+  }
+
+  /** What never ends is waited for only briefly, and any other answer as long as it takes. */
+  private static void answersWithin(int ms) throws Exception {
+    gateway.rewrite(
+        "deadlines: {answer-ms: %1$d, first-token-ms: %1$d, inter-token-ms: %1$d}".formatted(ms));
+    assertEquals(200, gateway.adminStatus("POST", "/admin/v1/config/reload", "{}"));
   }
 
   /** Answers that have no certain end, or none at all: the client must get an error. */
@@ -189,6 +195,7 @@ class HostileUpstreamIT {
   private static void assertError(String bytes, boolean close) throws Exception {
     upstream.seen.clear();
     upstream.answers(bytes, close);
+    answersWithin(1500);
     HttpResponse<String> answer = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
 
     assertTrue(answer.statusCode() == 502 || answer.statusCode() == 504, answer.toString());
@@ -209,10 +216,11 @@ class HostileUpstreamIT {
 
   /** The next client is served, on another connection; the last one ends. */
   private static void assertNotReused() throws Exception {
+    answersWithin(Await.LIMIT_MS);
     upstream.answers(RawUpstream.good(NEXT), false);
     HttpResponse<String> next = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
-    RawUpstream.Seen one = upstream.seen.poll(5, TimeUnit.SECONDS);
-    RawUpstream.Seen two = upstream.seen.poll(5, TimeUnit.SECONDS);
+    RawUpstream.Seen one = upstream.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
+    RawUpstream.Seen two = upstream.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
 
     assertEquals(NEXT, next.body());
     assertNotNull(one);

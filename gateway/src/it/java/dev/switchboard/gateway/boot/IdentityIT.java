@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.KeySecret;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -220,7 +221,7 @@ class IdentityIT {
       assertEquals(
           404,
           gateway.post(InProcessGateway.CHAT, bad, "Authorization", "Bearer " + gold).statusCode());
-      InProcessGateway.await(() -> counted(gateway, "gold") == 6);
+      Await.until("its usage", () -> counted(gateway, "gold"), requests -> requests == 6);
 
       JsonNode row = gateway.adminJson("/admin/v1/usage?tenant=gold").path("usage").path(0);
 
@@ -241,17 +242,13 @@ class IdentityIT {
     }
   }
 
-  private static int counted(InProcessGateway gateway, String tenant) {
-    try {
-      return gateway
-          .adminJson("/admin/v1/usage?tenant=" + tenant)
-          .path("usage")
-          .path(0)
-          .path("requests")
-          .asInt();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static int counted(InProcessGateway gateway, String tenant) throws Exception {
+    return gateway
+        .adminJson("/admin/v1/usage?tenant=" + tenant)
+        .path("usage")
+        .path(0)
+        .path("requests")
+        .asInt();
   }
 
   @Test
@@ -304,7 +301,8 @@ class IdentityIT {
   @Test
   void whoIsDeniedIsInTheAuditLogOnceAMinuteAndTheirKeyIsNot() throws Exception {
     String secret = "sb-guessed-secret";
-    try (InProcessGateway gateway = InProcessGateway.before(keys(Role.values()), upstream)) {
+    try (InProcessGateway gateway =
+        InProcessGateway.before(keys(Role.values()), new HandClock(), upstream)) {
       String replica = "/admin/v1/replicas/" + secret;
       for (int i = 0; i < 20; i++) {
         assertEquals(401, gateway.get(gateway.admin(replica), bearer(secret)).statusCode());

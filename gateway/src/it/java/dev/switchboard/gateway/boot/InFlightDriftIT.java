@@ -1,10 +1,10 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -28,10 +28,10 @@ import org.junit.jupiter.api.io.TempDir;
 class InFlightDriftIT {
   private static final String CHAT = "/v1/chat/completions";
 
-  /** So many steps of one take longer than the gateway needs to see that nobody waits. */
-  private static final int STEP_MS = 40;
+  /** So many steps of one take longer than anything is waited for. */
+  private static final int STEP_MS = 100;
 
-  private static final int TOKENS = 600;
+  private static final int TOKENS = 3000;
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir private static @Nullable Path folder;
@@ -60,8 +60,8 @@ class InFlightDriftIT {
                 .replace("PROXY", proxy.url().toString())
                 .replace("OTHER", worker("w1").toString())
                 .replace("MODEL", GatewayProcess.MODEL));
-    InProcessGateway.await(() -> gateway.fleet().everyModelReady());
-    InProcessGateway.await(
+    Await.until(
+        "both replicas",
         () ->
             gateway.fleet().views(GatewayProcess.MODEL, 0).stream()
                 .allMatch(view -> view.routable()));
@@ -85,16 +85,15 @@ class InFlightDriftIT {
     // In turns, so one of the two goes through the proxy.
     CompletableFuture<HttpResponse<String>> one = ask();
     CompletableFuture<HttpResponse<String>> other = ask();
-    InProcessGateway.await(() -> drift("gateway") == 1);
-    HttpResponse<String> first = one.get(20, TimeUnit.SECONDS);
-    HttpResponse<String> second = other.get(20, TimeUnit.SECONDS);
+    HttpResponse<String> first = one.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
+    HttpResponse<String> second = other.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     proxy.losesAnswers(false);
 
     assertEquals(200, first.statusCode(), first::body);
     assertEquals(200, second.statusCode(), second::body);
     assertEquals(text(first), text(second));
     assertEquals(1, repairs("gateway") - repairs);
-    InProcessGateway.await(() -> drift("gateway") == 0 && agree());
+    Await.until("agreement", () -> drift("gateway") == 0 && agree());
   }
 
   @Test
@@ -106,22 +105,19 @@ class InFlightDriftIT {
 
     proxy.holdCancels();
     proxy.cut();
-    long cut = System.nanoTime();
-    InProcessGateway.await(() -> drift("worker") == 1);
+    Await.until("the drift", () -> drift("worker"), drift -> drift == 1);
     int goesOn = running("w0");
     proxy.releaseCancels();
-    InProcessGateway.await(() -> running("w0") == 0);
-    long cancelledMs = (System.nanoTime() - cut) / 1_000_000;
+    Await.until("its end there", () -> running("w0"), running -> running == 0);
     stream.rest();
 
     assertEquals(1, goesOn);
-    assertTrue(cancelledMs < STEP_MS * TOKENS / 2, () -> "after " + cancelledMs + " ms");
     assertEquals(1, repairs("worker") - repairs);
-    InProcessGateway.await(() -> drift("worker") == 0 && agree());
+    Await.until("agreement", () -> drift("worker") == 0 && agree());
   }
 
   /** Neither side has anything left. */
-  private boolean agree() {
+  private boolean agree() throws Exception {
     return gateway.fleet().replicas().stream().allMatch(replica -> replica.inFlight() == 0)
         && running("w0") == 0
         && running("w1") == 0;
@@ -164,28 +160,20 @@ class InFlightDriftIT {
   }
 
   /** Requests that a worker has. */
-  private int running(String worker) {
-    try {
-      JsonNode load = runner.worker(worker, "/engine/v1/load");
-      return load.path("requests").asInt(-1);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private int running(String worker) throws Exception {
+    JsonNode load = runner.worker(worker, "/engine/v1/load");
+    return load.path("requests").asInt(-1);
   }
 
-  private double drift(String side) {
+  private double drift(String side) throws Exception {
     return metric("switchboard_in_flight_drift{replica=\"u0\",side=\"" + side + "\"}");
   }
 
-  private double repairs(String side) {
+  private double repairs(String side) throws Exception {
     return metric("switchboard_in_flight_repairs_total{replica=\"u0\",side=\"" + side + "\"}");
   }
 
-  private double metric(String series) {
-    try {
-      return gateway.metric(series);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private double metric(String series) throws Exception {
+    return gateway.metric(series);
   }
 }

@@ -10,6 +10,7 @@ import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.store.StateFolder;
 import dev.switchboard.log.LogFormat;
+import dev.switchboard.testing.Await;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -20,7 +21,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
@@ -33,27 +33,16 @@ final class InProcessGateway implements AutoCloseable {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final Gateway gateway;
   private final Fleet fleet;
+  private final Await.Scene scene;
   private volatile String changedYaml = "";
   private final HttpClient client = HttpClient.newHttpClient();
 
-  private InProcessGateway(String yaml, List<ModelSpec> models, Path worker, boolean awaitReady)
-      throws Exception {
-    this(yaml, models, worker, awaitReady, new SystemClock());
+  private InProcessGateway(String yaml, List<ModelSpec> models, Path worker) throws Exception {
+    this(yaml, models, worker, new SystemClock(), StateFolder.NONE);
   }
 
   private InProcessGateway(
-      String yaml, List<ModelSpec> models, Path worker, boolean awaitReady, NanoClock clock)
-      throws Exception {
-    this(yaml, models, worker, awaitReady, clock, StateFolder.NONE);
-  }
-
-  private InProcessGateway(
-      String yaml,
-      List<ModelSpec> models,
-      Path worker,
-      boolean awaitReady,
-      NanoClock clock,
-      StateFolder state)
+      String yaml, List<ModelSpec> models, Path worker, NanoClock clock, StateFolder state)
       throws Exception {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(
@@ -89,9 +78,13 @@ final class InProcessGateway implements AutoCloseable {
             () -> true,
             () -> reread(tree),
             wanted -> wanted.models().isEmpty() ? models : wanted.models());
-    if (awaitReady) {
-      await(fleet::everyModelReady);
-    }
+    scene = Await.showing(this::scene);
+  }
+
+  private String scene() {
+    return events()
+        + "\nthe replicas of the gateway in this process: "
+        + fleet.replicas().stream().map(each -> each.id() + " " + each.state()).toList();
   }
 
   /** What a reload finds: the same, and the file over it. */
@@ -108,31 +101,32 @@ final class InProcessGateway implements AutoCloseable {
 
   /** Starts before upstreams that all serve the model {@code m}, and waits for each of them. */
   static InProcessGateway before(String yaml, FakeUpstream... upstreams) throws Exception {
-    return new InProcessGateway(yaml + upstreams(upstreams), List.of(), Path.of("none"), false)
-        .awaitEveryReplica();
+    return started(yaml + upstreams(upstreams)).awaitEveryReplica();
   }
 
   /** The same, on a machine with this clock. */
   static InProcessGateway before(String yaml, NanoClock clock, FakeUpstream... upstreams)
       throws Exception {
     return new InProcessGateway(
-            yaml + upstreams(upstreams), List.of(), Path.of("none"), false, clock)
+            yaml + upstreams(upstreams), List.of(), Path.of("none"), clock, StateFolder.NONE)
         .awaitEveryReplica();
   }
 
   /** Starts before the upstreams that the configuration itself names. */
   static InProcessGateway of(String yaml) throws Exception {
-    return new InProcessGateway(yaml, List.of(), Path.of("none"), true);
+    InProcessGateway started = started(yaml);
+    Await.until("a replica of every model", started.fleet::everyModelReady);
+    return started;
   }
 
   /** The same over the state of an earlier start. */
   static InProcessGateway over(StateFolder state, String yaml) throws Exception {
-    return new InProcessGateway(yaml, List.of(), Path.of("none"), false, new SystemClock(), state);
+    return new InProcessGateway(yaml, List.of(), Path.of("none"), new SystemClock(), state);
   }
 
   /** The same, without waiting until any is ready. */
   static InProcessGateway started(String yaml) throws Exception {
-    return new InProcessGateway(yaml, List.of(), Path.of("none"), false);
+    return new InProcessGateway(yaml, List.of(), Path.of("none"));
   }
 
   /**
@@ -146,16 +140,12 @@ final class InProcessGateway implements AutoCloseable {
 
   /** The same with as many as the model says. */
   static InProcessGateway withWorkers(String yaml, Path script, ModelSpec model) throws Exception {
-    return new InProcessGateway(yaml, List.of(model), script, false);
+    return new InProcessGateway(yaml, List.of(model), script);
   }
 
   /** The same, without waiting until they are ready. */
   static InProcessGateway unready(String yaml, URI upstream) throws Exception {
-    return new InProcessGateway(
-        yaml + "\nupstreams:\n  - {url: \"" + upstream + "\", models: [m]}\n",
-        List.of(),
-        Path.of("none"),
-        false);
+    return started(yaml + "\nupstreams:\n  - {url: \"" + upstream + "\", models: [m]}\n");
   }
 
   private static String upstreams(FakeUpstream... upstreams) {
@@ -166,23 +156,18 @@ final class InProcessGateway implements AutoCloseable {
     return yaml.toString();
   }
 
-  static void await(BooleanSupplier condition) throws Exception {
-    await(20, condition);
+  static void await(BooleanSupplier condition) {
+    Await.until(condition::getAsBoolean);
   }
 
-  static void await(int seconds, BooleanSupplier condition) throws Exception {
-    long deadline = System.nanoTime() + Duration.ofSeconds(seconds).toNanos();
-    while (!condition.getAsBoolean()) {
-      if (System.nanoTime() > deadline) {
-        throw new AssertionError("not within " + seconds + " s");
-      }
-      Thread.sleep(5);
-    }
+  static void await(int seconds, BooleanSupplier condition) {
+    Await.until(condition::getAsBoolean);
   }
 
   /** A model is ready as soon as one of its replicas is: what asks two of them waits for both. */
-  InProcessGateway awaitEveryReplica() throws Exception {
-    await(
+  InProcessGateway awaitEveryReplica() {
+    Await.until(
+        "every replica",
         () -> fleet.replicas().stream().allMatch(replica -> replica.state() == ReplicaState.READY));
     return this;
   }
@@ -300,15 +285,12 @@ final class InProcessGateway implements AutoCloseable {
   /** The admin API's timeline of a request, once it is recorded. */
   JsonNode timeline(String id) throws Exception {
     String path = "/admin/v1/requests/" + id + "/timeline?full=true";
-    await(
-        () -> {
-          try {
-            return get(admin(path)).statusCode() == 200;
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        });
-    return adminJson(path);
+    return JSON.readTree(
+        Await.until(
+                "the timeline of " + id,
+                () -> get(admin(path)),
+                answer -> answer.statusCode() == 200)
+            .body());
   }
 
   /** The value of a series as the scrape tells it; 0 when it is not there. */
@@ -320,6 +302,11 @@ final class InProcessGateway implements AutoCloseable {
         .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
         .findFirst()
         .orElse(0);
+  }
+
+  /** Waits until a series has a value. */
+  void awaitMetric(String series, double wanted) {
+    Await.until(series, () -> metric(series), value -> value == wanted);
   }
 
   /** How many attempts at a replica ended so. */
@@ -339,7 +326,7 @@ final class InProcessGateway implements AutoCloseable {
 
   String raw(URI listener, String bytes) throws Exception {
     try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
-      socket.setSoTimeout(5000);
+      socket.setSoTimeout(Await.LIMIT_MS);
       socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
       socket.getOutputStream().flush();
       socket.shutdownOutput();
@@ -349,6 +336,7 @@ final class InProcessGateway implements AutoCloseable {
 
   @Override
   public void close() {
+    scene.close();
     gateway.stop();
     client.close();
   }

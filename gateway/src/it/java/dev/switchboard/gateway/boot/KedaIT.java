@@ -10,6 +10,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.manifests.Rendered;
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -27,14 +28,12 @@ import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The ScaledObjects under {@code k8s/} before a gateway, asked as KEDA asks. */
-@Tag("untimed")
 class KedaIT {
   private static final String MODEL = "qwen3-0.6b";
 
@@ -61,7 +60,7 @@ class KedaIT {
     StringBuilder yaml = new StringBuilder(IdentityIT.keys(Role.values()));
     yaml.append("admin: {bind: 0.0.0.0}\n");
     yaml.append("autoscaling: {models: [{model: \"").append(model).append("\", ");
-    yaml.append(bounds).append("}], hold-ms: 20000}\nupstreams:\n");
+    yaml.append(bounds).append("}], hold-ms: 600000}\nupstreams:\n");
     for (FakeUpstream each : upstreams) {
       each.models(model);
       yaml.append("  - {url: \"").append(each.url()).append("\", models: [\"");
@@ -189,18 +188,10 @@ class KedaIT {
       assertEquals(new KedaScaler.Reading(0, false, 0), keda.read());
 
       CompletableFuture<HttpResponse<String>> held = ask(gateway);
-      InProcessGateway.await(() -> reads(keda).active());
+      Await.until("a wish for one", keda::read, KedaScaler.Reading::active);
 
       assertEquals(new KedaScaler.Reading(1, true, 1), keda.read());
       assertTrue(held.cancel(true));
-    }
-  }
-
-  private static KedaScaler.Reading reads(KedaScaler keda) {
-    try {
-      return keda.read();
-    } catch (KedaScaler.Failed failed) {
-      throw new AssertionError(failed);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -19,8 +20,6 @@ import org.jspecify.annotations.Nullable;
  * client on a connection that it keeps, and what it makes of the answer.
  */
 final class KedaScaler implements AutoCloseable {
-  /** Without KEDA_HTTP_DEFAULT_TIMEOUT and {@code timeout}. */
-  private static final int TIMEOUT_MS = 3000;
 
   private static final int OK = 200;
   private static final String END_OF_HEAD = "\r\n\r\n";
@@ -131,7 +130,7 @@ final class KedaScaler implements AutoCloseable {
     Socket open = kept;
     if (open == null) {
       open = connector.connect(address);
-      open.setSoTimeout(TIMEOUT_MS);
+      open.setSoTimeout(Await.LIMIT_MS);
       kept = open;
       connections++;
     }

@@ -14,12 +14,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a gateway's JVM has loaded of the client of Kubernetes, as it says itself. */
-@Tag("untimed")
 class KubernetesClassesIT {
   private static final Pattern LOADED =
       Pattern.compile("(?m) dev\\.switchboard\\.gateway\\.kubernetes\\.([\\w$]+)");

@@ -21,14 +21,12 @@ import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The gateways' files under {@code k8s/} beside the pods that they are mounted into. */
-@Tag("untimed")
 class KubernetesConfigIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final Pattern MOUNTED = Pattern.compile("/run/switchboard/([a-z]+)/([a-z]+)");
