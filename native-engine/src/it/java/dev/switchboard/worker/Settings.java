@@ -17,7 +17,7 @@ final class Settings {
   }
 
   static WorkerSettings drainLimit(WorkerSettings s, Duration limit) {
-    return s.with(limit, s.allowFaultInjection());
+    return with(s, "drainLimit", limit);
   }
 
   static WorkerSettings headerTimeout(WorkerSettings s, Duration limit) {

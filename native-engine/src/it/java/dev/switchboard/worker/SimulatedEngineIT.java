@@ -39,10 +39,7 @@ class SimulatedEngineIT {
     EngineLoop engine =
         EngineLoop.start(executor, EngineConfig.of(executor.info()), EpochClock.system());
     return new WorkerFixture(
-            engine,
-            settings ->
-                Settings.canaryTimeout(settings, Duration.ofMillis(200))
-                    .with(settings.drainLimit(), true))
+            engine, settings -> settings.with(settings.drainLimit(), Duration.ofMillis(200), true))
         .serve(WorkerFixture.conversation(), engine::inject);
   }
 

@@ -143,6 +143,12 @@ public final class WorkerMain implements Callable<Integer> {
       description = "Seconds that running requests get to finish at termination.")
   private int drainTimeoutSeconds;
 
+  @Option(
+      names = "--canary-timeout",
+      defaultValue = "2",
+      description = "Seconds until a canary without an answer has failed.")
+  private int canaryTimeoutSeconds;
+
   @Option(names = "--chat-template", description = "A Jinja file instead of the model's own.")
   private @Nullable Path chatTemplate;
 
@@ -302,6 +308,7 @@ public final class WorkerMain implements Callable<Integer> {
     requireAtLeast("--hang-timeout", hangTimeoutSeconds, 0);
     requireAtMost("--hang-timeout", hangTimeoutSeconds, Integer.MAX_VALUE / 1000);
     requireAtLeast("--drain-timeout", drainTimeoutSeconds, 0);
+    requireAtLeast("--canary-timeout", canaryTimeoutSeconds, 1);
     requireAtLeast("--port", port == null ? 0 : port, 0);
     requireAtMost("--port", port == null ? 0 : port, MOST_PORT);
     memoryBytes();
@@ -363,7 +370,10 @@ public final class WorkerMain implements Callable<Integer> {
   private WorkerSettings settings() {
     return WorkerSettings.defaults(id, bind, port == null ? 0 : port)
         .within(OpenFiles.now())
-        .with(Duration.ofSeconds(drainTimeoutSeconds), allowFaultInjection);
+        .with(
+            Duration.ofSeconds(drainTimeoutSeconds),
+            Duration.ofSeconds(canaryTimeoutSeconds),
+            allowFaultInjection);
   }
 
   private ModelOptions modelOptions() {

@@ -102,7 +102,7 @@ record WorkerSettings(
   }
 
   /** The same with another drain limit, and fault injection on or off. */
-  WorkerSettings with(Duration newDrainLimit, boolean allowed) {
+  WorkerSettings with(Duration newDrainLimit, Duration newCanaryTimeout, boolean allowed) {
     return new WorkerSettings(
         id,
         bind,
@@ -117,7 +117,7 @@ record WorkerSettings(
         writeStall,
         streamBufferBytes,
         newDrainLimit,
-        canaryTimeout,
+        newCanaryTimeout,
         timelines,
         timelineBytes,
         offLoopBytes,

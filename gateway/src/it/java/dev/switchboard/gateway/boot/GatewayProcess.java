@@ -215,12 +215,14 @@ final class GatewayProcess implements AutoCloseable {
 
   /**
    * The arguments, with a configuration that says this beside what theirs says. When it is to end
-   * it waits for nobody's next request, unless theirs says so.
+   * it waits for nobody's next request, and who is late is not taken for dead, unless theirs says
+   * so.
    */
   private static List<String> warming(int requests, Path config, String[] arguments)
       throws IOException {
     ObjectNode tree = JSON.createObjectNode();
     ConfigReader.overlay(tree, "shutdown: {linger-ms: 0}");
+    ConfigReader.overlay(tree, InProcessGateway.PATIENT);
     ConfigReader.overlay(
         tree, "workers: {java-options: [" + String.join(", ", WORKER_OPTIONS) + "]}");
     List<String> others = new ArrayList<>();
@@ -232,6 +234,7 @@ final class GatewayProcess implements AutoCloseable {
       }
     }
     tree.withObject("/http").put("warm-up-requests", requests);
+    tree.withArray("/workers/arguments").add("--canary-timeout=60");
     Files.writeString(config, JSON.writeValueAsString(tree));
     others.addAll(List.of("--config", config.toString()));
     return others;

@@ -30,6 +30,13 @@ final class InProcessGateway implements AutoCloseable {
   static final String CHAT = "/v1/chat/completions";
   static final ObjectMapper JSON = new ObjectMapper();
 
+  /** Limits of production take a machine whose cores are busy for a dead one. */
+  static final String PATIENT =
+      """
+      workers: {unresponsive-ms: 60000, state-timeout-ms: 60000, canary-timeout-ms: 60000}
+      deadlines: {connect-ms: 60000, header-ms: 60000, body-ms: 60000}
+      """;
+
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final Gateway gateway;
   private final Fleet fleet;
@@ -45,6 +52,7 @@ final class InProcessGateway implements AutoCloseable {
       String yaml, List<ModelSpec> models, Path worker, NanoClock clock, StateFolder state)
       throws Exception {
     ObjectNode tree = ConfigReader.defaults();
+    ConfigReader.overlay(tree, PATIENT);
     ConfigReader.overlay(
         tree,
         "{http: {port: 0, hosts: [a, x]}, admin: {port: 0}, workers: {state-poll-ms: 50}, shutdown:"
