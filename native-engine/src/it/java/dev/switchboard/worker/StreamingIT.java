@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.http.HttpResponse;
@@ -51,9 +52,11 @@ class StreamingIT {
 
       socket.close();
 
-      WorkerFixture.eventually(() -> engine.running() == 0);
-      WorkerFixture.eventually(
-          () -> json(worker.get("/engine/v1/load").body()).path("requests").asInt() == 0);
+      Await.until("running", engine::running, count -> count == 0);
+      Await.until(
+          "no requests",
+          () -> json(worker.get("/engine/v1/load").body()),
+          load -> load.path("requests").asInt() == 0);
     }
   }
 
@@ -63,11 +66,11 @@ class StreamingIT {
     try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
       engine.allow(0);
       Socket socket = worker.raw(post(BODY));
-      WorkerFixture.eventually(() -> engine.running() == 1);
+      Await.until("running", engine::running, count -> count == 1);
 
       socket.close();
 
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
       assertEquals(1, counted(worker, "client_gone"));
     }
   }
@@ -77,18 +80,19 @@ class StreamingIT {
     ScriptedEngine engine = endless();
     try (WorkerFixture worker =
         new WorkerFixture(
-                engine, settings -> Settings.slowReader(settings, 50_000, Duration.ofSeconds(30)))
+                engine, settings -> Settings.slowReader(settings, 50_000, Duration.ofHours(1)))
             .serve()) {
       engine.allow(0);
       try (Socket _ = worker.raw(post(withLogprobs()))) {
-        WorkerFixture.eventually(
+        Await.until(
+            "it is cut off",
             () -> {
               engine.allowMore(20);
               return counted(worker, "slow_reader") == 1;
             });
 
-        WorkerFixture.eventually(() -> engine.running() == 0);
-        WorkerFixture.eventually(() -> connections(worker) == 1);
+        Await.until("running", engine::running, count -> count == 0);
+        Await.until("connections", () -> connections(worker), count -> count == 1);
       }
     }
   }
@@ -102,14 +106,15 @@ class StreamingIT {
             .serve()) {
       engine.allow(0);
       try (Socket _ = worker.raw(post(withLogprobs()))) {
-        WorkerFixture.eventually(
+        Await.until(
+            "it is cut off",
             () -> {
               engine.allowMore(20);
               return counted(worker, "slow_reader") == 1;
             });
 
-        WorkerFixture.eventually(() -> engine.running() == 0);
-        WorkerFixture.eventually(() -> connections(worker) == 1);
+        Await.until("running", engine::running, count -> count == 0);
+        Await.until("connections", () -> connections(worker), count -> count == 1);
       }
     }
   }
@@ -122,9 +127,9 @@ class StreamingIT {
                 settings -> Settings.slowReader(settings, 1 << 30, Duration.ofMillis(200)))
             .serve()) {
       try (Socket _ = worker.rawSlow(post(LARGE))) {
-        WorkerFixture.eventually(() -> counted(worker, "slow_reader") == 1);
+        Await.until("slow readers", () -> counted(worker, "slow_reader"), count -> count == 1);
 
-        WorkerFixture.eventually(() -> connections(worker) == 1);
+        Await.until("connections", () -> connections(worker), count -> count == 1);
       }
     }
   }
@@ -140,8 +145,10 @@ class StreamingIT {
 
       assertEquals(500, failed.statusCode());
       assertEquals(200, worker.post(TEXT, BODY).statusCode());
-      WorkerFixture.eventually(
-          () -> json(worker.get("/engine/v1/load").body()).path("requests").asInt() == 0);
+      Await.until(
+          "no requests",
+          () -> json(worker.get("/engine/v1/load").body()),
+          load -> load.path("requests").asInt() == 0);
     }
   }
 
@@ -205,7 +212,7 @@ class StreamingIT {
       HttpResponse<String> response = worker.post(TEXT, BODY.replace("}", ",\"n\":4}"));
 
       assertEquals(500, response.statusCode());
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 
@@ -221,7 +228,7 @@ class StreamingIT {
       assertEquals(429, response.statusCode());
       long seconds = Long.parseLong(response.headers().firstValue("Retry-After").orElse("0"));
       assertTrue(seconds >= 1 && seconds <= 60);
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 
