@@ -1,5 +1,6 @@
 package dev.switchboard.console;
 
+import dev.switchboard.testing.Await;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -54,9 +55,9 @@ final class ChildProcess implements AutoCloseable {
   public void close() throws IOException {
     process.destroy();
     try {
-      if (!process.waitFor(20, TimeUnit.SECONDS)) {
+      if (!process.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS)) {
         process.destroyForcibly();
-        throw new AssertionError("the process did not end within 20 s");
+        throw new AssertionError("the process did not end");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -16,6 +16,7 @@ import dev.switchboard.console.auth.Person;
 import dev.switchboard.console.live.Gateways;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.replica.ReplicaPresenter;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.URI;
@@ -31,7 +32,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
@@ -68,8 +68,7 @@ class ConsoleIT {
     GatewayAddress address = GatewayAddress.parse("gw=" + gateway.admin());
     Path ring = Files.createDirectories(folder.resolve("ring"));
     gateways = Gateways.start(List.of(address), RealGateway.KEYS, ring, Clock.systemUTC());
-    await(() -> live().snapshot().replica("w0").isPresent());
-    await(() -> state("w0").equals("READY"));
+    Await.until("w0", () -> state("w0"), "READY"::equals);
   }
 
   @AfterAll
@@ -86,14 +85,6 @@ class ConsoleIT {
 
   private static String state(String replica) {
     return live().snapshot().replica(replica).map(r -> r.path("state").asString("")).orElse("");
-  }
-
-  private static void await(BooleanSupplier condition) throws InterruptedException {
-    long until = System.nanoTime() + 60_000_000_000L;
-    while (!condition.getAsBoolean()) {
-      assertTrue(System.nanoTime() < until, "did not become true within 60 s");
-      Thread.onSpinWait();
-    }
   }
 
   private static Person person(Role role) {
@@ -231,7 +222,7 @@ class ConsoleIT {
                 "für einen Test");
 
     assertInstanceOf(Result.Done.class, result);
-    await(() -> state("w0").equals("CORDONED"));
+    Await.until("w0", () -> state("w0"), "CORDONED"::equals);
     JsonNode entry = live().client().get("/admin/v1/audit?action=cordon&limit=1").path("audit");
     assertEquals("it-operator", entry.path(0).path("on_behalf_of").asString(""));
     assertEquals("für einen Test", entry.path(0).path("reason").asString(""));
@@ -244,7 +235,7 @@ class ConsoleIT {
                 person(Role.OPERATOR),
                 "done");
     assertInstanceOf(Result.Done.class, back);
-    await(() -> state("w0").equals("READY"));
+    Await.until("w0", () -> state("w0"), "READY"::equals);
   }
 
   @Test
@@ -307,7 +298,7 @@ class ConsoleIT {
 
   @Test
   void metricsBecomePointsOfTheLastHour() throws Exception {
-    await(() -> live().ring().newestSeconds() > 0);
+    Await.until("points", () -> live().ring().newestSeconds() > 0);
 
     assertTrue(live().ring().names().contains("replica/w0/kv"), () -> "" + live().ring().names());
     assertEquals(0f, live().ring().latest("replica/w0/kv"));

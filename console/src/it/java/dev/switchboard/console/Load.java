@@ -1,5 +1,7 @@
 package dev.switchboard.console;
 
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,12 +13,12 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
 
 /** Clients that stream answers one after another, and count those that did not come whole. */
 final class Load implements AutoCloseable {
-  private static final long LIMIT_NS = 180_000_000_000L;
   private static final List<String> CLASSES = List.of("interactive", "standard", "batch");
   private static final List<String> ASKED =
       List.of(
@@ -36,7 +38,7 @@ final class Load implements AutoCloseable {
   /** From the beginning of an answer to the next one's, at least. */
   private final long everyMs;
 
-  private volatile boolean over;
+  private final CountDownLatch over = new CountDownLatch(1);
 
   private Load(RealGateway gateway, int tokens, long everyMs) {
     this.gateway = gateway;
@@ -67,16 +69,22 @@ final class Load implements AutoCloseable {
   }
 
   private void client(int first) {
-    for (int i = first; !over; i++) {
-      long next = System.nanoTime() + everyMs * 1_000_000;
-      try {
-        (ask(i) ? whole : broken).incrementAndGet();
-      } catch (IOException | UncheckedIOException _) {
-        broken.incrementAndGet();
-      } catch (InterruptedException _) {
-        return;
+    try {
+      for (int i = first; over.getCount() > 0; i++) {
+        Stopwatch asked = Stopwatch.start();
+        count(i);
+        boolean _ = over.await(everyMs - asked.millis(), TimeUnit.MILLISECONDS);
       }
-      LockSupport.parkNanos(next - System.nanoTime());
+    } catch (InterruptedException _) {
+      // It is over.
+    }
+  }
+
+  private void count(int i) throws InterruptedException {
+    try {
+      (ask(i) ? whole : broken).incrementAndGet();
+    } catch (IOException | UncheckedIOException _) {
+      broken.incrementAndGet();
     }
   }
 
@@ -104,13 +112,7 @@ final class Load implements AutoCloseable {
 
   /** Waits until so many came whole. */
   void await(int answers) {
-    long until = System.nanoTime() + LIMIT_NS;
-    while (whole.get() < answers) {
-      if (System.nanoTime() > until) {
-        throw new AssertionError(whole.get() + " of " + answers + " answers came");
-      }
-      LockSupport.parkNanos(10_000_000);
-    }
+    Await.until(answers + " answers", whole::get, count -> count >= answers);
   }
 
   /** How many were refused, or ended without their last event. */
@@ -121,7 +123,7 @@ final class Load implements AutoCloseable {
   /** Asks no more, and waits for the answers that still come. */
   @Override
   public void close() {
-    over = true;
+    over.countDown();
     if (tokens > 0) {
       http.shutdownNow();
     }

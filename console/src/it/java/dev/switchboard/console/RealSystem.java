@@ -5,6 +5,7 @@ import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.GatewayAddress;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,8 +17,6 @@ import tools.jackson.databind.json.JsonMapper;
 final class RealSystem implements AutoCloseable {
   /** A file that the gateway may load beside the first model. */
   static final String SECOND_FILE = "assistant.gguf";
-
-  private static final long LIMIT_NS = 180_000_000_000L;
 
   private final RealGateway gateway;
   private final ConsoleProcess console;
@@ -85,18 +84,9 @@ final class RealSystem implements AutoCloseable {
     return admin.change(method, path, json, new Acting(Role.ADMIN, person, reason, null));
   }
 
-  /** Asks until it is so; fails after three minutes. */
-  JsonNode await(String path, Predicate<JsonNode> wanted) throws Exception {
-    long until = System.nanoTime() + LIMIT_NS;
-    JsonNode answer = get(path);
-    while (!wanted.test(answer)) {
-      if (System.nanoTime() > until) {
-        throw new AssertionError(path + " stayed " + answer);
-      }
-      Thread.sleep(50);
-      answer = get(path);
-    }
-    return answer;
+  /** Asks until it is so. */
+  JsonNode await(String path, Predicate<JsonNode> wanted) {
+    return Await.until(path, () -> get(path), wanted);
   }
 
   @Override

@@ -88,7 +88,7 @@ final class ScriptedAnswers {
 
   /** Its latest steps, with a lane of each rank. */
   static String steps() {
-    long now = System.currentTimeMillis() * 1_000_000;
+    long now = Instant.now().toEpochMilli() * 1_000_000;
     ObjectNode answer = JsonMapper.shared().createObjectNode();
     answer.put("stages", PARTS).put("ranks", PARTS);
     ArrayNode steps = answer.putArray("steps");

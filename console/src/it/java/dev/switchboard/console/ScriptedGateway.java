@@ -10,6 +10,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
@@ -33,6 +34,7 @@ final class ScriptedGateway implements AutoCloseable {
 
   private final HttpServer server;
   private final LinkedBlockingQueue<String> events = new LinkedBlockingQueue<>();
+  private final CountDownLatch over = new CountDownLatch(1);
   private volatile int slow = -1;
 
   ScriptedGateway() throws IOException {
@@ -168,7 +170,7 @@ final class ScriptedGateway implements AutoCloseable {
   }
 
   /** The share of the requests that was asked for, and how many are left out. */
-  private static void tail(HttpExchange exchange) throws IOException {
+  private void tail(HttpExchange exchange) throws IOException {
     String query = String.valueOf(exchange.getRequestURI().getQuery());
     double share =
         query.contains("sample=")
@@ -178,15 +180,14 @@ final class ScriptedGateway implements AutoCloseable {
     int told = Math.max(1, (int) (all * share));
     try (exchange;
         OutputStream out = begin(exchange)) {
-      while (true) {
+      do {
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < told; i++) {
           text.append("event: request\ndata: ").append(request(i == 0 ? all - told : 0));
           text.append("\n\n");
         }
         write(out, text.toString());
-        Thread.sleep(TICK_MS);
-      }
+      } while (!over.await(TICK_MS, TimeUnit.MILLISECONDS));
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }
@@ -222,6 +223,7 @@ final class ScriptedGateway implements AutoCloseable {
 
   @Override
   public void close() {
+    over.countDown();
     server.stop(0);
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -11,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -74,9 +76,9 @@ class BodyPlacesIT {
     for (int i = 0; i < 4; i++) {
       others.add(send(chat("held", 17_000, "")));
     }
-    rendering.await();
+    assertTrue(rendering.await(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     others.add(send(chat("free", 270_000, ",\"response_format\":{\"type\":\"json_object\"}")));
-    WorkerFixture.eventually(BodyPlacesIT::largeBodiesArePrepared);
+    Await.until("large bodies", BodyPlacesIT::largeBodiesArePrepared);
 
     try (Socket next = ask(270_000)) {
       assertUnread(next);

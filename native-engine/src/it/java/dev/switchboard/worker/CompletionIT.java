@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -140,7 +141,7 @@ class CompletionIT {
       JsonNode choice = answer.path("choices").path(0);
       assertEquals("one two", choice.path("message").path("content").asText());
       assertEquals("stop", choice.path("finish_reason").asText());
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.executor.FakeDriver;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.http.HttpResponse;
@@ -89,7 +90,7 @@ class DevicesIT {
     try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok"))) {
       HttpResponse<String> early = worker.get("/engine/v1/devices");
       DeviceWatch watch = worker.worker().devices().start(Duration.ofMillis(50));
-      WorkerFixture.eventually(() -> watch.last() != null);
+      Await.until("a look", () -> watch.last() != null);
       JsonNode document = json(worker.get("/engine/v1/devices").body());
       JsonNode state = json(worker.get("/engine/v1/state").body());
 
@@ -121,7 +122,7 @@ class DevicesIT {
             FakeDriver.options(),
             List.of("--port", "0", "--model", WorkerProcess.MODEL.toString()))) {
       worker.await("ready");
-      WorkerFixture.eventually(() -> lines(log).contains("device_finding code=driver_too_old"));
+      Await.until("the finding", () -> lines(log), told -> told.contains("code=driver_too_old"));
 
       assertTrue(
           lines(log).contains("message=\"driver 535.104.05 supports CUDA 12.2 and 13.0 is needed"),

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.http.HttpResponse;
@@ -170,7 +171,7 @@ class EmbeddingIT {
       engine.allow(0);
       CompletableFuture<HttpResponse<String>> running =
           CompletableFuture.supplyAsync(() -> worker.post(EMBEDDINGS, two));
-      WorkerFixture.eventually(() -> engine.running() == 2);
+      Await.until("running", engine::running, count -> count == 2);
 
       HttpResponse<String> beside = worker.post(EMBEDDINGS, body("'input':'bbd'"));
       engine.allowMore(100);
@@ -179,7 +180,7 @@ class EmbeddingIT {
       assertEquals(429, beside.statusCode());
       assertTrue(beside.headers().firstValue("Retry-After").isPresent());
       assertEquals(200, running.join().statusCode());
-      WorkerFixture.eventually(() -> worker.post(EMBEDDINGS, two).statusCode() == 200);
+      Await.until("200", () -> worker.post(EMBEDDINGS, two).statusCode(), status -> status == 200);
     }
   }
 
@@ -201,7 +202,7 @@ class EmbeddingIT {
         assertTrue(WorkerFixture.readAll(slow).endsWith("}"));
       }
 
-      WorkerFixture.eventually(() -> worker.post(EMBEDDINGS, body).statusCode() == 200);
+      Await.until("200", () -> worker.post(EMBEDDINGS, body).statusCode(), status -> status == 200);
     }
   }
 
@@ -246,7 +247,7 @@ class EmbeddingIT {
 
       assertEquals(500, failed.statusCode());
       assertEquals("step_failed", json(failed.body()).at("/error/code").asText());
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 
@@ -258,13 +259,13 @@ class EmbeddingIT {
       CompletableFuture<HttpResponse<String>> running =
           CompletableFuture.supplyAsync(
               () -> worker.post(EMBEDDINGS, body("'input':['a','b']"), "X-Request-Id", "mine"));
-      WorkerFixture.eventually(() -> engine.running() == 2);
+      Await.until("running", engine::running, count -> count == 2);
 
       assertTrue(worker.get("/engine/v1/requests").body().contains("mine"));
       assertEquals(200, worker.delete("/engine/v1/requests/mine").statusCode());
 
       assertEquals(503, running.join().statusCode());
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 
@@ -278,8 +279,10 @@ class EmbeddingIT {
       JsonNode timelines = json(response.body()).at("/switchboard/timelines");
       assertEquals(1, timelines.size());
       assertEquals(id, timelines.at("/0/request_id").asText());
-      WorkerFixture.eventually(
-          () -> worker.get("/engine/v1/requests/" + id + "/timeline").statusCode() == 200);
+      Await.until(
+          "200",
+          () -> worker.get("/engine/v1/requests/" + id + "/timeline").statusCode(),
+          status -> status == 200);
     }
   }
 

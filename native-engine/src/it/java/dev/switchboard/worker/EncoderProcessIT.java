@@ -17,6 +17,7 @@ import dev.switchboard.scheduler.DeafListener;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.tokenizer.Tokenizer;
@@ -155,7 +156,7 @@ class EncoderProcessIT {
       for (int[] text : texts) {
         Embedded vector = new Embedded();
         engine.submit(GenerationRequest.text("text", vectors.size(), text, 0, 0), vector);
-        vectors.add(vector.whole.orTimeout(60, TimeUnit.SECONDS).join());
+        vectors.add(vector.whole.orTimeout(Await.LIMIT_SECONDS, TimeUnit.SECONDS).join());
       }
       return vectors;
     }

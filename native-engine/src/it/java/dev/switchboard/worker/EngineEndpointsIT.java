@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.AttemptId;
 import java.io.IOException;
 import java.net.Socket;
@@ -130,7 +131,8 @@ class EngineEndpointsIT {
       assertEquals(200, worker.get("/readyz?canary=true").statusCode());
       engine.silenceRank();
 
-      WorkerFixture.eventually(() -> worker.get("/readyz?canary=true").statusCode() == 503);
+      Await.until(
+          "503", () -> worker.get("/readyz?canary=true").statusCode(), status -> status == 503);
       assertEquals(200, worker.get("/readyz").statusCode());
     }
   }
@@ -192,8 +194,10 @@ class EngineEndpointsIT {
       assertEquals(
           AttemptId.digits(AttemptId.digest(List.of(9L))), gateway.path("digest").asText());
       assertEquals("[\"" + attempt + "\"]", listed.toString());
-      WorkerFixture.eventually(
-          () -> json(worker.get("/engine/v1/state").body()).path("in_flight").isEmpty());
+      Await.until(
+          "nothing in flight",
+          () -> json(worker.get("/engine/v1/state").body()).path("in_flight"),
+          JsonNode::isEmpty);
     }
   }
 
@@ -229,12 +233,16 @@ class EngineEndpointsIT {
                   + new AttemptId(7, 9)
                   + "\r\n\r\n");
 
-      WorkerFixture.eventually(
-          () -> json(worker.get("/engine/v1/state").body()).path("in_flight").size() == 1);
+      Await.until(
+          "one in flight",
+          () -> json(worker.get("/engine/v1/state").body()).path("in_flight"),
+          inFlight -> inFlight.size() == 1);
       socket.close();
 
-      WorkerFixture.eventually(
-          () -> json(worker.get("/engine/v1/state").body()).path("in_flight").isEmpty());
+      Await.until(
+          "nothing in flight",
+          () -> json(worker.get("/engine/v1/state").body()).path("in_flight"),
+          JsonNode::isEmpty);
     }
   }
 
@@ -246,7 +254,10 @@ class EngineEndpointsIT {
       var running = worker.stream(TEXT, STREAM);
 
       CompletableFuture<Void> closed = worker.worker().terminate().toCompletableFuture();
-      WorkerFixture.eventually(() -> worker.worker().lifecycle().phase() == WorkerPhase.DRAINING);
+      Await.until(
+          "draining",
+          () -> worker.worker().lifecycle().phase(),
+          phase -> phase == WorkerPhase.DRAINING);
       engine.allowMore(100);
 
       assertTrue(running.body().toList().contains("data: [DONE]"));
@@ -279,7 +290,10 @@ class EngineEndpointsIT {
       byte[] begin = socket.getInputStream().readNBytes(1);
 
       CompletableFuture<Void> closed = worker.worker().terminate().toCompletableFuture();
-      WorkerFixture.eventually(() -> worker.worker().lifecycle().phase() == WorkerPhase.DRAINING);
+      Await.until(
+          "draining",
+          () -> worker.worker().lifecycle().phase(),
+          phase -> phase == WorkerPhase.DRAINING);
 
       String answer = new String(begin, US_ASCII) + WorkerFixture.readAll(socket);
       String body = answer.substring(answer.indexOf("\r\n\r\n") + 4);
@@ -292,12 +306,23 @@ class EngineEndpointsIT {
   void terminationDoesNotWaitLongerForWhoDoesNotRead() throws IOException {
     ScriptedEngine engine = WorkerFixture.answering("a".repeat(1000));
     try (WorkerFixture worker =
-        new WorkerFixture(engine, settings -> Settings.drainLimit(settings, Duration.ofMillis(100)))
+        new WorkerFixture(
+                engine,
+                settings ->
+                    Settings.slowReader(
+                        Settings.drainLimit(settings, Duration.ofMillis(100)),
+                        1 << 30,
+                        Duration.ofHours(1)))
             .serve()) {
       Socket socket = worker.rawSlow(large());
       assertEquals('H', socket.getInputStream().read());
 
-      worker.worker().terminate().toCompletableFuture().orTimeout(5, TimeUnit.SECONDS).join();
+      worker
+          .worker()
+          .terminate()
+          .toCompletableFuture()
+          .orTimeout(Await.LIMIT_SECONDS, TimeUnit.SECONDS)
+          .join();
 
       socket.close();
     }
@@ -348,10 +373,10 @@ class EngineEndpointsIT {
 
       socket.close();
 
-      WorkerFixture.eventually(
-          () ->
-              json(worker.get("/engine/v1/requests/gone/timeline").body()).path("timelines").size()
-                  == 1);
+      Await.until(
+          "its timeline",
+          () -> json(worker.get("/engine/v1/requests/gone/timeline").body()).path("timelines"),
+          timelines -> timelines.size() == 1);
     }
   }
 
@@ -361,7 +386,7 @@ class EngineEndpointsIT {
     try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
       engine.loseEngine("stage 0 rank 1 hung in step 7");
 
-      WorkerFixture.eventually(() -> state(worker).equals("failed"));
+      Await.until("failed", () -> state(worker), "failed"::equals);
 
       assertEquals(503, worker.get("/livez").statusCode());
       assertEquals(503, worker.get("/readyz").statusCode());

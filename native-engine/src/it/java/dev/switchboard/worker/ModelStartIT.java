@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.EpochClock;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.Test;
@@ -13,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A start that fails says so, whatever is thrown and on whichever thread. */
-@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = Await.LIMIT_SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ModelStartIT {
   @Test
   void aFaultOfTheModelsFileEndsTheStart() {

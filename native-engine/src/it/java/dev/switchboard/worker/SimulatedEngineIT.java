@@ -11,6 +11,7 @@ import dev.switchboard.executor.SimulatedExecutor;
 import dev.switchboard.executor.SimulatedTime;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.EpochClock;
 import java.io.IOException;
 import java.net.Socket;
@@ -19,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,9 +32,14 @@ class SimulatedEngineIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final String TEXT = "/v1/completions";
   private static final int HANG_MS = 400;
+  private static final int NEVER_MS = 3_600_000;
 
   private static WorkerFixture start(LatencyModel latency) {
-    ExecutorConfig config = ExecutorConfig.defaults().withLayout(2, 2, 1).withFaults(true, HANG_MS);
+    return start(latency, NEVER_MS);
+  }
+
+  private static WorkerFixture start(LatencyModel latency, int hangMs) {
+    ExecutorConfig config = ExecutorConfig.defaults().withLayout(2, 2, 1).withFaults(true, hangMs);
     SimulatedExecutor executor =
         new SimulatedExecutor(
             config, WorkerFixture.CONTEXT, ByteTokenizer.SIZE, latency, SimulatedTime.real());
@@ -170,7 +177,7 @@ class SimulatedEngineIT {
 
       socket.close();
 
-      WorkerFixture.eventually(() -> load(worker, "running") == 0);
+      Await.until("running", () -> load(worker, "running"), now -> now == 0);
       assertEquals(0, load(worker, "kv_blocks_used"));
       JsonNode timeline = json(worker.get("/engine/v1/requests/gone/timeline").body());
       assertTrue(timeline.at("/timelines/0/decode/tokens").asInt() < 4000);
@@ -182,26 +189,37 @@ class SimulatedEngineIT {
   void aDeadlineStopsTheEngineAndFreesItsBlocks(String header, int millis) {
     try (WorkerFixture worker = start(slow())) {
       HttpResponse<String> late =
-          worker.post(
-              TEXT,
-              body("hello", 4000, ""),
-              header,
-              Integer.toString(millis),
-              "X-Switchboard-Timeline",
-              "full",
-              "X-Request-Id",
-              "late");
+          worker.post(TEXT, body("hello", 4000, ""), header, Integer.toString(millis));
 
       assertEquals(504, late.statusCode());
       assertEquals("deadline_exceeded", json(late.body()).at("/error/code").asText());
-      WorkerFixture.eventually(() -> load(worker, "kv_blocks_used") == 0);
+      Await.until("kv_blocks_used", () -> load(worker, "kv_blocks_used"), used -> used == 0);
+    }
+  }
+
+  @Test
+  @Tag("timing")
+  void noStepBeginsBehindADeadline() {
+    try (WorkerFixture worker = start(slow())) {
+      HttpResponse<String> late =
+          worker.post(
+              TEXT,
+              body("hello", 4000, ""),
+              "X-SLO-Deadline-Ms",
+              "60",
+              "X-Switchboard-Timeline",
+              "full");
+
+      assertEquals(504, late.statusCode());
       JsonNode timeline = json(late.body()).at("/switchboard/timelines/0");
-      long deadline = timeline.path("received_ns").asLong() + millis * 1_000_000L;
-      long last = 0;
-      for (JsonNode step : timeline.path("steps")) {
-        last = Math.max(last, step.path("submit_ns").asLong());
-      }
-      long submitted = last;
+      long deadline = timeline.path("received_ns").asLong() + 60_000_000;
+      long submitted =
+          timeline
+              .path("steps")
+              .valueStream()
+              .mapToLong(step -> step.path("submit_ns").asLong())
+              .max()
+              .orElseThrow();
       // Between the look at the clock and the submission the machine may be busy elsewhere.
       assertTrue(submitted < deadline + 20_000_000, () -> submitted - deadline + " ns late");
     }
@@ -212,11 +230,11 @@ class SimulatedEngineIT {
     try (WorkerFixture worker = start(slow())) {
       List<String> events =
           worker.events(
-              TEXT, body("hello", 4000, ",\"stream\":true"), "X-Switchboard-Deadline-Ms", "100");
+              TEXT, body("hello", 4000, ",\"stream\":true"), "X-Switchboard-Deadline-Ms", "1000");
 
       assertTrue(events.size() > 2, events::toString);
       assertEquals("deadline_exceeded", json(events.getLast()).at("/error/code").asText());
-      WorkerFixture.eventually(() -> load(worker, "kv_blocks_used") == 0);
+      Await.until("kv_blocks_used", () -> load(worker, "kv_blocks_used"), now -> now == 0);
     }
   }
 
@@ -261,13 +279,13 @@ class SimulatedEngineIT {
 
   @Test
   void aHungRankFailsTheCanaryThenTheWorker() {
-    try (WorkerFixture worker = start(slow())) {
+    try (WorkerFixture worker = start(slow(), HANG_MS)) {
       worker.post("/engine/v1/faults", "{\"kind\":\"hang\",\"stage\":1,\"rank\":1}");
 
       HttpResponse<String> canary = worker.post("/engine/v1/canary", "");
 
       assertEquals(503, canary.statusCode());
-      WorkerFixture.eventually(() -> worker.get("/livez").statusCode() == 503);
+      Await.until("503", () -> worker.get("/livez").statusCode(), status -> status == 503);
       assertEquals(503, worker.post(TEXT, body("hello", 5, "")).statusCode());
     }
   }
@@ -281,7 +299,10 @@ class SimulatedEngineIT {
       worker.post("/engine/v1/faults", "{\"kind\":\"fail\",\"stage\":0,\"for_ms\":20}");
 
       assertEquals(500, broken);
-      WorkerFixture.eventually(() -> worker.post(TEXT, body("hello", 5, "")).statusCode() == 200);
+      Await.until(
+          "200",
+          () -> worker.post(TEXT, body("hello", 5, "")).statusCode(),
+          status -> status == 200);
     }
   }
 

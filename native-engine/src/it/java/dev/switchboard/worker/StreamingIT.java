@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.testing.Await;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -59,9 +60,11 @@ class StreamingIT {
 
       socket.close();
 
-      WorkerFixture.eventually(() -> engine.running() == 0);
-      WorkerFixture.eventually(
-          () -> json(worker.get("/engine/v1/load").body()).path("requests").asInt() == 0);
+      Await.until("running", engine::running, count -> count == 0);
+      Await.until(
+          "no requests",
+          () -> json(worker.get("/engine/v1/load").body()),
+          load -> load.path("requests").asInt() == 0);
     }
   }
 
@@ -71,11 +74,11 @@ class StreamingIT {
     try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
       engine.allow(0);
       Socket socket = worker.raw(post(BODY));
-      WorkerFixture.eventually(() -> engine.running() == 1);
+      Await.until("running", engine::running, count -> count == 1);
 
       socket.close();
 
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
       assertEquals(1, counted(worker, "client_gone"));
     }
   }
@@ -85,18 +88,19 @@ class StreamingIT {
     ScriptedEngine engine = endless();
     try (WorkerFixture worker =
         new WorkerFixture(
-                engine, settings -> Settings.slowReader(settings, 50_000, Duration.ofSeconds(30)))
+                engine, settings -> Settings.slowReader(settings, 50_000, Duration.ofHours(1)))
             .serve()) {
       engine.allow(0);
       try (Socket _ = worker.raw(post(withLogprobs()))) {
-        WorkerFixture.eventually(
+        Await.until(
+            "it is cut off",
             () -> {
               engine.allowMore(20);
               return counted(worker, "slow_reader") == 1;
             });
 
-        WorkerFixture.eventually(() -> engine.running() == 0);
-        WorkerFixture.eventually(() -> connections(worker) == 1);
+        Await.until("running", engine::running, count -> count == 0);
+        Await.until("connections", () -> connections(worker), count -> count == 1);
       }
     }
   }
@@ -110,14 +114,15 @@ class StreamingIT {
             .serve()) {
       engine.allow(0);
       try (Socket _ = worker.raw(post(withLogprobs()))) {
-        WorkerFixture.eventually(
+        Await.until(
+            "it is cut off",
             () -> {
               engine.allowMore(20);
               return counted(worker, "slow_reader") == 1;
             });
 
-        WorkerFixture.eventually(() -> engine.running() == 0);
-        WorkerFixture.eventually(() -> connections(worker) == 1);
+        Await.until("running", engine::running, count -> count == 0);
+        Await.until("connections", () -> connections(worker), count -> count == 1);
       }
     }
   }
@@ -130,9 +135,9 @@ class StreamingIT {
                 settings -> Settings.slowReader(settings, 1 << 30, Duration.ofMillis(200)))
             .serve()) {
       try (Socket _ = worker.rawSlow(post(LARGE))) {
-        WorkerFixture.eventually(() -> counted(worker, "slow_reader") == 1);
+        Await.until("slow readers", () -> counted(worker, "slow_reader"), count -> count == 1);
 
-        WorkerFixture.eventually(() -> connections(worker) == 1);
+        Await.until("connections", () -> connections(worker), count -> count == 1);
       }
     }
   }
@@ -148,8 +153,10 @@ class StreamingIT {
 
       assertEquals(500, failed.statusCode());
       assertEquals(200, worker.post(TEXT, BODY).statusCode());
-      WorkerFixture.eventually(
-          () -> json(worker.get("/engine/v1/load").body()).path("requests").asInt() == 0);
+      Await.until(
+          "no requests",
+          () -> json(worker.get("/engine/v1/load").body()),
+          load -> load.path("requests").asInt() == 0);
     }
   }
 
@@ -235,7 +242,7 @@ class StreamingIT {
       HttpResponse<String> response = worker.post(TEXT, BODY.replace("}", ",\"n\":4}"));
 
       assertEquals(500, response.statusCode());
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 
@@ -251,7 +258,7 @@ class StreamingIT {
       assertEquals(429, response.statusCode());
       long seconds = Long.parseLong(response.headers().firstValue("Retry-After").orElse("0"));
       assertTrue(seconds >= 1 && seconds <= 60);
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 

@@ -21,6 +21,7 @@ import dev.switchboard.executor.SimulatedExecutor;
 import dev.switchboard.executor.SimulatedTime;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
 import java.net.http.HttpResponse;
@@ -214,7 +215,7 @@ class ToolCallIT {
 
       assertEquals(1, choice.path("message").path("tool_calls").size());
       assertEquals("tool_calls", choice.path("finish_reason").asText());
-      WorkerFixture.eventually(() -> engine.running() == 0);
+      Await.until("running", engine::running, count -> count == 0);
     }
   }
 

@@ -13,6 +13,7 @@ import dev.switchboard.executor.SimulatedTime;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.EpochClock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -36,7 +37,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Calls in streams, of every family of models under its published template and with the control
  * token it has for them: joined, the deltas are what the answer at once holds.
  */
-@Timeout(60)
+@Timeout(Await.LIMIT_SECONDS)
 class ToolCallStreamIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final String NAMED = "{'type':'function','function':{'name':'weather'}}";

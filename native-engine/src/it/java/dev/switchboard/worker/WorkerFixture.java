@@ -11,6 +11,7 @@ import dev.switchboard.executor.Fault;
 import dev.switchboard.openai.SamplingDefaults;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.testing.Await;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
 import io.vertx.core.Vertx;
@@ -30,10 +31,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -69,7 +67,11 @@ final class WorkerFixture implements AutoCloseable {
   /** Its port asks for a secret, where there is one. */
   WorkerFixture(Engine engine, UnaryOperator<WorkerSettings> change, @Nullable FleetSecret secret) {
     this.engine = engine;
-    WorkerSettings settings = change.apply(WorkerSettings.defaults("w-test", "127.0.0.1", 0));
+    WorkerSettings patient =
+        Settings.canaryTimeout(
+            WorkerSettings.defaults("w-test", "127.0.0.1", 0),
+            Duration.ofSeconds(Await.LIMIT_SECONDS));
+    WorkerSettings settings = change.apply(patient);
     worker = new Worker(vertx, settings, EpochClock.system(), seeds::getAndIncrement);
     WorkerGuard guard = WorkerGuard.of(settings.bind(), secret);
     port = worker.listen(guard).toCompletableFuture().join();
@@ -225,7 +227,7 @@ final class WorkerFixture implements AutoCloseable {
 
   private HttpRequest.Builder request(String path) {
     return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
-        .timeout(Duration.ofSeconds(20));
+        .timeout(Duration.ofSeconds(Await.LIMIT_SECONDS));
   }
 
   private HttpResponse<String> send(HttpRequest.Builder request) {
@@ -241,7 +243,7 @@ final class WorkerFixture implements AutoCloseable {
   /** Sends these bytes on a connection of their own. */
   Socket raw(String bytes) throws IOException {
     Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
-    socket.setSoTimeout(10_000);
+    socket.setSoTimeout(Await.LIMIT_MS);
     socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
     socket.getOutputStream().flush();
     return socket;
@@ -252,7 +254,7 @@ final class WorkerFixture implements AutoCloseable {
     Socket socket = new Socket();
     socket.setReceiveBufferSize(4096);
     socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-    socket.setSoTimeout(10_000);
+    socket.setSoTimeout(Await.LIMIT_MS);
     socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
     socket.getOutputStream().flush();
     return socket;
@@ -270,17 +272,6 @@ final class WorkerFixture implements AutoCloseable {
       return MAPPER.readTree(text);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
-    }
-  }
-
-  /** Waits until it holds, at most five seconds. */
-  static void eventually(BooleanSupplier condition) {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
-    while (!condition.getAsBoolean()) {
-      if (System.nanoTime() > deadline) {
-        throw new AssertionError("it did not happen within 5 s");
-      }
-      LockSupport.parkNanos(1_000_000);
     }
   }
 

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,6 +31,10 @@ class WorkerMetricsIT {
   private static final String LABELS = "{model_name=\"switchboard-demo\",engine=\"0\"}";
   private static final int TOKENS = 12;
   private static final int STEP_MS = 30;
+
+  /** Until it was seen who waits. */
+  private static final int LONG_STEP_MS = 1000;
+
   private static final HttpClient CLIENT = HttpClient.newHttpClient();
 
   private static WorkerProcess worker;
@@ -117,7 +123,7 @@ class WorkerMetricsIT {
     for (int i = 0; i < headers.length; i += 2) {
       request.header(headers[i], headers[i + 1]);
     }
-    long start = System.nanoTime();
+    Stopwatch asked = Stopwatch.start();
     return CLIENT
         .sendAsync(request.build(), BodyHandlers.ofString())
         .thenApply(
@@ -127,7 +133,7 @@ class WorkerMetricsIT {
                   usage.path("prompt_tokens").asInt(),
                   usage.path("completion_tokens").asInt(),
                   usage.at("/prompt_tokens_details/cached_tokens").asInt(),
-                  (System.nanoTime() - start) / 1e9);
+                  asked.nanos() / 1e9);
             });
   }
 
@@ -152,11 +158,12 @@ class WorkerMetricsIT {
     String exactly = ",\"ignore_eos\":true,\"max_tokens\":" + TOKENS;
     ask("warm", ",\"max_tokens\":1").join();
     Map<String, Double> before = metrics();
-    delay(STEP_MS);
+    delay(LONG_STEP_MS);
 
     List<CompletableFuture<Seen>> asked = List.of(ask("one", exactly), ask("two", exactly));
-    WorkerFixture.eventually(() -> queued() == 1);
+    awaitQueued(1);
     Map<String, Double> during = metrics();
+    delay(STEP_MS);
     List<Seen> seen = asked.stream().map(CompletableFuture::join).toList();
     delay(0);
     Map<String, Double> after = metrics();
@@ -173,11 +180,11 @@ class WorkerMetricsIT {
   /** The higher the sooner, in a header as in a body; the header stands over the body. */
   @Test
   void theMostUrgentGoesFirstWhereverThatIsSaid() throws Exception {
-    delay(STEP_MS);
+    delay(LONG_STEP_MS);
     String exactly = ",\"ignore_eos\":true,\"max_tokens\":" + TOKENS;
     List<String> order = Collections.synchronizedList(new ArrayList<>());
     CompletableFuture<?> running = ask("running", exactly + ",\"priority\":100");
-    WorkerFixture.eventually(() -> running() == 1);
+    Await.until("running", WorkerMetricsIT::running, count -> count == 1);
 
     List<CompletableFuture<?>> asked = new ArrayList<>();
     asked.add(ask("low", exactly + ",\"priority\":-5").thenRun(() -> order.add("low")));
@@ -186,28 +193,24 @@ class WorkerMetricsIT {
         ask("header", exactly + ",\"priority\":-100", "X-Priority", "60")
             .thenRun(() -> order.add("header")));
     asked.add(ask("plain", exactly).thenRun(() -> order.add("plain")));
-    WorkerFixture.eventually(() -> queued() == 4);
+    awaitQueued(4);
+    delay(0);
     CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new)).join();
     running.join();
-    delay(0);
 
     assertEquals(List.of("header", "high", "plain", "low"), order);
   }
 
-  private static int running() {
-    try {
-      return (int) value(metrics(), "num_requests_running");
-    } catch (Exception broken) {
-      throw new IllegalStateException(broken);
-    }
+  private static void awaitQueued(int count) {
+    Await.until("queued", WorkerMetricsIT::queued, queued -> queued == count);
   }
 
-  private static int queued() {
-    try {
-      return (int) value(metrics(), "num_requests_waiting");
-    } catch (Exception broken) {
-      throw new IllegalStateException(broken);
-    }
+  private static int running() throws Exception {
+    return (int) value(metrics(), "num_requests_running");
+  }
+
+  private static int queued() throws Exception {
+    return (int) value(metrics(), "num_requests_waiting");
   }
 
   private static void counts(

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -109,10 +110,10 @@ final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /** Its exit code; null when it still runs after ten seconds. */
+  /** Its exit code; null when it does not end. */
   @Nullable Integer exitCode() {
     try {
-      return process.waitFor(10, TimeUnit.SECONDS) ? process.exitValue() : null;
+      return process.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS) ? process.exitValue() : null;
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }

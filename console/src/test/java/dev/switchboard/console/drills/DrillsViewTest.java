@@ -16,6 +16,7 @@ import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.testing.Await;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -57,7 +58,7 @@ class DrillsViewTest extends ConsoleViewTest {
   private static DrillsPresenter presenter(int secondsLater, int running, int ended) {
     Clock then = Clock.fixed(STARTED.plusSeconds(secondsLater), ZoneOffset.UTC);
     DrillsPresenter presenter = new DrillsPresenter(gateway(), then);
-    await(
+    Await.until(
         () ->
             presenter.asked()
                 && presenter.running().size() == running

@@ -16,6 +16,7 @@ import dev.switchboard.console.live.Series;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.TimeSlider;
 import dev.switchboard.console.ui.Tone;
+import dev.switchboard.testing.Await;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
@@ -77,14 +78,14 @@ class FleetViewTest extends ConsoleViewTest {
     fake.say(replicas, 200, "{\"replicas\": []}");
     try {
       gateway().refresh();
-      await(() -> gateway().snapshot().replicas().isEmpty());
+      Await.until(() -> gateway().snapshot().replicas().isEmpty());
       view.refresh();
 
       assertEquals(0, view.ranksShown());
     } finally {
       fake.unsay(replicas);
       gateway().refresh();
-      await(() -> gateway().snapshot().replicas().size() == 7);
+      Await.until(() -> gateway().snapshot().replicas().size() == 7);
     }
   }
 
@@ -99,8 +100,8 @@ class FleetViewTest extends ConsoleViewTest {
     before.write(folder.resolve("ring-gw.bin"));
     try (Gateways gateways =
         Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
-      await(() -> gateways.all().getFirst().snapshot().reached());
-      await(() -> !gateways.all().getFirst().events().isEmpty());
+      Await.until(() -> gateways.all().getFirst().snapshot().reached());
+      Await.until(() -> !gateways.all().getFirst().events().isEmpty());
       FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
       FleetNode w0 = new FleetNode("gw", "switchboard-demo", "w0");
 
@@ -129,7 +130,7 @@ class FleetViewTest extends ConsoleViewTest {
     before.write(folder.resolve("ring-gw.bin"));
     try (Gateways gateways =
         Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
-      await(() -> gateways.all().getFirst().snapshot().reached());
+      Await.until(() -> gateways.all().getFirst().snapshot().reached());
       FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
       FleetNode w0 = new FleetNode("gw", "switchboard-demo", "w0");
 
@@ -157,7 +158,7 @@ class FleetViewTest extends ConsoleViewTest {
     before.write(folder.resolve("ring-gw.bin"));
     try (Gateways gateways =
         Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
-      await(() -> gateways.all().getFirst().snapshot().reached());
+      Await.until(() -> gateways.all().getFirst().snapshot().reached());
       FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
 
       assertEquals(
@@ -250,9 +251,9 @@ class FleetViewTest extends ConsoleViewTest {
     try (Gateways gateways =
         Gateways.start(List.of(lost.address()), FakeGateway.KEYS, folder, clock)) {
       LiveGateway gateway = gateways.all().getFirst();
-      await(() -> gateway.snapshot().reached());
+      Await.until(() -> gateway.snapshot().reached());
       lost.close();
-      await(() -> !gateway.snapshot().reached());
+      Await.until(() -> !gateway.snapshot().reached());
       clock.stand(Objects.requireNonNull(gateway.snapshot().lastSeen()).plusSeconds(12));
 
       Map<FleetNode, FleetRow> rows = new FleetPresenter(gateways, clock).rows();
@@ -311,9 +312,9 @@ class FleetViewTest extends ConsoleViewTest {
             + "\"}]}");
     try (Gateways gateways =
         Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
-      await(() -> gateways.all().getFirst().snapshot().classes().size() == 3);
+      Await.until(() -> gateways.all().getFirst().snapshot().classes().size() == 3);
       FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
-      await(() -> headroom(presenter, "w0") < 0);
+      Await.until(() -> headroom(presenter, "w0") < 0);
 
       assertEquals(-0.12, headroom(presenter, "w0"), 1e-9);
       assertTrue(Double.isNaN(headroom(presenter, "w1")));
@@ -341,7 +342,7 @@ class FleetViewTest extends ConsoleViewTest {
     before.write(folder.resolve("ring-gw.bin"));
     try (Gateways gateways =
         Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
-      await(() -> gateways.all().getFirst().snapshot().classes().size() == 3);
+      Await.until(() -> gateways.all().getFirst().snapshot().classes().size() == 3);
 
       List<FleetPresenter.SloRow> slos = new FleetPresenter(gateways, Clock.systemUTC()).slos();
 
@@ -362,7 +363,7 @@ class FleetViewTest extends ConsoleViewTest {
     gone.close();
     try (Gateways gateways =
         Gateways.start(List.of(gone.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
-      await(() -> gateways.all().getFirst().snapshot().failure() != null);
+      Await.until(() -> gateways.all().getFirst().snapshot().failure() != null);
 
       FleetRow row =
           Objects.requireNonNull(

@@ -13,6 +13,7 @@ import dev.switchboard.console.live.History;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.SpanChoice;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -122,7 +123,7 @@ class LongerChartsTest extends ConsoleViewTest {
   @Test
   void aDayStandsInTheAddressAndIsAskedOfPrometheus() {
     installHistory();
-    await(
+    Await.until(
         () -> {
           go("audit");
           go("", "span=24h");
@@ -144,7 +145,7 @@ class LongerChartsTest extends ConsoleViewTest {
   void aPrometheusThatRefusesIsSaidToDoSo() {
     installHistory();
     status = 503;
-    await(
+    Await.until(
         () -> {
           go("audit");
           go("", "span=7d");

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.switchboard.testing.Await;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(30)
+@Timeout(Await.LIMIT_SECONDS)
 class HistoryTest {
   private static final Instant NOW = Instant.ofEpochSecond(1_767_600_000);
 
@@ -60,7 +61,7 @@ class HistoryTest {
 
   private History.Lines answer(String query, History.Span span) throws InterruptedException {
     history.ask(query, span);
-    assertTrue(told.tryAcquire(10, TimeUnit.SECONDS));
+    assertTrue(told.tryAcquire(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     return history.ask(query, span);
   }
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.FakeGateway;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -21,7 +22,6 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
 /** What many sessions ask at once is asked of the gateway once. */
-@Timeout(30)
+@Timeout(Await.LIMIT_SECONDS)
 class LiveGatewayTest {
   private static final String PATH = "/admin/v1/models";
   private static final int SESSIONS = 50;
@@ -113,7 +113,7 @@ class LiveGatewayTest {
   @Test
   void manySessionsAskOnce() throws Exception {
     List<Shared> told = ask(200);
-    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+    assertTrue(read.tryAcquire(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
 
     assertEquals(SESSIONS, told.size());
     assertEquals(1, asked());
@@ -123,12 +123,12 @@ class LiveGatewayTest {
   @Test
   void anAnswerThatIsKnownIsNeverLostWhileItIsAskedForAgain() throws Exception {
     gateway.shared(PATH);
-    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+    assertTrue(read.tryAcquire(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
 
     for (int round = 1; round <= 20; round++) {
       clock.advance(Duration.ofSeconds(2));
       List<Shared> told = ask(20);
-      assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+      assertTrue(read.tryAcquire(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
 
       assertTrue(told.stream().allMatch(shared -> shared.answer() != null));
       assertEquals(round + 1, asked());
@@ -138,7 +138,7 @@ class LiveGatewayTest {
   private Shared askedAgain() throws InterruptedException {
     clock.advance(Duration.ofSeconds(2));
     gateway.shared(PATH);
-    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+    assertTrue(read.tryAcquire(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     return gateway.shared(PATH);
   }
 
@@ -188,15 +188,15 @@ class LiveGatewayTest {
   void eventsAreListenedToAnewOnceALostGatewayIsBack() throws Exception {
     fake.holdStreams();
     gateway.start();
-    await(() -> gateway.snapshot().reached() && fake.streams() == 1);
+    Await.until(() -> gateway.snapshot().reached() && fake.streams() == 1);
     fake.say("GET /admin/v1/gateway", 503, "{}");
     gateway.refresh();
-    await(() -> !gateway.snapshot().reached());
+    Await.until(() -> !gateway.snapshot().reached());
 
     fake.say("GET /admin/v1/gateway", 200, "{}");
     gateway.refresh();
 
-    await(() -> gateway.snapshot().reached() && fake.streams() == 2);
+    Await.until(() -> gateway.snapshot().reached() && fake.streams() == 2);
   }
 
   private static final String LAST_HOUR =
@@ -238,7 +238,7 @@ class LiveGatewayTest {
 
     gateway.start();
 
-    await(() -> !gateway.events().isEmpty());
+    Await.until(() -> !gateway.events().isEmpty());
     assertEquals(List.of("mine", "restarted"), replicasHeardOf());
   }
 
@@ -249,7 +249,7 @@ class LiveGatewayTest {
 
     gateway.start();
 
-    await(() -> fake.streams() == 1);
+    Await.until(() -> fake.streams() == 1);
   }
 
   @Test
@@ -299,7 +299,7 @@ class LiveGatewayTest {
 
     gateway.start();
 
-    await(() -> !gateway.events().isEmpty());
+    Await.until(() -> !gateway.events().isEmpty());
     List<String> asked =
         fake.calls().stream()
             .map(FakeGateway.Call::path)
@@ -315,7 +315,7 @@ class LiveGatewayTest {
 
     gateway.start();
 
-    await(() -> fake.streams() == 2);
+    Await.until(() -> fake.streams() == 2);
     List<String> last =
         fake.calls().stream()
             .filter(call -> call.path().equals("/admin/v1/events"))
@@ -353,18 +353,18 @@ class LiveGatewayTest {
   void aViewsStreamEndsOnceALostGatewayIsBack() throws Exception {
     fake.holdStreams();
     gateway.start();
-    await(() -> gateway.snapshot().reached());
+    Await.until(() -> gateway.snapshot().reached());
     try (InputStream in = gateway.stream("/admin/v1/requests/tail")) {
       Thread reader = Thread.ofVirtual().start(() -> drain(in));
       fake.say("GET /admin/v1/gateway", 503, "{}");
       gateway.refresh();
-      await(() -> !gateway.snapshot().reached());
+      Await.until(() -> !gateway.snapshot().reached());
       assertTrue(reader.isAlive());
 
       fake.say("GET /admin/v1/gateway", 200, "{}");
       gateway.refresh();
 
-      assertTrue(reader.join(Duration.ofSeconds(10)));
+      assertTrue(reader.join(Duration.ofSeconds(Await.LIMIT_SECONDS)));
     }
   }
 
@@ -376,24 +376,17 @@ class LiveGatewayTest {
     }
   }
 
-  private void await(BooleanSupplier condition) throws InterruptedException {
-    for (int looks = 0; looks < 1000 && !condition.getAsBoolean(); looks++) {
-      boolean _ = read.tryAcquire(10, TimeUnit.MILLISECONDS);
-    }
-    assertTrue(condition.getAsBoolean());
-  }
-
   @Test
   void whatIsReadLessOftenIsAskedLessOften() throws Exception {
     gateway.shared(PATH, Duration.ofSeconds(10));
-    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+    assertTrue(read.tryAcquire(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
 
     clock.advance(Duration.ofSeconds(9));
     gateway.shared(PATH, Duration.ofSeconds(10));
     assertEquals(1, asked());
     clock.advance(Duration.ofSeconds(1));
     gateway.shared(PATH, Duration.ofSeconds(10));
-    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+    assertTrue(read.tryAcquire(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     assertEquals(2, asked());
   }
 }

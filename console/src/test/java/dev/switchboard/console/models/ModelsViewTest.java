@@ -21,6 +21,7 @@ import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.testing.Await;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -250,7 +251,7 @@ class ModelsViewTest extends ConsoleViewTest {
 
   private static ModelsPresenter presenter() {
     ModelsPresenter presenter = new ModelsPresenter(gateway());
-    await(
+    Await.until(
         () ->
             presenter.models().size() == 1
                 && presenter.splits().size() == 1
@@ -506,12 +507,12 @@ class ModelsViewTest extends ConsoleViewTest {
     fake.say(files + "&after=a.gguf", 200, "{\"files\": [{\"file\": \"z.gguf\"}]}");
     ModelsPresenter presenter = new ModelsPresenter(gateway());
 
-    await(() -> presenter.splits().stream().anyMatch(split -> split.name().equals("z")));
+    Await.until(() -> presenter.splits().stream().anyMatch(split -> split.name().equals("z")));
     List<ModelFile> found = new ModelPlans(gateway()).files(Role.ADMIN);
 
     assertEquals(List.of("a.gguf", "z.gguf"), found.stream().map(ModelFile::file).toList());
     assertEquals(List.of("a b", "z"), presenter.splits().stream().map(SplitRow::name).toList());
     List.of(names, names + "&after=a%20b", files, files + "&after=a.gguf").forEach(fake::unsay);
-    await(() -> presenter.splits().stream().noneMatch(split -> split.name().equals("z")));
+    Await.until(() -> presenter.splits().stream().noneMatch(split -> split.name().equals("z")));
   }
 }

@@ -14,6 +14,7 @@ import com.vaadin.flow.server.VaadinSession;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.NotFoundView;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -49,7 +50,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
     base = "http://127.0.0.1:" + api.getAddress().getPort();
     fake.say("GET /admin/v1/gateway", 200, "{\"addresses\": {\"api\": \"" + base + "\"}}");
     gateway().refresh();
-    await(() -> new PlaygroundPresenter(gateway(), Clock.systemUTC()).api().equals(base));
+    Await.until(() -> new PlaygroundPresenter(gateway(), Clock.systemUTC()).api().equals(base));
   }
 
   @AfterAll
@@ -109,7 +110,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
   }
 
   private static Answer over(Exchange exchange) {
-    await(() -> exchange.answer().isOver());
+    Await.until(() -> exchange.answer().isOver());
     return exchange.answer();
   }
 
@@ -160,7 +161,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
     assertEquals("The answer has more than 262144 characters", answer.words());
     assertTrue(answer.text().length() <= Exchange.TEXT_MAX);
-    await(() -> gone);
+    Await.until(() -> gone);
   }
 
   @Test
@@ -194,14 +195,14 @@ class PlaygroundViewTest extends ConsoleViewTest {
     navigate(PlaygroundView.class);
     hangs = true;
     send("hi");
-    await(() -> drawn("<b>He"));
+    Await.until(() -> drawn("<b>He"));
 
     test(find(Button.class).withText("New conversation").single()).click();
 
-    await(() -> gone);
+    Await.until(() -> gone);
     hangs = false;
     send("again");
-    await(() -> drawn("<b>Hello"));
+    Await.until(() -> drawn("<b>Hello"));
   }
 
   @Test
@@ -212,7 +213,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
     send("hi");
 
-    await(() -> drawn("Open the request"));
+    Await.until(() -> drawn("Open the request"));
     assertTrue(text().contains("<b>Hello"), text());
     assertTrue(asked.contains("\"content\":\"hi\""), asked);
     assertEquals("Bearer sb-key", key);
@@ -220,7 +221,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
     send("more");
 
-    await(() -> asked.contains("more"));
+    Await.until(() -> asked.contains("more"));
     assertTrue(asked.contains("\"role\":\"assistant\",\"content\":\"<b>Hello\""), asked);
   }
 
@@ -229,7 +230,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
     PlaygroundPresenter presenter = new PlaygroundPresenter(gateway(), Clock.systemUTC());
     for (int i = 0; i < 6; i++) {
       presenter.send(ask(i + "x".repeat(99_000)), "");
-      await(() -> Objects.requireNonNull(presenter.answer()).isOver());
+      Await.until(() -> Objects.requireNonNull(presenter.answer()).isOver());
       presenter.keep();
     }
 
@@ -246,7 +247,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
     navigate(PlaygroundView.class);
     for (int i = 0; i < 6; i++) {
       send(i + "x".repeat(99_000));
-      await(() -> drawn("Refused with 429"));
+      Await.until(() -> drawn("Refused with 429"));
     }
 
     assertTrue(text().length() < 600_000, text().length() + " characters");
@@ -260,11 +261,11 @@ class PlaygroundViewTest extends ConsoleViewTest {
     as(Role.OPERATOR);
     navigate(PlaygroundView.class);
     send("hi");
-    await(() -> asked.contains("\"content\":\"hi\"") && !gone);
+    Await.until(() -> asked.contains("\"content\":\"hi\"") && !gone);
 
     go("");
 
-    await(() -> gone);
+    Await.until(() -> gone);
   }
 
   @Test
@@ -294,7 +295,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
     send("with tools");
 
-    await(() -> asked.contains("with tools"));
+    Await.until(() -> asked.contains("with tools"));
     JsonNode body = JsonMapper.shared().readTree(asked);
     assertEquals(
         "object",
@@ -357,7 +358,7 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
     send("lanes, please");
 
-    await(() -> drawn("Open the request"));
+    Await.until(() -> drawn("Open the request"));
     assertTrue(text().contains("stage 1, rank 1"), text());
     assertTrue(text().contains("gap of more than three medians"), text());
     assertTrue(text().contains("Longest gap"), text());
@@ -385,9 +386,9 @@ class PlaygroundViewTest extends ConsoleViewTest {
     fake.say(names + "&after=a", 200, "{\"splits\": [{\"name\": \"z\"}]}");
     PlaygroundPresenter presenter = new PlaygroundPresenter(gateway(), Clock.systemUTC());
 
-    await(() -> presenter.models().containsAll(List.of("a", "z")));
+    Await.until(() -> presenter.models().containsAll(List.of("a", "z")));
 
     List.of(names, names + "&after=a").forEach(fake::unsay);
-    await(() -> !presenter.models().contains("z"));
+    Await.until(() -> !presenter.models().contains("z"));
   }
 }

@@ -9,6 +9,7 @@ import com.vaadin.flow.component.select.Select;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.StatTile;
+import dev.switchboard.testing.Await;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -43,9 +44,9 @@ class ReplicaNumbersTest extends ConsoleViewTest {
         .put("kv_evictions", 7);
     fake.say("GET /admin/v1/replicas", 200, replicas.toString());
     ReplicaPresenter presenter = new ReplicaPresenter(gateway(), "w0", Clock.systemUTC());
-    await(() -> presenter.reported("running") == 3);
-    await(() -> presenter.ranks().stages() == 2 && !presenter.log().isEmpty());
-    await(() -> !presenter.ranks().stepTable().isEmpty());
+    Await.until(() -> presenter.reported("running") == 3);
+    Await.until(() -> presenter.ranks().stages() == 2 && !presenter.log().isEmpty());
+    Await.until(() -> !presenter.ranks().stepTable().isEmpty());
     as(Role.VIEWER);
     go("replicas/gw/w0");
   }

@@ -20,6 +20,7 @@ import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.NotFoundView;
 import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.testing.Await;
 import java.time.Clock;
 import java.util.EnumSet;
 import java.util.List;
@@ -151,7 +152,7 @@ class ReplicaViewTest extends ConsoleViewTest {
     ((ArrayNode) replicas.path("replicas")).add(one);
     fake.say("GET /admin/v1/replicas", 200, replicas.toString());
     gateway().refresh();
-    await(() -> gateway().snapshot().replica(id).filter(one::equals).isPresent());
+    Await.until(() -> gateway().snapshot().replica(id).filter(one::equals).isPresent());
   }
 
   @ParameterizedTest
@@ -263,8 +264,8 @@ class ReplicaViewTest extends ConsoleViewTest {
               "remaining_ms": 1200}]}}\
         """);
     as(Role.VIEWER);
-    await(() -> presenter("leaving").state().equals("DRAINING"));
-    await(() -> Objects.requireNonNull(presenter("leaving").drain()).has("expected_ms"));
+    Await.until(() -> presenter("leaving").state().equals("DRAINING"));
+    Await.until(() -> Objects.requireNonNull(presenter("leaving").drain()).has("expected_ms"));
 
     go("replicas/gw/leaving");
 
@@ -280,7 +281,7 @@ class ReplicaViewTest extends ConsoleViewTest {
   void aSlowRankLeadsToTheRequestsThatWaitedForIt() {
     sayThatOneLeaves();
     as(Role.VIEWER);
-    await(() -> !presenter("leaving").slow().isEmpty());
+    Await.until(() -> !presenter("leaving").slow().isEmpty());
 
     go("replicas/gw/leaving");
 
@@ -407,8 +408,8 @@ class ReplicaViewTest extends ConsoleViewTest {
   void showsRanksStepsAndLog() {
     as(Role.VIEWER);
     go("replicas/gw/w0");
-    await(() -> presenter("w0").ranks().stages() == 2 && !presenter("w0").log().isEmpty());
-    await(() -> !presenter("w0").ranks().stepTable().isEmpty());
+    Await.until(() -> presenter("w0").ranks().stages() == 2 && !presenter("w0").log().isEmpty());
+    Await.until(() -> !presenter("w0").ranks().stepTable().isEmpty());
 
     Ranks ranks = presenter("w0").ranks();
 

@@ -16,6 +16,7 @@ import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.testing.Await;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
@@ -46,7 +47,7 @@ class RequestsViewTest extends ConsoleViewTest {
   @Test
   void listsRequests() {
     go("requests");
-    await(
+    Await.until(
         () ->
             gateway().shared(new Filters("gw", Map.of()).path(200, "", Instant.now())).answer()
                 != null);
@@ -66,7 +67,7 @@ class RequestsViewTest extends ConsoleViewTest {
   void filtersOfTheAddressAreAskedOfTheGateway() {
     go("requests", "class=interactive&slo=missed&waited_for=0.1&evil=1");
 
-    await(() -> fake.calls().stream().anyMatch(c -> c.path().contains("waited_for=0.1")));
+    Await.until(() -> fake.calls().stream().anyMatch(c -> c.path().contains("waited_for=0.1")));
     String path =
         fake.calls().stream()
             .map(call -> call.path())
@@ -97,7 +98,7 @@ class RequestsViewTest extends ConsoleViewTest {
             Services.get().gateways(),
             source.withZone(ZoneOffset.UTC),
             new Filters("gw", Map.of(Filters.LAST, "5m")));
-    await(() -> presenter.rows().size() == 5);
+    Await.until(() -> presenter.rows().size() == 5);
 
     now[0] = NOW.plusSeconds(60);
 
@@ -449,7 +450,7 @@ class RequestsViewTest extends ConsoleViewTest {
         new Tail(gateway(), new Filters("gw", Map.of()), Clock.systemUTC(), () -> {})) {
       tail.start();
 
-      await(() -> tail.shown().leftOut() >= 7);
+      Await.until(() -> tail.shown().leftOut() >= 7);
 
       assertEquals(request.path("id").asString(""), tail.shown().rows().getFirst().id());
       assertEquals(1, tail.shown().sample());
@@ -465,7 +466,7 @@ class RequestsViewTest extends ConsoleViewTest {
     fake.say("GET /admin/v1/requests/tail", 200, "event: left_out\ndata: {\"left_out\":4}\n\n");
 
     go("requests", "tail=1");
-    await(
+    Await.until(
         () -> {
           VaadinSession session = VaadinSession.getCurrent();
           session.unlock();
@@ -488,7 +489,7 @@ class RequestsViewTest extends ConsoleViewTest {
             + "\"replica\":\"w0\",\"running_ms\":1500,\"ttft_ms\":20,\"tokens\":7,"
             + "\"accepted_at\":\"2026-01-01T10:00:00Z\"}]}");
     as(role);
-    await(
+    Await.until(
         () -> {
           go("audit");
           go("requests", "tenant=" + role.word());
@@ -518,7 +519,7 @@ class RequestsViewTest extends ConsoleViewTest {
   void theTailStandsInTheAddress() {
     go("requests", "tail=1&class=interactive");
 
-    await(
+    Await.until(
         () ->
             fake.calls().stream()
                 .anyMatch(c -> c.path().equals("/admin/v1/requests/tail?class=interactive")));
@@ -591,7 +592,7 @@ class RequestsViewTest extends ConsoleViewTest {
       fake.say(path, 200, page(before - 1));
     }
     go("requests", "tenant=endless");
-    await(() -> gateway().shared("/admin/v1/requests?limit=200" + query).answer() != null);
+    Await.until(() -> gateway().shared("/admin/v1/requests?limit=200" + query).answer() != null);
     go("audit");
     go("requests", "tenant=endless");
     assertTrue(text().contains("200 requests, the newest"), text());

@@ -19,6 +19,7 @@ import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.PlainTable;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.testing.Await;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -88,7 +89,7 @@ class SloViewTest extends ConsoleViewTest {
 
   private static SloPresenter presenter() {
     SloPresenter presenter = new SloPresenter(gateway());
-    await(
+    Await.until(
         () ->
             !presenter.classes().isEmpty()
                 && !presenter.budgets().isEmpty()
@@ -203,7 +204,7 @@ class SloViewTest extends ConsoleViewTest {
             .replace('\'', '"'));
     SloPresenter presenter = presenter();
     Instant now = Instant.parse("2026-01-31T08:00:30Z");
-    await(() -> presenter.missedRead(now) == 4);
+    Await.until(() -> presenter.missedRead(now) == 4);
 
     List<WorstRow> worst = presenter.worst(now, 10);
 
@@ -388,12 +389,12 @@ class SloViewTest extends ConsoleViewTest {
     fake.say(classes + "&after=a", 200, "{\"slo_classes\": [{\"name\": \"z\"}]}");
     SloPresenter presenter = new SloPresenter(gateway());
 
-    await(() -> !presenter.hours("paged", "ttft").isEmpty());
-    await(() -> presenter.classes().stream().anyMatch(each -> each.name().equals("z")));
+    Await.until(() -> !presenter.hours("paged", "ttft").isEmpty());
+    Await.until(() -> presenter.classes().stream().anyMatch(each -> each.name().equals("z")));
 
     assertEquals(2, presenter.hours("paged", "ttft").getFirst().met());
     assertEquals(List.of("a", "z"), presenter.classes().stream().map(ClassRow::name).toList());
     List.of(classes, classes + "&after=a").forEach(fake::unsay);
-    await(() -> presenter.classes().stream().noneMatch(each -> each.name().equals("z")));
+    Await.until(() -> presenter.classes().stream().noneMatch(each -> each.name().equals("z")));
   }
 }

@@ -10,6 +10,7 @@ import com.vaadin.flow.component.html.Pre;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -100,7 +101,7 @@ class SystemViewTest extends ConsoleViewTest {
   }
 
   private List<String> keys(String query) {
-    await(() -> gateway().shared("/admin/v1/config").answer() != null);
+    Await.until(() -> gateway().shared("/admin/v1/config").answer() != null);
     go("system", query);
     return grid().getListDataView().getItems().map(row -> ((ConfigRow) row).key()).toList();
   }
@@ -180,7 +181,7 @@ class SystemViewTest extends ConsoleViewTest {
     fake.say("GET /admin/v1/gateway", 200, "{\"telemetry\": " + telemetry + "}");
     gateway().refresh();
     JsonNode wanted = JsonMapper.shared().readTree(telemetry);
-    await(() -> gateway().snapshot().info().path("telemetry").equals(wanted));
+    Await.until(() -> gateway().snapshot().info().path("telemetry").equals(wanted));
   }
 
   /** Else who takes it back sets for good what was held back for a while. */

@@ -18,6 +18,7 @@ import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.testing.Await;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -83,7 +84,7 @@ class TenantsViewTest extends ConsoleViewTest {
 
   private static TenantsPresenter presenter() {
     TenantsPresenter presenter = new TenantsPresenter(gateway(), Clock.systemUTC());
-    await(
+    Await.until(
         () ->
             presenter.asked()
                 && presenter.tenants().size() == 2
@@ -244,13 +245,13 @@ class TenantsViewTest extends ConsoleViewTest {
         "{\"error\":{\"message\":\"no store\",\"code\":\"store_unavailable\"}}");
     TenantsPresenter presenter = new TenantsPresenter(gateway(), Clock.systemUTC());
 
-    await(() -> presenter.failure() != null);
+    Await.until(() -> presenter.failure() != null);
 
     assertTrue(String.valueOf(presenter.failure()).contains("no store"));
     assertEquals(
         List.of("acme", "guest"), presenter.tenants().stream().map(TenantRow::name).toList());
     fill();
-    await(() -> presenter.failure() == null);
+    Await.until(() -> presenter.failure() == null);
   }
 
   @Test
@@ -261,7 +262,7 @@ class TenantsViewTest extends ConsoleViewTest {
       fake.say("GET /admin/v1/" + path, 503, "{\"error\":{\"message\":\"no store\"}}");
     }
     TenantsPresenter presenter = new TenantsPresenter(gateway(), Clock.systemUTC());
-    await(() -> presenter.failure() != null);
+    Await.until(() -> presenter.failure() != null);
 
     navigate(TenantsView.class);
 
@@ -269,6 +270,6 @@ class TenantsViewTest extends ConsoleViewTest {
     assertTrue(text().contains("2 tenants, 1 with limits, 1 key"), text());
     assertFalse(text().contains("No tenant"), text());
     fill();
-    await(() -> presenter.failure() == null);
+    Await.until(() -> presenter.failure() == null);
   }
 }

@@ -14,12 +14,11 @@ import dev.switchboard.console.auth.SignIn;
 import dev.switchboard.console.auth.Users;
 import dev.switchboard.console.live.Gateways;
 import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,8 +46,8 @@ public abstract class ConsoleViewTest extends BrowserlessTest {
     Services.install(
         new Services(
             gateways, signIn, Changes.checked(), clock, "test", "http://traces/{trace_id}"));
-    await(() -> gateway().snapshot().reached() && !gateway().events().isEmpty());
-    await(() -> gateway().ring().newestSeconds() > 0);
+    Await.until(() -> gateway().snapshot().reached() && !gateway().events().isEmpty());
+    Await.until(() -> gateway().ring().newestSeconds() > 0);
   }
 
   @AfterAll
@@ -91,16 +90,6 @@ public abstract class ConsoleViewTest extends BrowserlessTest {
   /** Signs in as the user of the role. */
   protected static void as(Role role) {
     Visit.begin(person(role));
-  }
-
-  protected static void await(BooleanSupplier condition) {
-    long until = System.nanoTime() + 20_000_000_000L;
-    while (!condition.getAsBoolean()) {
-      if (System.nanoTime() > until) {
-        throw new AssertionError("did not become true within 20 s");
-      }
-      LockSupport.parkNanos(1_000_000);
-    }
   }
 
   /** As by a link in the page. */

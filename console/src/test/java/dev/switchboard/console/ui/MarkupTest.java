@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.vaadin.flow.dom.Element;
 import dev.switchboard.console.api.MarkupAnswers;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -29,8 +30,8 @@ class MarkupTest extends ConsoleViewTest {
     MarkupAnswers.say(fake);
     gateway().refresh();
     // Classes are read every ten seconds, and the last time may have been a moment ago.
-    await(() -> gateway().snapshot().info().path("version").asString("").equals(EVIL));
-    await(
+    Await.until(() -> gateway().snapshot().info().path("version").asString("").equals(EVIL));
+    Await.until(
         () ->
             gateway().snapshot().classes().stream()
                 .anyMatch(c -> c.path("name").asString("").equals(EVIL)));
@@ -68,7 +69,7 @@ class MarkupTest extends ConsoleViewTest {
 
   private String drawn(String path) {
     go(path);
-    await(
+    Await.until(
         () -> {
           go("people");
           go(path);

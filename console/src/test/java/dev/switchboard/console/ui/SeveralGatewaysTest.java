@@ -17,6 +17,7 @@ import dev.switchboard.console.fleet.FleetView;
 import dev.switchboard.console.live.Gateways;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.playground.PlaygroundPresenter;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -43,9 +44,9 @@ class SeveralGatewaysTest extends ConsoleViewTest {
     both =
         Gateways.start(
             List.of(east.address("east"), west.address("west")), FakeGateway.KEYS, folder, clock);
-    await(() -> both.all().stream().allMatch(g -> g.snapshot().reached()));
+    Await.until(() -> both.all().stream().allMatch(g -> g.snapshot().reached()));
     west.close();
-    await(() -> !find("west").snapshot().reached());
+    Await.until(() -> !find("west").snapshot().reached());
     Services.install(new Services(both, signIn, Changes.checked(), clock, "test", null));
   }
 
@@ -139,7 +140,7 @@ class SeveralGatewaysTest extends ConsoleViewTest {
     east.say(
         "GET /admin/v1/splits", 200, "{\"splits\": [{\"name\": \"of-east\", \"targets\": []}]}");
     as(Role.OPERATOR);
-    await(() -> told("east").contains("of-east") && !told("west").isEmpty());
+    Await.until(() -> told("east").contains("of-east") && !told("west").isEmpty());
     go("playground", "gateway=east");
     model().setValue("of-east");
     go("playground", "gateway=east");

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.server.communication.PushConnectionFactory;
+import dev.switchboard.testing.Await;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.util.ServiceLoader;
@@ -43,10 +44,10 @@ class PagePushTest {
     push.disconnect();
 
     // Whoever ended it is here already, and the message is still waited for.
-    assertTrue(waits.await(10, TimeUnit.SECONDS));
+    assertTrue(waits.await(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     assertEquals(1, closed.getCount());
     underWay.complete("");
-    assertTrue(closed.await(10, TimeUnit.SECONDS));
+    assertTrue(closed.await(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
   }
 
   @Test
@@ -121,7 +122,7 @@ class PagePushTest {
             return false;
           }
           waits.countDown();
-          return underWay.get(10, TimeUnit.SECONDS);
+          return underWay.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
         });
   }
 

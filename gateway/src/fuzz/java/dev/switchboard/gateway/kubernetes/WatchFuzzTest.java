@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.kubernetes;
 
+import dev.switchboard.testing.Await;
 import java.nio.file.Path;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +26,7 @@ class WatchFuzzTest {
         operate(pods, random, reordered);
         if (random.nextInt(3) == 0) {
           // Else waits that double would keep the watch from most of what is done next.
-          WatchedPods.await(() -> pods.server.watches() > 0);
+          Await.until("a watch", () -> pods.server.watches() > 0);
           pods.server.bookmark();
         }
       }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.testing.Await;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -40,7 +41,7 @@ class ScrapeIT {
     Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
     try (HttpClient client = HttpClient.newHttpClient()) {
       Router router = Router.router(vertx);
-      router.get("/metrics").handler(new Scrape(metrics, System::nanoTime)::answer);
+      router.get("/metrics").handler(new Scrape(metrics, () -> 0)::answer);
       router.get("/livez").handler(context -> context.response().end());
       HttpServer server =
           vertx
@@ -49,22 +50,30 @@ class ScrapeIT {
               .listen(0, "127.0.0.1")
               .toCompletionStage()
               .toCompletableFuture()
-              .get(10, TimeUnit.SECONDS);
+              .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       String base = "http://127.0.0.1:" + server.actualPort();
 
       CompletableFuture<HttpResponse<String>> page = get(client, base + "/metrics");
-      assertTrue(making.await(10, TimeUnit.SECONDS));
-      int meanwhile = get(client, base + "/livez").get(10, TimeUnit.SECONDS).statusCode();
+      assertTrue(making.await(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
+      int meanwhile =
+          get(client, base + "/livez").get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).statusCode();
       boolean early = page.isDone();
       go.countDown();
 
       assertEquals(200, meanwhile);
       assertFalse(early);
       assertFalse(onLoop.get());
-      assertTrue(page.get(10, TimeUnit.SECONDS).body().contains("switchboard_build_info"));
+      assertTrue(
+          page.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS)
+              .body()
+              .contains("switchboard_build_info"));
     } finally {
       go.countDown();
-      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+      vertx
+          .close()
+          .toCompletionStage()
+          .toCompletableFuture()
+          .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     }
   }
 
@@ -75,7 +84,7 @@ class ScrapeIT {
     Vertx vertx = Vertx.vertx();
     try (HttpClient client = HttpClient.newHttpClient()) {
       Router router = Router.router(vertx);
-      router.get("/metrics").handler(new Scrape(metrics, System::nanoTime)::answer);
+      router.get("/metrics").handler(new Scrape(metrics, () -> 0)::answer);
       HttpServer server =
           vertx
               .createHttpServer()
@@ -83,22 +92,29 @@ class ScrapeIT {
               .listen(0, "127.0.0.1")
               .toCompletionStage()
               .toCompletableFuture()
-              .get(10, TimeUnit.SECONDS);
+              .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       String page = "http://127.0.0.1:" + server.actualPort() + "/metrics?x=1";
 
-      String all = get(client, page).get(10, TimeUnit.SECONDS).body();
+      String all = get(client, page).get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).body();
       String some =
           get(client, page + NAME + "switchboard_build_info" + NAME + "switchboard_requests_total")
-              .get(10, TimeUnit.SECONDS)
+              .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS)
               .body();
-      String none = get(client, page + NAME + "switchboard").get(10, TimeUnit.SECONDS).body();
+      String none =
+          get(client, page + NAME + "switchboard")
+              .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS)
+              .body();
 
       assertTrue(all.contains("\njvm_") && all.contains("\nswitchboard_build_info{"), all);
       assertTrue(some.contains("\nswitchboard_build_info{"), some);
       assertEquals(1, some.lines().filter(line -> line.startsWith("# TYPE")).count(), some);
       assertEquals("", none);
     } finally {
-      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+      vertx
+          .close()
+          .toCompletionStage()
+          .toCompletableFuture()
+          .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     }
   }
 
@@ -106,7 +122,7 @@ class ScrapeIT {
 
   private static void awaitUninterrupted(CountDownLatch latch) {
     try {
-      assertTrue(latch.await(20, TimeUnit.SECONDS));
+      assertTrue(latch.await(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

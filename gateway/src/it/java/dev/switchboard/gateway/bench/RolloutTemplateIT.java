@@ -11,13 +11,11 @@ import dev.switchboard.gateway.bench.RolloutTemplate.Secret;
 import dev.switchboard.gateway.manifests.Rendered;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@code ./switchboard test --long} reads of the rendered overlay. */
-@Tag("untimed")
 class RolloutTemplateIT {
   private static final String WORKER = "switchboard-demo-worker";
   private static final String CONSOLE = "switchboard-console";

@@ -2,6 +2,8 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.Socket;
@@ -11,11 +13,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Clients of a gateway that did not run for longer than it waits for them, or nearly so. */
+@Tag("timing")
 class LateGatewayIT {
   private static final int CLIENTS = 40;
   private static final int WAITS_MS = 3000;
@@ -84,13 +87,18 @@ class LateGatewayIT {
         long pid = gateway.process().pid();
         GatewayProcess.signal("-STOP", pid);
         Thread sending = Thread.ofVirtual().start(() -> sendAll(client, body));
-        TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+        pause();
         GatewayProcess.signal("-CONT", pid);
         sending.join();
 
         assertEquals(ANSWERED, status(client));
       }
     }
+  }
+
+  private static void pause() {
+    Stopwatch stopped = Stopwatch.start();
+    Await.until(() -> stopped.millis() >= STOPPED_MS);
   }
 
   private static byte[] largeBody() {
@@ -122,7 +130,7 @@ class LateGatewayIT {
     for (Socket each : clients) {
       send(each);
     }
-    TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+    pause();
     GatewayProcess.signal("-CONT", pid);
     List<String> answers = new ArrayList<>();
     for (Socket each : clients) {

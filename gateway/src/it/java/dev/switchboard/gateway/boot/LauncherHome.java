@@ -1,8 +1,10 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -186,7 +188,7 @@ abstract class LauncherHome {
   }
 
   static int exit(Process launcher) throws Exception {
-    assertTrue(launcher.waitFor(120, TimeUnit.SECONDS));
+    assertTrue(launcher.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     return launcher.exitValue();
   }
 
@@ -206,6 +208,19 @@ abstract class LauncherHome {
         .toList();
   }
 
+  void awaitGateways(int count) {
+    Await.until(count + " gateways", this::gateways, running -> running.size() == count);
+  }
+
+  /** How long the launcher waits for a gateway that does not say how long it takes. */
+  void stopGrace(int seconds) throws Exception {
+    Path part = home.resolve("launcher/gateway.sh");
+    String text = Files.readString(part);
+    String changed = text.replaceFirst("(?m)^stop_grace=60 ", "stop_grace=" + seconds + " ");
+    assertNotEquals(text, changed);
+    Files.writeString(part, changed);
+  }
+
   static String commandLine(long pid) {
     try {
       return Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.ISO_8859_1);
@@ -221,14 +236,7 @@ abstract class LauncherHome {
   }
 
   void awaitOutput(String part) throws Exception {
-    InProcessGateway.await(
-        () -> {
-          try {
-            return output().contains(part);
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        });
+    Await.until("the output " + part, this::output, told -> told.contains(part));
   }
 
   List<String> companions() {

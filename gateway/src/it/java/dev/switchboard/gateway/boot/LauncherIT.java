@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,18 +15,15 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The launcher's care for the gateway's process and files. */
-@Tag("untimed")
 class LauncherIT extends LauncherHome {
   @Test
   void theConsoleIsStartedKeptAndStoppedUnlessItIsNotWanted() throws Exception {
@@ -173,7 +171,7 @@ class LauncherIT extends LauncherHome {
                   .end(FakeUpstream.content("served") + FakeUpstream.done()));
       try (InProcessGateway gateway =
           InProcessGateway.before("http: {bind: " + bind + tls(host, clients) + "}", upstream)) {
-        InProcessGateway.await(() -> gateway.events().contains("\"event\":\"ready\""));
+        Await.until("ready", gateway::events, told -> told.contains("\"event\":\"ready\""));
         aside("event", gateway.events());
         assertEquals(0, exit(launch("up", "-d")));
         String question =
@@ -252,7 +250,7 @@ class LauncherIT extends LauncherHome {
     String old = current();
     Files.createFile(hang);
     Process restart = launch("restart");
-    InProcessGateway.await(() -> gateways().size() == 2);
+    awaitGateways(2);
     String log = Files.readString(home.resolve(".switchboard/log/gateway.log"));
 
     GatewayProcess.signal(signal, restart.pid());
@@ -305,7 +303,8 @@ class LauncherIT extends LauncherHome {
 
     assertEquals(0, exit(launch(off, "restart")));
     String first = commandLine(Long.parseLong(current()));
-    InProcessGateway.await(() -> Files.exists(cache) && gateways().size() == 1);
+    Await.until("what it learned", () -> Files.exists(cache));
+    awaitGateways(1);
     assertEquals(0, exit(launch(off, "restart")));
     String second = commandLine(Long.parseLong(current()));
     Files.setLastModifiedTime(cache, FileTime.fromMillis(0));
@@ -316,7 +315,8 @@ class LauncherIT extends LauncherHome {
     assertTrue(second.contains("-XX:AOTCache=" + cache), second);
     assertFalse(third.contains("AOTCache"), third);
     // That one learns again, in the background.
-    InProcessGateway.await(() -> cache.toFile().lastModified() > 0 && gateways().size() == 1);
+    Await.until("it learned", () -> cache.toFile().lastModified() > 0);
+    awaitGateways(1);
   }
 
   @Test
@@ -399,12 +399,13 @@ class LauncherIT extends LauncherHome {
                 pid.toString())
             .start();
     try {
-      InProcessGateway.await(() -> gateways().size() == 1 && pid.toFile().length() > 0);
+      awaitGateways(1);
+      Await.until("its pid", () -> pid.toFile().length() > 0);
       String dead = current();
 
       Process down = launch("down");
 
-      assertTrue(down.waitFor(30, TimeUnit.SECONDS));
+      exit(down);
       assertTrue(output().contains("Stopped"), output());
       assertTrue(Files.readString(Path.of("/proc/" + dead + "/stat")).contains(") Z "));
       assertFalse(Files.exists(pid));

@@ -3,15 +3,24 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What an interrupt of the launcher ends, and how soon. */
 class LauncherInterruptIT extends LauncherHome {
+  /** Whoever waits for what does not end waits longer than the test. */
+  @BeforeEach
+  void insistLate() throws Exception {
+    stopGrace(10 * Await.LIMIT_SECONDS);
+  }
+
   @Test
   void anInterruptEndsAllWithoutWaitingForAConsoleThatHangs() throws Exception {
     assertEquals(0, exit(launch("down")));
@@ -23,14 +32,14 @@ class LauncherInterruptIT extends LauncherHome {
 
     GatewayProcess.signal("-INT", up.pid());
 
-    assertTrue(up.waitFor(9, TimeUnit.SECONDS), "it waits");
-    assertEquals(130, up.exitValue());
+    assertEquals(130, exit(up));
     assertEquals(List.of(), gateways());
     assertEquals(List.of(), companions());
   }
 
   /** One after the other they would take the nine seconds that three of them have each. */
   @Test
+  @Tag("timing")
   void anInterruptWaitsForAllThatHangAtTheSameTime() throws Exception {
     assertEquals(0, exit(launch("down")));
     Process up = launch("up");
@@ -44,16 +53,16 @@ class LauncherInterruptIT extends LauncherHome {
       hung.add(stopped(home.resolve(".switchboard/log/gateway.log")));
       Files.writeString(file, hung.getLast().pid() + "\n");
     }
-    long begun = System.nanoTime();
+    Stopwatch interrupted = Stopwatch.start();
 
     GatewayProcess.signal("-INT", up.pid());
 
     assertEquals(130, exit(up));
-    long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begun);
+    long tookMs = interrupted.millis();
     for (Process each : hung) {
       assertEquals(128 + 9, exit(each));
     }
-    assertTrue(seconds < 9, seconds + " s");
+    assertTrue(tookMs < 9000, tookMs + " ms");
   }
 
   /** It hears nothing, and its command line has the file. */
@@ -63,7 +72,7 @@ class LauncherInterruptIT extends LauncherHome {
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .start();
-    InProcessGateway.await(() -> commandLine(process.pid()).startsWith("tail"));
+    Await.until("tail", () -> commandLine(process.pid()), line -> line.startsWith("tail"));
     GatewayProcess.signal("-STOP", process.pid());
     return process;
   }
@@ -79,9 +88,9 @@ class LauncherInterruptIT extends LauncherHome {
 
     GatewayProcess.signal("-INT", up.pid());
 
-    assertTrue(up.waitFor(9, TimeUnit.SECONDS), "it waits");
-    assertEquals(130, up.exitValue());
-    InProcessGateway.await(() -> gateways().isEmpty() && companions().isEmpty());
+    assertEquals(130, exit(up));
+    awaitGateways(0);
+    Await.until("no companion", this::companions, List::isEmpty);
   }
 
   @Test
@@ -89,14 +98,13 @@ class LauncherInterruptIT extends LauncherHome {
     assertEquals(0, exit(launch("down")));
     Files.createFile(folder.resolve("hang.start"));
     Process up = launch("up");
-    InProcessGateway.await(() -> gateways().size() == 1);
+    awaitGateways(1);
 
     GatewayProcess.signal("-INT", up.pid());
 
-    assertTrue(up.waitFor(5, TimeUnit.SECONDS), "it waits");
-    assertEquals(130, up.exitValue());
+    assertEquals(130, exit(up));
     // A process that the killed one had just forked still looks like it.
-    InProcessGateway.await(() -> gateways().isEmpty());
+    awaitGateways(0);
   }
 
   /** A large model takes minutes, in which somebody may change his mind. */
@@ -105,12 +113,12 @@ class LauncherInterruptIT extends LauncherHome {
     assertEquals(0, exit(launch("down")));
     Files.createFile(folder.resolve("hang.start"));
     Process up = launch("up", "-d");
-    InProcessGateway.await(() -> gateways().size() == 1);
+    awaitGateways(1);
 
     assertEquals(0, exit(launch("down")));
 
     assertEquals(143, exit(up));
-    InProcessGateway.await(() -> gateways().isEmpty());
+    awaitGateways(0);
     assertEquals(List.of(), companions());
     Files.delete(folder.resolve("hang.start"));
     assertEquals(0, exit(launch("up", "-d")), output());
@@ -120,11 +128,11 @@ class LauncherInterruptIT extends LauncherHome {
   void downEndsARestartThatIsAtWorkAndTheGatewayThatRuns() throws Exception {
     Files.createFile(hang);
     Process restart = launch("restart");
-    InProcessGateway.await(() -> gateways().size() == 2);
+    awaitGateways(2);
 
     assertEquals(0, exit(launch("down")));
 
     assertEquals(143, exit(restart));
-    InProcessGateway.await(() -> gateways().isEmpty());
+    awaitGateways(0);
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
@@ -13,11 +14,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Logs that are kept from filling the disk, also while it is full. */
-@Tag("untimed")
 class LauncherLogsIT extends LauncherHome {
   private static final Map<String, String> SMALL =
       Map.of("SWITCHBOARD_LOG_KIB", "1", "SWITCHBOARD_LOG_SECONDS", "0.1");
@@ -36,7 +35,7 @@ class LauncherLogsIT extends LauncherHome {
 
     for (String round : List.of("one", "two")) {
       append(round.repeat(1000));
-      InProcessGateway.await(() -> log.toFile().length() == 0);
+      Await.until("an empty log", () -> log.toFile().length(), bytes -> bytes == 0);
     }
 
     assertEquals("two".repeat(1000), Files.readString(log.resolveSibling("gateway.log.1")));
@@ -52,12 +51,12 @@ class LauncherLogsIT extends LauncherHome {
 
     append("x".repeat(20_000));
 
-    InProcessGateway.await(() -> logged().contains("launcher lines_lost bytes=20000 "));
+    awaitLogged("launcher lines_lost bytes=20000 ");
     assertTrue(log.toFile().length() < 1024);
     // The older ones made way first; and it goes on.
     assertFalse(Files.exists(kept) || Files.exists(log.resolveSibling("gateway.log.2")));
     append("y".repeat(2000));
-    InProcessGateway.await(() -> log.toFile().length() == 0);
+    Await.until("an empty log", () -> log.toFile().length(), bytes -> bytes == 0);
     assertTrue(Files.readString(kept).endsWith("y".repeat(2000)));
   }
 
@@ -93,7 +92,7 @@ class LauncherLogsIT extends LauncherHome {
 
     Files.createSymbolicLink(log.resolveSibling(".room"), Path.of("/dev/full"));
 
-    InProcessGateway.await(() -> logged().contains("launcher lines_may_be_lost disk_full_since=2"));
+    awaitLogged("launcher lines_may_be_lost disk_full_since=2");
   }
 
   /** At once, as a program writes a line. */
@@ -103,11 +102,11 @@ class LauncherLogsIT extends LauncherHome {
     }
   }
 
-  private String logged() {
-    try {
-      return Files.readString(log);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private String logged() throws Exception {
+    return Files.readString(log);
+  }
+
+  private void awaitLogged(String part) {
+    Await.until("the line " + part, this::logged, lines -> lines.contains(part));
   }
 }

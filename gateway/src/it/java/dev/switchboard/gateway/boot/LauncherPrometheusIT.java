@@ -11,13 +11,11 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the launcher tells a Prometheus of another version than the one that is installed here. */
-@Tag("untimed")
 class LauncherPrometheusIT extends LauncherHome {
   /** It says its version and what it was started with, and listens. */
   private static final String PROMETHEUS =

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
+import dev.switchboard.testing.Await;
 import java.io.InputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -14,12 +14,9 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a restart leaves behind: one gateway, and whoever watches it or asks it. */
-@Tag("untimed")
 class LauncherRestartIT extends LauncherHome {
   /** In the foreground, as a service manager has it; another launcher started what it waits for. */
   private Process handedOver() throws Exception {
@@ -28,7 +25,8 @@ class LauncherRestartIT extends LauncherHome {
     awaitOutput("curl ");
     assertEquals(0, exit(launch("restart")));
     String mark = "--pid=" + current();
-    InProcessGateway.await(
+    Await.until(
+        "two that follow the new gateway",
         () -> up.children().filter(each -> commandLine(each.pid()).contains(mark)).count() == 2);
     return up;
   }
@@ -59,16 +57,9 @@ class LauncherRestartIT extends LauncherHome {
     Process up = launch("up", "--without", "console");
     awaitOutput("curl ");
     String old = current();
-    aside("long", "60000");
+    aside("long", "600000");
     Process restart = launch("restart");
-    InProcessGateway.await(
-        () -> {
-          try {
-            return !current().equals(old);
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        });
+    Await.until("another gateway", this::current, pid -> !pid.equals(old));
     return List.of(up, restart);
   }
 
@@ -109,7 +100,7 @@ class LauncherRestartIT extends LauncherHome {
 
     assertEquals(1, exit(launch("restart")), output());
 
-    InProcessGateway.await(() -> gateways().size() == 1);
+    awaitGateways(1);
     assertEquals(List.of(old), gateways());
     Files.delete(next);
     assertEquals(0, exit(launch("restart")), output());
@@ -146,7 +137,7 @@ class LauncherRestartIT extends LauncherHome {
     script(bin.resolve("mvn"), "#!/bin/sh\n");
     Map<String, String> tools = Map.of("PATH", bin + ":" + System.getenv("PATH"));
     Process first = launch(tools, "build");
-    InProcessGateway.await(() -> Files.exists(steps));
+    Await.until("a build", () -> Files.exists(steps));
     GatewayProcess.signal("-KILL", first.pid());
     exit(first);
 
@@ -167,12 +158,11 @@ class LauncherRestartIT extends LauncherHome {
     String old = current();
     Files.createFile(hang);
     Process first = launch("restart");
-    InProcessGateway.await(() -> gateways().size() == 2);
+    awaitGateways(2);
 
     for (String command : List.of("restart", "up")) {
       Process second = launch(command);
-      assertTrue(second.waitFor(20, TimeUnit.SECONDS), command);
-      assertEquals(1, second.exitValue());
+      assertEquals(1, exit(second), command);
       assertTrue(output().contains("another up or restart is at work"), output());
     }
 
@@ -189,7 +179,8 @@ class LauncherRestartIT extends LauncherHome {
   void aLauncherThatIsKilledWhileItStartsOneHindersNoOther() throws Exception {
     Files.createFile(hang);
     Process first = launch("restart");
-    InProcessGateway.await(() -> first.children().anyMatch(each -> followsEvents(each.pid())));
+    Await.until(
+        "a reader of events", () -> first.children().anyMatch(each -> followsEvents(each.pid())));
     String next = Files.readString(home.resolve(".switchboard/run/next.pid")).strip();
     GatewayProcess.signal("-KILL", first.pid());
     exit(first);
@@ -198,7 +189,7 @@ class LauncherRestartIT extends LauncherHome {
     assertEquals(0, exit(launch("restart")), output());
 
     GatewayProcess.signal("-KILL", Long.parseLong(next));
-    InProcessGateway.await(() -> gateways().size() == 1);
+    awaitGateways(1);
   }
 
   /** A launcher reads them once it has kept the pid of whose they are. */
@@ -237,7 +228,7 @@ class LauncherRestartIT extends LauncherHome {
     assertEquals(0, exit(launch("up", "-d", "--with", "prometheus")), output());
     Path run = home.resolve(".switchboard/run");
     String prometheus = Files.readString(run.resolve("prometheus.pid")).strip();
-    InProcessGateway.await(() -> prometheusAsks("127.0.0.1:2"));
+    awaitPrometheus("127.0.0.1:2");
     aside(
         "event",
         "{\"event\":\"ready\",\"api\":\"http://127.0.0.1:1\",\"admin\":\"https://127.0.0.1:42\"}\n");
@@ -247,7 +238,8 @@ class LauncherRestartIT extends LauncherHome {
     long console = Long.parseLong(Files.readString(run.resolve("console.pid")).strip());
     assertTrue(commandLine(console).contains("--gateway\0https://127.0.0.1:42\0"));
     assertTrue(output().contains("first sign-in"), output());
-    InProcessGateway.await(() -> prometheusAsks("127.0.0.1:42") && prometheusAsks("scheme: https"));
+    awaitPrometheus("127.0.0.1:42");
+    awaitPrometheus("scheme: https");
     assertEquals(prometheus, Files.readString(run.resolve("prometheus.pid")).strip());
     assertEquals(List.of(Long.toString(console)), companions());
   }
@@ -269,16 +261,18 @@ class LauncherRestartIT extends LauncherHome {
     assertEquals(List.of(Files.readString(pid).strip()), companions());
   }
 
-  private boolean prometheusAsks(String part) {
-    try {
-      String port = Files.readString(home.resolve(".switchboard/run/prometheus.port")).strip();
-      URI settings = URI.create("http://127.0.0.1:" + port + "/api/v1/status/config");
-      try (InputStream in = settings.toURL().openStream()) {
-        String told = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        return told.contains(part + "\\n") || told.contains(part + "\"");
-      }
-    } catch (IOException notYet) {
-      return false;
+  private void awaitPrometheus(String part) {
+    Await.until(
+        "settings with " + part,
+        this::settingsOfPrometheus,
+        told -> told.contains(part + "\\n") || told.contains(part + "\""));
+  }
+
+  private String settingsOfPrometheus() throws Exception {
+    String port = Files.readString(home.resolve(".switchboard/run/prometheus.port")).strip();
+    URI settings = URI.create("http://127.0.0.1:" + port + "/api/v1/status/config");
+    try (InputStream in = settings.toURL().openStream()) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 }

@@ -4,29 +4,28 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** How long a gateway that stops may take, with a launcher that insists after one second. */
-@Tag("untimed")
+/** How long a gateway that stops may take, with a launcher that insists soon. */
 class LauncherStopIT extends LauncherHome {
+  private static final int GRACE_SECONDS = 2;
+
   @BeforeEach
   void insistSoon() throws Exception {
-    Path part = home.resolve("launcher/gateway.sh");
-    String text = Files.readString(part);
-    String soon = text.replaceFirst("(?m)^stop_grace=60 ", "stop_grace=1 ");
-    assertFalse(soon.equals(text));
-    Files.writeString(part, soon);
+    stopGrace(GRACE_SECONDS);
   }
 
-  /** Streams end behind the second. */
+  /** Streams end behind those seconds. */
   private void streamsFinish() throws Exception {
-    Thread.sleep(3000);
+    Stopwatch streaming = Stopwatch.start();
+    Await.until(() -> streaming.millis() > 2000 * GRACE_SECONDS);
     Files.delete(folder.resolve("hang.long"));
   }
 
@@ -36,7 +35,7 @@ class LauncherStopIT extends LauncherHome {
 
   @Test
   void downWaitsAsLongAsTheGatewaySaysThatItsStreamsTake() throws Exception {
-    aside("long", "20000");
+    aside("long", "200000");
     Process down = launch("down");
     streamsFinish();
 
@@ -49,9 +48,9 @@ class LauncherStopIT extends LauncherHome {
   /** What the old one says goes to a file that the new one's has replaced. */
   @Test
   void restartWaitsAsLongAsTheOldGatewaySays() throws Exception {
-    aside("long", "20000");
+    aside("long", "200000");
     Process restart = launch("restart");
-    InProcessGateway.await(() -> gateways().size() == 2);
+    awaitGateways(2);
     streamsFinish();
 
     assertEquals(0, exit(restart));
@@ -73,8 +72,8 @@ class LauncherStopIT extends LauncherHome {
             "up",
             "--without",
             "console");
-    InProcessGateway.await(() -> told().contains("--ready"));
-    aside("long", "20000");
+    Await.until("ready", this::told, said -> said.contains("--ready"));
+    aside("long", "200000");
 
     GatewayProcess.signal("-TERM", up.pid());
     streamsFinish();
@@ -82,16 +81,12 @@ class LauncherStopIT extends LauncherHome {
     assertEquals(143, exit(up));
     assertTrue(finished());
     // With 5 s beyond what the gateway says, and 3 s for what runs beside it.
-    assertTrue(told().endsWith("\nEXTEND_TIMEOUT_USEC=28000000\n"), told());
+    assertTrue(told().endsWith("\nEXTEND_TIMEOUT_USEC=208000000\n"), told());
   }
 
-  private String told() {
-    try {
-      Path file = folder.resolve("told");
-      return Files.exists(file) ? Files.readString(file) : "";
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private String told() throws Exception {
+    Path file = folder.resolve("told");
+    return Files.exists(file) ? Files.readString(file) : "";
   }
 
   @Test

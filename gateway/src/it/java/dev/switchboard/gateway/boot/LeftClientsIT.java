@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -34,10 +35,10 @@ class LeftClientsIT {
         }
         GatewayProcess.signal("-CONT", pid);
 
-        InProcessGateway.await(
-            () ->
-                of(gateway, "switchboard_requests_total", "outcome=\"client_gone\"")
-                    == 2 * CLIENTS);
+        Await.until(
+            "requests of clients that are gone",
+            () -> of(gateway, "switchboard_requests_total", "outcome=\"client_gone\""),
+            gone -> gone == 2 * CLIENTS);
         assertEquals(2 * CLIENTS, of(gateway, "switchboard_requests_total"));
         assertEquals(0, of(gateway, "switchboard_upstream_attempts_total"));
         assertEquals(List.of(), List.copyOf(upstream.seen));
@@ -57,11 +58,8 @@ class LeftClientsIT {
     }
   }
 
-  private static double of(GatewayProcess gateway, String metric, String... labels) {
-    try {
-      return new MetricsText(gateway.metrics()).sum(metric, labels);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static double of(GatewayProcess gateway, String metric, String... labels)
+      throws Exception {
+    return new MetricsText(gateway.metrics()).sum(metric, labels);
   }
 }

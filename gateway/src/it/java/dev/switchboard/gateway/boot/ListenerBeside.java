@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.http.GatewayContext;
 import dev.switchboard.gateway.http.PublicServer;
+import dev.switchboard.testing.Await;
 import io.vertx.core.Vertx;
 import java.net.URI;
 import java.net.http.HttpRequest;
@@ -11,8 +12,6 @@ import java.util.concurrent.TimeUnit;
 
 /** A listener beside a gateway's own, whose context has something of a test's. */
 final class ListenerBeside implements AutoCloseable {
-  private static final int PATIENCE_SECONDS = 10;
-
   private final InProcessGateway gateway;
   private final Vertx vertx = Vertx.vertx();
   private final URI chat;
@@ -24,14 +23,14 @@ final class ListenerBeside implements AutoCloseable {
         .deployVerticle(server)
         .toCompletionStage()
         .toCompletableFuture()
-        .get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     chat = URI.create("http://127.0.0.1:" + server.port() + InProcessGateway.CHAT);
   }
 
   HttpResponse<String> ask(boolean stream, String... headers) throws Exception {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(chat)
-            .timeout(Duration.ofSeconds(PATIENCE_SECONDS))
+            .timeout(Duration.ofSeconds(Await.LIMIT_SECONDS))
             .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)));
     if (headers.length > 0) {
       request.headers(headers);
@@ -45,7 +44,7 @@ final class ListenerBeside implements AutoCloseable {
         .close()
         .toCompletionStage()
         .toCompletableFuture()
-        .orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS)
+        .orTimeout(Await.LIMIT_SECONDS, TimeUnit.SECONDS)
         .join();
   }
 }

@@ -11,6 +11,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightTail;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -28,14 +29,12 @@ import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Requests that run: listed, cancelled, and told as they end. */
-@Tag("untimed")
 class LiveRequestsIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String ANSWER =
@@ -93,24 +92,20 @@ class LiveRequestsIT {
   }
 
   private static String read(CompletableFuture<HttpResponse<InputStream>> sent) throws Exception {
-    try (InputStream body = sent.get(20, TimeUnit.SECONDS).body()) {
+    try (InputStream body = sent.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).body()) {
       return new String(body.readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 
-  private static JsonNode running(String query) {
-    try {
-      HttpResponse<String> answer =
-          gateway.get(gateway.admin("/admin/v1/requests?running=true" + query));
-      assertEquals(200, answer.statusCode(), answer::body);
-      assertEquals(List.of(), document.faults("Requests", answer.body()));
-      return JSON.readTree(answer.body()).path("requests");
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static JsonNode running(String query) throws Exception {
+    HttpResponse<String> answer =
+        gateway.get(gateway.admin("/admin/v1/requests?running=true" + query));
+    assertEquals(200, answer.statusCode(), answer::body);
+    assertEquals(List.of(), document.faults("Requests", answer.body()));
+    return JSON.readTree(answer.body()).path("requests");
   }
 
-  private static String phase(String id) {
+  private static String phase(String id) throws Exception {
     return StreamSupport.stream(running("").spliterator(), false)
         .filter(each -> each.path("id").asText().equals(id))
         .map(each -> each.path("phase").asText())
@@ -118,8 +113,8 @@ class LiveRequestsIT {
         .orElse("none");
   }
 
-  private static void awaitPhase(String id, String phase) throws Exception {
-    InProcessGateway.await(() -> phase(id).equals(phase));
+  private static void awaitPhase(String id, String phase) {
+    Await.until("phase of " + id, () -> phase(id), phase::equals);
   }
 
   private static HttpResponse<String> cancel(String id) throws Exception {
@@ -155,21 +150,21 @@ class LiveRequestsIT {
     assertEquals(200, answer.statusCode(), answer::body);
     assertEquals(List.of(), document.faults("Cancelled", answer.body()));
     assertEquals("queued", JSON.readTree(answer.body()).at("/cancelled/0/phase").asText());
-    assertEquals(410, queued.get(20, TimeUnit.SECONDS).statusCode());
+    assertEquals(410, queued.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).statusCode());
     told(read(queued));
 
     upstream.closed.clear();
     assertEquals(200, cancel("prefill").statusCode());
     told(read(prefill));
-    assertEquals("closed", upstream.closed.poll(20, TimeUnit.SECONDS));
+    assertEquals("closed", upstream.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
 
     assertEquals(200, cancel("streaming").statusCode());
     String stream = read(streaming);
     assertTrue(stream.contains("\"content\":\"x\""), stream);
     assertFalse(stream.contains("[DONE]"), stream);
     told(stream.substring(stream.lastIndexOf("data: ") + "data: ".length()));
-    assertEquals("closed", upstream.closed.poll(20, TimeUnit.SECONDS));
-    InProcessGateway.await(() -> running("").isEmpty());
+    assertEquals("closed", upstream.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
+    Await.until("the end of all", () -> running(""), JsonNode::isEmpty);
 
     ended("streaming");
     JsonNode entry = gateway.adminJson("/admin/v1/audit").at("/audit/0");
@@ -299,7 +294,7 @@ class LiveRequestsIT {
       assertEquals("wanted", told.path("id").asText(), told::toString);
       assertEquals(0, told.path("left_out").asInt(-1), told::toString);
     }
-    awaitNoListener();
+    awaitListeners(0);
   }
 
   @Test
@@ -315,7 +310,7 @@ class LiveRequestsIT {
       assertTrue(told.size() > 0.4 * SAMPLED && told.size() < 0.6 * SAMPLED, told::toString);
       assertEquals(told, sampled(other));
     }
-    awaitNoListener();
+    awaitListeners(0);
   }
 
   /** The ids that are told until all are, or are counted as left out. */
@@ -345,11 +340,12 @@ class LiveRequestsIT {
       int leftOut = reader.await("left_out").data().path("left_out").asInt();
       assertTrue(leftOut > FLOOD / 10 && leftOut < FLOOD, () -> "left out " + leftOut);
     }
-    awaitNoListener();
+    awaitListeners(0);
   }
 
-  private static void awaitNoListener() throws Exception {
-    InProcessGateway.await(() -> metric("switchboard_request_tail_listeners") == 0);
+  private static void awaitListeners(int count) {
+    Await.until(
+        "listeners", () -> metric("switchboard_request_tail_listeners"), open -> open == count);
   }
 
   /** Hundreds of long lines, which do not fit into what waits for one that reads none. */
@@ -362,17 +358,17 @@ class LiveRequestsIT {
       slow.connect(new InetSocketAddress(admin.getHost(), admin.getPort()));
       String head = "GET /admin/v1/requests/tail HTTP/1.1\r\nHost: " + admin.getAuthority();
       slow.getOutputStream().write((head + "\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
-      InProcessGateway.await(() -> metric("switchboard_request_tail_listeners") == 1);
+      awaitListeners(1);
 
-      InProcessGateway.await(
-          60,
+      Await.until(
+          "a dropped line",
           () -> {
             post();
             return metric("switchboard_request_tail_dropped_total") > 0;
           });
-      InProcessGateway.await(() -> metric("switchboard_event_listeners_cut_total") > before);
+      Await.until("it is cut", () -> metric("switchboard_event_listeners_cut_total") > before);
     }
-    InProcessGateway.await(() -> metric("switchboard_request_tail_listeners") == 0);
+    awaitListeners(0);
   }
 
   private static void post() {
@@ -393,12 +389,8 @@ class LiveRequestsIT {
     sent.forEach(CompletableFuture::join);
   }
 
-  private static double metric(String name) {
-    try {
-      return gateway.metric(name);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static double metric(String name) throws Exception {
+    return gateway.metric(name);
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.FakeKubernetes;
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;
@@ -96,7 +97,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
   private void aWorkerDies() throws Exception {
     gateway.awaitStates(READY, 0);
     gateway.kill("w0");
-    InProcessGateway.await(() -> counted("switchboard_worker_restarts_total"));
+    Await.until("a restart", () -> counted("switchboard_worker_restarts_total"));
     gateway.awaitStates(READY, 0);
   }
 
@@ -106,7 +107,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
       for (int i = 0; i <= CONNECTIONS; i++) {
         sockets.add(connect());
       }
-      InProcessGateway.await(() -> tells("switchboard_connections_refused_total{"));
+      Await.until("a refusal", () -> tells("switchboard_connections_refused_total{"));
     } finally {
       for (Socket socket : sockets) {
         leave(socket);
@@ -126,7 +127,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
   /** Waits until the gateway has closed it too: until then it counts. */
   private static void leave(Socket socket) throws IOException {
     try (socket) {
-      socket.setSoTimeout(10_000);
+      socket.setSoTimeout(Await.LIMIT_MS);
       socket.shutdownOutput();
       assertEquals(-1, socket.getInputStream().read());
     } catch (SocketException reset) {
@@ -151,20 +152,12 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
     assertTrue(tells(line), line);
   }
 
-  private boolean counted(String counter) {
-    try {
-      return new MetricsText(gateway.metrics()).sum(counter) > 0;
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private boolean counted(String counter) throws Exception {
+    return new MetricsText(gateway.metrics()).sum(counter) > 0;
   }
 
-  private boolean tells(String line) {
-    try {
-      return gateway.metrics().lines().anyMatch(each -> each.startsWith(line));
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private boolean tells(String line) throws Exception {
+    return gateway.metrics().lines().anyMatch(each -> each.startsWith(line));
   }
 
   private HttpResponse<String> ask(String model, String sloClass, String... headers)

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -17,12 +18,10 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Models are loaded, changed and unloaded by the admin API, by a real gateway's real workers. */
-@Tag("untimed")
 class ModelsIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String MODELS = "/admin/v1/models";
@@ -79,17 +78,22 @@ class ModelsIT {
     return sent(status, method, path, body).path("error").path("code").asText();
   }
 
-  private static JsonNode model(String name) {
-    return gateway.adminUnchecked(MODELS + "/" + name);
+  private static JsonNode model(String name) throws Exception {
+    return gateway.admin(MODELS + "/" + name);
   }
 
-  private static void awaitReady(String name, int replicas) throws Exception {
-    InProcessGateway.await(
-        40,
-        () -> {
-          JsonNode now = model(name);
-          return now.path("ready").asInt() == replicas && now.path("replicas").size() == replicas;
-        });
+  private static void awaitReady(String name, int replicas) {
+    Await.until(
+        replicas + " replicas of " + name,
+        () -> model(name),
+        now -> now.path("ready").asInt() == replicas && now.path("replicas").size() == replicas);
+  }
+
+  private static void awaitGone(String name) {
+    Await.until(
+        "no model " + name,
+        () -> model(name),
+        now -> now.at("/error/code").asText().equals("model_not_found"));
   }
 
   private static String body(String model, int tokens) {
@@ -190,8 +194,7 @@ class ModelsIT {
     assertEquals(
         404, gateway.post(gateway.api("/v1/chat/completions"), body("second", 1)).statusCode());
     assertWhole(last);
-    InProcessGateway.await(
-        () -> model("second").path("error").path("code").asText().equals("model_not_found"));
+    awaitGone("second");
   }
 
   @Test
@@ -212,8 +215,7 @@ class ModelsIT {
     JsonNode replica = gateway.admin("/admin/v1/replicas/" + left.asText());
     assertFalse(replica.path("cordoned").asBoolean(true), replica::toString);
     sent(202, "DELETE", MODELS + "/two?confirm=true", "");
-    InProcessGateway.await(
-        () -> model("two").path("error").path("code").asText().equals("model_not_found"));
+    awaitGone("two");
   }
 
   @Test
@@ -228,7 +230,7 @@ class ModelsIT {
     JsonNode before = lanes();
     assertEquals("confirmation_needed", refusal(409, "PATCH", MODELS + "/lanes", change));
     sent(202, "PATCH", MODELS + "/lanes?confirm=true", change);
-    InProcessGateway.await(40, () -> lanes().path("lanes").asInt() == 4);
+    Await.until("lanes", ModelsIT::lanes, now -> now.path("lanes").asInt() == 4);
 
     assertEquals(1, plan.path("restarts").size(), plan::toString);
     assertEquals(1, plan.at("/restarts/0/in_flight").asInt(), plan::toString);
@@ -242,12 +244,19 @@ class ModelsIT {
   }
 
   /** What the worker that serves the model says of how it computes. */
-  private static JsonNode lanes() {
+  private static JsonNode lanes() throws Exception {
     JsonNode replicas = model("lanes").path("replicas");
     JsonNode state =
-        gateway.adminUnchecked(
+        gateway.admin(
             "/admin/v1/replicas/" + replicas.path(replicas.size() - 1).asText() + "/state");
     return ((ObjectNode) state).put("lanes", state.at("/health/ranks").size());
+  }
+
+  private static void awaitReplicas(GatewayProcess asked, int count) {
+    Await.until(
+        count + " replicas",
+        () -> asked.admin(MODELS + "/" + GatewayProcess.MODEL),
+        now -> now.path("replicas").size() == count);
   }
 
   @Test
@@ -256,9 +265,9 @@ class ModelsIT {
     assertEquals("file", model(GatewayProcess.MODEL).path("spec").path("origin").asText());
 
     sent(202, "PATCH", demo, "{\"standby\":1}");
-    InProcessGateway.await(40, () -> model(GatewayProcess.MODEL).path("replicas").size() == 2);
+    awaitReplicas(gateway, 2);
     sent(202, "DELETE", demo + "?confirm=true", "");
-    InProcessGateway.await(40, () -> model(GatewayProcess.MODEL).path("replicas").isEmpty());
+    awaitReplicas(gateway, 0);
     JsonNode unloaded = model(GatewayProcess.MODEL).path("spec");
     assertEquals("api", unloaded.path("origin").asText());
     assertFalse(unloaded.path("loaded").asBoolean(true));
@@ -268,7 +277,7 @@ class ModelsIT {
     try (GatewayProcess next = start("--take-over")) {
       JsonNode there = next.admin(demo);
       assertFalse(there.path("spec").path("loaded").asBoolean(true), there::toString);
-      InProcessGateway.await(() -> next.adminUnchecked(demo).path("replicas").isEmpty());
+      awaitReplicas(next, 0);
     }
 
     sent(202, "POST", demo + "/reset", "");

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServer;
@@ -23,14 +24,12 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A gateway whose servers do not serve: it says so, says why, and serves what it can. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Tag("untimed")
 class NotServingIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String PAGE = "<html><body>It works</body></html>";
@@ -190,7 +189,7 @@ class NotServingIT {
 
   @Test
   void itIsReadyWhenEachServerWasAskedOnceAndSaysWhichDoNotServeAndWhy() throws Exception {
-    InProcessGateway.await(() -> gateway.events().contains("\"event\":\"ready\""));
+    Await.until("ready", gateway::events, told -> told.contains("\"event\":\"ready\""));
 
     Map<String, String> told = new LinkedHashMap<>();
     for (JsonNode event : events("not_serving")) {
@@ -212,7 +211,7 @@ class NotServingIT {
   void whereNothingServesItListensAndSaysSo() throws Exception {
     String dead = "upstreams: [{url: \"http://127.0.0.1:1\", models: [m]}]";
     try (InProcessGateway alone = InProcessGateway.started(dead)) {
-      InProcessGateway.await(() -> alone.events().contains("\"event\":\"ready\""));
+      Await.until("ready", alone::events, told -> told.contains("\"event\":\"ready\""));
 
       assertTrue(alone.events().contains("\"serves\":false"), alone::events);
       assertTrue(alone.events().contains("\"not_serving\""), alone::events);
@@ -229,7 +228,7 @@ class NotServingIT {
   @Test
   void whatServesServes() throws Exception {
     good.script((request, body) -> request.response().end("{\"choices\":[]}"));
-    InProcessGateway.await(() -> gateway.events().contains("\"event\":\"ready\""));
+    Await.until("ready", gateway::events, told -> told.contains("\"event\":\"ready\""));
 
     assertEquals(
         200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());

@@ -22,6 +22,7 @@ import com.openai.models.completions.CompletionCreateParams;
 import com.openai.models.embeddings.CreateEmbeddingResponse;
 import com.openai.models.embeddings.EmbeddingCreateParams;
 import com.openai.models.models.Model;
+import dev.switchboard.testing.Await;
 import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -32,7 +33,6 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -40,7 +40,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** OpenAI's own Java client against the real gateway and a real worker. */
-@Tag("untimed")
 class OpenAiClientIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Path ENGINE = GatewayProcess.home().resolve("native-engine");
@@ -200,7 +199,7 @@ class OpenAiClientIT {
             "X-Priority",
             "9");
 
-    InProcessGateway.await(() -> load("kv_blocks_used") == 0);
+    Await.until("blocks in use", () -> load("kv_blocks_used"), used -> used == 0);
     long step = load("step");
     HttpResponse<String> next = gateway.post(gateway.api("/v1/completions"), once());
 
@@ -214,12 +213,8 @@ class OpenAiClientIT {
     return "{\"model\":\"" + GatewayProcess.MODEL + "\",\"prompt\":\"Hello\",\"max_tokens\":1}";
   }
 
-  private static long load(String field) {
-    try {
-      return gateway.workerState("w0").path("load").path(field).asLong(-1);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static long load(String field) throws Exception {
+    return gateway.workerState("w0").path("load").path(field).asLong(-1);
   }
 
   private static final String GENERATOR = "'model':'" + GatewayProcess.MODEL + "'";

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
@@ -57,7 +58,7 @@ class OpenFilesIT {
   private static Socket connect() throws IOException {
     URI api = gateway.api("");
     Socket socket = new Socket(api.getHost(), api.getPort());
-    socket.setSoTimeout(20_000);
+    socket.setSoTimeout(Await.LIMIT_MS);
     return socket;
   }
 
@@ -127,7 +128,7 @@ class OpenFilesIT {
 
     URI admin = gateway.adminUri("");
     try (Socket fresh = new Socket(admin.getHost(), admin.getPort())) {
-      fresh.setSoTimeout(20_000);
+      fresh.setSoTimeout(Await.LIMIT_MS);
       assertEquals("HTTP/1.1 200 OK", ask(fresh, "GET", "/livez", ""));
     }
     String more = new String(stream.readNBytes(1000), StandardCharsets.UTF_8);
@@ -164,7 +165,7 @@ class OpenFilesIT {
         assertThrows(java.net.SocketTimeoutException.class, () -> waiting.getInputStream().read());
         assertEquals("HTTP/1.1 200 OK", ask(known, "GET", "/livez", ""));
         limit(pid, OPEN_FILES);
-        waiting.setSoTimeout(20_000);
+        waiting.setSoTimeout(Await.LIMIT_MS);
         assertEquals("HTTP/1.1 200 OK", answer(waiting.getInputStream()));
       }
     } finally {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.common.v1.AnyValue;
 import io.opentelemetry.proto.common.v1.KeyValue;
@@ -44,7 +45,7 @@ final class OtlpReceiver implements AutoCloseable {
             .listen()
             .toCompletionStage()
             .toCompletableFuture()
-            .get(10, TimeUnit.SECONDS);
+            .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   /** Has something else become of requests; null has it receive them again. */

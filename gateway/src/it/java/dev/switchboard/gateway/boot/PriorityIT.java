@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -81,10 +82,10 @@ class PriorityIT extends TwoUpstreams {
     String body = InProcessGateway.chat(false).replace("\"m\"", "\"" + model + "\"");
     String said = priority == null ? "" : ",\"priority\": " + priority;
     gateway.post(InProcessGateway.CHAT, body.replaceFirst("}$", said + "}"), headers);
-    FakeUpstream.Seen seen = upstream.seen.poll(5, TimeUnit.SECONDS);
+    FakeUpstream.Seen seen = upstream.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     while (seen != null && !seen.body().contains("messages")) {
       // The canary of a worker.
-      seen = upstream.seen.poll(5, TimeUnit.SECONDS);
+      seen = upstream.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     }
     return Objects.requireNonNull(seen);
   }

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.URI;
@@ -55,7 +56,7 @@ class RawRequestIT {
   /** Everything that is said until the connection is closed. */
   private static String raw(URI listener, String bytes) throws IOException {
     try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
-      socket.setSoTimeout(20_000);
+      socket.setSoTimeout(Await.LIMIT_MS);
       socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
       return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }
@@ -131,7 +132,7 @@ class RawRequestIT {
             answer);
       }
       try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
-        socket.setSoTimeout(20_000);
+        socket.setSoTimeout(Await.LIMIT_MS);
         socket.setTcpNoDelay(true);
         for (byte octet : preface.getBytes(StandardCharsets.US_ASCII)) {
           socket.getOutputStream().write(octet);

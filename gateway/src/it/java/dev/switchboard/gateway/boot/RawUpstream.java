@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -21,7 +22,6 @@ final class RawUpstream implements AutoCloseable {
 
   private static final Pattern LENGTH = Pattern.compile("(?i)content-length: *(\\d{1,9})\\r");
   private static final String MODELS = "{\"object\":\"list\",\"data\":[{\"id\":\"m\"}]}";
-  private static final int WATCH_MS = 2000;
 
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
 
@@ -123,7 +123,7 @@ final class RawUpstream implements AutoCloseable {
   /** What the other side does with a connection after a bad answer. */
   private static String fate(Socket socket) {
     try {
-      socket.setSoTimeout(WATCH_MS);
+      socket.setSoTimeout(Await.LIMIT_MS);
       return socket.getInputStream().read() < 0 ? "closed" : "reused";
     } catch (SocketTimeoutException silent) {
       return "left open";

@@ -6,14 +6,16 @@ import static dev.switchboard.gateway.bench.KubernetesObjects.slice;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.bench.FakeKubernetes;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -22,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * watch, what changes are gathered for, the canary, and the request. Each time another endpoint
  * changed just before, so that this change waits for all of the time between two.
  */
+@Tag("timing")
 class ReadyToServedIT {
   private static final int ROUNDS = 6;
   private static final int SLICE = 100;
@@ -61,7 +64,7 @@ class ReadyToServedIT {
         tookNanos.add(served(gateway, "pod-" + round));
 
         kubernetes.delete(SLICES, "live");
-        InProcessGateway.await(() -> gateway.fleet().replicas().isEmpty());
+        Await.until("no replica", () -> gateway.fleet().replicas(), List::isEmpty);
       }
 
       List<Long> tookMs = tookNanos.stream().map(nanos -> nanos / 1_000_000).toList();
@@ -93,33 +96,21 @@ class ReadyToServedIT {
   }
 
   /** They are in force: the next change waits until it is its time. */
-  private static void awaitUnready(InProcessGateway gateway, int count) throws Exception {
-    InProcessGateway.await(
-        () -> {
-          try {
-            JsonNode model = gateway.adminJson("/admin/v1/discovery").at("/models/0");
-            return model.path("unready").asInt() == count;
-          } catch (Exception broken) {
-            throw new AssertionError(broken);
-          }
-        });
+  private static void awaitUnready(InProcessGateway gateway, int count) {
+    Await.until(
+        "endpoints that are unready",
+        () -> gateway.adminJson("/admin/v1/discovery").at("/models/0/unready").asInt(),
+        unready -> unready == count);
   }
 
   private long served(InProcessGateway gateway, String name) throws Exception {
     assertEquals(503, status(gateway));
-    long begun = System.nanoTime();
+    Stopwatch ready = Stopwatch.start();
     kubernetes.put(
         SLICES,
         endpoint(slice("live", "workers", pod.url().getPort()), name, "127.0.0.1", "ready"));
-    InProcessGateway.await(
-        () -> {
-          try {
-            return status(gateway) == 200;
-          } catch (Exception broken) {
-            throw new AssertionError(broken);
-          }
-        });
-    return System.nanoTime() - begun;
+    Await.until("an answer", () -> status(gateway), status -> status == 200);
+    return ready.nanos();
   }
 
   private static int status(InProcessGateway gateway) throws Exception {

@@ -15,11 +15,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The receipt that a client may ask for, from a real worker of two stages of two ranks. */
-@Tag("untimed")
 class ReceiptIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int REQUESTS = 60;

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.testing.Await;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
@@ -72,7 +74,7 @@ class RelayIT extends TwoUpstreams {
       gateway.post(InProcessGateway.CHAT, sent, "X-Request-Id", "id-1", "traceparent", trace);
     }
 
-    FakeUpstream.Seen seen = first.seen.poll(5, TimeUnit.SECONDS);
+    FakeUpstream.Seen seen = first.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     assertNotNull(seen);
     assertEquals(sent, seen.body());
     assertEquals("id-1", seen.headers().get("X-Request-Id"));
@@ -272,9 +274,9 @@ class RelayIT extends TwoUpstreams {
       answer.body().read();
       answer.body().close();
 
-      assertNotNull(first.closed.poll(2, TimeUnit.SECONDS));
+      assertNotNull(first.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       assertEquals("client_gone", gateway.timeline("gone").path("outcome").asText());
-      InProcessGateway.await(() -> gateway.fleet().replicas().getFirst().inFlight() == 0);
+      Await.until("idle", () -> gateway.fleet().replicas().getFirst().inFlight() == 0);
     }
   }
 
@@ -282,7 +284,7 @@ class RelayIT extends TwoUpstreams {
   void aMissingFirstTokenIs504AndSaysWhereTheTimeWent() throws Exception {
     first.script((request, body) -> {});
     try (InProcessGateway gateway =
-        InProcessGateway.before("deadlines: {first-token-ms: 200}", first)) {
+        InProcessGateway.before("deadlines: {first-token-ms: 1000}", first)) {
       HttpResponse<String> answer =
           gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
 
@@ -291,7 +293,7 @@ class RelayIT extends TwoUpstreams {
       assertEquals("deadline_exceeded", json.path("error").path("code").asText());
       JsonNode times = json.path("switchboard").path("time_ms");
       assertTrue(times.path("upstream_first_token").asDouble() > 100, answer::body);
-      assertNotNull(first.closed.poll(2, TimeUnit.SECONDS));
+      assertNotNull(first.closed.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     }
   }
 
@@ -338,6 +340,7 @@ class RelayIT extends TwoUpstreams {
                   1,
                   id -> {
                     if (response.closed()) {
+                      full.set(true);
                       first.vertx().cancelTimer(id);
                     } else if (response.writeQueueFull()) {
                       full.set(true);
@@ -365,7 +368,7 @@ class RelayIT extends TwoUpstreams {
                         + body)
                     .getBytes(StandardCharsets.US_ASCII));
 
-        InProcessGateway.await(full::get);
+        Await.until("a pause", full::get);
         int bound = written.get();
         JsonNode timeline = gateway.timeline("stall");
         assertEquals("client_gone", timeline.path("outcome").asText());
@@ -427,24 +430,31 @@ class RelayIT extends TwoUpstreams {
     }
   }
 
+  private static void awaitRoutable(InProcessGateway gateway) {
+    Await.until(
+        "two replicas",
+        () -> gateway.fleet().views("m", 0),
+        views -> views.stream().allMatch(view -> view.routable()));
+  }
+
   @Test
   void aDrainedReplicaGetsNothingNewUntilItIsResumed() throws Exception {
     first.script((request, body) -> request.response().end("{\"choices\":[]}"));
     second.script((request, body) -> request.response().end("{\"choices\":[]}"));
     try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
-      InProcessGateway.await(
-          () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
+      awaitRoutable(gateway);
       String forged = gateway.adminPost("/admin/v1/replicas/u0/drain", "text/plain");
       String drained = gateway.adminPost("/admin/v1/replicas/u0/drain", "application/json");
       for (int i = 0; i < 4; i++) {
         gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
       }
       int atFirst = first.seen.size();
-      InProcessGateway.await(
-          () -> gateway.fleet().replicas().getFirst().state().name().equals("DRAINED"));
+      Await.until(
+          "drained",
+          () -> gateway.fleet().replicas().getFirst().state(),
+          state -> state == ReplicaState.DRAINED);
       gateway.adminPost("/admin/v1/replicas/u0/resume", "application/json");
-      InProcessGateway.await(
-          () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
+      awaitRoutable(gateway);
       for (int i = 0; i < 4; i++) {
         gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
       }
@@ -517,7 +527,7 @@ class RelayIT extends TwoUpstreams {
     URI api = gateway.api("");
     Socket kept = new Socket(api.getHost(), api.getPort());
     Thread stopping = Thread.ofPlatform().start(gateway::close);
-    InProcessGateway.await(() -> refusesConnections(api));
+    Await.until("it stops", () -> refusesConnections(api));
     kept.getOutputStream().write(KEPT.getBytes(StandardCharsets.US_ASCII));
     String late = new String(kept.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
     finish.set(true);

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -31,12 +32,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What can be changed while the gateway runs, in a file or in the store. */
-@Tag("untimed")
 class ReloadIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String RELOAD = "/admin/v1/config/reload";
@@ -94,7 +93,7 @@ class ReloadIT {
     upstream.script((request, body) -> {});
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
       // Long enough to connect in on a busy machine: it is 503 where nothing was sent in time.
-      gateway.rewrite("deadlines: {answer-ms: 1000}");
+      gateway.rewrite("deadlines: {answer-ms: 3000}");
       gateway.admin("POST", RELOAD, "");
 
       assertEquals(504, ask(gateway));
@@ -154,11 +153,11 @@ class ReloadIT {
 
       gateway.rewrite(KEYS);
       GatewayProcess.signal("-HUP", pid);
-      InProcessGateway.await(() -> ask(gateway) == 401);
-      InProcessGateway.await(() -> audit(gateway).size() == 1);
+      Await.until("a refusal", () -> ask(gateway), status -> status == 401);
+      Await.until("rows", () -> audit(gateway), rows -> rows.size() == 1);
       gateway.rewrite("auth: {keys: []}\nretry: {ratio: 7}");
       GatewayProcess.signal("-HUP", pid);
-      InProcessGateway.await(() -> audit(gateway).size() == 2);
+      Await.until("rows", () -> audit(gateway), rows -> rows.size() == 2);
 
       assertEquals(401, ask(gateway));
       JsonNode taken = audit(gateway).path(1);
@@ -180,18 +179,14 @@ class ReloadIT {
     }
   }
 
-  private static JsonNode audit(GatewayProcess gateway) {
-    return gateway.adminUnchecked("/admin/v1/audit").path("audit");
+  private static JsonNode audit(GatewayProcess gateway) throws Exception {
+    return gateway.admin("/admin/v1/audit").path("audit");
   }
 
-  private static int ask(GatewayProcess gateway) {
-    try {
-      return gateway
-          .post(gateway.api(InProcessGateway.CHAT), InProcessGateway.chat(false))
-          .statusCode();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static int ask(GatewayProcess gateway) throws Exception {
+    return gateway
+        .post(gateway.api(InProcessGateway.CHAT), InProcessGateway.chat(false))
+        .statusCode();
   }
 
   /** Streams of several pieces and whole answers, which nobody interrupts unpunished. */
@@ -236,14 +231,14 @@ class ReloadIT {
           Callers load = new Callers(gateway, 6)) {
         load.awaitAnswers(20);
         JsonNode more = reload(gateway, servers("m", upstream, second));
-        InProcessGateway.await(() -> replicas(gateway).equals("u0:READY u1:READY"));
+        awaitReplicas(gateway, "u0:READY u1:READY");
         load.awaitAnswers(20);
         JsonNode weighed =
             reload(gateway, servers("m", upstream, second).replace("[m]}]", "[m], weight: 3}]"));
         // The second comes while those that the first takes out may still be emptied.
         JsonNode other = reload(gateway, servers("m", third));
         JsonNode back = reload(gateway, servers("m", third, second));
-        InProcessGateway.await(() -> replicas(gateway).matches("u1:READY u\\d:READY"));
+        awaitReplicas(gateway, "u1:READY u\\d:READY");
         load.awaitAnswers(20);
         JsonNode nothing = reload(gateway, servers("m", third, second));
 
@@ -256,7 +251,7 @@ class ReloadIT {
         assertEquals("[]", nothing.path("changed").toString());
         assertEquals(NO_REPLICAS, nothing.path("replicas").toString());
         assertTrue(third.seen.size() > 0 && second.seen.size() > 0);
-        InProcessGateway.await(() -> !metrics(gateway).contains("replica=\"u0\""));
+        Await.until("no series of it", () -> !metrics(gateway).contains("replica=\"u0\""));
         assertTrue(metrics(gateway).contains("replica=\"u1\""));
         assertEquals(404, gateway.get(gateway.admin("/admin/v1/replicas/u0")).statusCode());
       }
@@ -274,12 +269,15 @@ class ReloadIT {
       next.models("m-8b");
 
       reload(gateway, yaml.replace("URL", next.url() + "/v1"));
-      InProcessGateway.await(() -> reason(gateway, "u0").contains("u1 is WARMING (GET /v1/models"));
+      Await.until(
+          "the reason of u0",
+          () -> reason(gateway, "u0"),
+          told -> told.contains("u1 is WARMING (GET /v1/models"));
       assertEquals(
           200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
       assertTrue(next.seen.isEmpty());
       next.models("m");
-      InProcessGateway.await(() -> reason(gateway, "u0").isEmpty());
+      Await.until("no reason of u0", () -> reason(gateway, "u0"), String::isEmpty);
 
       assertEquals(
           200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
@@ -288,12 +286,8 @@ class ReloadIT {
   }
 
   /** Empty for a replica that is gone, too. */
-  private static String reason(InProcessGateway gateway, String id) {
-    try {
-      return gateway.adminJson("/admin/v1/replicas/" + id).path("reason").asText("");
-    } catch (Exception broken) {
-      throw new AssertionError(broken);
-    }
+  private static String reason(InProcessGateway gateway, String id) throws Exception {
+    return gateway.adminJson("/admin/v1/replicas/" + id).path("reason").asText("");
   }
 
   @Test
@@ -313,7 +307,7 @@ class ReloadIT {
       HttpServerResponse first = next(streams);
       // There is one place: this one waits in the queue.
       CompletableFuture<String> queued = later(gateway);
-      InProcessGateway.await(() -> waiting(gateway) == 1);
+      Await.until("one that waits", () -> waiting(gateway), count -> count == 1);
 
       JsonNode told = reload(gateway, servers("n", other));
       int unknown = ask(gateway);
@@ -328,20 +322,20 @@ class ReloadIT {
       assertEquals("[\"m\"]", told.at("/models/removed").toString());
       assertEquals(404, unknown);
       assertTrue(leaving.path("leaving").asBoolean(), leaving::toString);
-      InProcessGateway.await(() -> replicas(gateway).equals("u1:READY"));
-      InProcessGateway.await(() -> !metrics(gateway).contains("model=\"m\""));
+      awaitReplicas(gateway, "u1:READY");
+      Await.until("no series of it", () -> !metrics(gateway).contains("model=\"m\""));
       assertEquals(404, ask(gateway));
     }
   }
 
   private static HttpServerResponse next(BlockingQueue<HttpServerResponse> streams)
       throws InterruptedException {
-    HttpServerResponse stream = streams.poll(20, TimeUnit.SECONDS);
+    HttpServerResponse stream = streams.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     assertNotNull(stream, "no request came");
     return stream;
   }
 
-  private static double waiting(InProcessGateway gateway) {
+  private static double waiting(InProcessGateway gateway) throws Exception {
     return metrics(gateway)
         .lines()
         .filter(line -> line.startsWith("switchboard_queue_depth{"))
@@ -373,29 +367,25 @@ class ReloadIT {
     try (InProcessGateway gateway =
             InProcessGateway.withWorkers(quick + "}", script, new ModelSpec(model, "m", 2));
         Callers load = new Callers(gateway, 0)) {
-      InProcessGateway.await(() -> replicas(gateway).equals("w0:READY w1:READY"));
+      awaitReplicas(gateway, "w0:READY w1:READY");
       load.begin(6);
       JsonNode more = reload(gateway, models.replace("WORKERS", "3") + quick + "}");
-      InProcessGateway.await(() -> replicas(gateway).equals("w0:READY w1:READY w2:READY"));
+      awaitReplicas(gateway, "w0:READY w1:READY w2:READY");
       List<Long> pids = pids(gateway);
       JsonNode replaced =
           reload(gateway, models.replace("WORKERS", "3") + quick + ", java-options: [-Xmx1g]}");
-      InProcessGateway.await(
-          () ->
-              replicas(gateway).equals("w0:READY w1:READY w2:READY")
-                  && Collections.disjoint(pids, pids(gateway)));
+      Await.until("others", () -> Collections.disjoint(pids, pids(gateway)));
+      awaitReplicas(gateway, "w0:READY w1:READY w2:READY");
       List<Long> between = pids(gateway);
       Files.writeString(model, "another");
       JsonNode renewed =
           reload(gateway, models.replace("WORKERS", "3") + quick + ", java-options: [-Xmx1g]}");
-      InProcessGateway.await(
-          () ->
-              replicas(gateway).equals("w0:READY w1:READY w2:READY")
-                  && Collections.disjoint(between, pids(gateway)));
+      Await.until("others", () -> Collections.disjoint(between, pids(gateway)));
+      awaitReplicas(gateway, "w0:READY w1:READY w2:READY");
       List<Long> newer = pids(gateway);
       JsonNode fewer =
           reload(gateway, models.replace("WORKERS", "1") + quick + ", java-options: [-Xmx1g]}");
-      InProcessGateway.await(() -> replicas(gateway).equals("w0:READY"));
+      awaitReplicas(gateway, "w0:READY");
       load.awaitAnswers(20);
 
       load.assertNothingFailed();
@@ -502,19 +492,11 @@ class ReloadIT {
         String before = replicas(gateway);
 
         reload(gateway, "circuit: {failures: 1}");
-        InProcessGateway.await(
-            () -> askUnchecked(gateway) > 0 && replicas(gateway).startsWith("u0:EJECTED"));
+        Await.until(
+            "u0 is ejected", () -> ask(gateway) > 0 && replicas(gateway).startsWith("u0:EJECTED"));
 
         assertEquals("u0:READY u1:READY", before);
       }
-    }
-  }
-
-  private static int askUnchecked(InProcessGateway gateway) {
-    try {
-      return ask(gateway);
-    } catch (Exception e) {
-      throw new AssertionError(e);
     }
   }
 
@@ -526,7 +508,7 @@ class ReloadIT {
   }
 
   /** As the admin API lists them, with their states. */
-  private static String replicas(InProcessGateway gateway) {
+  private static String replicas(InProcessGateway gateway) throws Exception {
     StringJoiner states = new StringJoiner(" ");
     for (JsonNode each : json(gateway, "/admin/v1/replicas").path("replicas")) {
       states.add(each.path("id").asText() + ":" + each.path("state").asText());
@@ -534,12 +516,12 @@ class ReloadIT {
     return states.toString();
   }
 
-  private static String metrics(InProcessGateway gateway) {
-    try {
-      return gateway.get(gateway.admin("/metrics")).body();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static void awaitReplicas(InProcessGateway gateway, String states) {
+    Await.until(states, () -> replicas(gateway), told -> told.matches(states));
+  }
+
+  private static String metrics(InProcessGateway gateway) throws Exception {
+    return gateway.get(gateway.admin("/metrics")).body();
   }
 
   /** Clients that ask one question after the other, every second one for a stream. */
@@ -580,9 +562,9 @@ class ReloadIT {
       }
     }
 
-    void awaitAnswers(int more) throws Exception {
+    void awaitAnswers(int more) {
       int wanted = answers.get() + more;
-      InProcessGateway.await(() -> answers.get() >= wanted);
+      Await.until("answers", answers::get, count -> count >= wanted);
     }
 
     void assertNothingFailed() {
@@ -664,7 +646,10 @@ class ReloadIT {
       assertEquals(200, ask(gateway));
       assertEquals(200, ask(gateway));
       String usage = "/admin/v1/usage?tenant=default";
-      InProcessGateway.await(() -> json(gateway, usage).at("/usage/0/requests").asInt() == 2);
+      Await.until(
+          "what both used",
+          () -> json(gateway, usage),
+          used -> used.at("/usage/0/requests").asInt() == 2);
 
       HttpResponse<String> refused =
           gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
@@ -695,12 +680,8 @@ class ReloadIT {
     return refused.headers().firstValue("X-Switchboard-Reason").orElseThrow();
   }
 
-  private static JsonNode json(InProcessGateway gateway, String path) {
-    try {
-      return gateway.adminJson(path);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static JsonNode json(InProcessGateway gateway, String path) throws Exception {
+    return gateway.adminJson(path);
   }
 
   private static int ask(InProcessGateway gateway, String... headers) throws Exception {

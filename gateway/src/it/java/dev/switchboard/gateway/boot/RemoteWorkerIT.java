@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -16,7 +15,6 @@ import org.junit.jupiter.api.io.TempDir;
  * Engine workers that another gateway runs: known by their URLs and the secret of their ports, and
  * treated as one's own.
  */
-@Tag("untimed")
 class RemoteWorkerIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final int STEP_MS = 15;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -19,14 +20,12 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the admin API tells of a real worker: its state, its steps, its log, and how it ended. */
-@Tag("untimed")
 class ReplicaViewsIT {
   /** Some of them are three tokens, and the context has 2048. */
   private static final int PROMPT_WORDS = 600;
@@ -124,7 +123,7 @@ class ReplicaViewsIT {
       steps = steps("?last=1000");
     }
     // Its client has left, and later steps are of others alone.
-    InProcessGateway.await(() -> nothingRuns());
+    Await.until("nothing runs", ReplicaViewsIT::nothingRuns);
 
     long prompt = steps.stream().mapToLong(step -> step.path("prompt_tokens").asLong()).sum();
     assertTrue(prompt >= PROMPT_WORDS, () -> "of the prompt " + prompt);
@@ -154,12 +153,8 @@ class ReplicaViewsIT {
         "a step with a token of both");
   }
 
-  private static boolean nothingRuns() {
-    try {
-      return gateway.workerState("w0").path("in_flight").isEmpty();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static boolean nothingRuns() throws Exception {
+    return gateway.workerState("w0").path("in_flight").isEmpty();
   }
 
   /** What a lane did and waited for is no longer than it ran, but for fractions of each part. */
@@ -240,7 +235,8 @@ class ReplicaViewsIT {
       assertTrue(loading.path("total_bytes").asLong() <= weightBytes, loading::toString);
       assertEquals(List.of(), document().faults("ReplicaLoadingEvent", loading.toString()));
     }
-    InProcessGateway.await(() -> restarts() == before.path("restarts").asInt() + 1);
+    int wanted = before.path("restarts").asInt() + 1;
+    Await.until("restarts", ReplicaViewsIT::restarts, restarts -> restarts == wanted);
     gateway.awaitState("w0", "READY");
 
     JsonNode after = gateway.admin("/admin/v1/replicas/w0");
@@ -306,8 +302,8 @@ class ReplicaViewsIT {
     return ApiDocument.of(gateway.admin("/openapi.json").toString());
   }
 
-  private static int restarts() {
-    return gateway.adminUnchecked("/admin/v1/replicas/w0").path("restarts").asInt();
+  private static int restarts() throws Exception {
+    return gateway.admin("/admin/v1/replicas/w0").path("restarts").asInt();
   }
 
   @ParameterizedTest

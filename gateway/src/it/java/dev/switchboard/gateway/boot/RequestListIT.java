@@ -6,10 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
+import java.time.Instant;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -67,7 +68,8 @@ class RequestListIT {
             : new String[] {"X-Request-Id", id, header[0], header[1]};
     HttpResponse<String> _ = gateway.post(InProcessGateway.CHAT, body, headers);
     // Times are told in milliseconds, and no two requests may have the same.
-    TimeUnit.MILLISECONDS.sleep(2);
+    Instant next = Instant.now().plusMillis(2);
+    Await.until(() -> Instant.now().isAfter(next));
   }
 
   @AfterAll

@@ -6,7 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.switchboard.gateway.telemetry.RequestTrace;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
@@ -14,6 +15,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -28,7 +30,6 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,15 +39,11 @@ import org.junit.jupiter.api.io.TempDir;
  * that turned out to be of interest, whole and with true times, and no others.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Tag("untimed")
 class RetroactiveTraceIT {
   private static final String CALLER = "00f067aa0ba902b7";
   private static final int STEP_MS = 10;
   private static final int SLOW_MS = 2500;
   private static final int HELD_MS = 150;
-  private static final int MOST_HEDGES = 20;
-  private static final Pattern HEDGED =
-      Pattern.compile("switchboard_hedges_total\\{[^}]*result=\"(won|lost)\"[^}]*} [1-9]");
 
   /** Before these a replica's requests are not late. */
   private static final int LESSONS = 40;
@@ -135,7 +132,7 @@ class RetroactiveTraceIT {
     foreign.seen.clear();
     foreign(freshTrace(), "00");
 
-    FakeUpstream.Seen seen = foreign.seen.poll(10, TimeUnit.SECONDS);
+    FakeUpstream.Seen seen = foreign.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     assertNotNull(seen);
     int flags =
         Integer.parseInt(String.valueOf(seen.headers().get("traceparent")).substring(53), 16);
@@ -176,7 +173,7 @@ class RetroactiveTraceIT {
 
     await(trace);
     Span attempt = collector.named("chat foreign", trace).getFirst();
-    FakeUpstream.Seen seen = foreign.seen.poll(10, TimeUnit.SECONDS);
+    FakeUpstream.Seen seen = foreign.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     assertNotNull(seen);
     String sent = String.valueOf(seen.headers().get("traceparent")).substring(36, 52);
     assertEquals(OtlpReceiver.bytes(sent), attempt.getLinks(0).getSpanId());
@@ -188,12 +185,12 @@ class RetroactiveTraceIT {
   void aMissedObjectiveIsExportedWithItsTrueTimes() throws Exception {
     answers(80);
     String trace = freshTrace();
-    long before = System.currentTimeMillis();
+    long before = Instant.now().toEpochMilli();
     assertEquals(200, foreign(trace, "00", "X-SLO-TTFT-Ms", "20").statusCode());
 
     Span root = await(trace);
     // The client may read the last byte before the gateway hears that it is sent.
-    long after = System.currentTimeMillis();
+    long after = Instant.now().toEpochMilli();
     assertKeptFor("slo", root);
     Span attempt = collector.named("chat foreign", trace).getFirst();
     assertTrue(millis(attempt) >= 80, () -> "only " + millis(attempt) + " ms");
@@ -263,12 +260,9 @@ class RetroactiveTraceIT {
       }
       other.slow("w0", HELD_MS);
       other.slow("w1", HELD_MS);
-      String trace = freshTrace();
       // Whether the second one is asked is for what both are predicted to take: on a busy machine
       // it may not be worth it, until it is.
-      for (int i = 0; i < MOST_HEDGES && !askedForHedge(other, uri, trace); i++) {
-        trace = freshTrace();
-      }
+      String trace = Await.until("a hedge", this::freshTrace, each -> isHedged(other, each));
 
       assertKeptFor("hedged", await(trace));
       List<Span> attempts = collector.named("chat switchboard-demo", trace);
@@ -284,22 +278,24 @@ class RetroactiveTraceIT {
   }
 
   /** Whether such a request went to a second worker, which there is one retry for. */
-  private static boolean askedForHedge(GatewayProcess other, URI uri, String trace)
-      throws Exception {
-    other.post(
-        uri,
-        chat(GatewayProcess.MODEL, 4),
-        "traceparent",
-        traceparent(trace, "00"),
-        "X-SLO-Class",
-        "interactive");
-    boolean hedged = false;
-    // It is counted when both attempts are over.
-    for (int i = 0; i < 100 && !hedged; i++) {
-      hedged = HEDGED.matcher(other.metrics()).find();
-      Thread.sleep(10);
+  private static boolean isHedged(GatewayProcess other, String trace) {
+    try {
+      other.post(
+          other.api("/v1/chat/completions"),
+          chat(GatewayProcess.MODEL, 4),
+          "traceparent",
+          traceparent(trace, "00"),
+          "X-Request-Id",
+          trace,
+          "X-SLO-Class",
+          "interactive");
+      String path = "/admin/v1/requests/" + trace + "/timeline";
+      JsonNode told =
+          Await.until("its timeline", () -> other.admin(path), each -> each.has("attempts"));
+      return told.path("attempts").size() > 1;
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
-    return hedged;
   }
 
   private static List<String> sorted(List<Span> spans, String attribute) {
@@ -322,17 +318,16 @@ class RetroactiveTraceIT {
   }
 
   /** A worker is asked for a second; on a busy machine one may be too late, but not each time. */
-  private String movedWhileBothWorkersAnswer() throws Exception {
-    String trace = "";
-    for (int tries = 0; tries < 4; tries++) {
-      trace = drainedWhileItStreams(100, 0);
-      await(trace);
-      if (collector.named("engine.decode", trace).size() == 2) {
-        return trace;
-      }
-      everybodyIsThere();
-    }
-    return trace;
+  private String movedWhileBothWorkersAnswer() {
+    return Await.until(
+        "a moved stream of which both workers tell",
+        () -> {
+          everybodyIsThere();
+          String trace = drainedWhileItStreams(100, 0);
+          await(trace);
+          return trace;
+        },
+        trace -> collector.named("engine.decode", trace).size() == 2);
   }
 
   @Test
@@ -361,7 +356,7 @@ class RetroactiveTraceIT {
     String trace = freshTrace();
     foreign(trace, "01");
 
-    InProcessGateway.await(() -> !collector.named("chat foreign", trace).isEmpty());
+    awaitNamed("chat foreign", trace);
     assertEquals(1, collector.named("chat foreign", trace).size());
     // By this a collector keeps it.
     Span admit = collector.named("switchboard.admit", trace).getFirst();
@@ -413,14 +408,12 @@ class RetroactiveTraceIT {
             "traceparent",
             traceparent(trace, "01"));
     stream.awaitEvents(1);
-    InProcessGateway.await(
-        2 * RequestTrace.RUNNING_MS / 1000,
-        () -> !collector.named("switchboard.running", trace).isEmpty());
+    awaitNamed("switchboard.running", trace);
 
     assertEquals(List.of(), collector.named("chat foreign", trace));
     held.get().end(FakeUpstream.done());
     stream.rest();
-    InProcessGateway.await(() -> !collector.named("chat foreign", trace).isEmpty());
+    awaitNamed("chat foreign", trace);
     assertEquals(1, collector.named("switchboard.running", trace).size());
   }
 
@@ -553,9 +546,14 @@ class RetroactiveTraceIT {
   }
 
   /** The span that stands for the whole request; it is the last to be exported. */
-  private Span await(String trace) throws Exception {
-    InProcessGateway.await(() -> !collector.servers(trace).isEmpty());
-    return collector.servers(trace).getFirst();
+  private Span await(String trace) {
+    return Await.until(
+            "the request's span", () -> collector.servers(trace), spans -> !spans.isEmpty())
+        .getFirst();
+  }
+
+  private void awaitNamed(String name, String trace) {
+    Await.until(name, () -> collector.named(name, trace), spans -> !spans.isEmpty());
   }
 
   private Set<String> children(Span parent) {

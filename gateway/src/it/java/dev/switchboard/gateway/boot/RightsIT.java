@@ -1,6 +1,5 @@
 package dev.switchboard.gateway.boot;
 
-import static dev.switchboard.gateway.boot.InProcessGateway.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,11 +11,11 @@ import dev.switchboard.gateway.bench.FakeKubernetes.Right;
 import dev.switchboard.gateway.bench.KubernetesObjects;
 import dev.switchboard.gateway.manifests.Rendered;
 import dev.switchboard.gateway.manifests.Rendered.Thing;
+import dev.switchboard.testing.Await;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -24,7 +23,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Accounts may do what their programs ask the API server for, and nothing else: a gateway with the
  * overlay's own models asks an API server that writes down which right each request needs.
  */
-@Tag("untimed")
 class RightsIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final String NAMESPACE = "switchboard";
@@ -115,7 +113,8 @@ class RightsIT {
           .put("deletion-cost-seconds", 1);
       ObjectNode file = InProcessGateway.JSON.createObjectNode().set("discovery", discovery);
       try (InProcessGateway _ = InProcessGateway.started(file.toString())) {
-        await(90, () -> kubernetes.asked("patch") > 0 && kubernetes.used().containsAll(granted));
+        Await.until("a patch", () -> kubernetes.asked("patch") > 0);
+        Await.until("all of it", kubernetes::used, used -> used.containsAll(granted));
         // Every watch begins anew, and lists again, as after a break of the network.
         int watches = kubernetes.asked("watch");
         int lists = kubernetes.asked("list");
@@ -126,7 +125,8 @@ class RightsIT {
             KubernetesObjects.pod("p0", "127.0.0.2", Map.of()));
         kubernetes.compact(true);
         kubernetes.drop();
-        await(90, () -> kubernetes.asked("watch") > watches && kubernetes.asked("list") > lists);
+        Await.until("a watch", () -> kubernetes.asked("watch") > watches);
+        Await.until("a list", () -> kubernetes.asked("list") > lists);
       }
       return kubernetes.used();
     }

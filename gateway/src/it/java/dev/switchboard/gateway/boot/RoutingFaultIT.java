@@ -9,6 +9,7 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.LeastLoaded;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.RoutingPolicy;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.util.List;
 import java.util.Set;
@@ -79,7 +80,7 @@ class RoutingFaultIT extends TwoUpstreams {
       }
 
       // The answer goes out before the last place is given back.
-      InProcessGateway.await(() -> context.admission().inFlight() == 0);
+      Await.until("in flight", context.admission()::inFlight, count -> count == 0);
       assertEquals(
           0, context.admission().queue("m").snapshot(context.clock().epochNanos()).running());
       assertEquals(0, gateway.fleet().replicas().getFirst().inFlight());

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -15,11 +16,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A model that has no replica until somebody starts one, which here is the test. */
-@Tag("untimed")
 class ScaleFromZeroIT {
   private static final String ZERO = "models: [{model: m, min: 0, max: 3}], start-seconds: 30";
 
@@ -32,7 +31,7 @@ class ScaleFromZeroIT {
     server.script((request, body) -> request.response().end("{\"choices\":[]}"));
     gateway =
         InProcessGateway.started(
-            "autoscaling: {" + ZERO + ", hold-requests: 3, hold-bytes: 4096, hold-ms: 20000}");
+            "autoscaling: {" + ZERO + ", hold-requests: 3, hold-bytes: 4096, hold-ms: 600000}");
   }
 
   @AfterEach
@@ -51,20 +50,19 @@ class ScaleFromZeroIT {
     return gateway.client().sendAsync(request, BodyHandlers.ofString());
   }
 
-  private JsonNode scaling() {
-    try {
-      return gateway.adminJson("/admin/v1/autoscaling/m");
-    } catch (Exception broken) {
-      throw new AssertionError(broken);
-    }
+  private JsonNode scaling() throws Exception {
+    return gateway.adminJson("/admin/v1/autoscaling/m");
   }
 
-  private double metric(String series) {
-    try {
-      return gateway.metric(series);
-    } catch (Exception broken) {
-      throw new AssertionError(broken);
-    }
+  private double metric(String series) throws Exception {
+    return gateway.metric(series);
+  }
+
+  private void awaitHeld(int count) {
+    Await.until(
+        "held requests",
+        () -> metric("switchboard_held_requests{model=\"m\"}"),
+        held -> held == count);
   }
 
   private void startReplica() throws Exception {
@@ -80,8 +78,8 @@ class ScaleFromZeroIT {
     for (int i = 0; i < 3; i++) {
       held.add(ask());
     }
-    InProcessGateway.await(() -> metric("switchboard_held_requests{model=\"m\"}") == 3);
-    InProcessGateway.await(() -> scaling().path("desired").asInt() == 1);
+    awaitHeld(3);
+    Await.until("desired", this::scaling, now -> now.path("desired").asInt() == 1);
     HttpResponse<String> oneTooMany = ask().join();
     startReplica();
 
@@ -109,25 +107,21 @@ class ScaleFromZeroIT {
   @Test
   void whoWaitsForAModelThatAReloadTakesAwayIsToldSoAtOnce() throws Exception {
     CompletableFuture<HttpResponse<String>> held = ask();
-    InProcessGateway.await(() -> metric("switchboard_held_requests{model=\"m\"}") == 1);
+    awaitHeld(1);
     gateway.rewrite("autoscaling: {models: [{model: other, min: 0}]}");
     gateway.adminBody("/admin/v1/config/reload", "{}");
 
-    HttpResponse<String> answer = held.get(5, TimeUnit.SECONDS);
+    HttpResponse<String> answer = held.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
 
     assertEquals(404, answer.statusCode(), answer::body);
     assertTrue(answer.body().contains("\"code\":\"model_not_found\""), answer::body);
     JsonNode record = gateway.timeline(answer.headers().firstValue("X-Request-Id").orElseThrow());
     assertTrue(record.path("phases").toString().contains("replica_wait"), record::toString);
-    InProcessGateway.await(() -> !metrics().contains("model=\"m\""));
+    Await.until("no series of it", () -> !metrics().contains("model=\"m\""));
   }
 
-  private String metrics() {
-    try {
-      return gateway.get(gateway.admin("/metrics")).body();
-    } catch (Exception broken) {
-      throw new AssertionError(broken);
-    }
+  private String metrics() throws Exception {
+    return gateway.get(gateway.admin("/metrics")).body();
   }
 
   @Test
@@ -146,7 +140,7 @@ class ScaleFromZeroIT {
     gateway.rewrite("autoscaling: {" + ZERO + ", hold-ms: 300}");
     gateway.adminBody("/admin/v1/config/reload", "{}");
     // In force with the next look; whoever asks before it waits as long as was said before.
-    InProcessGateway.await(() -> reason(answeredSoon()).equals("replica_wait_timeout"));
+    Await.until("the reason", () -> reason(answeredSoon()), "replica_wait_timeout"::equals);
 
     HttpResponse<String> answer = ask().join();
 
@@ -155,15 +149,13 @@ class ScaleFromZeroIT {
   }
 
   /** An answer that comes within a second; nothing where its client left instead. */
-  private Optional<HttpResponse<String>> answeredSoon() {
+  private Optional<HttpResponse<String>> answeredSoon() throws Exception {
     CompletableFuture<HttpResponse<String>> asked = ask();
     try {
       return Optional.of(asked.get(1, TimeUnit.SECONDS));
     } catch (TimeoutException late) {
       asked.cancel(true);
       return Optional.empty();
-    } catch (Exception broken) {
-      throw new AssertionError(broken);
     }
   }
 

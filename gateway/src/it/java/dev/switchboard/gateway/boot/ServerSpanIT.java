@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import io.opentelemetry.proto.trace.v1.Status;
 import io.vertx.core.http.HttpServerRequest;
@@ -16,7 +17,6 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,7 +25,6 @@ import org.junit.jupiter.api.io.TempDir;
  * The agent's own SERVER spans as a collector receives them: however a request ends, its span says
  * its id, how it ended and which replica answered.
  */
-@Tag("untimed")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ServerSpanIT {
   private static final String CALLER = "00f067aa0ba902b7";
@@ -221,8 +220,8 @@ class ServerSpanIT {
 
   /** The request's id is its trace's, so that one finds the other. */
   private Span span(String trace) throws Exception {
-    InProcessGateway.await(() -> !collector.servers(trace).isEmpty());
-    List<Span> spans = collector.servers(trace);
+    List<Span> spans =
+        Await.until("its span", () -> collector.servers(trace), found -> !found.isEmpty());
     assertEquals(1, spans.size());
     assertTrue(OtlpReceiver.attribute(spans.getFirst(), "switchboard.retroactive").isEmpty());
     assertEquals(trace, OtlpReceiver.attribute(spans.getFirst(), "switchboard.request.id"));
@@ -230,8 +229,9 @@ class ServerSpanIT {
   }
 
   private Span attempt(String trace) throws Exception {
-    InProcessGateway.await(() -> !collector.named("chat m", trace).isEmpty());
-    List<Span> attempts = collector.named("chat m", trace);
+    List<Span> attempts =
+        Await.until(
+            "its attempt", () -> collector.named("chat m", trace), found -> !found.isEmpty());
     assertEquals(1, attempts.size());
     return attempts.getFirst();
   }

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.URI;
@@ -106,7 +107,7 @@ class ServerTimingIT {
   /** Everything until the gateway closes: a client that closes its side first has left. */
   private static String answer(URI listener, String bytes) throws IOException {
     try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
-      socket.setSoTimeout(5000);
+      socket.setSoTimeout(Await.LIMIT_MS);
       socket.getOutputStream().write(bytes.getBytes(StandardCharsets.US_ASCII));
       return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }

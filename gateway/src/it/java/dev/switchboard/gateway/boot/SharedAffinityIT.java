@@ -8,9 +8,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.shared.ValkeyServer;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -32,11 +34,11 @@ class SharedAffinityIT extends TwoUpstreams {
       for (int i = 0; i < 8; i++) {
         String session = "s" + i;
         here.add(replica(ask(one, session, "x")));
-        InProcessGateway.await(() -> known(other, session) != null);
+        Await.until("the session", () -> known(other, session) != null);
         there.add(replica(ask(other, session, "x")));
       }
       String prompted = replica(ask(one, "prompt", LONG));
-      InProcessGateway.await(() -> known(other, "prompt") != null);
+      Await.until("the prompt", () -> known(other, "prompt") != null);
       ask(other, "another", LONG, "X-Request-Id", "r");
 
       assertEquals(here, there);
@@ -75,22 +77,19 @@ class SharedAffinityIT extends TwoUpstreams {
   private static String shared(ValkeyServer valkey) {
     return "shared: {url: \""
         + valkey.url()
-        + "\", retry-ms: 100, timeout-ms: 2000}\n"
+        + "\", retry-ms: 100, timeout-ms: 10000}\n"
         + "routing: {policy: round-robin}";
   }
 
   /** Waits until one hears the other. */
-  private static void acquainted(InProcessGateway speaker, InProcessGateway hearer)
-      throws Exception {
-    int[] tries = new int[1];
-    InProcessGateway.await(
+  private static void acquainted(InProcessGateway speaker, InProcessGateway hearer) {
+    List<String> sessions = new ArrayList<>();
+    Await.until(
+        "one hears the other",
         () -> {
-          String session = "hello" + speaker.hashCode() + "-" + tries[0]++;
-          ask(speaker, session, "x");
-          for (int i = 0; i < 20 && known(hearer, session) == null; i++) {
-            Thread.onSpinWait();
-          }
-          return known(hearer, session) != null;
+          sessions.add("hello-" + UUID.randomUUID());
+          ask(speaker, sessions.getLast(), "x");
+          return sessions.stream().anyMatch(session -> known(hearer, session) != null);
         });
   }
 

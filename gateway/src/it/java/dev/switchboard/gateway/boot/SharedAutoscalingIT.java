@@ -1,12 +1,14 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.autoscaling.GatewayLoads;
 import dev.switchboard.gateway.shared.ValkeyServer;
 import dev.switchboard.gateway.store.PostgresServer;
-import java.util.ArrayList;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.util.List;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
@@ -18,7 +20,6 @@ import org.junit.jupiter.api.Test;
  * Two gateways before the same two servers, each with half of the requests: by what they share both
  * desire what all of them need, and the same.
  */
-@Tag("untimed")
 class SharedAutoscalingIT {
   private static final String PATH = "/admin/v1/autoscaling/m";
 
@@ -85,11 +86,13 @@ class SharedAutoscalingIT {
   }
 
   @Test
+  @Tag("timing")
   void whatAGatewayHadThatLeavesAValkeyCountsNoLonger() throws Exception {
     overAValkey(this::assertLeavesAtOnce);
   }
 
   @Test
+  @Tag("timing")
   void whatAGatewayHadThatLeavesAPostgresCountsNoLonger() throws Exception {
     overAPostgres(this::assertLeavesAtOnce);
   }
@@ -103,7 +106,9 @@ class SharedAutoscalingIT {
         held.answerAll();
       }
 
-      JsonNode alone = told(one, 3 * GatewayLoads.TELL_MS / 1000, SharedAutoscalingIT::isAlone);
+      Stopwatch left = Stopwatch.start();
+      JsonNode alone = told(one, SharedAutoscalingIT::isAlone);
+      assertTrue(left.millis() < 3 * GatewayLoads.TELL_MS, () -> left.millis() + " ms");
 
       assertEquals(0, running(alone));
     }
@@ -144,23 +149,7 @@ class SharedAutoscalingIT {
     return told.at("/signals/running").asInt() + told.at("/signals/waiting").asInt();
   }
 
-  private static JsonNode told(InProcessGateway gateway, Predicate<JsonNode> as) throws Exception {
-    return told(gateway, 60, as);
-  }
-
-  private static JsonNode told(InProcessGateway gateway, int seconds, Predicate<JsonNode> as)
-      throws Exception {
-    List<JsonNode> last = new ArrayList<>();
-    InProcessGateway.await(
-        seconds,
-        () -> {
-          try {
-            last.add(gateway.adminJson(PATH));
-            return as.test(last.getLast());
-          } catch (Exception broken) {
-            throw new AssertionError(broken);
-          }
-        });
-    return last.getLast();
+  private static JsonNode told(InProcessGateway gateway, Predicate<JsonNode> as) {
+    return Await.until("what it desires", () -> gateway.adminJson(PATH), as);
   }
 }

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.slo.SloCause;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -18,7 +20,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -59,7 +60,7 @@ class SloCausesIT {
         try (InputStream body = gateway.stream(600, CLASS, sloClass()).body()) {
           assertTrue(body.read() >= 0);
           GatewayProcess.signal("-STOP", pid);
-          TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+          pause(STOPPED_MS);
           GatewayProcess.signal("-CONT", pid);
           body.readAllBytes();
         }
@@ -75,8 +76,8 @@ class SloCausesIT {
           client.connect(new InetSocketAddress(api.getHost(), api.getPort()));
           client.getOutputStream().write(unread(api, sloClass()));
           client.getOutputStream().flush();
-          InProcessGateway.await(() -> generated() >= before + UNREAD_TOKENS);
-          TimeUnit.MILLISECONDS.sleep(2 * STOPPED_MS);
+          Await.until("tokens", () -> generated(), tokens -> tokens >= before + UNREAD_TOKENS);
+          pause(2 * STOPPED_MS);
           client.getInputStream().readAllBytes();
         }
       }
@@ -138,8 +139,7 @@ class SloCausesIT {
     for (int turn = 1; turn <= MOST_TURNS && !blamed.containsKey(cause.label()); turn++) {
       int all = turn;
       harm.done();
-      InProcessGateway.await(() -> sum(causes(harm)) == all);
-      blamed = causes(harm);
+      blamed = Await.until("a cause", () -> causes(harm), told -> sum(told) == all);
     }
 
     assertTrue(blamed.containsKey(cause.label()), blamed::toString);
@@ -148,10 +148,10 @@ class SloCausesIT {
   }
 
   /** How often its class missed its objective, by what that was for. */
-  private static Map<String, Integer> causes(Harm harm) {
+  private static Map<String, Integer> causes(Harm harm) throws Exception {
     Map<String, Integer> causes = new TreeMap<>();
     String path = "/admin/v1/slo?class=" + harm.sloClass();
-    for (JsonNode hour : gateway.adminUnchecked(path).path("hours")) {
+    for (JsonNode hour : gateway.admin(path).path("hours")) {
       JsonNode kept = hour.path("objectives").path("tpot");
       assertEquals(0, kept.path("met").asInt(), kept::toString);
       for (var cause : kept.path("causes").properties()) {
@@ -159,6 +159,11 @@ class SloCausesIT {
       }
     }
     return causes;
+  }
+
+  private static void pause(int ms) {
+    Stopwatch paused = Stopwatch.start();
+    Await.until(() -> paused.millis() >= ms);
   }
 
   private static int sum(Map<String, Integer> causes) {
@@ -188,11 +193,7 @@ class SloCausesIT {
     return request.getBytes(StandardCharsets.US_ASCII);
   }
 
-  private static long generated() {
-    try {
-      return gateway.workerState("w0").path("load").path("generated_tokens").asLong();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static long generated() throws Exception {
+    return gateway.workerState("w0").path("load").path("generated_tokens").asLong();
   }
 }

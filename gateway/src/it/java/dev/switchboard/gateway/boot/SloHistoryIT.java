@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.store.PostgresServer;
+import dev.switchboard.testing.Await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,12 +15,10 @@ import java.util.Map;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The store's history of service levels is what the metrics say, whoever served. */
-@Tag("untimed")
 class SloHistoryIT {
   private static final String HISTORY = "/admin/v1/slo?buckets=true&limit=1000";
   private static final String TOLD =
@@ -92,17 +91,15 @@ class SloHistoryIT {
    * Of so many rounds; a request is counted when its answer has ended, which its client knows
    * before.
    */
-  private static SloLedger metrics(InProcessGateway gateway, int rounds) throws Exception {
-    InProcessGateway.await(() -> scraped(gateway).requests() == ROUND * (long) rounds);
-    return scraped(gateway);
+  private static SloLedger metrics(InProcessGateway gateway, int rounds) {
+    return Await.until(
+        "requests that are counted",
+        () -> scraped(gateway),
+        ledger -> ledger.requests() == ROUND * (long) rounds);
   }
 
-  private static SloLedger scraped(InProcessGateway gateway) {
-    try {
-      return SloLedger.metrics(gateway.get(gateway.admin("/metrics")).body());
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static SloLedger scraped(InProcessGateway gateway) throws Exception {
+    return SloLedger.metrics(gateway.get(gateway.admin("/metrics")).body());
   }
 
   private static SloLedger history(InProcessGateway gateway) throws Exception {
@@ -160,19 +157,11 @@ class SloHistoryIT {
         SloLedger both = metrics(one, 4).plus(metrics(other, 4));
 
         // What the other one counted is in the database within its poll.
-        InProcessGateway.await(() -> whole(one).equals(both));
+        Await.until("both", () -> history(one), both::equals);
         assertEquals(both, history(one));
         assertEquals(both, history(other));
         assertEquals(3 * 8, both.count("m batch wall all"));
       }
-    }
-  }
-
-  private static SloLedger whole(InProcessGateway gateway) {
-    try {
-      return history(gateway);
-    } catch (Exception e) {
-      throw new AssertionError(e);
     }
   }
 
@@ -306,10 +295,11 @@ class SloHistoryIT {
                 .post(gateway.api(InProcessGateway.CHAT), InProcessGateway.chat(true))
                 .statusCode());
       }
-      shown = gateway.admin(HISTORY);
-      while (SloLedger.history(shown).count("m standard wall all") < 5) {
-        shown = gateway.admin(HISTORY);
-      }
+      shown =
+          Await.until(
+              "the history of all",
+              () -> gateway.admin(HISTORY),
+              told -> SloLedger.history(told).count("m standard wall all") >= 5);
       gateway.process().destroyForcibly().waitFor();
     }
     try (GatewayProcess gateway = process(state, config)) {

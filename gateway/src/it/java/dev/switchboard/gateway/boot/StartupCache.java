@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.testing.Await;
 import java.io.File;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -38,7 +39,6 @@ final class StartupCache {
   private static final List<String> LOG = List.of("-Xlog:disable", "-Xlog:all=warning:stderr");
 
   private static final String MAKING = "-XX:AOTCacheOutput=";
-  private static final long MADE_SECONDS = 120;
 
   private static boolean made;
 
@@ -116,9 +116,9 @@ final class StartupCache {
       gateway.stream(8).body().readAllBytes();
       ProcessHandle worker = ProcessHandle.of(gateway.pid("w0")).orElseThrow();
       worker.destroy();
-      worker.onExit().get(MADE_SECONDS, TimeUnit.SECONDS);
+      worker.onExit().get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       gateway.terminate();
-      gateway.process().onExit().get(MADE_SECONDS, TimeUnit.SECONDS);
+      gateway.process().onExit().get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     }
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.http.GatewayContext;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
@@ -20,8 +21,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StepFaultIT extends TwoUpstreams {
   private static final int LEAST_STEPS = 20;
 
-  /** Far less than any deadline of the gateway's. */
-  private static final int AT_ONCE_MS = 10_000;
+  /** Far more than the client waits for what it is to hear at once. */
+  private static final String DEADLINES =
+      "deadlines: {first-token-ms: 3600000, inter-token-ms: 3600000, answer-ms: 3600000}\n";
 
   /**
    * Throws once, at the call of a request's course that it is told: each step asks for the time.
@@ -68,7 +70,8 @@ class StepFaultIT extends TwoUpstreams {
             request.response().end("{\"choices\":[]}");
           }
         });
-    String yaml = "tenants: [{name: default, max-concurrency: 3}]\ncircuit: {failures: 1000}";
+    String yaml =
+        DEADLINES + "tenants: [{name: default, max-concurrency: 3}]\ncircuit: {failures: 1000}";
     try (InProcessGateway gateway = InProcessGateway.before(yaml, first)) {
       GatewayContext context = gateway.gateway().reconfiguration().context();
       FaultyClock clock = new FaultyClock(context.clock());
@@ -82,10 +85,7 @@ class StepFaultIT extends TwoUpstreams {
           assertEquals(200, listener.ask(stream, "X-Request-Id", before).statusCode());
           nothingIsHeld(gateway, context, before);
           clock.left.set(step);
-          long begun = System.nanoTime();
           hears(listener, stream, "step-" + step);
-          long tookMs = (System.nanoTime() - begun) / 1_000_000;
-          assertTrue(tookMs < AT_ONCE_MS, "step " + step + " took " + tookMs + " ms");
           nothingIsHeld(gateway, context, "step-" + step);
           thrown = clock.left.getAndSet(-1) < 0;
         }
@@ -142,9 +142,9 @@ class StepFaultIT extends TwoUpstreams {
   }
 
   /** The answer goes out before the last place is given back. */
-  private static void nothingIsHeld(InProcessGateway gateway, GatewayContext context, String id)
-      throws Exception {
-    InProcessGateway.await(
+  private static void nothingIsHeld(InProcessGateway gateway, GatewayContext context, String id) {
+    Await.until(
+        "all is given back of " + id,
         () ->
             !context.recorder().whenEnded(id, () -> {})
                 && context.admission().inFlight() == 0
@@ -155,12 +155,8 @@ class StepFaultIT extends TwoUpstreams {
                 && metric(gateway, "switchboard_replica_in_flight{replica=\"u0\"}") == 0);
   }
 
-  private static double metric(InProcessGateway gateway, String series) {
-    try {
-      return gateway.metric(series);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static double metric(InProcessGateway gateway, String series) throws Exception {
+    return gateway.metric(series);
   }
 
   private static GatewayContext with(GatewayContext of, NanoClock clock) {

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,12 +14,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The steps of a real engine that several requests shared, as a collector receives them. */
-@Tag("untimed")
 class StepSpansIT {
   private static final String ONE = "acf92f3577b34da6a3ce929d0e0e4731";
   private static final String OTHER = "acf92f3577b34da6a3ce929d0e0e4732";
@@ -48,7 +47,7 @@ class StepSpansIT {
       one.rest();
       other.rest();
       silent.rest();
-      InProcessGateway.await(() -> steps(collector).size() >= 60);
+      Await.until("steps", () -> steps(collector).size(), count -> count >= 60);
 
       Span shared =
           steps(collector).stream()
@@ -99,8 +98,8 @@ class StepSpansIT {
 
   /** Of a request whose every span has come: that of its attempt is the last that ends. */
   private static Set<String> ranks(OtlpReceiver collector, String trace) throws Exception {
-    InProcessGateway.await(
-        () -> collector.named("chat " + GatewayProcess.MODEL, trace).size() == 1);
+    Await.until(
+        "its attempt", () -> collector.named("chat " + GatewayProcess.MODEL, trace).size() == 1);
     return collector.trace(trace).stream()
         .map(Span::getName)
         .filter(name -> name.startsWith("stage "))

@@ -12,6 +12,7 @@ import dev.switchboard.gateway.store.ModelSetting;
 import dev.switchboard.gateway.store.StateFolder;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.store.StoreConfig;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,8 +39,8 @@ class StoredNamesIT {
     StoreConfig config = ConfigReader.read(store()).store();
     try (Store store =
         Store.start(config, state(), new UsageMeter(), new SloMeter(), () -> 1_000_000)) {
-      store.put(new ModelSetting("x", extra), was -> {}).get(20, TimeUnit.SECONDS);
-      store.put(SPLIT, was -> {}).get(20, TimeUnit.SECONDS);
+      store.put(new ModelSetting("x", extra), was -> {}).get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
+      store.put(SPLIT, was -> {}).get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     }
   }
 
@@ -62,7 +63,8 @@ class StoredNamesIT {
   }
 
   private static HttpResponse<String> ask(InProcessGateway gateway, String model) throws Exception {
-    InProcessGateway.await(
+    Await.until(
+        "m is served",
         () -> gateway.fleet().views("m", 0).stream().anyMatch(view -> view.routable()));
     String body = InProcessGateway.chat(false).replace("\"m\"", '"' + model + '"');
     return gateway.post(InProcessGateway.CHAT, body);

@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,7 +12,6 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /** A stream that a thread of its own reads, with the times of its events. */
 final class StreamClient {
@@ -20,7 +21,7 @@ final class StreamClient {
   private final String replica;
   private final InputStream body;
   private int events;
-  private long lastNanos;
+  private Stopwatch sinceLast = Stopwatch.start();
   private long longestGapNanos;
 
   private StreamClient(HttpResponse<InputStream> answer) {
@@ -58,26 +59,18 @@ final class StreamClient {
   private synchronized void add(String line) {
     lines.add(line);
     if (line.startsWith("data: ")) {
-      long now = System.nanoTime();
-      longestGapNanos = events == 0 ? 0 : Math.max(longestGapNanos, now - lastNanos);
-      lastNanos = now;
+      longestGapNanos = events == 0 ? 0 : Math.max(longestGapNanos, sinceLast.nanos());
+      sinceLast = Stopwatch.start();
       events++;
     }
-    notifyAll();
   }
 
   synchronized int events() {
     return events;
   }
 
-  synchronized void awaitEvents(int count) throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-    while (events < count && thread.isAlive()) {
-      if (System.nanoTime() > deadline) {
-        throw new AssertionError(events + " of " + count + " events within 30 s");
-      }
-      wait(100);
-    }
+  void awaitEvents(int count) {
+    Await.until(count + " events", this::events, seen -> seen >= count || !thread.isAlive());
   }
 
   /** Reads no more, and tells the gateway so. */
@@ -87,9 +80,9 @@ final class StreamClient {
 
   /** Every line, once the stream has ended. */
   List<String> rest() throws InterruptedException {
-    thread.join(60_000);
+    thread.join(Await.LIMIT_MS);
     if (thread.isAlive()) {
-      throw new AssertionError("it did not end within 60 s");
+      throw new AssertionError("it does not end");
     }
     synchronized (this) {
       return List.copyOf(lines);

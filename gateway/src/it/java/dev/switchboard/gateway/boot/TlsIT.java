@@ -10,6 +10,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -33,8 +35,8 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -128,7 +130,7 @@ class TlsIT {
     SSLContext context = root.trusted();
     SSLSocket socket =
         (SSLSocket) context.getSocketFactory().createSocket(listener.getHost(), listener.getPort());
-    socket.setSoTimeout(10_000);
+    socket.setSoTimeout(Await.LIMIT_MS);
     SSLParameters wanted = socket.getSSLParameters();
     wanted.setApplicationProtocols(protocols);
     socket.setSSLParameters(wanted);
@@ -253,7 +255,7 @@ class TlsIT {
                   "{\"changed\":[\"admin.tls.certificate-file\",\"http.tls.certificate-file\"],"),
           done.body());
       assertNotEquals(first, probe(gateway));
-      HttpServerResponse events = stream.get(10, TimeUnit.SECONDS);
+      HttpServerResponse events = stream.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       upstream
           .vertx()
           .runOnContext(
@@ -405,7 +407,7 @@ class TlsIT {
               "cause=client_certificate,listener=admin 4.0",
               "cause=closed,listener=api 1.0",
               "cause=negotiation,listener=api 1.0");
-      InProcessGateway.await(() -> failures(gateway, operator).equals(wanted));
+      Await.until("failures", () -> failures(gateway, operator), wanted::equals);
       String expiry =
           "switchboard_tls_certificate_expiry_timestamp_seconds{kind=own,listener=api} ";
       String told = scrape(gateway, operator, expiry).getFirst();
@@ -415,7 +417,8 @@ class TlsIT {
   }
 
   /** Handshakes that failed, by what they failed for. */
-  private static Set<String> failures(InProcessGateway gateway, HttpClient operator) {
+  private static Set<String> failures(InProcessGateway gateway, HttpClient operator)
+      throws Exception {
     String name = "switchboard_tls_handshake_failures_total{";
     return scrape(gateway, operator, name).stream()
         .filter(line -> !line.endsWith(" 0.0"))
@@ -424,25 +427,22 @@ class TlsIT {
   }
 
   /** Lines of the metrics, without quotes, that begin so. */
-  private static List<String> scrape(InProcessGateway gateway, HttpClient operator, String begin) {
+  private static List<String> scrape(InProcessGateway gateway, HttpClient operator, String begin)
+      throws Exception {
     HttpRequest scrape = HttpRequest.newBuilder(gateway.admin("/metrics")).build();
-    try {
-      return operator
-          .send(scrape, HttpResponse.BodyHandlers.ofString())
-          .body()
-          .lines()
-          .map(line -> line.replace("\"", ""))
-          .filter(line -> line.startsWith(begin))
-          .toList();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+    return operator
+        .send(scrape, HttpResponse.BodyHandlers.ofString())
+        .body()
+        .lines()
+        .map(line -> line.replace("\"", ""))
+        .filter(line -> line.startsWith(begin))
+        .toList();
   }
 
   @Test
   void clientsThatNeverHandshakeCountFromTheirFirstMomentAndAreCut() throws Exception {
     try (InProcessGateway gateway =
-            gateway("max-connections-per-client: 3, ", "deadlines: {header-ms: 400}");
+            gateway("max-connections-per-client: 3, ", "deadlines: {header-ms: 2000}");
         HttpClient client = client(null)) {
       List<Socket> silent = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
@@ -450,7 +450,7 @@ class TlsIT {
       }
 
       // Nobody says anything, and yet there is no room for a fourth.
-      InProcessGateway.await(() -> refusesAHandshake(gateway));
+      Await.until("a refusal", () -> refusesAHandshake(gateway));
 
       // Half of a record is no handshake either.
       try (Socket drips =
@@ -458,7 +458,7 @@ class TlsIT {
         drips.getOutputStream().write(new byte[] {22, 3, 1, 0});
         silent.add(drips);
         for (Socket socket : silent) {
-          socket.setSoTimeout(10_000);
+          socket.setSoTimeout(Await.LIMIT_MS);
           socket.getInputStream().readAllBytes();
           socket.close();
         }
@@ -469,14 +469,12 @@ class TlsIT {
     }
   }
 
-  private boolean refusesAHandshake(InProcessGateway gateway) {
+  private boolean refusesAHandshake(InProcessGateway gateway) throws Exception {
     try (SSLSocket socket = connect(gateway.api(""))) {
       socket.startHandshake();
       return false;
     } catch (IOException closed) {
       return true;
-    } catch (Exception e) {
-      throw new AssertionError(e);
     }
   }
 
@@ -486,27 +484,25 @@ class TlsIT {
     try (InProcessGateway gateway = gateway();
         HttpClient operator = operator()) {
       // On a busy machine the event loop, too, may come late to one of them.
-      InProcessGateway.await(() -> toldWithinATenth(gateway, operator));
+      Await.until("the phase", () -> toldWithinATenth(gateway, operator));
     }
   }
 
-  private boolean toldWithinATenth(InProcessGateway gateway, HttpClient operator) {
+  private boolean toldWithinATenth(InProcessGateway gateway, HttpClient operator) throws Exception {
     String id = "late-" + UUID.randomUUID();
     try (Socket plain = new Socket(InetAddress.getLoopbackAddress(), gateway.api("").getPort())) {
-      long begun = System.nanoTime();
+      Stopwatch connected = Stopwatch.start();
       // Or the end of its handshake waits 40 ms for a delayed acknowledgement.
       plain.setTcpNoDelay(true);
-      TimeUnit.MILLISECONDS.sleep(HANDSHAKE_DELAY_MS);
+      Await.until(() -> connected.millis() >= HANDSHAKE_DELAY_MS);
       SSLSocket socket = handshake(plain);
-      double lateMs = (System.nanoTime() - begun) / 1e6;
+      double lateMs = connected.nanos() / 1e6;
       assertTrue(exchange(socket, request(id, "a")).startsWith("HTTP/1.1 200"));
       JsonNode timeline = timeline(gateway, operator, id);
       double told = before(timeline, "tls");
       assertTrue(told > 0, timeline::toPrettyString);
       return Math.abs(told - lateMs) < lateMs / 10
           && timeline.path("wall_ms").asDouble() < HANDSHAKE_DELAY_MS;
-    } catch (Exception e) {
-      throw new AssertionError(e);
     }
   }
 
@@ -536,47 +532,37 @@ class TlsIT {
     try (GatewayProcess gateway =
         GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady()) {
       // On a busy machine it may come late to one of them once more, or be stopped late itself.
-      InProcessGateway.await(() -> acceptedLate(gateway));
+      Await.until("the phase", () -> acceptedLate(gateway));
     }
   }
 
-  private boolean acceptedLate(GatewayProcess gateway) {
+  private boolean acceptedLate(GatewayProcess gateway) throws Exception {
     String id = "late-" + UUID.randomUUID();
     URI api = gateway.api("");
     long pid = gateway.process().pid();
-    try {
-      GatewayProcess.signal("-STOP", pid);
-      try (Socket plain = new Socket(api.getHost(), api.getPort())) {
-        plain.setTcpNoDelay(true);
-        long begun = System.nanoTime();
-        CompletableFuture<SSLSocket> secured = CompletableFuture.supplyAsync(() -> secure(plain));
-        TimeUnit.MILLISECONDS.sleep(ACCEPT_DELAY_MS);
-        double lateMs = (System.nanoTime() - begun) / 1e6;
-        GatewayProcess.signal("-CONT", pid);
-        String answer =
-            exchange(secured.get(10, TimeUnit.SECONDS), request(id, api.getAuthority()));
-        assertTrue(answer.startsWith("HTTP/1.1 200"), answer);
+    GatewayProcess.signal("-STOP", pid);
+    try (Socket plain = new Socket(api.getHost(), api.getPort())) {
+      plain.setTcpNoDelay(true);
+      Stopwatch connected = Stopwatch.start();
+      FutureTask<SSLSocket> secured = new FutureTask<>(() -> handshake(plain));
+      Thread _ = Thread.ofVirtual().start(secured);
+      Await.until(() -> connected.millis() >= ACCEPT_DELAY_MS);
+      double lateMs = connected.nanos() / 1e6;
+      GatewayProcess.signal("-CONT", pid);
+      String answer =
+          exchange(
+              secured.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS), request(id, api.getAuthority()));
+      assertTrue(answer.startsWith("HTTP/1.1 200"), answer);
 
-        String path = "/admin/v1/requests/" + id + "/timeline";
-        InProcessGateway.await(() -> gateway.adminUnchecked(path).has("phases"));
-        JsonNode timeline = gateway.admin(path);
-        double told = before(timeline, "socket");
-        return Math.abs(told - lateMs) < lateMs / 10
-            && before(timeline, "tls") < lateMs / 2
-            && timeline.path("wall_ms").asDouble() < lateMs / 2;
-      } finally {
-        GatewayProcess.signal("-CONT", pid);
-      }
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private SSLSocket secure(Socket plain) {
-    try {
-      return handshake(plain);
-    } catch (Exception e) {
-      throw new AssertionError(e);
+      String path = "/admin/v1/requests/" + id + "/timeline";
+      JsonNode timeline =
+          Await.until("its timeline", () -> gateway.admin(path), told -> told.has("phases"));
+      double told = before(timeline, "socket");
+      return Math.abs(told - lateMs) < lateMs / 10
+          && before(timeline, "tls") < lateMs / 2
+          && timeline.path("wall_ms").asDouble() < lateMs / 2;
+    } finally {
+      GatewayProcess.signal("-CONT", pid);
     }
   }
 
@@ -586,7 +572,7 @@ class TlsIT {
             root.trusted()
                 .getSocketFactory()
                 .createSocket(plain, "localhost", plain.getPort(), true);
-    socket.setSoTimeout(10_000);
+    socket.setSoTimeout(Await.LIMIT_MS);
     socket.startHandshake();
     return socket;
   }
@@ -595,17 +581,12 @@ class TlsIT {
       throws Exception {
     HttpRequest request =
         HttpRequest.newBuilder(gateway.admin("/admin/v1/requests/" + id + "/timeline")).build();
-    AtomicReference<String> told = new AtomicReference<>("");
-    InProcessGateway.await(
-        () -> {
-          try {
-            told.set(operator.send(request, HttpResponse.BodyHandlers.ofString()).body());
-            return told.get().contains("phases");
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        });
-    return new ObjectMapper().readTree(told.get());
+    return new ObjectMapper()
+        .readTree(
+            Await.until(
+                "its timeline",
+                () -> operator.send(request, HttpResponse.BodyHandlers.ofString()).body(),
+                told -> told.contains("phases")));
   }
 
   private static double before(JsonNode timeline, String phase) {
@@ -641,7 +622,7 @@ class TlsIT {
     try (SSLSocket socket =
         (SSLSocket)
             context.getSocketFactory().createSocket(listener.getHost(), listener.getPort())) {
-      socket.setSoTimeout(10_000);
+      socket.setSoTimeout(Await.LIMIT_MS);
       socket.setEnabledProtocols(new String[] {"TLSv1.2"});
       socket.setEnabledCipherSuites(new String[] {suite});
       socket.startHandshake();

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.net.URI;
 import java.net.http.HttpRequest;
@@ -26,7 +27,6 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -34,7 +34,6 @@ import org.junit.jupiter.api.io.TempDir;
  * The trace of one request, as a collector receives it from the real gateway with the real agent
  * before a real worker of two stages of two ranks.
  */
-@Tag("untimed")
 class TraceIT {
   private static final String TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
   private static final String FOREIGN_TRACE = "5cf92f3577b34da6a3ce929d0e0e4737";
@@ -114,8 +113,7 @@ class TraceIT {
             "traced");
     assertEquals(200, answer.statusCode());
     assertTrue(answer.body().endsWith("data: [DONE]\n\n"), answer::body);
-    InProcessGateway.await(
-        () -> collector.named("chat " + GatewayProcess.MODEL, TRACE).size() == 1);
+    awaitOne("chat " + GatewayProcess.MODEL, TRACE);
     List<Span> spans = collector.trace(TRACE);
 
     Span server = only("POST /v1/chat/completions", spans, Span.SpanKind.SPAN_KIND_SERVER);
@@ -244,7 +242,7 @@ class TraceIT {
         "traceparent",
         parent);
     // Spans go out in the order in which they end.
-    InProcessGateway.await(() -> !collector.servers(trace).isEmpty());
+    Await.until("its span", () -> !collector.servers(trace).isEmpty());
 
     List<String> paths =
         collector.all().stream().map(span -> OtlpReceiver.attribute(span, "url.path")).toList();
@@ -358,8 +356,12 @@ class TraceIT {
     return answer;
   }
 
+  private static void awaitOne(String name, String trace) {
+    Await.until(name, () -> collector.named(name, trace), spans -> spans.size() == 1);
+  }
+
   private static Map<String, String> conventions(String name, String trace) throws Exception {
-    InProcessGateway.await(() -> collector.named(name, trace).size() == 1);
+    awaitOne(name, trace);
     return OtlpReceiver.attributes(collector.named(name, trace).getFirst(), "gen_ai.");
   }
 
@@ -377,7 +379,7 @@ class TraceIT {
         "X-Request-Id",
         "foreign-1");
 
-    FakeUpstream.Seen seen = foreign.seen.poll(10, TimeUnit.SECONDS);
+    FakeUpstream.Seen seen = foreign.seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     assertNotNull(seen);
     assertEquals("foreign-1", seen.headers().get("X-Request-Id"));
     assertEquals(1, seen.traceparents());
@@ -386,7 +388,7 @@ class TraceIT {
     String parent = String.valueOf(seen.headers().get("traceparent"));
     assertTrue(parent.startsWith("00-" + FOREIGN_TRACE + "-"), parent);
     assertFalse(parent.contains(CALLER), parent);
-    InProcessGateway.await(() -> collector.named("chat foreign", FOREIGN_TRACE).size() == 1);
+    awaitOne("chat foreign", FOREIGN_TRACE);
     String spanId = parent.substring(36, 52);
     assertTrue(
         collector.trace(FOREIGN_TRACE).stream()
@@ -401,7 +403,7 @@ class TraceIT {
         "{\"model\":\"foreign\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
         "traceparent",
         "00-" + trace + "-" + CALLER + "-01");
-    InProcessGateway.await(() -> collector.named("chat foreign", trace).size() == 1);
+    awaitOne("chat foreign", trace);
 
     Set<String> names = new TreeSet<>();
     collector.all().forEach(span -> names.add(span.getName()));

@@ -5,13 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,7 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
  * Three workers of one model, the last of which keeps keys and values in another form: its answers
  * may be others.
  */
-@Tag("untimed")
 class UnlikeWorkersIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final int STREAMS = 5;
@@ -111,16 +110,15 @@ class UnlikeWorkersIT {
     return StreamClient.open(gateway, CHAT, body);
   }
 
-  private static void awaitMoves(GatewayProcess gateway, int count) throws Exception {
-    InProcessGateway.await(
-        60, () -> sum(gateway, "switchboard_migrations_total", "result=\"resumed\"") == count);
+  private static void awaitMoves(GatewayProcess gateway, int count) {
+    Await.until(
+        "streams that were moved",
+        () -> sum(gateway, "switchboard_migrations_total", "result=\"resumed\""),
+        moved -> moved == count);
   }
 
-  private static double sum(GatewayProcess gateway, String name, String... labels) {
-    try {
-      return new MetricsText(gateway.metrics()).sum(name, labels);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static double sum(GatewayProcess gateway, String name, String... labels)
+      throws Exception {
+    return new MetricsText(gateway.metrics()).sum(name, labels);
   }
 }

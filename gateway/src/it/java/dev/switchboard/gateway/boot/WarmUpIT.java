@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,11 +14,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-@Tag("untimed")
 class WarmUpIT {
   private static final int REQUESTS = 200;
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -54,7 +53,7 @@ class WarmUpIT {
               + "\",\"max_tokens\":1,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
           "traceparent",
           "00-" + TRACE + "-b7ad6b7169203331-01");
-      InProcessGateway.await(() -> !collector.trace(TRACE).isEmpty());
+      Await.until("a trace", () -> !collector.trace(TRACE).isEmpty());
       assertEquals(
           List.of(),
           collector.all().stream()

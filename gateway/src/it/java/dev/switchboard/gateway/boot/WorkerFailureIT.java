@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.io.BufferedReader;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -20,6 +22,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,8 +35,7 @@ class WorkerFailureIT {
   @TempDir private @Nullable Path folder;
 
   @Test
-  void aKilledWorkersStreamEndsWithAnErrorAtOnceWhereNobodyMayGoOnAndTheOthersGoOn()
-      throws Exception {
+  void aKilledWorkersStreamEndsWithAnErrorWhereNobodyMayGoOnAndTheOthersGoOn() throws Exception {
     try (GatewayProcess gateway = slowGateway("migration: {attempts: 0}", new String[0])) {
       HttpResponse<InputStream> first = gateway.stream(100);
       HttpResponse<InputStream> second = gateway.stream(100);
@@ -47,25 +49,41 @@ class WorkerFailureIT {
       }
       long pid = gateway.admin("/admin/v1/replicas/" + victim).path("pid").asLong();
 
-      long killed = System.nanoTime();
       ProcessHandle.of(pid).orElseThrow().destroyForcibly();
       List<String> rest = dying.lines().filter(line -> !line.isEmpty()).toList();
-      long tookMs = (System.nanoTime() - killed) / 1_000_000;
 
       assertFalse(victim.equals(other));
       assertTrue(rest.getLast().startsWith("data: {\"error\":"), rest::toString);
-      assertTrue(tookMs <= 250, () -> "the error came after " + tookMs + " ms");
-      List<String> whole = surviving.get(60, TimeUnit.SECONDS);
+      List<String> whole = surviving.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
       assertEquals("data: [DONE]", whole.get(whole.size() - 2));
       JsonNode back =
           gateway.await(
               event ->
                   event.path("event").asText().equals("worker_ready")
                       && event.path("replica").asText().equals(victim));
-      System.out.printf(
-          "kill -9 to the end of the stream: %d ms; worker back after %.1f s%n",
-          tookMs, (System.nanoTime() - killed) / 1e9);
       assertTrue(back.path("seconds").asDouble() > 0);
+    }
+  }
+
+  @Test
+  @Tag("timing")
+  void aKilledWorkersStreamEndsWithinAQuarterOfASecondWhereNobodyMayGoOn() throws Exception {
+    try (GatewayProcess gateway = slowGateway("migration: {attempts: 0}", new String[0])) {
+      HttpResponse<InputStream> answer = gateway.stream(100);
+      BufferedReader dying = reader(answer);
+      for (int i = 0; i < 6; i++) {
+        dying.readLine();
+      }
+      String victim = answer.headers().firstValue("X-Switchboard-Replica").orElseThrow();
+      ProcessHandle worker = ProcessHandle.of(gateway.pid(victim)).orElseThrow();
+
+      Stopwatch killed = Stopwatch.start();
+      worker.destroyForcibly();
+      List<String> rest = dying.lines().filter(line -> !line.isEmpty()).toList();
+      long tookMs = killed.millis();
+
+      assertTrue(rest.getLast().startsWith("data: {\"error\":"), rest::toString);
+      assertTrue(tookMs <= 250, () -> "the error came after " + tookMs + " ms");
     }
   }
 
@@ -89,13 +107,13 @@ class WorkerFailureIT {
           gateway.adminPost(path + "/drain", "{\"grace_ms\":600000,\"stop\":" + stop + "}");
       gateway.kill(victim);
       // It may be empty before anybody sees that its process has ended.
-      InProcessGateway.await(60, () -> without(gateway.adminUnchecked(path), pid, end));
-      JsonNode out = gateway.admin(path);
+      JsonNode out =
+          Await.until(end, () -> gateway.admin(path), replica -> without(replica, pid, end));
       gateway.adminPost(path + "/resume", "");
       gateway.awaitState(victim, "READY");
 
       assertEquals("DRAINING", begun.path("state").asText(), begun::toString);
-      assertEquals("data: [DONE]", rest.get(60, TimeUnit.SECONDS).getLast());
+      assertEquals("data: [DONE]", rest.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS).getLast());
       assertEquals(stop, out.path("pid").isNull(), out::toString);
       assertTrue(gateway.pid(victim) != pid);
     }
@@ -116,14 +134,14 @@ class WorkerFailureIT {
       for (int i = 0; i < 90; i++) {
         answers.add(ask(gateway, i % 2 == 0, i));
       }
-      InProcessGateway.await(() -> inFlight(gateway, "w0") >= 30);
+      Await.until("in flight at w0", () -> inFlight(gateway, "w0"), count -> count >= 30);
 
       gateway.kill("w0");
-      InProcessGateway.await(() -> failed(gateway) >= 30);
+      Await.until("failed attempts", () -> failed(gateway), count -> count >= 30);
       gateway.slow("w1", 0);
 
       for (CompletableFuture<HttpResponse<String>> answer : answers) {
-        HttpResponse<String> read = answer.get(60, TimeUnit.SECONDS);
+        HttpResponse<String> read = answer.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
         assertEquals(200, read.statusCode(), read::body);
         assertFalse(read.body().contains("\"error\""), read::body);
         assertTrue(read.body().contains("\"finish_reason\":\"length\""), read::body);
@@ -131,17 +149,13 @@ class WorkerFailureIT {
     }
   }
 
-  private static int inFlight(GatewayProcess gateway, String replica) {
-    return gateway.adminUnchecked("/admin/v1/replicas/" + replica).path("in_flight").asInt();
+  private static int inFlight(GatewayProcess gateway, String replica) throws Exception {
+    return gateway.admin("/admin/v1/replicas/" + replica).path("in_flight").asInt();
   }
 
-  private static double failed(GatewayProcess gateway) {
-    try {
-      return new MetricsText(gateway.metrics())
-          .sum("switchboard_upstream_attempts_total", "result=\"failed\"");
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static double failed(GatewayProcess gateway) throws Exception {
+    return new MetricsText(gateway.metrics())
+        .sum("switchboard_upstream_attempts_total", "result=\"failed\"");
   }
 
   private static CompletableFuture<HttpResponse<String>> ask(
@@ -170,14 +184,16 @@ class WorkerFailureIT {
       for (int i = 0; i < 6; i++) {
         reader.readLine();
       }
+      // The next two of them take longer than a busy machine does to hear of it.
+      gateway.slow("w0", 1000);
 
       answer.body().close();
       long stepsAtLeaving = gateway.workerState("w0").path("load").path("step").asLong();
-      InProcessGateway.await(() -> running(gateway) == 0);
+      Await.until("running", () -> running(gateway), count -> count == 0);
       long steps = gateway.workerState("w0").path("load").path("step").asLong() - stepsAtLeaving;
 
       assertTrue(steps <= 2, () -> "the engine went on for " + steps + " steps");
-      InProcessGateway.await(() -> inFlight(gateway) == 0);
+      Await.until("in flight", () -> inFlight(gateway, "w0"), count -> count == 0);
       assertCharged(gateway, answer.headers().firstValue("X-Request-Id").orElseThrow());
     }
   }
@@ -208,7 +224,7 @@ class WorkerFailureIT {
     List<String> rest = reader.lines().filter(line -> !line.isEmpty()).toList();
 
     assertEquals("data: [DONE]", rest.getLast());
-    assertTrue(gateway.process().waitFor(60, TimeUnit.SECONDS));
+    assertTrue(gateway.process().waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     assertEquals(0, gateway.process().exitValue());
     for (long worker : workers) {
       assertFalse(ProcessHandle.of(worker).map(ProcessHandle::isAlive).orElse(false));
@@ -226,7 +242,7 @@ class WorkerFailureIT {
       JsonNode failed = gateway.await(event -> event.path("event").asText().equals("failed"));
 
       assertTrue(failed.path("message").asText().contains("broken"), failed::toString);
-      assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+      assertTrue(gateway.process().waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       assertEquals(6, failed.path("status").asInt());
       assertEquals(6, gateway.process().exitValue());
     }
@@ -258,7 +274,7 @@ class WorkerFailureIT {
       JsonNode failed = gateway.await(event -> event.path("event").asText().equals("failed"));
 
       assertTrue(failed.path("message").asText().contains(named), failed::toString);
-      assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+      assertTrue(gateway.process().waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       assertEquals(6, failed.path("status").asInt());
       assertEquals(6, gateway.process().exitValue());
     }
@@ -282,41 +298,25 @@ class WorkerFailureIT {
     all[arguments.length] = "--config";
     all[arguments.length + 1] = config.toString();
     GatewayProcess gateway = GatewayProcess.start(List.of(), all).awaitReady();
-    InProcessGateway.await(() -> everyReplicaReady(gateway));
+    Await.until("every replica", () -> everyReplicaReady(gateway));
     for (JsonNode replica : gateway.admin("/admin/v1/replicas").path("replicas")) {
       gateway.slow(replica.path("id").asText(), STEP_MS);
     }
     return gateway;
   }
 
-  private static boolean everyReplicaReady(GatewayProcess gateway) {
-    try {
-      for (JsonNode replica : gateway.admin("/admin/v1/replicas").path("replicas")) {
-        if (!replica.path("state").asText().equals("READY")) {
-          return false;
-        }
+  private static boolean everyReplicaReady(GatewayProcess gateway) throws Exception {
+    for (JsonNode replica : gateway.admin("/admin/v1/replicas").path("replicas")) {
+      if (!replica.path("state").asText().equals("READY")) {
+        return false;
       }
-      return true;
-    } catch (Exception e) {
-      throw new AssertionError(e);
     }
+    return true;
   }
 
-  private static int running(GatewayProcess gateway) {
-    try {
-      JsonNode load = gateway.workerState("w0").path("load");
-      return load.path("running").asInt() + load.path("requests").asInt();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static int inFlight(GatewayProcess gateway) {
-    try {
-      return gateway.admin("/admin/v1/replicas/w0").path("in_flight").asInt();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+  private static int running(GatewayProcess gateway) throws Exception {
+    JsonNode load = gateway.workerState("w0").path("load");
+    return load.path("running").asInt() + load.path("requests").asInt();
   }
 
   private static BufferedReader reader(HttpResponse<InputStream> answer) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -16,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,7 +24,6 @@ import org.junit.jupiter.api.io.TempDir;
  * One model whose workers are of several groups of one configuration: some with a device, though an
  * emulated one, or none where they want one, and some on the processor.
  */
-@Tag("untimed")
 class WorkerGroupsIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String BODY =
@@ -34,8 +33,6 @@ class WorkerGroupsIT {
 
   /** Requests after which a replica's costs are its own. */
   private static final int LESSONS = 4;
-
-  private static final int MORE_LESSONS = 5;
 
   @TempDir private @Nullable Path folder;
 
@@ -68,14 +65,16 @@ class WorkerGroupsIT {
       String onDevice = lessons(gateway, "w0", "w1");
       String onCpu = lessons(gateway, "w1", "w0");
 
-      StreamClient next = StreamClient.open(gateway, "/v1/chat/completions", BODY);
-      String said = said(next);
       // The processor looks slow where its core was wanted by others for a moment.
-      for (int i = 0; i < MORE_LESSONS && !next.replica().equals("w1"); i++) {
-        lessons(gateway, "w1", "w0");
-        next = StreamClient.open(gateway, "/v1/chat/completions", BODY);
-        said = said(next);
-      }
+      StreamClient next =
+          Await.until(
+              "a stream at the processor",
+              () -> {
+                lessons(gateway, "w1", "w0");
+                return StreamClient.open(gateway, "/v1/chat/completions", BODY);
+              },
+              stream -> stream.replica().equals("w1"));
+      String said = said(next);
       JsonNode told =
           gateway.admin("/admin/v1/requests/" + next.id() + "/timeline?full=true").path("route");
 
@@ -117,15 +116,13 @@ class WorkerGroupsIT {
         assertEquals("cuda", failed.path("device").asText(), failed::toString);
         assertTrue(failed.path("reason").asText().contains("no_library"), failed::toString);
       }
-      InProcessGateway.await(
-          20, () -> device(gateway.adminUnchecked("/admin/v1/replicas/w2")).equals("cpu"));
+      Await.until(
+          "the device", () -> device(gateway.admin("/admin/v1/replicas/w2")), "cpu"::equals);
       assertEquals("3", environment(gateway, "w2").get("CUDA_VISIBLE_DEVICES"));
-      InProcessGateway.await(
-          20,
-          () -> {
-            String log = logged(gateway, "w2");
-            return log.contains("device=cpu reason=") && log.contains("cuda: no_library");
-          });
+      Await.until(
+          "the reason",
+          () -> logged(gateway, "w2"),
+          log -> log.contains("device=cpu reason=") && log.contains("cuda: no_library"));
       assertFalse(said(StreamClient.open(gateway, "/v1/chat/completions", BODY)).isEmpty());
     }
   }
@@ -185,8 +182,8 @@ class WorkerGroupsIT {
     return replica.path("device").asText();
   }
 
-  private static String logged(GatewayProcess gateway, String replica) {
-    return gateway.adminUnchecked("/admin/v1/replicas/" + replica + "/log").toString();
+  private static String logged(GatewayProcess gateway, String replica) throws Exception {
+    return gateway.admin("/admin/v1/replicas/" + replica + "/log").toString();
   }
 
   private static Map<String, String> environment(GatewayProcess gateway, String replica)

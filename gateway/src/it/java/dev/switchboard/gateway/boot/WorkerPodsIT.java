@@ -3,7 +3,6 @@ package dev.switchboard.gateway.boot;
 import static dev.switchboard.gateway.bench.KubernetesObjects.SLICES;
 import static dev.switchboard.gateway.bench.KubernetesObjects.endpoint;
 import static dev.switchboard.gateway.bench.KubernetesObjects.slice;
-import static dev.switchboard.gateway.boot.InProcessGateway.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,9 +11,11 @@ import dev.switchboard.gateway.bench.FakeKubernetes;
 import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.testing.Await;
 import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -22,19 +23,17 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
  * Worker processes that are found as pods, of a Service whose pods serve and one whose pods stand
- * by. Times are told; the machine may have much else to do.
+ * by.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class WorkerPodsIT {
   private static final int STEP_MS = 15;
-
-  /** Of a machine that is busy. */
-  private static final int MOST_MS = 10_000;
 
   private LoneWorker first;
   private LoneWorker second;
@@ -76,7 +75,7 @@ class WorkerPodsIT {
                   - {model: switchboard-demo, service: standbys, port-name: http, standby: true}
             """
                 .formatted(kubernetes.url()));
-    await(() -> kubernetes.watches() >= 2);
+    Await.until("watches", kubernetes::watches, count -> count >= 2);
   }
 
   @AfterEach
@@ -101,9 +100,12 @@ class WorkerPodsIT {
         .orElse(null);
   }
 
-  private boolean is(String pod, ReplicaState state) {
-    Replica found = replica(pod);
-    return found != null && found.state() == state;
+  private Replica awaitState(String pod, ReplicaState state) {
+    return Objects.requireNonNull(
+        Await.until(
+            pod + " is " + state,
+            () -> replica(pod),
+            found -> found != null && found.state() == state));
   }
 
   private static String body(boolean stream, int tokens) {
@@ -131,25 +133,21 @@ class WorkerPodsIT {
     put("workers", "p1", first, "unready");
     assertEquals(503, ask().statusCode());
 
-    long begun = System.nanoTime();
     put("workers", "p1", first, "ready");
-    await(() -> is("p1", ReplicaState.READY));
-    long routableMs = (System.nanoTime() - begun) / 1_000_000;
+    awaitState("p1", ReplicaState.READY);
     HttpResponse<String> chat = ask();
     List<String> undisturbed = stream().rest();
     first.slow(gateway.client(), STEP_MS);
     StreamClient stream = stream();
     stream.awaitEvents(5);
     put("workers", "p1", first, "draining");
-    await(() -> is("p1", ReplicaState.DRAINING));
+    awaitState("p1", ReplicaState.DRAINING);
     HttpResponse<String> meanwhile = ask();
     int there = Objects.requireNonNull(replica("p1")).inFlight();
     List<String> lines = stream.rest();
-    await(() -> replica("p1") == null);
+    Await.until("p1 is gone", () -> replica("p1") == null);
     first.slow(gateway.client(), 0);
 
-    System.out.println("a pod was routable " + routableMs + " ms after it became ready");
-    assertTrue(routableMs <= MOST_MS, () -> routableMs + " ms");
     assertEquals(200, chat.statusCode(), chat::body);
     assertEquals(
         4, InProcessGateway.JSON.readTree(chat.body()).at("/usage/completion_tokens").asInt());
@@ -163,36 +161,47 @@ class WorkerPodsIT {
   @Test
   void onePodThatStandsByGoesOnWithTheStreamsOfOneThatIsKilled() throws Exception {
     put("workers", "p1", first, "ready");
-    await(() -> is("p1", ReplicaState.READY));
+    awaitState("p1", ReplicaState.READY);
     put("standbys", "p2", second, "ready");
-    await(() -> is("p2", ReplicaState.STANDBY));
+    awaitState("p2", ReplicaState.STANDBY);
     List<String> undisturbed = stream().rest();
     first.slow(gateway.client(), STEP_MS);
     StreamClient stream = stream();
     stream.awaitEvents(5);
     double before = gateway.attempts(id("p2"), "ok");
 
-    long killedMs = System.currentTimeMillis();
     first.kill();
-    await(() -> is("p2", ReplicaState.READY));
-    long promotedMs = Objects.requireNonNull(replica("p2")).sinceMs() - killedMs;
+    awaitState("p2", ReplicaState.READY);
     HttpResponse<String> next = ask();
-    long servedMs = System.currentTimeMillis() - killedMs;
     List<String> lines = stream.rest();
 
-    System.out.printf(
-        "standby pod: promoted %d ms and an answer %d ms after kill -9, longest gap of the stream"
-            + " %d ms%n",
-        promotedMs, servedMs, stream.longestGapMs());
     assertEquals(0, before);
     assertEquals(StreamFacts.by(undisturbed), StreamFacts.by(lines));
     assertEquals(200, next.statusCode(), next::body);
     assertEquals(id("p2"), next.headers().firstValue("X-Switchboard-Replica").orElse(""));
     JsonNode timeline = gateway.timeline(stream.id());
     assertEquals(1, timeline.path("migrations").asInt(), timeline::toString);
-    assertTrue(promotedMs <= 1000, () -> "promoted after " + promotedMs + " ms");
     first.startAgain();
-    await(() -> is("p1", ReplicaState.READY));
+    awaitState("p1", ReplicaState.READY);
+  }
+
+  @Test
+  @Tag("timing")
+  void aPodThatStandsByIsPromotedWithinASecond() throws Exception {
+    put("workers", "p1", first, "ready");
+    awaitState("p1", ReplicaState.READY);
+    put("standbys", "p2", second, "ready");
+    awaitState("p2", ReplicaState.STANDBY);
+    first.slow(gateway.client(), STEP_MS);
+    stream().awaitEvents(5);
+
+    long killedMs = Instant.now().toEpochMilli();
+    first.kill();
+    long promotedMs = awaitState("p2", ReplicaState.READY).sinceMs() - killedMs;
+    first.startAgain();
+    awaitState("p1", ReplicaState.READY);
+
+    assertTrue(promotedMs <= 1000, () -> "promoted after " + promotedMs + " ms");
   }
 
   private String id(String pod) {

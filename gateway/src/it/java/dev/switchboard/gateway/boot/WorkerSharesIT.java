@@ -15,10 +15,12 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Two real workers of the demonstration model, and clients that want nothing in particular. */
+@Tag("timing")
 class WorkerSharesIT {
   private static final int CLIENTS = 40;
   private static final int REQUESTS = 4;

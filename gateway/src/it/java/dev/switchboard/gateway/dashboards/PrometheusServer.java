@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.dashboards;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -12,7 +13,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
@@ -20,8 +20,6 @@ import java.util.stream.Stream;
  */
 public final class PrometheusServer implements AutoCloseable {
   private static final int SCRAPE_SECONDS = 2;
-  private static final int SECONDS = 60;
-  private static final int RECORDING = 10;
 
   private final Path folder;
   private final int port;
@@ -74,37 +72,20 @@ public final class PrometheusServer implements AutoCloseable {
   }
 
   private void awaitListening() throws IOException {
-    for (int i = 0; i < SECONDS * 10; i++) {
-      try {
-        HttpRequest ready =
-            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/-/ready")).build();
-        if (client.send(ready, HttpResponse.BodyHandlers.discarding()).statusCode() == 200) {
-          return;
-        }
-        alive();
-      } catch (IOException notYet) {
-        alive();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted", e);
-      }
-    }
-    throw new AssertionError("prometheus does not get ready");
-  }
-
-  private void alive() throws IOException {
-    try {
-      if (process.waitFor(100, TimeUnit.MILLISECONDS)) {
-        throw new AssertionError("prometheus ended: " + Files.readString(folder.resolve("log")));
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
+    HttpRequest ready =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/-/ready")).build();
+    Await.until(
+        "prometheus is ready",
+        () ->
+            !process.isAlive()
+                || client.send(ready, HttpResponse.BodyHandlers.discarding()).statusCode() == 200);
+    if (!process.isAlive()) {
+      throw new AssertionError("prometheus ended: " + Files.readString(folder.resolve("log")));
     }
   }
 
   /** Waits for some scrapes that succeed; gives the time of the last. */
-  public String awaitScrapes(int count) throws IOException {
+  public String awaitScrapes(int count) {
     String last = scraped("");
     for (int i = 0; i < count; i++) {
       last = scraped(last);
@@ -116,22 +97,17 @@ public final class PrometheusServer implements AutoCloseable {
    * Queries are about the second of a successful scrape from then on. A busy machine lets a scrape
    * fail now and then, and then nothing is there for a moment.
    */
-  public void settle() throws IOException {
+  public void settle() {
     at = awaitScrapes(2);
   }
 
   /** The time of a successful scrape after another one. */
-  private String scraped(String after) throws IOException {
-    for (int i = 0; i < SECONDS * 10; i++) {
-      // Of anything but a bare series it would give the time of the question.
-      JsonNode up = query("timestamp(up) and up == 1");
-      String time = up.path(0).path("value").path(1).asText();
-      if (!time.isEmpty() && !time.equals(after)) {
-        return time;
-      }
-      alive();
-    }
-    throw new AssertionError("prometheus cannot scrape the gateway");
+  private String scraped(String after) {
+    // Of anything but a bare series it would give the time of the question.
+    return Await.until(
+        "a scrape of the gateway",
+        () -> query("timestamp(up) and up == 1").path(0).path("value").path(1).asText(),
+        time -> !time.isEmpty() && !time.equals(after));
   }
 
   /** What an expression gives at the time that was settled on; now while there is none. */
@@ -140,14 +116,11 @@ public final class PrometheusServer implements AutoCloseable {
   }
 
   /** Waits until a rule has recorded its series, which it does in its own time. */
-  public boolean recorded(String series) throws IOException {
-    for (int i = 0; i < RECORDING * 10; i++) {
-      if (!api.query("last_over_time(" + series + "[1m])", "").isEmpty()) {
-        return true;
-      }
-      alive();
-    }
-    return false;
+  public boolean recorded(String series) {
+    return Await.until(
+        "the series " + series,
+        () -> !api.query("last_over_time(" + series + "[1m])", "").isEmpty(),
+        recorded -> recorded);
   }
 
   /** What was kept as exemplars of a series in the last minutes. */

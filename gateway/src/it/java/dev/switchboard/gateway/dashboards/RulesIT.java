@@ -8,17 +8,16 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.switchboard.gateway.dashboards.Dashboards.Dashboard;
+import dev.switchboard.testing.Await;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What Prometheus's own tool says of the rules, and of every expression of a panel. */
-@Tag("untimed")
 class RulesIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Path RULES = Dashboards.FOLDER.resolve("rules").toAbsolutePath().normalize();
@@ -58,7 +57,7 @@ class RulesIT {
     Process process =
         new ProcessBuilder(command).directory(RULES.toFile()).redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    boolean ended = process.waitFor(60, TimeUnit.SECONDS);
+    boolean ended = process.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
 
     assertEquals(0, ended ? process.exitValue() : -1, output);
   }

@@ -2,8 +2,8 @@ package dev.switchboard.gateway.fleet;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,63 +37,51 @@ class StoppedWorkerIT {
     process.kill();
   }
 
-  private static void await(BooleanSupplier condition) throws Exception {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-    while (!condition.getAsBoolean()) {
-      assertTrue(System.nanoTime() < deadline, "not within 20 s");
-      Thread.sleep(5);
-    }
-  }
-
   /** Linux's letter for what a process does; T for one that is stopped. */
-  private char state() {
-    try {
-      String stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
-      return stat.charAt(stat.lastIndexOf(')') + 2);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+  private char state() throws IOException {
+    String stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
+    return stat.charAt(stat.lastIndexOf(')') + 2);
   }
 
   @Test
   void itGoesOnWhenItIsTold() throws Exception {
     process.suspend(60_000);
-    await(() -> state() == 'T');
+    Await.until("what it does", this::state, state -> state == 'T');
     process.proceed();
-    await(() -> state() != 'T');
+    Await.until("what it does", this::state, state -> state != 'T');
     process.proceed();
 
-    await(() -> guards() == 0);
+    Await.until("guards", this::guards, count -> count == 0);
   }
 
   @Test
   void itGoesOnThoughNobodyTellsIt() throws Exception {
-    process.suspend(0);
-    await(() -> state() == 'T');
+    process.suspend(3000);
+    Await.until("what it does", this::state, state -> state == 'T');
 
     // What a gateway that was killed leaves behind is the guard alone.
-    await(() -> state() != 'T');
+    Await.until("what it does", this::state, state -> state != 'T');
   }
 
   @Test
   void oneThatIsToEndIsNotLeftStopped() throws Exception {
     process.suspend(60_000);
-    await(() -> state() == 'T');
+    Await.until("what it does", this::state, state -> state == 'T');
     process.terminate();
 
-    assertEquals(128 + 15, exit.get(10, TimeUnit.SECONDS));
-    await(() -> guards() == 0);
+    assertEquals(128 + 15, exit.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
+    Await.until("guards", this::guards, count -> count == 0);
   }
 
   @Test
   void oneThatDiedLeavesNoGuardAndCannotBeStopped() throws Exception {
     process.suspend(60_000);
     process.kill();
-    exit.get(10, TimeUnit.SECONDS);
+    exit.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
 
-    await(() -> guards() == 0);
+    Await.until("guards", this::guards, count -> count == 0);
     assertThrows(IOException.class, () -> process.suspend(60_000));
-    await(() -> guards() == 0);
+    Await.until("guards", this::guards, count -> count == 0);
   }
 
   /** Those that live; one that is dismissed is killed, which takes a moment. */

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.switchboard.gateway.tls.TestCertificate;
+import dev.switchboard.testing.Await;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -18,19 +19,18 @@ import io.vertx.core.net.PemKeyCertOptions;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /** An API server over TLS, beside the file of authorities that a cluster keeps in each pod. */
-@Tag("untimed")
 class ApiServerIT {
   private final Vertx vertx = Vertx.vertx();
 
@@ -52,7 +52,10 @@ class ApiServerIT {
   }
 
   private static <T> T done(Future<T> future) throws Exception {
-    return future.toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);
+    return future
+        .toCompletionStage()
+        .toCompletableFuture()
+        .get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   private URI serving(TestCertificate shown) throws Exception {
@@ -74,7 +77,11 @@ class ApiServerIT {
     Path file = Files.writeString(folder.resolve("ca.crt"), authorities);
     ApiServer asked =
         new ApiServer(
-            vertx, url, folder.resolve("none"), file, () -> System.currentTimeMillis() * 1_000_000);
+            vertx,
+            url,
+            folder.resolve("none"),
+            file,
+            () -> Instant.now().toEpochMilli() * 1_000_000);
     List<Integer> statuses = new ArrayList<>();
     try {
       for (int i = 0; i < 2; i++) {

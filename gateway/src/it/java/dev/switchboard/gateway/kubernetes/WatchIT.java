@@ -1,27 +1,30 @@
 package dev.switchboard.gateway.kubernetes;
 
-import static dev.switchboard.gateway.kubernetes.WatchedPods.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.KubernetesObjects;
 import dev.switchboard.gateway.discovery.DiscoveryStatus.State;
 import dev.switchboard.gateway.discovery.DiscoveryStatus.Trouble;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The watch protocol against a server that does all that one may do, and more. */
-@Tag("untimed")
 class WatchIT {
   private @Nullable WatchedPods opened;
 
@@ -35,6 +38,14 @@ class WatchIT {
       pods().put("p" + i);
     }
     return pods().start().awaitWatching();
+  }
+
+  private void awaitFailures(Trouble why, int count) {
+    Await.until(why + " failures", () -> pods().failures(why), failures -> failures >= count);
+  }
+
+  private void awaitLists(int count) {
+    Await.until("lists", () -> pods().server.asked("list"), lists -> lists >= count);
   }
 
   @AfterEach
@@ -65,7 +76,7 @@ class WatchIT {
     pods().put("p");
     pods().start();
 
-    await(() -> pods().server.asked("list") >= 3);
+    awaitLists(3);
 
     pods().awaitTruth();
     assertEquals(Map.of(), pods().status().failures());
@@ -115,7 +126,7 @@ class WatchIT {
     pods().server.put("/elsewhere", KubernetesObjects.pod("x", "10.0.0.9", Map.of()));
     String before = pods().status().revision();
     pods().server.bookmark();
-    await(() -> !pods().status().revision().equals(before));
+    Await.until("a bookmark", () -> !pods().status().revision().equals(before));
     pods().server.compact(false);
 
     pods().server.drop();
@@ -131,11 +142,11 @@ class WatchIT {
     opened = WatchedPods.patient();
     pods().put("p");
     pods().server.refuse(429, "Retry-After", "1");
-    long begin = System.nanoTime();
+    Stopwatch refused = Stopwatch.start();
 
     pods().start().awaitWatching();
 
-    assertTrue(System.nanoTime() - begin >= 1_000_000_000L);
+    assertTrue(refused.millis() >= 1000);
     assertEquals(1, pods().failures(Trouble.THROTTLED));
   }
 
@@ -158,7 +169,7 @@ class WatchIT {
     pods().start().awaitWatching();
     pods().server.silent(true);
     pods().put("new");
-    await(() -> pods().failures(Trouble.SILENT) >= 1);
+    awaitFailures(Trouble.SILENT, 1);
     assertEquals(1, pods().view().size());
 
     pods().server.silent(false);
@@ -196,7 +207,7 @@ class WatchIT {
     pods().start().awaitWatching();
     pods().server.token("new");
     pods().server.drop();
-    await(() -> pods().failures(Trouble.UNAUTHORIZED) >= 1);
+    awaitFailures(Trouble.UNAUTHORIZED, 1);
 
     Files.writeString(token, "new\n");
     pods().put("later");
@@ -210,7 +221,7 @@ class WatchIT {
     watching();
 
     pods().server.send(line);
-    await(() -> pods().failures(Trouble.MALFORMED) >= 1);
+    awaitFailures(Trouble.MALFORMED, 1);
     pods().put("new");
 
     pods().awaitTruth();
@@ -221,7 +232,7 @@ class WatchIT {
     watching();
 
     pods().server.send("{\"type\":\"ADDED\",\"x\":\"" + "x".repeat(Watch.MOST_LINE_BYTES));
-    await(() -> pods().failures(Trouble.TOO_LARGE) >= 1);
+    awaitFailures(Trouble.TOO_LARGE, 1);
     pods().put("new");
 
     pods().awaitTruth();
@@ -232,12 +243,12 @@ class WatchIT {
     watching();
     Map<String, String> before = pods().view();
     pods().server.away(true);
-    await(
-        () -> pods().status().state() == State.WAITING && pods().failures(Trouble.UNREACHABLE) > 2);
+    awaitFailures(Trouble.UNREACHABLE, 3);
+    Await.until("it waits", () -> pods().status().state() == State.WAITING);
     pods().delete("p1");
 
     assertEquals(before, pods().view());
-    assertTrue(pods().status().ageMs(System.currentTimeMillis()) > 0);
+    assertTrue(pods().status().ageMs(Instant.now().toEpochMilli()) > 0);
     pods().server.away(false);
 
     pods().awaitTruth();
@@ -255,7 +266,7 @@ class WatchIT {
     pods().server.compact(false);
     pods().server.away(false);
 
-    await(() -> pods().failures(Trouble.STALE_LIST) >= 1);
+    awaitFailures(Trouble.STALE_LIST, 1);
     assertEquals(6, pods().view().size());
     pods().server.freeze(false);
 
@@ -273,13 +284,15 @@ class WatchIT {
                 list.response()
                     .end("{\"metadata\":{\"resourceVersion\":\"900000\"},\"items\":[]}"));
     pods().server.send("{nonsense\n");
-    await(() -> pods().server.asked("list") == 2);
-
-    await(
+    List<Map<String, String>> views = new ArrayList<>();
+    Await.until(
+        "lists",
         () -> {
-          assertEquals(before, pods().view());
-          return pods().server.asked("list") == 3;
-        });
+          views.add(pods().view());
+          return pods().server.asked("list");
+        },
+        lists -> lists >= 3);
+    assertEquals(Set.of(before), Set.copyOf(views));
     pods().put("new");
     pods().awaitTruth();
   }
@@ -293,7 +306,7 @@ class WatchIT {
 
     pods().start();
 
-    await(() -> pods().failures(Trouble.FORBIDDEN) >= 2);
+    awaitFailures(Trouble.FORBIDDEN, 2);
     assertEquals("status 403: refused for a test", pods().status().failure());
     pods().awaitWatching();
   }

@@ -5,11 +5,12 @@ import dev.switchboard.gateway.bench.KubernetesObjects;
 import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.discovery.DiscoveryStatus.Trouble;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.testing.Await;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import java.net.URI;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -17,7 +18,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 
 /** A watch of pods over an API server that the test breaks. */
 final class WatchedPods implements AutoCloseable {
@@ -30,7 +30,7 @@ final class WatchedPods implements AutoCloseable {
   private final Watch<ApiObjects.PodMeta> watch;
 
   WatchedPods(Path token, long idleMs, long resyncMs) throws Exception {
-    NanoClock clock = () -> System.currentTimeMillis() * 1_000_000;
+    NanoClock clock = () -> Instant.now().toEpochMilli() * 1_000_000;
     client = new ApiServer(vertx, server.url(), token, Path.of("none"), clock);
     watch =
         on(
@@ -74,7 +74,7 @@ final class WatchedPods implements AutoCloseable {
             done.completeExceptionally(e);
           }
         });
-    return done.get(10, TimeUnit.SECONDS);
+    return done.get(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   DiscoveryStatus.Watch status() throws Exception {
@@ -113,43 +113,27 @@ final class WatchedPods implements AutoCloseable {
   }
 
   /** Waits until the watch knows what the server has. */
-  void awaitTruth() throws Exception {
-    await(() -> view().equals(truth()));
+  void awaitTruth() {
+    Await.until("what the server has", this::view, view -> view.equals(truth()));
   }
 
   /** Waits until a watch is open and everything is known. */
-  WatchedPods awaitWatching() throws Exception {
-    await(() -> server.watches() == 1 && view().equals(truth()));
+  WatchedPods awaitWatching() {
+    Await.until("a watch", server::watches, watches -> watches == 1);
+    awaitTruth();
     return this;
-  }
-
-  static void await(Callable<Boolean> condition) throws Exception {
-    await(
-        () -> {
-          try {
-            return condition.call();
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        },
-        Duration.ofSeconds(30));
-  }
-
-  private static void await(BooleanSupplier condition, Duration most) throws Exception {
-    long deadline = System.nanoTime() + most.toNanos();
-    while (!condition.getAsBoolean()) {
-      if (System.nanoTime() > deadline) {
-        throw new AssertionError("not within " + most);
-      }
-      Thread.sleep(5);
-    }
   }
 
   @Override
   public void close() {
     loop.runOnContext(stopping -> watch.stop());
     client.close();
-    vertx.close().toCompletionStage().toCompletableFuture().orTimeout(10, TimeUnit.SECONDS).join();
+    vertx
+        .close()
+        .toCompletionStage()
+        .toCompletableFuture()
+        .orTimeout(Await.LIMIT_SECONDS, TimeUnit.SECONDS)
+        .join();
     server.close();
   }
 }

@@ -17,13 +17,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the manifests say twice is the same as where it is said first. */
-@Tag("untimed")
 class GeneratedIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final Path RULES = Rendered.K8S.resolve("components/monitoring/rules.yaml");

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
 import dev.switchboard.gateway.manifests.Rendered.Pods;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -115,7 +116,7 @@ class ModelDownloadIT {
     command.addAll(arguments);
     Process process = new ProcessBuilder(command).inheritIO().start();
     try {
-      assertTrue(process.waitFor(60, TimeUnit.SECONDS), "it does not end");
+      assertTrue(process.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS), "it does not end");
       return process.exitValue();
     } finally {
       process.destroyForcibly();

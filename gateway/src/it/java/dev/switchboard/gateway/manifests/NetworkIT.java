@@ -20,7 +20,6 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -28,7 +27,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Every pod beside every other and beside those outside: what the product needs is allowed by both
  * ends' policies, and of the rest only what is named here.
  */
-@Tag("untimed")
 class NetworkIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final String GATEWAY = "switchboard-gateway";

@@ -13,13 +13,11 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What is reached from outside the cluster: by which names, over TLS, and nothing else. */
-@Tag("untimed")
 class OutsideIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final Set<String> SERVICES = Set.of("switchboard-gateway", "switchboard-console");

@@ -18,13 +18,11 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What no pod, network or account of an installation may do, and what each has to. */
-@Tag("untimed")
 class PolicyIT {
   private static final Set<String> BY_DEVICE_PLUGIN = Set.of("gpu", "multi-gateway", "standby");
   private static final Set<String> BY_CLAIM = Set.of("other");

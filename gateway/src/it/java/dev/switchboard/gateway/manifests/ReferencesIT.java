@@ -17,13 +17,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What an object says of another one of the same installation is so: name, port, label and key. */
-@Tag("untimed")
 class ReferencesIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final Pattern JOB = Pattern.compile("job=\"([a-z-]+)\"");

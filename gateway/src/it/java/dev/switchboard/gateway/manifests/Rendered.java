@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -221,7 +222,7 @@ public final class Rendered {
             .redirectError(said.toFile())
             .start();
     String yaml = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+    assertTrue(process.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     assertEquals("", Files.readString(said), folder.toString());
     assertEquals(0, process.exitValue());
     Files.delete(said);

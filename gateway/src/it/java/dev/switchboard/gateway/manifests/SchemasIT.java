@@ -21,7 +21,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,7 +28,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every object is one that Kubernetes and the operators' resources know, down to each field. */
-@Tag("untimed")
 class SchemasIT {
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
   private static final @Nullable Schemas SCHEMAS = Schemas.read();

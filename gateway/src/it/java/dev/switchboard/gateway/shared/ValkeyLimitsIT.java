@@ -10,6 +10,8 @@ import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
 import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.testing.Await;
+import dev.switchboard.testing.Stopwatch;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -24,7 +26,6 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -45,6 +47,12 @@ class ValkeyLimitsIT {
   /** Of a gateway whose word is believed for as long as any test lasts. */
   private static final int LONG_LEASE_MS = 60_000;
 
+  /** For answers that do not come; those that come take less, on a busy machine too. */
+  private static final int SHORT_MS = 500;
+
+  /** Of a gateway that dies; it renews its word three times as often. */
+  private static final int SHORT_LEASE_MS = 3000;
+
   private static final int RENEWED_EVERY_MS = 4000;
 
   private static final Vertx VERTX = Vertx.vertx();
@@ -53,11 +61,11 @@ class ValkeyLimitsIT {
 
   private final List<ValkeyLimits> gateways = new ArrayList<>();
   private final AtomicInteger failures = new AtomicInteger();
-  private final long begunNanos = System.nanoTime();
+  private final Stopwatch begun = Stopwatch.start();
   private TenantLimits.Limit limit = TenantLimits.Limit.NONE;
 
   /** By which a gateway knows when to ask the server again. */
-  private volatile LongSupplier clock = System::nanoTime;
+  private volatile LongSupplier clock = begun::nanos;
 
   @BeforeAll
   static void begin() throws Exception {
@@ -82,7 +90,11 @@ class ValkeyLimitsIT {
   }
 
   private static <T> T wait(Future<T> future) {
-    return future.toCompletionStage().toCompletableFuture().orTimeout(20, TimeUnit.SECONDS).join();
+    return future
+        .toCompletionStage()
+        .toCompletableFuture()
+        .orTimeout(Await.LIMIT_SECONDS, TimeUnit.SECONDS)
+        .join();
   }
 
   private static String told(Command command, String... arguments) {
@@ -105,12 +117,12 @@ class ValkeyLimitsIT {
                 told -> told == null ? List.of() : told.stream().map(Response::toString).toList()));
   }
 
-  private static void await(BooleanSupplier condition) throws Exception {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-    while (!condition.getAsBoolean()) {
-      assertTrue(System.nanoTime() < deadline, "not within 20 s");
-      Thread.sleep(5);
-    }
+  private static void awaitCounts(String... counts) {
+    Await.until("counts", ValkeyLimitsIT::counts, List.of(counts)::equals);
+  }
+
+  private static void awaitPlace(ValkeyLimits gateway) {
+    Await.until("a place", () -> refused(gateway, 1) == null);
   }
 
   private ValkeyLimits gateway() {
@@ -167,7 +179,7 @@ class ValkeyLimitsIT {
   /** So many, but for those that came back since the test began. */
   private void assertUsed(long tokens) {
     long used = tokensUsed();
-    long least = tokens - (System.nanoTime() - begunNanos) / 60_000_000 - 1;
+    long least = tokens - begun.millis() / 60 - 1;
     assertTrue(used <= tokens && used >= least, () -> used + " instead of " + tokens);
   }
 
@@ -209,11 +221,11 @@ class ValkeyLimitsIT {
     assertEquals(Reason.TENANT_TOKENS, refused(other, 500));
 
     less.settle(100, true);
-    await(() -> tokensUsed() <= 100);
+    Await.until("tokens in use", ValkeyLimitsIT::tokensUsed, used -> used <= 100);
     Reservation more = held(other, 10);
     more.settle(1500, true);
 
-    await(() -> tokensUsed() > 1500);
+    Await.until("tokens in use", ValkeyLimitsIT::tokensUsed, used -> used > 1500);
     assertEquals(Reason.TENANT_TOKENS, refused(one, 1));
   }
 
@@ -242,7 +254,7 @@ class ValkeyLimitsIT {
     reserved.settle(0, true);
 
     // By the new limit it would be five minutes, and nothing be left of the other's.
-    await(() -> tokensUsed() <= 400);
+    Await.until("tokens in use", ValkeyLimitsIT::tokensUsed, used -> used <= 400);
     assertUsed(400);
   }
 
@@ -261,7 +273,7 @@ class ValkeyLimitsIT {
     assertEquals("3", fourth.headers().get("x-ratelimit-limit-concurrency"));
     assertEquals(List.of("1", "2"), counts());
     first.settle(1, true);
-    await(() -> refused(other, 1) == null);
+    awaitPlace(other);
   }
 
   @Test
@@ -275,7 +287,7 @@ class ValkeyLimitsIT {
     List<String> both = counts();
     six.held().settle(1, true);
     two.held().settle(1, true);
-    await(() -> places().isEmpty());
+    awaitCounts();
     SharedLimits.Entry large = wait(one.enter("t", ask(1, 500)));
 
     assertEquals("2", six.headers().get("x-ratelimit-remaining-concurrency"));
@@ -285,7 +297,7 @@ class ValkeyLimitsIT {
     assertEquals(null, large.spent());
     assertEquals(Reason.TENANT_CONCURRENCY, refused(other, 1));
     large.held().settle(1, true);
-    await(() -> refused(other, 1) == null);
+    awaitPlace(other);
   }
 
   @Test
@@ -316,7 +328,7 @@ class ValkeyLimitsIT {
 
     assertTrue(let > 50, "let in " + let);
     running.forEach(reservation -> reservation.settle(1, true));
-    await(() -> places().isEmpty());
+    awaitCounts();
     assertEquals(0, failures.get());
   }
 
@@ -324,7 +336,7 @@ class ValkeyLimitsIT {
   void aGatewayThatDiesHoldsItsPlacesNoLonger() throws Exception {
     limit(0, 0, 2);
     Vertx mortal = Vertx.vertx();
-    ValkeyLimits dead = gateway(mortal, valkey.url(), PROMPT_MS, 300);
+    ValkeyLimits dead = gateway(mortal, valkey.url(), PROMPT_MS, SHORT_LEASE_MS);
     ValkeyLimits living = gateway();
     held(dead, 1);
     held(dead, 1);
@@ -332,52 +344,52 @@ class ValkeyLimitsIT {
     assertEquals(Reason.TENANT_CONCURRENCY, refused(living, 1));
 
     // While it lives its word is renewed, though no request comes.
-    await(() -> !places().contains(first));
+    Await.until("another word", () -> !places().contains(first));
     assertEquals(Reason.TENANT_CONCURRENCY, refused(living, 1));
     wait(mortal.close());
 
-    await(() -> refused(living, 1) == null);
+    awaitPlace(living);
     assertEquals(List.of("1"), counts());
   }
 
   @Test
   void aServerThatForgotHearsWhoIsThere() throws Exception {
     limit(0, 1000, 2);
-    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, 300);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, SHORT_LEASE_MS);
     Reservation running = held(one, 500);
     held(one, 100);
 
     told(Command.FLUSHALL);
 
-    await(() -> counts().equals(List.of("2")));
+    awaitCounts("2");
     assertEquals(Reason.TENANT_CONCURRENCY, refused(gateway(), 1));
     assertEquals(0, tokensUsed());
     running.settle(200, true);
-    await(() -> counts().equals(List.of("1")));
+    awaitCounts("1");
     assertUsed(200);
   }
 
   @Test
   void aServerThatForgotHearsForHowManyEachCounts() throws Exception {
     limit(0, 0, 4);
-    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, 300);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, SHORT_LEASE_MS);
     SharedLimits.Entry three = wait(one.enter("t", ask(1, 3)));
     SharedLimits.Entry single = wait(one.enter("t", ask(1, 1)));
 
     told(Command.FLUSHALL);
 
-    await(() -> counts().equals(List.of("4")));
+    awaitCounts("4");
     assertEquals(Reason.TENANT_CONCURRENCY, refused(gateway(), 1));
     three.held().settle(1, true);
-    await(() -> counts().equals(List.of("1")));
+    awaitCounts("1");
     single.held().settle(1, true);
-    await(() -> places().isEmpty());
+    awaitCounts();
   }
 
   @Test
   void whatNobodyHasAnyMoreIsGivenBack() throws Exception {
     limit(0, 1000, 3);
-    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, 300);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, SHORT_LEASE_MS);
     held(one, 100);
     held(gateway(), 400);
     Reservation last = held(one, 100);
@@ -390,10 +402,10 @@ class ValkeyLimitsIT {
     // As of an entry that came to the server when its request had long been over.
     told(Command.HSET, kept, "0", "400 1000 0");
 
-    await(() -> list(Command.HKEYS, kept).size() == 2);
+    Await.until("two that are held", () -> list(Command.HKEYS, kept), held -> held.size() == 2);
     assertUsed(200);
     last.settle(100, true);
-    await(() -> counts().equals(List.of("1", "1")));
+    awaitCounts("1", "1");
   }
 
   private boolean ofTwo(String kept) {
@@ -403,11 +415,11 @@ class ValkeyLimitsIT {
   @Test
   void aServerThatStandsStillBlocksNobodyAndKeepsNothing() throws Exception {
     limit(0, 1000, 3);
-    ValkeyLimits one = gateway(VERTX, valkey.url(), 100, 3000);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), SHORT_MS, 2 * SHORT_LEASE_MS);
     Reservation before = held(one, 10);
     before.settle(10, true);
-    await(() -> places().isEmpty());
-    long paused = System.nanoTime();
+    awaitCounts();
+    long paused = begun.nanos();
     clock = () -> paused;
     valkey.pause();
     // With the third one it is known that nobody is there.
@@ -425,17 +437,18 @@ class ValkeyLimitsIT {
     valkey.resume();
 
     // Its entry is carried out now, behind its end; the other one still runs.
-    await(() -> counts().equals(List.of("1")) && tokensUsed() <= 110);
+    awaitCounts("1");
+    Await.until("tokens in use", ValkeyLimitsIT::tokensUsed, used -> used <= 110);
     next.held().settle(300, true);
-    await(() -> places().isEmpty());
+    awaitCounts();
     assertUsed(410);
   }
 
   @Test
   void oneLateAnswerDoesNotOpenTheLimit() throws Exception {
     limit(60, 0, 0);
-    ValkeyLimits one = gateway(VERTX, valkey.url(), 100, LONG_LEASE_MS);
-    long paused = System.nanoTime();
+    ValkeyLimits one = gateway(VERTX, valkey.url(), SHORT_MS, LONG_LEASE_MS);
+    long paused = begun.nanos();
     clock = () -> paused;
     valkey.pause();
     SharedLimits.Entry late = enter(one, 1);
@@ -450,10 +463,11 @@ class ValkeyLimitsIT {
     long passed = next.stream().filter(entry -> entry.spent() == null).count();
     assertTrue(next.stream().allMatch(entry -> entry.spent() != null || entry.held().counted()));
     // What was late is counted as well; one comes back each second.
-    assertTrue(passed <= 60 + (System.nanoTime() - begunNanos) / 1_000_000_000, () -> "" + passed);
+    assertTrue(passed <= 60 + begun.millis() / 1000, () -> "" + passed);
   }
 
   @Test
+  @Tag("timing")
   void lateAnswersKeepNobodyElsesLeaseFromBeingRenewed() throws Exception {
     limit(0, 0, 5);
     ValkeyLimits one = gateway(VERTX, valkey.url(), 300, 3 * RENEWED_EVERY_MS);
@@ -462,15 +476,15 @@ class ValkeyLimitsIT {
     List<List<String>> before = tenants.stream().map(ValkeyLimitsIT::places).toList();
     valkey.pause();
     // As many as are renewed at once.
-    await(() -> failures.get() >= 4);
-    long resumed = System.nanoTime();
+    Await.until("failures", failures::get, count -> count >= 4);
     valkey.resume();
-
-    await(
+    Stopwatch resumed = Stopwatch.start();
+    Await.until(
+        "all are renewed",
         () ->
             IntStream.range(0, 40)
                 .noneMatch(number -> places(tenants.get(number)).equals(before.get(number))));
-    long tookMs = (System.nanoTime() - resumed) / 1_000_000;
+    long tookMs = resumed.millis();
     assertTrue(tookMs < RENEWED_EVERY_MS / 2, () -> "the last one was renewed after " + tookMs);
   }
 
@@ -478,12 +492,12 @@ class ValkeyLimitsIT {
   void anEndWhoseAnswerIsLostCountsOnce() throws Exception {
     limit(0, 1000, 0);
     try (LossyLink link = new LossyLink(valkey.url())) {
-      ValkeyLimits lossy = gateway(VERTX, link.url(), 100, LONG_LEASE_MS);
+      ValkeyLimits lossy = gateway(VERTX, link.url(), SHORT_MS, LONG_LEASE_MS);
       held(gateway(), 400);
       Reservation reserved = held(lossy, 500);
       link.losesAnswers(true);
       reserved.settle(100, true);
-      await(() -> failures.get() == 1);
+      Await.until("failures", failures::get, count -> count >= 1);
       assertUsed(500);
       link.losesAnswers(false);
 
@@ -497,15 +511,15 @@ class ValkeyLimitsIT {
   void aRequestIsNotRefusedForTheOneBeforeIt() throws Exception {
     limit(0, 0, 1);
     try (LossyLink link = new LossyLink(valkey.url())) {
-      ValkeyLimits lossy = gateway(VERTX, link.url(), 100, LONG_LEASE_MS);
+      ValkeyLimits lossy = gateway(VERTX, link.url(), SHORT_MS, LONG_LEASE_MS);
       Reservation first = held(lossy, 1);
       link.losesQuestions(true);
       first.settle(1, true);
-      await(() -> failures.get() == 1);
+      Await.until("failures", failures::get, count -> count >= 1);
       link.losesQuestions(false);
       assertEquals(Reason.TENANT_CONCURRENCY, refused(gateway(), 1));
 
-      await(() -> enter(lossy, 1).held().counted());
+      Await.until("one that is counted", () -> enter(lossy, 1).held().counted());
     }
   }
 }

@@ -1,16 +1,14 @@
 package dev.switchboard.gateway.shared;
 
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** A Valkey of Debian's package on a free port, which keeps nothing. */
 public final class ValkeyServer implements AutoCloseable {
-  private static final int ATTEMPTS = 500;
-
   private final int port;
   private @Nullable Process process;
 
@@ -29,7 +27,7 @@ public final class ValkeyServer implements AutoCloseable {
 
   /** Starts it again, empty. */
   public void begin() throws IOException {
-    process =
+    Process started =
         new ProcessBuilder(
                 "valkey-server",
                 "--port",
@@ -45,27 +43,16 @@ public final class ValkeyServer implements AutoCloseable {
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .start();
-    for (int i = 0; i < ATTEMPTS; i++) {
-      try {
-        new Socket(InetAddress.getLoopbackAddress(), port).close();
-        return;
-      } catch (IOException notYet) {
-        waited();
-      }
+    process = started;
+    Await.until("valkey-server listens", () -> !started.isAlive() || listens());
+    if (!started.isAlive()) {
+      throw new AssertionError("valkey-server ended with status " + started.exitValue());
     }
-    throw new AssertionError("valkey-server does not listen");
   }
 
-  private void waited() throws IOException {
-    try {
-      Process running = process;
-      if (running != null && running.waitFor(20, TimeUnit.MILLISECONDS)) {
-        throw new AssertionError("valkey-server ended with status " + running.exitValue());
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
-    }
+  private boolean listens() throws IOException {
+    new Socket(InetAddress.getLoopbackAddress(), port).close();
+    return true;
   }
 
   /** Stands still: takes what comes and does nothing with it. */

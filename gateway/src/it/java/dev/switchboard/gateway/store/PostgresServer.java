@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.store;
 
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -15,7 +16,6 @@ import java.util.stream.Stream;
  * refuses to run as root; there it runs as its own user.
  */
 public final class PostgresServer implements AutoCloseable {
-  private static final int SECONDS = 60;
 
   private final Path bin;
   private final Path folder;
@@ -138,7 +138,7 @@ public final class PostgresServer implements AutoCloseable {
             .redirectOutput(output.toFile())
             .start();
     try {
-      if (!process.waitFor(SECONDS, TimeUnit.SECONDS) || process.exitValue() != 0) {
+      if (!process.waitFor(Await.LIMIT_SECONDS, TimeUnit.SECONDS) || process.exitValue() != 0) {
         throw new AssertionError(command + " failed: " + Files.readString(output));
       }
     } catch (InterruptedException e) {

@@ -8,14 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.UsageMeter;
+import dev.switchboard.testing.Await;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -23,11 +22,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The store in a real PostgreSQL, which other gateways use too and which can go away. */
-@Tag("untimed")
 class PostgresStoreIT extends StoreContract {
   private static PostgresServer server;
 
@@ -60,16 +57,17 @@ class PostgresStoreIT extends StoreContract {
   }
 
   @Test
-  void anotherGatewaySeesAChangeWithinTwoSeconds() throws Exception {
+  void anotherGatewaySeesAChange() throws Exception {
     BlockingQueue<Snapshot> seen = new LinkedBlockingQueue<>();
     try (Store first = opened(new UsageMeter());
         Store second = opened(new UsageMeter())) {
       second.listen(ear(seen, new LinkedBlockingQueue<>())).join();
-      assertEquals(0, seen.poll(5, TimeUnit.SECONDS).keys().size());
+      assertEquals(0, seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS).keys().size());
 
       done(first.create(key("app", null), was -> {}));
 
-      assertEquals(List.of(key("app", null)), seen.poll(2, TimeUnit.SECONDS).keys());
+      assertEquals(
+          List.of(key("app", null)), seen.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS).keys());
     }
   }
 
@@ -99,10 +97,10 @@ class PostgresStoreIT extends StoreContract {
     try (Store store = opened(counted)) {
       done(store.create(key("app", null), was -> {}));
       store.listen(ear(new LinkedBlockingQueue<>(), up)).join();
-      assertEquals(true, up.poll(5, TimeUnit.SECONDS));
+      assertEquals(true, up.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
 
       server.end();
-      assertEquals(false, up.poll(10, TimeUnit.SECONDS));
+      assertEquals(false, up.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       counted.add("t", 0, 5, 0, 1);
       done(store.audit(entry(1)));
       CompletionException refused =
@@ -114,7 +112,7 @@ class PostgresStoreIT extends StoreContract {
       assertEquals(1, store.snapshot().keys().size());
       server.begin();
 
-      assertEquals(true, up.poll(20, TimeUnit.SECONDS));
+      assertEquals(true, up.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
       assertEquals(
           List.of(new Consumption("t", 0, 1, 5, 0, 1)), done(store.usage(0, 1, null, 5, 0)));
       assertEquals(1, done(store.audit(AuditQuery.newest(5, Long.MAX_VALUE))).size());
@@ -143,22 +141,25 @@ class PostgresStoreIT extends StoreContract {
   void aSessionThatBeganReadOnlyIsLeft() throws Exception {
     BlockingQueue<Boolean> up = new LinkedBlockingQueue<>();
     store().listen(ear(new LinkedBlockingQueue<>(), up)).join();
-    assertEquals(true, up.poll(5, TimeUnit.SECONDS));
+    assertEquals(true, up.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     try {
       sql("ALTER DATABASE switchboard SET default_transaction_read_only = on");
       sql(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
               + " WHERE application_name = 'switchboard'");
       meter.add("t", 0, 5, 0, 1);
-      assertEquals(false, up.poll(10, TimeUnit.SECONDS));
-      await(() -> String.valueOf(store().trouble()).contains("read-only"));
+      assertEquals(false, up.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
+      Await.until(
+          "the trouble",
+          () -> String.valueOf(store().trouble()),
+          told -> told.contains("read-only"));
     } finally {
       sql(
           "SET default_transaction_read_only = off",
           "ALTER DATABASE switchboard SET default_transaction_read_only = off");
     }
 
-    assertEquals(true, up.poll(10, TimeUnit.SECONDS));
+    assertEquals(true, up.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     assertEquals(
         List.of(new Consumption("t", 0, 1, 5, 0, 1)), done(store().usage(0, 1, null, 5, 0)));
   }
@@ -178,7 +179,7 @@ class PostgresStoreIT extends StoreContract {
       statement.execute("UPDATE usage_hour SET requests = requests + 1 WHERE tenant = 'b'");
       meter.add("a", 0, 1, 0, 0);
       meter.add("b", 0, 1, 0, 0);
-      await(() -> waiting() > 0);
+      Await.until("a wait", () -> waiting() > 0);
       statement.execute("UPDATE usage_hour SET requests = requests + 1 WHERE tenant = 'a'");
       other.commit();
     }
@@ -187,14 +188,6 @@ class PostgresStoreIT extends StoreContract {
         List.of(new Consumption("a", 0, 3, 2, 0, 0), new Consumption("b", 0, 3, 2, 0, 0)),
         done(store().usage(0, 1, null, 5, 0)));
     assertEquals(List.of(true), List.copyOf(up));
-  }
-
-  private static void await(Callable<Boolean> condition) throws Exception {
-    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-    while (!condition.call()) {
-      assertTrue(System.nanoTime() < deadline, "not within 20 s");
-      Thread.sleep(5);
-    }
   }
 
   /** Sessions that wait for a row. */

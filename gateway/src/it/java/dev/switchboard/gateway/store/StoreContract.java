@@ -26,6 +26,7 @@ import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.slo.SloFigures;
 import dev.switchboard.gateway.slo.SloMeter;
 import dev.switchboard.gateway.slo.SloResult;
+import dev.switchboard.testing.Await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -92,7 +93,7 @@ abstract class StoreContract {
   }
 
   static <T extends @Nullable Object> T done(CompletableFuture<T> future) {
-    return future.orTimeout(20, TimeUnit.SECONDS).join();
+    return future.orTimeout(Await.LIMIT_SECONDS, TimeUnit.SECONDS).join();
   }
 
   @Test
@@ -145,13 +146,12 @@ abstract class StoreContract {
 
   /** When each gateway was heard, once one was heard then. */
   private Map<String, Long> awaitHeard(String id, long heardMs) {
-    Map<String, Long> heard = Map.of();
-    for (int i = 0; i < 1000 && heard.getOrDefault(id, 0L) != heardMs; i++) {
-      heard =
-          done(store.gateways()).stream()
-              .collect(Collectors.toMap(GatewayCard::id, GatewayCard::heardMs));
-    }
-    return heard;
+    return Await.until(
+        "word of " + id,
+        () ->
+            done(store.gateways()).stream()
+                .collect(Collectors.toMap(GatewayCard::id, GatewayCard::heardMs)),
+        heard -> heard.getOrDefault(id, 0L) == heardMs);
   }
 
   @Test
@@ -184,10 +184,10 @@ abstract class StoreContract {
 
     sql("ALTER TABLE elsewhere RENAME TO key_use");
 
-    long begun = System.nanoTime();
-    while (query("SELECT COALESCE(MAX(last_used_ms), 0) FROM key_use") != 7) {
-      assertTrue(System.nanoTime() - begun < 10_000_000_000L, "it was never written");
-    }
+    Await.until(
+        "the use",
+        () -> query("SELECT COALESCE(MAX(last_used_ms), 0) FROM key_use"),
+        lastMs -> lastMs == 7);
   }
 
   @Test
@@ -758,10 +758,7 @@ abstract class StoreContract {
     // What is kept while the database is away is not waited for; this is, and comes behind it.
     done(store.listen(new Listening()));
     sql("ALTER TABLE elsewhere RENAME TO replica_setting");
-    BlockingQueue<String> nothing = new LinkedBlockingQueue<>();
-    while (store.trouble() != null) {
-      String _ = nothing.poll(10, TimeUnit.MILLISECONDS);
-    }
+    Await.until("no trouble", () -> store.trouble() == null);
     assertEquals(List.of(first, second), done(store.replicas()));
 
     done(store.put(second));
@@ -852,10 +849,7 @@ abstract class StoreContract {
     assertEquals(0, query("SELECT COUNT(*) FROM usage_hour"), "nothing hurries it yet");
 
     meter.add("t", 5 * HOUR_MS, 1, 0, 0);
-    long begun = System.nanoTime();
-    while (query("SELECT COUNT(*) FROM usage_hour") == 0) {
-      assertTrue(System.nanoTime() - begun < 10_000_000_000L, "it was never written");
-    }
+    Await.until("an hour", () -> query("SELECT COUNT(*) FROM usage_hour"), hours -> hours > 0);
   }
 
   @Test
@@ -872,13 +866,13 @@ abstract class StoreContract {
           }
         };
     done(store.listen(listening));
-    assertEquals(0, told.poll(10, TimeUnit.SECONDS));
+    assertEquals(0, told.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
     sql("UPDATE store_revision SET revision = 1");
-    assertEquals(1, told.poll(10, TimeUnit.SECONDS));
+    assertEquals(1, told.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
 
     sql("UPDATE store_revision SET revision = 2");
 
-    assertEquals(2, told.poll(10, TimeUnit.SECONDS));
+    assertEquals(2, told.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS));
   }
 
   @Test
@@ -934,9 +928,9 @@ abstract class StoreContract {
               }
             })
         .join();
-    Optional<StoreException.Kind> last = told.poll(5, TimeUnit.SECONDS);
+    Optional<StoreException.Kind> last = told.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     while (last != null && !last.equals(Optional.of(kind))) {
-      last = told.poll(5, TimeUnit.SECONDS);
+      last = told.poll(Await.LIMIT_SECONDS, TimeUnit.SECONDS);
     }
     assertEquals(Optional.of(kind), last);
   }
