@@ -35,6 +35,7 @@ within() {
   watch=$!
   run_part "$2" || status=$?
   kill "$watch" 2>/dev/null || true
+  times | tail -n 1 | tr 'ms' '  ' | awk '{printf "%d", 60 * ($1 + $3) + $2 + $4}' >"$logs/$2.processor" || true
   return $status
 }
 await_one() { # until one of those that run has ended
@@ -67,17 +68,18 @@ progress() { # each that runs, with its seconds and how long it took last time
   done
 }
 ended_part() { # ended_part PART PID SECONDS
-  local title
+  local title took
   title=$(describe "$1")
   wait "$2" 2>/dev/null || true
   forget_child "-$2"
   settled
   note_failed_cases "$1"
+  took="$3 s, $(cat "$logs/$1.processor" 2>/dev/null || say '?') of a core"
   if [[ $(cat "$logs/$1.status" 2>/dev/null) == 0 && -z $(failed_parts "$1") ]]; then
     printf %s "$3" >"$logs/$1.seconds"
-    say "  ${green}done${off}  ${title#* } ${dim}($3 s)${off}"
+    say "  ${green}done${off}  ${title#* } ${dim}($took)${off}"
   else
-    say "  ${red}failed${off}  ${title#* } ${dim}($3 s)${off}"
+    say "  ${red}failed${off}  ${title#* } ${dim}($took)${off}"
     [[ -n $(failed_parts "$1") ]] || note_failure "$1" "$1" "$(last_words "$logs/$1.log")"
   fi
 }

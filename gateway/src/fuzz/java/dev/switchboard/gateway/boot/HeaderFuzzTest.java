@@ -9,6 +9,7 @@ import ch.qos.logback.core.AppenderBase;
 import ch.qos.logback.core.OutputStreamAppender;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.testing.Await;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.URI;
@@ -184,7 +185,7 @@ class HeaderFuzzTest {
             telemetry: {log-requests: true}
             """,
             upstream.url());
-    InProcessGateway.await(gateway.fleet()::everyModelReady);
+    Await.until(gateway.fleet()::everyModelReady);
     TAP.setContext(root().getLoggerContext());
     TAP.start();
     root().addAppender(TAP);

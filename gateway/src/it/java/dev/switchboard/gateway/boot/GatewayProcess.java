@@ -368,14 +368,6 @@ final class GatewayProcess implements AutoCloseable {
     return pids;
   }
 
-  JsonNode adminUnchecked(String path) {
-    try {
-      return admin(path);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-  }
-
   /** Brings a replica back that a test left drained. */
   void resume(String replica) throws Exception {
     String path = "/admin/v1/replicas/" + replica + "/resume";

@@ -23,7 +23,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
-import java.util.function.BooleanSupplier;
 
 /** A gateway in the test's process, before fake upstreams; ports are free ones. */
 final class InProcessGateway implements AutoCloseable {
@@ -162,14 +161,6 @@ final class InProcessGateway implements AutoCloseable {
       yaml.append("  - {url: \"").append(upstream.url()).append("\", models: [m]}\n");
     }
     return yaml.toString();
-  }
-
-  static void await(BooleanSupplier condition) {
-    Await.until(condition::getAsBoolean);
-  }
-
-  static void await(int seconds, BooleanSupplier condition) {
-    Await.until(condition::getAsBoolean);
   }
 
   /** A model is ready as soon as one of its replicas is: what asks two of them waits for both. */
