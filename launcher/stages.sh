@@ -35,7 +35,7 @@ within() {
   watch=$!
   run_part "$2" || status=$?
   kill "$watch" 2>/dev/null || true
-  times | tail -n 1 | tr 'ms' '  ' | awk '{printf "%d", 60 * ($1 + $3) + $2 + $4}' >"$logs/$2.processor" || true
+  times >"$logs/$2.times" # not in a pipe, whose shell has no children
   return $status
 }
 await_one() { # until one of those that run has ended
@@ -74,7 +74,7 @@ ended_part() { # ended_part PART PID SECONDS
   forget_child "-$2"
   settled
   note_failed_cases "$1"
-  took="$3 s, $(cat "$logs/$1.processor" 2>/dev/null || say '?') of a core"
+  took="$3 s, $(core_seconds "$logs/$1.times") of a core"
   if [[ $(cat "$logs/$1.status" 2>/dev/null) == 0 && -z $(failed_parts "$1") ]]; then
     printf %s "$3" >"$logs/$1.seconds"
     say "  ${green}done${off}  ${title#* } ${dim}($took)${off}"
@@ -88,6 +88,8 @@ ended_part() { # ended_part PART PID SECONDS
 last_words() {
   { grep -aiE 'failed|error|fault|longer than' "$1" || grep -aE '[^[:space:]]' "$1" || true; } | tail -n 1 | cut -c 1-300
 }
+# core_seconds FILE: of a shell's children, as `times` wrote them.
+core_seconds() { tail -qn 1 "$1" 2>/dev/null | tr ms '  ' | awk '{print int(60 * ($1 + $3) + $2 + $4) " s"}'; }
 note_failure() { printf '%s\t%s\t%s\n' "$1" "$2" "${3//$'\t'/ }" >>"$failures"; } # note_failure PART NAME WHAT
 failed_parts() { # failed_parts PART...: those with a failure
   local part

@@ -23,6 +23,7 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -32,6 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * of milliseconds, in the queue or behind another prompt, are the machine's own where it is busy:
  * {@code SloBlameTest} has those.
  */
+@Tag("timing")
 class SloCausesIT {
   private static final int UNREAD_TOKENS = 1500;
   private static final int STOPPED_MS = 1500;
