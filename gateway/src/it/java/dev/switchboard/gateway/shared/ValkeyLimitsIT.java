@@ -10,6 +10,7 @@ import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
 import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -121,6 +122,7 @@ class ValkeyLimitsIT {
     ValkeyLimits made =
         new ValkeyLimits(
             vertx,
+            new VertxTimers(vertx),
             new SharedConfig(url, timeoutMs, 10, leaseMs, 0),
             tenant -> limit,
             () -> 1,

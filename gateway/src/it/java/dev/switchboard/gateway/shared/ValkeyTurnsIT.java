@@ -8,6 +8,7 @@ import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
 import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,6 +53,7 @@ class ValkeyTurnsIT {
       ValkeyLimits gateway =
           new ValkeyLimits(
               VERTX,
+              new VertxTimers(VERTX),
               new SharedConfig(valkey.url(), 5000, 10, 60_000, 0),
               tenant -> limit,
               () -> 1,

@@ -7,6 +7,8 @@ import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
@@ -26,6 +28,7 @@ final class EventRoutes {
   private static final int QUEUE_BYTES = 64 << 10;
 
   private final Vertx vertx;
+  private final Timers timers;
   private final EventFeed feed;
   private final Metrics metrics;
   private final int heartbeatMs;
@@ -35,12 +38,14 @@ final class EventRoutes {
 
   private EventRoutes(
       Vertx vertx,
+      Timers timers,
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
       Predicate<HttpServerRequest> allowed,
       EventHistory history) {
     this.vertx = vertx;
+    this.timers = timers;
     this.feed = feed;
     this.metrics = metrics;
     this.heartbeatMs = heartbeatMs;
@@ -54,12 +59,14 @@ final class EventRoutes {
   static void add(
       AdminRouter router,
       Vertx vertx,
+      Timers timers,
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
       Predicate<HttpServerRequest> allowed,
       EventHistory history) {
-    EventRoutes events = new EventRoutes(vertx, feed, metrics, heartbeatMs, allowed, history);
+    EventRoutes events =
+        new EventRoutes(vertx, timers, feed, metrics, heartbeatMs, allowed, history);
     router.read("/admin/v1/events", events::listen);
   }
 
@@ -108,7 +115,7 @@ final class EventRoutes {
     private final AtomicBoolean woken = new AtomicBoolean();
     private final EventListener listener;
     private final Runnable wake = this::wake;
-    private long beats;
+    private Timer beats = Timer.NONE;
 
     Stream(HttpServerRequest request, Set<EventType> types) {
       this.request = request;
@@ -125,7 +132,7 @@ final class EventRoutes {
       response.exceptionHandler(broken -> gone());
       response.closeHandler(closed -> gone());
       response.endHandler(ended -> gone());
-      beats = vertx.setPeriodic(heartbeatMs, beat -> listener.beat());
+      beats = timers.every(heartbeatMs, listener::beat);
       // Woken from now on, so that nothing comes between what it reads first and what wakes it.
       feed.wake(wake);
       listener.begin(lastId);
@@ -143,7 +150,7 @@ final class EventRoutes {
     }
 
     private void gone() {
-      if (vertx.cancelTimer(beats)) {
+      if (beats.cancel()) {
         metrics.eventListeners(--listeners);
         feed.forget(wake);
         listener.gone();

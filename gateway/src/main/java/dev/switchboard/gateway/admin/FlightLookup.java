@@ -2,6 +2,8 @@ package dev.switchboard.gateway.admin;
 
 import dev.switchboard.gateway.flight.FlightTail;
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -15,23 +17,24 @@ import java.util.function.Consumer;
 final class FlightLookup {
   private static final int WAIT_MS = 1000;
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final RequestArchive archive;
   private final String id;
   private final Consumer<FlightTail.Ended> found;
   private final Consumer<ApiError> missing;
   private final Context context;
   private final Runnable listener = this::ended;
-  private long timer = -1;
+  private Timer timer = Timer.NONE;
   private boolean over;
 
   private FlightLookup(
       Vertx vertx,
+      Timers timers,
       RequestArchive archive,
       String id,
       Consumer<FlightTail.Ended> found,
       Consumer<ApiError> missing) {
-    this.vertx = vertx;
+    this.timers = timers;
     this.archive = archive;
     this.id = id;
     this.found = found;
@@ -42,16 +45,17 @@ final class FlightLookup {
   /** Calls one of the two, once, on the event loop that asks. */
   static void find(
       Vertx vertx,
+      Timers timers,
       RequestArchive archive,
       String id,
       Consumer<FlightTail.Ended> found,
       Consumer<ApiError> missing) {
-    new FlightLookup(vertx, archive, id, found, missing).begin();
+    new FlightLookup(vertx, timers, archive, id, found, missing).begin();
   }
 
   private void begin() {
     if (archive.recorder().whenEnded(id, listener)) {
-      timer = vertx.setTimer(WAIT_MS, waited -> stillRunning());
+      timer = timers.after(WAIT_MS, this::stillRunning);
     } else {
       answer();
     }
@@ -62,7 +66,7 @@ final class FlightLookup {
     context.runOnContext(
         back -> {
           if (!over) {
-            vertx.cancelTimer(timer);
+            timer.cancel();
             answer();
           }
         });

@@ -17,6 +17,7 @@ import dev.switchboard.gateway.http.RunningRequests;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
@@ -75,14 +76,20 @@ final class RequestRoutes {
   private static final Set<String> TAIL_FILTERS = tailFilters();
 
   private final Vertx vertx;
+  private final Timers timers;
   private final RequestArchive archive;
   private final FlightRecorder recorder;
   private final RunningRequests running;
   private final RequestLines lines;
 
   private RequestRoutes(
-      Vertx vertx, RequestArchive archive, RunningRequests running, RequestLines lines) {
+      Vertx vertx,
+      Timers timers,
+      RequestArchive archive,
+      RunningRequests running,
+      RequestLines lines) {
     this.vertx = vertx;
+    this.timers = timers;
     this.archive = archive;
     this.recorder = archive.recorder();
     this.running = running;
@@ -99,12 +106,13 @@ final class RequestRoutes {
   static void add(
       AdminRouter router,
       Vertx vertx,
+      Timers timers,
       RequestArchive archive,
       EngineDetail engines,
       RunningRequests running,
       RequestLines lines,
       RequestTail tail) {
-    RequestRoutes routes = new RequestRoutes(vertx, archive, running, lines);
+    RequestRoutes routes = new RequestRoutes(vertx, timers, archive, running, lines);
     router.read(BASE, routes::list);
     // Before what would take its name for an id.
     router.read(BASE + "/tail", context -> tailed(context, tail));
@@ -307,6 +315,7 @@ final class RequestRoutes {
     return context ->
         FlightLookup.find(
             vertx,
+            timers,
             archive,
             JsonInput.path(context, "id"),
             there ->
@@ -325,6 +334,7 @@ final class RequestRoutes {
       BiFunction<FlightRecord, List<String>, ObjectNode> wanted = shape.apply(context);
       FlightLookup.find(
           vertx,
+          timers,
           archive,
           JsonInput.path(context, "id"),
           there ->

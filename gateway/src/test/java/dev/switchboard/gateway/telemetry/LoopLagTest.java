@@ -3,6 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.timers.VertxTimers;
 import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
@@ -89,7 +90,7 @@ class LoopLagTest {
     Vertx vertx = Vertx.vertx();
     vertx.runOnContext(
         begun -> {
-          LoopLag.watch(vertx, now::get, metrics, "api");
+          LoopLag.watch(new VertxTimers(vertx), now::get, metrics, "api");
           hanging.countDown();
           await(looked);
         });

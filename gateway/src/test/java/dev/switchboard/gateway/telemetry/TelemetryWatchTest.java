@@ -7,6 +7,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.switchboard.gateway.slo.SloMeter;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import java.lang.reflect.Proxy;
@@ -91,7 +92,14 @@ class TelemetryWatchTest {
                   return 1L;
                 });
     TelemetryWatch running =
-        TelemetryWatch.start(closing, metrics, levels, CORES, () -> now, (before, after) -> {});
+        TelemetryWatch.start(
+            closing,
+            new VertxTimers(closing),
+            metrics,
+            levels,
+            CORES,
+            () -> now,
+            (before, after) -> {});
     Handler<Long> first = timer.get();
     assertThrows(RejectedExecutionException.class, () -> first.handle(1L));
 
