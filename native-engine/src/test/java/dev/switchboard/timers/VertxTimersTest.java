@@ -24,11 +24,7 @@ class VertxTimersTest {
   @AfterEach
   void close() throws Exception {
     Object _ =
-        vertx
-            .close()
-            .toCompletionStage()
-            .toCompletableFuture()
-            .get(WAIT_SECONDS, TimeUnit.SECONDS);
+        vertx.close().toCompletionStage().toCompletableFuture().get(WAIT_SECONDS, TimeUnit.SECONDS);
   }
 
   /** Does something on an event loop, and gives what that completes. */
