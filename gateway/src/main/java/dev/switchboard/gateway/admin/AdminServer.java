@@ -232,7 +232,7 @@ public final class AdminServer extends VerticleBase {
     TraceRoutes.add(admin, gateway.traces(), gateway.fleet()::serves);
     EventRoutes.add(
         admin,
-        vertx,
+        this::onLoop,
         timers,
         feed,
         gateway.metrics(),
@@ -251,9 +251,20 @@ public final class AdminServer extends VerticleBase {
     RequestLines lines = new RequestLines(gateway.recorder(), config.traceUrl());
     RequestTail tail =
         new RequestTail(
-            vertx, timers, lines, feed, gateway.metrics(), config.heartbeatMs(), this::mayRead);
+            this::onLoop,
+            timers,
+            lines,
+            feed,
+            gateway.metrics(),
+            config.heartbeatMs(),
+            this::mayRead);
     RequestArchive archive = new RequestArchive(vertx, gateway.recorder(), store);
-    RequestRoutes.add(admin, vertx, timers, archive, engines, running, lines, tail);
+    FlightLookup lookup = new FlightLookup(this::onLoop, timers, gateway.recorder(), archive::find);
+    RequestRoutes.add(admin, vertx, archive, lookup, engines, running, lines, tail);
+  }
+
+  private void onLoop(Runnable task) {
+    context.runOnContext(now -> task.run());
   }
 
   private static Route readable(Route route) {

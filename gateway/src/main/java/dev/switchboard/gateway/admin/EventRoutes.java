@@ -9,13 +9,12 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.timers.Timers;
 import dev.switchboard.timers.Timers.Timer;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +26,7 @@ final class EventRoutes {
   /** What of a listener's may wait to be sent, beside what its socket holds. */
   private static final int QUEUE_BYTES = 64 << 10;
 
-  private final Vertx vertx;
+  private final Executor loop;
   private final Timers timers;
   private final EventFeed feed;
   private final Metrics metrics;
@@ -37,14 +36,14 @@ final class EventRoutes {
   private int listeners;
 
   private EventRoutes(
-      Vertx vertx,
+      Executor loop,
       Timers timers,
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
       Predicate<HttpServerRequest> allowed,
       EventHistory history) {
-    this.vertx = vertx;
+    this.loop = loop;
     this.timers = timers;
     this.feed = feed;
     this.metrics = metrics;
@@ -54,11 +53,12 @@ final class EventRoutes {
   }
 
   /**
+   * @param loop the event loop
    * @param allowed whether a request that was let in still would be
    */
   static void add(
       AdminRouter router,
-      Vertx vertx,
+      Executor loop,
       Timers timers,
       EventFeed feed,
       Metrics metrics,
@@ -66,7 +66,7 @@ final class EventRoutes {
       Predicate<HttpServerRequest> allowed,
       EventHistory history) {
     EventRoutes events =
-        new EventRoutes(vertx, timers, feed, metrics, heartbeatMs, allowed, history);
+        new EventRoutes(loop, timers, feed, metrics, heartbeatMs, allowed, history);
     router.read("/admin/v1/events", events::listen);
   }
 
@@ -111,7 +111,6 @@ final class EventRoutes {
   private final class Stream implements EventListener.Outlet {
     private final HttpServerRequest request;
     private final HttpServerResponse response;
-    private final Context eventLoop = vertx.getOrCreateContext();
     private final AtomicBoolean woken = new AtomicBoolean();
     private final EventListener listener;
     private final Runnable wake = this::wake;
@@ -141,8 +140,8 @@ final class EventRoutes {
     /** On any thread, for many events once. */
     private void wake() {
       if (woken.compareAndSet(false, true)) {
-        eventLoop.runOnContext(
-            now -> {
+        loop.execute(
+            () -> {
               woken.set(false);
               listener.push();
             });

@@ -17,7 +17,6 @@ import dev.switchboard.gateway.http.RunningRequests;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
-import dev.switchboard.timers.Timers;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
@@ -76,21 +75,21 @@ final class RequestRoutes {
   private static final Set<String> TAIL_FILTERS = tailFilters();
 
   private final Vertx vertx;
-  private final Timers timers;
   private final RequestArchive archive;
+  private final FlightLookup lookup;
   private final FlightRecorder recorder;
   private final RunningRequests running;
   private final RequestLines lines;
 
   private RequestRoutes(
       Vertx vertx,
-      Timers timers,
       RequestArchive archive,
+      FlightLookup lookup,
       RunningRequests running,
       RequestLines lines) {
     this.vertx = vertx;
-    this.timers = timers;
     this.archive = archive;
+    this.lookup = lookup;
     this.recorder = archive.recorder();
     this.running = running;
     this.lines = lines;
@@ -106,13 +105,13 @@ final class RequestRoutes {
   static void add(
       AdminRouter router,
       Vertx vertx,
-      Timers timers,
       RequestArchive archive,
+      FlightLookup lookup,
       EngineDetail engines,
       RunningRequests running,
       RequestLines lines,
       RequestTail tail) {
-    RequestRoutes routes = new RequestRoutes(vertx, timers, archive, running, lines);
+    RequestRoutes routes = new RequestRoutes(vertx, archive, lookup, running, lines);
     router.read(BASE, routes::list);
     // Before what would take its name for an id.
     router.read(BASE + "/tail", context -> tailed(context, tail));
@@ -313,10 +312,7 @@ final class RequestRoutes {
       Function<FlightRecord, Future<FlightRecord>> detail,
       BiFunction<FlightRecord, List<String>, Future<ObjectNode>> made) {
     return context ->
-        FlightLookup.find(
-            vertx,
-            timers,
-            archive,
+        lookup.find(
             JsonInput.path(context, "id"),
             there ->
                 detail
@@ -332,10 +328,7 @@ final class RequestRoutes {
       Function<RoutingContext, BiFunction<FlightRecord, List<String>, ObjectNode>> shape) {
     return context -> {
       BiFunction<FlightRecord, List<String>, ObjectNode> wanted = shape.apply(context);
-      FlightLookup.find(
-          vertx,
-          timers,
-          archive,
+      lookup.find(
           JsonInput.path(context, "id"),
           there ->
               detail

@@ -9,12 +9,11 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.timers.Timers;
 import dev.switchboard.timers.Timers.Timer;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executor;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -50,11 +49,12 @@ final class RequestTail {
   private @Nullable Timer timer;
 
   /**
+   * @param loop the event loop
    * @param feed ends when the gateway does
    * @param allowed whether a request that was let in still would be
    */
   RequestTail(
-      Vertx vertx,
+      Executor loop,
       Timers timers,
       RequestLines lines,
       EventFeed feed,
@@ -67,11 +67,10 @@ final class RequestTail {
     this.metrics = metrics;
     this.heartbeatMs = heartbeatMs;
     this.allowed = allowed;
-    Context loop = vertx.getOrCreateContext();
     feed.wake(
         () -> {
           if (feed.closed()) {
-            loop.runOnContext(now -> close());
+            loop.execute(this::close);
           }
         });
   }
