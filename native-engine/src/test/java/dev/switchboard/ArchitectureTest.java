@@ -1,5 +1,9 @@
 package dev.switchboard;
 
+import static com.tngtech.archunit.core.domain.JavaAccess.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
@@ -7,6 +11,9 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.VertxTimers;
+import io.vertx.core.Vertx;
 
 /** Which package may know which: what the design says in words. */
 @AnalyzeClasses(packages = "dev.switchboard", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -17,13 +24,26 @@ final class ArchitectureTest {
       slices().matching("dev.switchboard.(*)..").should().beFreeOfCycles();
 
   @ArchTest
-  static final ArchRule onlyTheWorkerAndItsFramingKnowVertx =
+  static final ArchRule onlyTheWorkerItsFramingAndItsTimersKnowVertx =
       noClasses()
           .that()
           .resideOutsideOfPackages("dev.switchboard.worker..", "dev.switchboard.framing..")
+          .and()
+          .doNotBelongToAnyOf(VertxTimers.class)
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("io.vertx..", "io.netty..");
+
+  /** Tests let time pass by hand, which they can only where it is waited for by {@link Timers}. */
+  @ArchTest
+  static final ArchRule onlyTimersWait =
+      noClasses()
+          .that()
+          .doNotBelongToAnyOf(VertxTimers.class)
+          .should()
+          .accessTargetWhere(
+              target(owner(assignableTo(Vertx.class)))
+                  .and(target(nameMatching("setTimer|setPeriodic|cancelTimer|timer"))));
 
   @ArchTest
   static final ArchRule foreignMemoryStaysInGgufAndExecutor =

@@ -1,5 +1,9 @@
 package dev.switchboard.gateway;
 
+import static com.tngtech.archunit.core.domain.JavaAccess.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -8,6 +12,9 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import dev.switchboard.timers.Timers;
+import io.vertx.core.Vertx;
+import java.util.concurrent.ScheduledExecutorService;
 
 @AnalyzeClasses(
     packages = "dev.switchboard.gateway",
@@ -56,6 +63,27 @@ class PackageRulesTest {
           .callMethod(java.time.Instant.class, "now")
           .orShould()
           .callMethod(Thread.class, "sleep", long.class);
+
+  /** Tests let time pass by hand, which they can only where it is waited for by {@link Timers}. */
+  @ArchTest
+  static final ArchRule onlyTimersWait =
+      noClasses()
+          .should()
+          .accessTargetWhere(
+              target(owner(assignableTo(Vertx.class)))
+                  .and(target(nameMatching("setTimer|setPeriodic|cancelTimer|timer"))));
+
+  /** Those that have a thread of their own, and handlers of a connection of Netty. */
+  @ArchTest
+  static final ArchRule onlyThreadsOfTheirOwnWaitOtherwise =
+      noClasses()
+          .that()
+          .haveNameNotMatching(
+              "dev.switchboard.gateway.(fleet.(Fleet|LocalWorker)|http.HalfClose|store.Store)")
+          .should()
+          .accessTargetWhere(
+              target(owner(assignableTo(ScheduledExecutorService.class)))
+                  .and(target(nameMatching("schedule.*"))));
 
   /** How long a comparison takes must not tell how much of a key was right. */
   @ArchTest

@@ -1,7 +1,8 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.VertxException;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
@@ -20,14 +21,14 @@ final class BodyReader {
   /** What was answered may come before the request: half a million tokens. */
   private static final int ANSWERED_BYTES = 4 << 20;
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final int limitBytes;
   private final Duration timeout;
   private final BodyRoom room;
 
-  BodyReader(Vertx vertx, int limitBytes, Duration timeout, BodyRoom room) {
+  BodyReader(Timers timers, int limitBytes, Duration timeout, BodyRoom room) {
     this.room = room;
-    this.vertx = vertx;
+    this.timers = timers;
     this.limitBytes = limitBytes;
     this.timeout = timeout;
   }
@@ -80,7 +81,7 @@ final class BodyReader {
     private final Consumer<Body> whole;
     private Buffer body = Buffer.buffer();
     private BodyRoom.@Nullable Place place;
-    private long timer = -1;
+    private Timer timer = Timer.NONE;
     private boolean begun;
     private boolean waitsForRoom;
     private boolean paused;
@@ -126,7 +127,7 @@ final class BodyReader {
     }
 
     private void stop() {
-      vertx.cancelTimer(timer);
+      timer.cancel();
       BodyRoom.Place left = place;
       if (left != null) {
         left.leave();
@@ -161,7 +162,7 @@ final class BodyReader {
       place().grow(Math.min(2L * body.length(), most), most, this::goOn);
       if (waitsForRoom) {
         paused = true;
-        vertx.cancelTimer(timer);
+        timer.cancel();
         exchange.request().pause();
       }
     }
@@ -176,11 +177,11 @@ final class BodyReader {
     }
 
     private void startClock() {
-      timer = vertx.setTimer(timeout.toMillis(), expired -> expire());
+      timer = timers.after(timeout.toMillis(), this::expire);
     }
 
     private void finish() {
-      vertx.cancelTimer(timer);
+      timer.cancel();
       if (!refused) {
         if (!isLengthTold()) {
           place().settle(body.length());

@@ -8,12 +8,13 @@ import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.scheduler.RejectedGenerationException;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import dev.switchboard.tokenizer.Tokenizer;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -48,11 +49,16 @@ final class Canary {
   /** One rank. */
   record Rank(RankHeartbeat heartbeat, boolean answered) {}
 
-  private final Vertx vertx;
+  private final Executor loop;
+  private final Timers timers;
   private final EpochClock clock;
 
-  Canary(Vertx vertx, EpochClock clock) {
-    this.vertx = vertx;
+  /**
+   * @param loop the event loop
+   */
+  Canary(Executor loop, Timers timers, EpochClock clock) {
+    this.loop = loop;
+    this.timers = timers;
     this.clock = clock;
   }
 
@@ -100,11 +106,10 @@ final class Canary {
   private final class Flight implements GenerationListener {
     private final Engine engine;
     private final Consumer<Outcome> done;
-    private final Context context = vertx.getOrCreateContext();
     private final long sentNanos = clock.nanos();
     private final List<RankHeartbeat> before;
     private Engine.@Nullable Generation generation;
-    private long timer = -1;
+    private Timer timer = Timer.NONE;
     private boolean generated;
 
     /** What of its output is not finite; null when all is. */
@@ -120,7 +125,7 @@ final class Canary {
 
     void start(GenerationRequest request, Duration timeout) {
       generation = engine.submit(request, this);
-      timer = vertx.setTimer(timeout.toMillis(), expired -> expire(timeout));
+      timer = timers.after(timeout.toMillis(), () -> expire(timeout));
     }
 
     @Override
@@ -154,9 +159,9 @@ final class Canary {
     @Override
     public void finished(FinishReason reason, RequestTimeline timeline) {
       if (reason == FinishReason.CANCELLED) {
-        context.runOnContext(now -> end("it was cancelled"));
+        loop.execute(() -> end("it was cancelled"));
       } else {
-        context.runOnContext(now -> endWhenSeen());
+        loop.execute(this::endWhenSeen);
       }
     }
 
@@ -167,7 +172,7 @@ final class Canary {
           failure.equals(EngineFailure.NOT_FINITE)
               ? NOT_FINITE + "of no token there is a probability"
               : failure.kind() + ": " + failure.message() + where;
-      context.runOnContext(now -> end(why));
+      loop.execute(() -> end(why));
     }
 
     /** Heartbeats are published at an interval: a rank gets until the timeout to show its step. */
@@ -179,7 +184,7 @@ final class Canary {
       } else if (ranks().stream().allMatch(Rank::answered)) {
         end(null);
       } else if (!over) {
-        vertx.setTimer(HEARTBEAT_RETRY_MS, retry -> endWhenSeen());
+        timers.after(HEARTBEAT_RETRY_MS, this::endWhenSeen);
       }
     }
 
@@ -192,7 +197,7 @@ final class Canary {
         return;
       }
       over = true;
-      vertx.cancelTimer(timer);
+      timer.cancel();
       if (failure != null && generation != null) {
         generation.cancel();
       }

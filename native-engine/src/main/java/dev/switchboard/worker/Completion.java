@@ -14,6 +14,7 @@ import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.scheduler.RejectedGenerationException;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timers.Timers.Timer;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.FunctionCall;
 import io.vertx.core.http.HttpServerResponse;
@@ -62,7 +63,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
   private boolean responseOver;
   private boolean retired;
   private boolean awaitsReader;
-  private long stallTimer = -1;
+  private @Nullable Timer stallTimer;
 
   Completion(
       Completions completions,
@@ -481,7 +482,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
       cutOff("it is " + pending + " bytes behind");
       return;
     }
-    if (stallTimer < 0) {
+    if (stallTimer == null) {
       watchReader(new ReaderWatch(unsent()));
       exchange.response().drainHandler(drained -> resume());
     }
@@ -494,7 +495,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
   /** Until the socket has room, which may take longer than the limit. */
   private void watchReader(ReaderWatch watch) {
     long millis = completions.settings().writeStall().toMillis() / ReaderWatch.LOOKS;
-    stallTimer = completions.vertx().setTimer(Math.max(1, millis), expired -> lookAtReader(watch));
+    stallTimer = completions.timers().after(Math.max(1, millis), () -> lookAtReader(watch));
   }
 
   private void lookAtReader(ReaderWatch watch) {
@@ -511,9 +512,9 @@ final class Completion implements ActiveRequest, Handover.Sink {
   }
 
   private void endStall() {
-    if (stallTimer >= 0) {
-      completions.vertx().cancelTimer(stallTimer);
-      stallTimer = -1;
+    if (stallTimer != null) {
+      stallTimer.cancel();
+      stallTimer = null;
     }
   }
 

@@ -9,7 +9,7 @@ import dev.switchboard.openai.TextStreamWriter;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * that ran. On the event loop.
  */
 final class Completions {
-  private final Vertx vertx;
+  private final Timers timers;
   private final WorkerSettings settings;
   private final EpochClock clock;
   private final LongSupplier seeds;
@@ -44,13 +44,13 @@ final class Completions {
    * @param seeds where the seed of a request without one comes from
    */
   Completions(
-      Vertx vertx,
+      Timers timers,
       WorkerSettings settings,
       EpochClock clock,
       LongSupplier seeds,
       Handover handover,
       ServedModel model) {
-    this.vertx = vertx;
+    this.timers = timers;
     this.settings = settings;
     this.clock = clock;
     this.seeds = seeds;
@@ -200,8 +200,8 @@ final class Completions {
     return drainRate.secondsUntilLeft(model.engine().load().waiting());
   }
 
-  Vertx vertx() {
-    return vertx;
+  Timers timers() {
+    return timers;
   }
 
   WorkerSettings settings() {

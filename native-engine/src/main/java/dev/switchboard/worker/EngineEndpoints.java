@@ -7,7 +7,8 @@ import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.AttemptId;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import java.io.IOException;
@@ -33,7 +34,7 @@ final class EngineEndpoints {
   private static final int DEFAULT_STEPS = 200;
   private static final int MOST_STEPS = 1000;
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final WorkerSettings settings;
   private final Worker worker;
   private final Canary canary;
@@ -41,19 +42,19 @@ final class EngineEndpoints {
   private final Connections connections;
 
   /** Timers that take faults back. */
-  private final Map<Lane, Long> faultEnds = new ConcurrentHashMap<>();
+  private final Map<Lane, Timer> faultEnds = new ConcurrentHashMap<>();
 
   /** Where a fault is; −1 for all stages, or all ranks. */
   private record Lane(int stage, int rank) {}
 
   EngineEndpoints(
-      Vertx vertx,
+      Timers timers,
       WorkerSettings settings,
       Worker worker,
       Canary canary,
       BodyReader bodies,
       Connections connections) {
-    this.vertx = vertx;
+    this.timers = timers;
     this.settings = settings;
     this.worker = worker;
     this.canary = canary;
@@ -335,12 +336,12 @@ final class EngineEndpoints {
 
   /** Whoever injects a fault may be gone by its end, so it ends here. */
   private void endLater(Lane lane, long forMs, Consumer<Fault> faults) {
-    Long before =
+    Timer before =
         forMs == 0
             ? faultEnds.remove(lane)
-            : faultEnds.put(lane, vertx.setTimer(forMs, timer -> end(lane, faults)));
+            : faultEnds.put(lane, timers.after(forMs, () -> end(lane, faults)));
     if (before != null) {
-      vertx.cancelTimer(before);
+      before.cancel();
     }
   }
 

@@ -3,6 +3,8 @@ package dev.switchboard.worker;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.RequestParser;
 import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import java.nio.file.Path;
@@ -27,7 +29,7 @@ final class Worker {
   private static final Duration WARM_UP_LIMIT = Duration.ofMinutes(2);
   private static final long HEALTH_CHECK_MS = 250;
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final Context context;
   private final WorkerSettings settings;
   private final EpochClock clock;
@@ -46,14 +48,14 @@ final class Worker {
    * @param seeds seeds of requests without one, and ids
    */
   Worker(Vertx vertx, WorkerSettings settings, EpochClock clock, LongSupplier seeds) {
-    this.vertx = vertx;
+    this.timers = new VertxTimers(vertx);
     this.context = vertx.getOrCreateContext();
     this.settings = settings;
     this.clock = clock;
     this.seeds = seeds;
-    this.canary = new Canary(vertx, clock);
+    this.canary = new Canary(this::onLoop, timers, clock);
     this.devices = DeviceWatch.of(clock::nanos);
-    this.server = new WorkerServer(vertx, settings, clock, seeds, this, canary);
+    this.server = new WorkerServer(vertx, timers, settings, clock, seeds, this, canary);
   }
 
   /** Who hears, with reason and message, that the engine is lost. */
@@ -93,8 +95,8 @@ final class Worker {
     preparation.warmUp();
     Tokenization tokenization =
         new Tokenization(model, parser, preparation, settings.requests().promptTokens());
-    Handover handover = new Handover(task -> context.runOnContext(now -> task.run()));
-    Completions completions = new Completions(vertx, settings, clock, seeds, handover, model);
+    Handover handover = new Handover(this::onLoop);
+    Completions completions = new Completions(timers, settings, clock, seeds, handover, model);
     VectorPreparation vectors =
         new VectorPreparation(model, parser, preparation, settings.vectorBytes());
     Serving loaded = new Serving(model, preparation, vectors, tokenization, completions);
@@ -121,7 +123,7 @@ final class Worker {
       return;
     }
     lifecycle.transitionTo(WorkerPhase.READY);
-    vertx.setPeriodic(HEALTH_CHECK_MS, tick -> checkHealth(model));
+    timers.every(HEALTH_CHECK_MS, () -> checkHealth(model));
     ready.complete(null);
   }
 
@@ -181,9 +183,13 @@ final class Worker {
     return onLoop(this::startTermination);
   }
 
+  private void onLoop(Runnable task) {
+    context.runOnContext(now -> task.run());
+  }
+
   private <T> CompletableFuture<T> onLoop(Consumer<CompletableFuture<T>> task) {
     CompletableFuture<T> done = new CompletableFuture<>();
-    context.runOnContext(now -> telling(done, () -> task.accept(done)));
+    onLoop(() -> telling(done, () -> task.accept(done)));
     return done;
   }
 
@@ -206,9 +212,8 @@ final class Worker {
     }
     Completions completions = current.completions();
     long limit = settings.drainLimit().toMillis();
-    vertx.setTimer(
-        Math.max(1, limit),
-        expired -> completions.abortAll(ApiError.draining("The worker shut down.")));
+    timers.after(
+        Math.max(1, limit), () -> completions.abortAll(ApiError.draining("The worker shut down.")));
     completions.whenIdle(() -> close(closed));
   }
 

@@ -11,6 +11,7 @@ import dev.switchboard.openai.ModelCard;
 import dev.switchboard.openai.NearPath;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timers.Timers;
 import dev.switchboard.worker.BodyReader.Body;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
@@ -90,6 +91,7 @@ final class WorkerServer {
 
   WorkerServer(
       Vertx vertx,
+      Timers timers,
       WorkerSettings settings,
       EpochClock clock,
       LongSupplier ids,
@@ -109,14 +111,14 @@ final class WorkerServer {
             settings.connections());
     this.bodies =
         new BodyReader(
-            vertx,
+            timers,
             settings.requests().bodyBytes(),
             settings.bodyTimeout(),
             new BodyRoom(settings.bodyRoomBytes()));
     this.engineEndpoints =
-        new EngineEndpoints(vertx, settings, worker, canary, bodies, connections);
+        new EngineEndpoints(timers, settings, worker, canary, bodies, connections);
     this.rankProbe = new RankProbe(canary, settings.canaryTimeout(), clock::nanos);
-    vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep(this::stoppedReading));
+    timers.every(SWEEP_MS, () -> connections.sweep(this::stoppedReading));
   }
 
   private void stoppedReading(HttpConnection connection) {

@@ -13,6 +13,7 @@ import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.kubernetes.Cluster;
 import dev.switchboard.gateway.kubernetes.KubernetesDiscovery;
 import dev.switchboard.gateway.upstream.Circuit;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import java.io.OutputStream;
@@ -145,6 +146,7 @@ public final class DiscoveryBench implements Callable<Integer> {
             WorkersConfig.DEFAULTS, Circuit.Config.DEFAULTS, List.of(), List.of(), Instant.EPOCH);
     return new KubernetesDiscovery(
         vertx,
+        new VertxTimers(vertx),
         new KubernetesDiscovery.Wanted(
             config,
             new Cluster(kubernetes.url(), "default"),

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.discovery.DiscoveryStatus.Trouble;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.testing.Await;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import java.net.URI;
@@ -36,7 +37,7 @@ final class WatchedPods implements AutoCloseable {
         on(
             () ->
                 new Watch<>(
-                    vertx,
+                    new VertxTimers(vertx),
                     client,
                     new Watch.Target<>(
                         "pods", KubernetesObjects.PODS, "", ApiObjects.PodMeta.class, true),

@@ -12,6 +12,7 @@ import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.testing.Await;
 import dev.switchboard.testing.Stopwatch;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -133,6 +134,7 @@ class ValkeyLimitsIT {
     ValkeyLimits made =
         new ValkeyLimits(
             vertx,
+            new VertxTimers(vertx),
             new SharedConfig(url, timeoutMs, 10, leaseMs, 0),
             tenant -> limit,
             () -> 1,

@@ -10,6 +10,7 @@ import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.testing.Await;
 import dev.switchboard.testing.Stopwatch;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,6 +60,7 @@ class ValkeyTurnsIT {
       ValkeyLimits gateway =
           new ValkeyLimits(
               VERTX,
+              new VertxTimers(VERTX),
               new SharedConfig(valkey.url(), 5000, 10, 60_000, 0),
               tenant -> limit,
               () -> 1,

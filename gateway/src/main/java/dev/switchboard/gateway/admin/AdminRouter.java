@@ -12,6 +12,7 @@ import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.NearPath;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.buffer.Buffer;
@@ -176,7 +177,8 @@ final class AdminRouter {
   private static Future<Buffer> body(RoutingContext context) {
     return crossOrigin(context)
         ? Future.failedFuture(new ApiException(NOT_JSON))
-        : BodyReader.read(context.vertx(), context.request(), MOST_BODY_BYTES, BODY_MS)
+        : BodyReader.read(
+                new VertxTimers(context.vertx()), context.request(), MOST_BODY_BYTES, BODY_MS)
             .recover(AdminRouter::unreadable);
   }
 

@@ -24,6 +24,8 @@ import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpMethod;
@@ -118,6 +120,7 @@ public final class AdminServer extends VerticleBase {
   @Override
   public Future<?> start() {
     RequestFaults.watch(context);
+    Timers timers = new VertxTimers(vertx);
     HttpServer created =
         vertx.createHttpServer(
             new HttpServerOptions()
@@ -128,7 +131,7 @@ public final class AdminServer extends VerticleBase {
                 .setIdleTimeout(0));
     ConnectionWatch watch =
         new ConnectionWatch(
-            vertx,
+            timers,
             gateway.deadlines(),
             gateway.clock(),
             new ConnectionWatch.Limit(config.maxConnections(), "admin"),
@@ -147,9 +150,9 @@ public final class AdminServer extends VerticleBase {
           }
         });
     created.invalidRequestHandler(this::unreadable);
-    LoopLag.watch(vertx, gateway.clock(), gateway.metrics(), "admin");
+    LoopLag.watch(timers, gateway.clock(), gateway.metrics(), "admin");
     server = created;
-    Router router = router();
+    Router router = router(timers);
     created.requestHandler(
         request -> {
           watch.requestBegins(request);
@@ -195,7 +198,7 @@ public final class AdminServer extends VerticleBase {
         .onComplete(done -> request.connection().close());
   }
 
-  private Router router() {
+  private Router router(Timers timers) {
     Router router = Router.router(vertx);
     readable(router.route("/livez")).handler(Health::live);
     readable(router.route("/readyz")).handler(context -> Health.ready(context, gateway));
@@ -203,7 +206,7 @@ public final class AdminServer extends VerticleBase {
     AdminRouter admin = new AdminRouter(router, audit, epochMs);
     router.route().handler(context -> guarded(context, admin));
     DeniedRequests writesDown = admin.denied();
-    vertx.setPeriodic(DeniedRequests.WINDOW_MS, tick -> writesDown.tick());
+    timers.every(DeniedRequests.WINDOW_MS, writesDown::tick);
     denied = writesDown;
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
@@ -214,8 +217,8 @@ public final class AdminServer extends VerticleBase {
     UpstreamClient client =
         new UpstreamClient(vertx, gateway.deadlines().connectMs(), MOST_CONNECTIONS);
     WorkerRoutes.add(admin, gateway.fleet(), client);
-    EngineDetail engines = new EngineDetail(vertx, client, gateway.fleet(), gateway.recorder());
-    requests(admin, engines);
+    EngineDetail engines = new EngineDetail(timers, client, gateway.fleet(), gateway.recorder());
+    requests(admin, timers, engines);
     AutoscalingRoutes.add(admin, autoscaling);
     // Ages of what watches noted by the clock that never steps.
     DiscoveryRoutes.add(admin, discovery, () -> gateway.clock().epochNanos() / 1_000_000);
@@ -229,7 +232,8 @@ public final class AdminServer extends VerticleBase {
     TraceRoutes.add(admin, gateway.traces(), gateway.fleet()::serves);
     EventRoutes.add(
         admin,
-        vertx,
+        this::onLoop,
+        timers,
         feed,
         gateway.metrics(),
         config.heartbeatMs(),
@@ -243,12 +247,24 @@ public final class AdminServer extends VerticleBase {
     return router;
   }
 
-  private void requests(AdminRouter admin, EngineDetail engines) {
+  private void requests(AdminRouter admin, Timers timers, EngineDetail engines) {
     RequestLines lines = new RequestLines(gateway.recorder(), config.traceUrl());
     RequestTail tail =
-        new RequestTail(vertx, lines, feed, gateway.metrics(), config.heartbeatMs(), this::mayRead);
+        new RequestTail(
+            this::onLoop,
+            timers,
+            lines,
+            feed,
+            gateway.metrics(),
+            config.heartbeatMs(),
+            this::mayRead);
     RequestArchive archive = new RequestArchive(vertx, gateway.recorder(), store);
-    RequestRoutes.add(admin, vertx, archive, engines, running, lines, tail);
+    FlightLookup lookup = new FlightLookup(this::onLoop, timers, gateway.recorder(), archive::find);
+    RequestRoutes.add(admin, vertx, archive, lookup, engines, running, lines, tail);
+  }
+
+  private void onLoop(Runnable task) {
+    context.runOnContext(now -> task.run());
   }
 
   private static Route readable(Route route) {

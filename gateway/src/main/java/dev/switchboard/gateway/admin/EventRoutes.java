@@ -7,13 +7,14 @@ import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +26,8 @@ final class EventRoutes {
   /** What of a listener's may wait to be sent, beside what its socket holds. */
   private static final int QUEUE_BYTES = 64 << 10;
 
-  private final Vertx vertx;
+  private final Executor loop;
+  private final Timers timers;
   private final EventFeed feed;
   private final Metrics metrics;
   private final int heartbeatMs;
@@ -34,13 +36,15 @@ final class EventRoutes {
   private int listeners;
 
   private EventRoutes(
-      Vertx vertx,
+      Executor loop,
+      Timers timers,
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
       Predicate<HttpServerRequest> allowed,
       EventHistory history) {
-    this.vertx = vertx;
+    this.loop = loop;
+    this.timers = timers;
     this.feed = feed;
     this.metrics = metrics;
     this.heartbeatMs = heartbeatMs;
@@ -49,17 +53,20 @@ final class EventRoutes {
   }
 
   /**
+   * @param loop the event loop
    * @param allowed whether a request that was let in still would be
    */
   static void add(
       AdminRouter router,
-      Vertx vertx,
+      Executor loop,
+      Timers timers,
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
       Predicate<HttpServerRequest> allowed,
       EventHistory history) {
-    EventRoutes events = new EventRoutes(vertx, feed, metrics, heartbeatMs, allowed, history);
+    EventRoutes events =
+        new EventRoutes(loop, timers, feed, metrics, heartbeatMs, allowed, history);
     router.read("/admin/v1/events", events::listen);
   }
 
@@ -104,11 +111,10 @@ final class EventRoutes {
   private final class Stream implements EventListener.Outlet {
     private final HttpServerRequest request;
     private final HttpServerResponse response;
-    private final Context eventLoop = vertx.getOrCreateContext();
     private final AtomicBoolean woken = new AtomicBoolean();
     private final EventListener listener;
     private final Runnable wake = this::wake;
-    private long beats;
+    private Timer beats = Timer.NONE;
 
     Stream(HttpServerRequest request, Set<EventType> types) {
       this.request = request;
@@ -125,7 +131,7 @@ final class EventRoutes {
       response.exceptionHandler(broken -> gone());
       response.closeHandler(closed -> gone());
       response.endHandler(ended -> gone());
-      beats = vertx.setPeriodic(heartbeatMs, beat -> listener.beat());
+      beats = timers.every(heartbeatMs, listener::beat);
       // Woken from now on, so that nothing comes between what it reads first and what wakes it.
       feed.wake(wake);
       listener.begin(lastId);
@@ -134,8 +140,8 @@ final class EventRoutes {
     /** On any thread, for many events once. */
     private void wake() {
       if (woken.compareAndSet(false, true)) {
-        eventLoop.runOnContext(
-            now -> {
+        loop.execute(
+            () -> {
               woken.set(false);
               listener.push();
             });
@@ -143,7 +149,7 @@ final class EventRoutes {
     }
 
     private void gone() {
-      if (vertx.cancelTimer(beats)) {
+      if (beats.cancel()) {
         metrics.eventListeners(--listeners);
         feed.forget(wake);
         listener.gone();

@@ -76,14 +76,20 @@ final class RequestRoutes {
 
   private final Vertx vertx;
   private final RequestArchive archive;
+  private final FlightLookup lookup;
   private final FlightRecorder recorder;
   private final RunningRequests running;
   private final RequestLines lines;
 
   private RequestRoutes(
-      Vertx vertx, RequestArchive archive, RunningRequests running, RequestLines lines) {
+      Vertx vertx,
+      RequestArchive archive,
+      FlightLookup lookup,
+      RunningRequests running,
+      RequestLines lines) {
     this.vertx = vertx;
     this.archive = archive;
+    this.lookup = lookup;
     this.recorder = archive.recorder();
     this.running = running;
     this.lines = lines;
@@ -100,11 +106,12 @@ final class RequestRoutes {
       AdminRouter router,
       Vertx vertx,
       RequestArchive archive,
+      FlightLookup lookup,
       EngineDetail engines,
       RunningRequests running,
       RequestLines lines,
       RequestTail tail) {
-    RequestRoutes routes = new RequestRoutes(vertx, archive, running, lines);
+    RequestRoutes routes = new RequestRoutes(vertx, archive, lookup, running, lines);
     router.read(BASE, routes::list);
     // Before what would take its name for an id.
     router.read(BASE + "/tail", context -> tailed(context, tail));
@@ -305,9 +312,7 @@ final class RequestRoutes {
       Function<FlightRecord, Future<FlightRecord>> detail,
       BiFunction<FlightRecord, List<String>, Future<ObjectNode>> made) {
     return context ->
-        FlightLookup.find(
-            vertx,
-            archive,
+        lookup.find(
             JsonInput.path(context, "id"),
             there ->
                 detail
@@ -323,9 +328,7 @@ final class RequestRoutes {
       Function<RoutingContext, BiFunction<FlightRecord, List<String>, ObjectNode>> shape) {
     return context -> {
       BiFunction<FlightRecord, List<String>, ObjectNode> wanted = shape.apply(context);
-      FlightLookup.find(
-          vertx,
-          archive,
+      lookup.find(
           JsonInput.path(context, "id"),
           there ->
               detail

@@ -7,13 +7,15 @@ import dev.switchboard.gateway.flight.FlightTail;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executor;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Requests that end, as a stream of lines that does not end. A few times a second what has ended is
@@ -37,37 +39,38 @@ final class RequestTail {
   private static final int CHUNK_CHARS = 16 << 10;
   private static final int QUEUE_BYTES = 64 << 10;
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final RequestLines lines;
   private final FlightTail tail;
   private final Metrics metrics;
   private final int heartbeatMs;
   private final Predicate<HttpServerRequest> allowed;
   private final List<Stream> streams = new ArrayList<>();
-  private long timer = -1;
+  private @Nullable Timer timer;
 
   /**
+   * @param loop the event loop
    * @param feed ends when the gateway does
    * @param allowed whether a request that was let in still would be
    */
   RequestTail(
-      Vertx vertx,
+      Executor loop,
+      Timers timers,
       RequestLines lines,
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
       Predicate<HttpServerRequest> allowed) {
-    this.vertx = vertx;
+    this.timers = timers;
     this.lines = lines;
     this.tail = lines.recorder().tail();
     this.metrics = metrics;
     this.heartbeatMs = heartbeatMs;
     this.allowed = allowed;
-    Context loop = vertx.getOrCreateContext();
     feed.wake(
         () -> {
           if (feed.closed()) {
-            loop.runOnContext(now -> close());
+            loop.execute(this::close);
           }
         });
   }
@@ -91,9 +94,9 @@ final class RequestTail {
     Stream stream = new Stream(request, query, sample, streams.size() % LOOKS_A_WRITE);
     streams.add(stream);
     metrics.tailListeners(streams.size());
-    if (timer == -1) {
+    if (timer == null) {
       tail.watched(true);
-      timer = vertx.setPeriodic(EVERY_MS, tick -> look());
+      timer = timers.every(EVERY_MS, this::look);
     }
     stream.begin();
   }
@@ -138,9 +141,9 @@ final class RequestTail {
     if (streams.remove(stream)) {
       metrics.tailListeners(streams.size());
     }
-    if (streams.isEmpty() && timer != -1) {
-      vertx.cancelTimer(timer);
-      timer = -1;
+    if (streams.isEmpty() && timer != null) {
+      timer.cancel();
+      timer = null;
       tail.watched(false);
     }
   }
@@ -164,7 +167,7 @@ final class RequestTail {
 
     private boolean stuck;
     private boolean over;
-    private long beats = -1;
+    private Timer beats = Timer.NONE;
 
     Stream(HttpServerRequest request, FlightQuery query, double sample, int looks) {
       this.request = request;
@@ -181,7 +184,7 @@ final class RequestTail {
       response.exceptionHandler(broken -> left());
       response.closeHandler(closed -> left());
       response.endHandler(ended -> left());
-      beats = vertx.setPeriodic(heartbeatMs, beat -> beat());
+      beats = timers.every(heartbeatMs, this::beat);
       response.write(": listening\nretry: 2000\n\n");
     }
 
@@ -270,7 +273,7 @@ final class RequestTail {
     private void left() {
       if (!over) {
         over = true;
-        vertx.cancelTimer(beats);
+        beats.cancel();
         gone(this);
       }
     }

@@ -10,6 +10,7 @@ import dev.switchboard.gateway.fleet.UpstreamAccess;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.kubernetes.Cluster;
 import dev.switchboard.gateway.kubernetes.KubernetesDiscovery;
+import dev.switchboard.timers.VertxTimers;
 import io.vertx.core.Vertx;
 import java.net.URI;
 import java.time.Instant;
@@ -90,6 +91,7 @@ final class Discovery implements DiscoveryStatus.Source {
       KubernetesDiscovery begun =
           new KubernetesDiscovery(
               vertx,
+              new VertxTimers(vertx),
               wanted,
               taker,
               replicas,

@@ -65,6 +65,8 @@ import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import dev.switchboard.openai.ApiException;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.VertxTimers;
 import io.opentelemetry.api.GlobalOpenTelemetry;
 import io.opentelemetry.api.OpenTelemetry;
 import io.opentelemetry.api.trace.Tracer;
@@ -139,6 +141,7 @@ final class Gateway {
   private final AtomicBoolean stopped = new AtomicBoolean();
   private final SharedPorts ports = new SharedPorts();
   private final Vertx vertx;
+  private final Timers timers;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final Heartbeat heartbeat;
   private volatile @Nullable TelemetryWatch telemetryWatch;
@@ -196,6 +199,7 @@ final class Gateway {
             model -> new ReplicaForecast(now -> fleet.views(model, now)),
             () -> ThreadLocalRandom.current().nextDouble());
     this.vertx = vertx(ports);
+    this.timers = new VertxTimers(vertx);
     GatewayContext context = context();
     keepRequests(context);
     this.room = room(served.apply(config), context.metrics());
@@ -212,14 +216,14 @@ final class Gateway {
     this.discovery = new Discovery(vertx, this::discovered, fleet::replicas, clock);
     context.metrics().autoscaling(this::scaling);
     this.adminServer = adminServer(config.admin());
-    this.prober = new Prober(vertx, fleet, clock, probes(context.metrics()));
+    this.prober = new Prober(vertx, timers, fleet, clock, probes(context.metrics()));
     prober.start();
     awaitStore();
     discover(context.metrics());
     await(context.shared().ready());
     tick(context);
     listen();
-    heartbeat.start(vertx);
+    heartbeat.start(vertx, timers);
   }
 
   private static Vertx vertx(SharedPorts ports) {
@@ -249,7 +253,7 @@ final class Gateway {
   /** A start does not wait longer than this for what may be found. */
   private void discover(Metrics metrics) {
     metrics.discovery(new DiscoveryGauges(discovery, () -> clock.epochNanos() / 1_000_000));
-    vertx.setTimer(SEARCH_MS, late -> searched());
+    timers.after(SEARCH_MS, this::searched);
     reconfiguration.onDiscovery(discovery);
   }
 
@@ -408,18 +412,19 @@ final class Gateway {
 
   /** What is due however few requests come. */
   private void tick(GatewayContext context) {
-    vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
-    vertx.setPeriodic(STEPS_MS, tick -> context.steps().flush(clock.epochNanos()));
+    timers.every(TICK_MS, () -> admission.tick(clock.epochNanos()));
+    timers.every(STEPS_MS, () -> context.steps().flush(clock.epochNanos()));
     autoscaling.tick();
-    vertx.setPeriodic(Autoscaling.PERIOD_MS, tick -> autoscaling.tick());
-    vertx.setPeriodic(TELL_MS, tick -> look(context));
-    vertx.setPeriodic(STANDBY_MS, tick -> promote());
-    vertx.setPeriodic(
+    timers.every(Autoscaling.PERIOD_MS, autoscaling::tick);
+    timers.every(TELL_MS, () -> look(context));
+    timers.every(STANDBY_MS, this::promote);
+    timers.every(
         Math.min(USES_MS, USES_POLLS * config.store().pollMs()),
-        tick -> store.used(context.keys().takeUses()));
+        () -> store.used(context.keys().takeUses()));
     telemetryWatch =
         TelemetryWatch.start(
             vertx,
+            timers,
             context.metrics(),
             context.traces(),
             Runtime.getRuntime().availableProcessors(),
@@ -573,7 +578,7 @@ final class Gateway {
     }
     ValkeyAffinity shared =
         new ValkeyAffinity(
-            vertx, config.shared(), context.affinity(), this::foreign, this::replicaAt);
+            vertx, timers, config.shared(), context.affinity(), this::foreign, this::replicaAt);
     shared.start(new SecureRandom().generateSeed(SALT_KEY_BYTES), context.cacheSalt()::adopt);
     return shared;
   }
@@ -601,6 +606,7 @@ final class Gateway {
         ? SharedLimits.NONE
         : new ValkeyLimits(
             vertx,
+            timers,
             config.shared(),
             this::limit,
             admission::retryAfterSeconds,

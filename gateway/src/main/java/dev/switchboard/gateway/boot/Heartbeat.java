@@ -7,6 +7,7 @@ import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.shared.ValkeyGateways;
 import dev.switchboard.gateway.store.GatewayCard;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -46,11 +47,11 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
   }
 
   /** Once it listens, since it says where. */
-  void start(Vertx vertx) {
+  void start(Vertx vertx, Timers timers) {
     beat();
-    vertx.setPeriodic(GatewayList.BEAT_MS, tick -> beat());
+    timers.every(GatewayList.BEAT_MS, this::beat);
     if (storeShared || valkey != null) {
-      vertx.setPeriodic(GatewayLoads.TELL_MS, tick -> tellLoads(vertx.getOrCreateContext()));
+      timers.every(GatewayLoads.TELL_MS, () -> tellLoads(vertx.getOrCreateContext()));
     }
   }
 

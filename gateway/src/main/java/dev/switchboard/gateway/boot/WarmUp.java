@@ -6,6 +6,8 @@ import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.store.StateFolder;
 import dev.switchboard.log.LogFormat;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.VertxTimers;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.SpanId;
@@ -153,9 +155,10 @@ final class WarmUp implements Runnable {
       try {
         await(fleet::everyModelReady);
         URI api = URI.create(String.valueOf(gateway.urls().get("api")));
+        Timers timers = new VertxTimers(vertx);
         HttpClient client = vertx.createHttpClient(new PoolOptions().setHttp1MaxSize(CONNECTIONS));
         for (int i = 0; i < CONNECTIONS; i++) {
-          vertx.runOnContext(begin -> next(vertx, client, api.getPort()));
+          vertx.runOnContext(begin -> next(timers, client, api.getPort()));
         }
         ended.await(LIMIT_SECONDS, TimeUnit.SECONDS);
       } catch (InterruptedException e) {
@@ -203,13 +206,13 @@ final class WarmUp implements Runnable {
   // ------------------------------------------------------------------ the client
 
   /** One request after the other; on the event loop, as all that follows. */
-  private void next(Vertx vertx, HttpClient client, int port) {
+  private void next(Timers timers, HttpClient client, int port) {
     if (sent >= requests) {
       ended.countDown();
       return;
     }
     if (busy.getAsBoolean()) {
-      vertx.setTimer(WAIT_MS, waited -> next(vertx, client, port));
+      timers.after(WAIT_MS, () -> next(timers, client, port));
       return;
     }
     int number = sent++;
@@ -219,7 +222,7 @@ final class WarmUp implements Runnable {
         .onComplete(
             result -> {
               answered++;
-              next(vertx, client, port);
+              next(timers, client, port);
             });
   }
 

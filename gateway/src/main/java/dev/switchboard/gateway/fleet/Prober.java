@@ -5,6 +5,7 @@ import dev.switchboard.gateway.upstream.Unanswered;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.AttemptId;
+import dev.switchboard.timers.Timers;
 import io.netty.channel.ConnectTimeoutException;
 import io.opentelemetry.context.Scope;
 import io.vertx.core.Context;
@@ -48,6 +49,7 @@ public final class Prober {
   private final Listener listener;
   private final Map<String, InFlightDiff> diffs = new HashMap<>();
   private final Vertx vertx;
+  private final Timers timers;
   private final HttpClient client;
   private final HealthChecks healthChecks;
   private final ForeignLoads loads;
@@ -72,8 +74,9 @@ public final class Prober {
     void compared(Replica replica, int orphans, int lost, int newOrphans, int newLost);
   }
 
-  public Prober(Vertx vertx, Fleet fleet, NanoClock clock, Listener listener) {
+  public Prober(Vertx vertx, Timers timers, Fleet fleet, NanoClock clock, Listener listener) {
     this.vertx = vertx;
+    this.timers = timers;
     this.loop = vertx.getOrCreateContext();
     this.clock = clock;
     this.fleet = fleet;
@@ -92,7 +95,7 @@ public final class Prober {
   /** How often may change between two turns. */
   private void turn() {
     if (!stopped) {
-      vertx.setTimer(healthChecks.turnMs(), again -> turn());
+      timers.after(healthChecks.turnMs(), this::turn);
       healthChecks.turn(clock.epochNanos());
     }
   }

@@ -218,10 +218,10 @@ final class Attempt implements ServedRequest {
     lost = true;
     long before = progress();
     call.loop()
-        .vertx()
-        .setTimer(
+        .timers()
+        .after(
             LOST_MS,
-            later -> {
+            () -> {
               lost = false;
               if (expectsMore() && progress() == before) {
                 owner.broke(this, "the replica does not know the request");

@@ -156,7 +156,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     }
     if (!choice.broke() && (choice.leavesAny() || deaths.returns())) {
       flight.replicaWaitBegins();
-      call.loop().vertx().setTimer(MOVE_POLL_MS, again -> beginAnew());
+      call.loop().timers().after(MOVE_POLL_MS, this::beginAnew);
     } else {
       noReplica(nobody);
     }
@@ -448,7 +448,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     Attempt begun = enter(decision, false, flight.now());
     if (begun == null) {
       flight.replicaWaitBegins();
-      call.loop().vertx().setTimer(MOVE_POLL_MS, again -> moveOn());
+      call.loop().timers().after(MOVE_POLL_MS, this::moveOn);
       return;
     }
     attempt = begun;

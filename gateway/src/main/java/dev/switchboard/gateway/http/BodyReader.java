@@ -4,9 +4,10 @@ import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.stream.Pieces;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
-import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.concurrent.TimeUnit;
@@ -40,9 +41,9 @@ public final class BodyReader {
 
   /** The body, for which there is room in any case. */
   public static Future<Buffer> read(
-      Vertx vertx, HttpServerRequest request, int maxBytes, int timeoutMs) {
+      Timers timers, HttpServerRequest request, int maxBytes, int timeoutMs) {
     BodyMemory.Share memory = new BodyMemory(maxBytes, () -> 0).open();
-    return read(vertx, request, maxBytes, new Limit(timeoutMs, () -> 0), memory);
+    return read(timers, request, maxBytes, new Limit(timeoutMs, () -> 0), memory);
   }
 
   /**
@@ -55,21 +56,21 @@ public final class BodyReader {
 
   /** Fails what has not arrived in time. */
   private static final class Watch {
-    private final Vertx vertx;
+    private final Timers timers;
     private final Limit limit;
     private final Promise<Buffer> body;
     private long excusedMs;
-    private long timer;
+    private Timer timer = Timer.NONE;
 
-    Watch(Vertx vertx, Limit limit, Promise<Buffer> body) {
-      this.vertx = vertx;
+    Watch(Timers timers, Limit limit, Promise<Buffer> body) {
+      this.timers = timers;
       this.limit = limit;
       this.body = body;
       arm(limit.millis());
     }
 
     private void arm(long millis) {
-      timer = vertx.setTimer(millis, fired -> look());
+      timer = timers.after(millis, this::look);
     }
 
     /** As long as the loop did not run it has more, to read what lies there. */
@@ -85,7 +86,7 @@ public final class BodyReader {
     }
 
     void end() {
-      vertx.cancelTimer(timer);
+      timer.cancel();
     }
   }
 
@@ -99,7 +100,11 @@ public final class BodyReader {
    * left.
    */
   public static Future<Buffer> read(
-      Vertx vertx, HttpServerRequest request, int maxBytes, Limit limit, BodyMemory.Share memory) {
+      Timers timers,
+      HttpServerRequest request,
+      int maxBytes,
+      Limit limit,
+      BodyMemory.Share memory) {
     Promise<Buffer> promise = Promise.promise();
     long declared = declaredLength(request);
     if (declared > maxBytes) {
@@ -109,7 +114,7 @@ public final class BodyReader {
     if (!memory.fits(announced)) {
       return Future.failedFuture(new NoMemory(memory.untilRoom(announced)));
     }
-    Watch watch = new Watch(vertx, limit, promise);
+    Watch watch = new Watch(timers, limit, promise);
     Pieces body = new Pieces();
     request.handler(
         chunk -> {

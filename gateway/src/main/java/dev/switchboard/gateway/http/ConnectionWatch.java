@@ -2,7 +2,7 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.gateway.flight.NanoClock;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
@@ -66,7 +66,7 @@ public final class ConnectionWatch {
    * @param refused hears of each connection that is closed unread which limit it was above
    */
   public ConnectionWatch(
-      Vertx vertx,
+      Timers timers,
       DeadlinesConfig deadlines,
       NanoClock clock,
       Limit inAll,
@@ -79,7 +79,7 @@ public final class ConnectionWatch {
     this.refused = refused;
     this.sweepMs = Math.min(SWEEP_MS, deadlines.headerMs());
     this.sweptAt = clock.epochNanos();
-    vertx.setPeriodic(sweepMs, id -> sweep());
+    timers.every(sweepMs, this::sweep);
   }
 
   /** How many there are; asked on any thread. */

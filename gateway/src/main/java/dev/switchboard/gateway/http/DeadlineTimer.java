@@ -2,7 +2,8 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import java.util.function.Consumer;
 
 /**
@@ -29,7 +30,7 @@ final class DeadlineTimer {
     DEADLINE
   }
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final DeadlinesConfig limits;
   private final Flight flight;
   private final Consumer<Phase> missed;
@@ -47,7 +48,7 @@ final class DeadlineTimer {
   private long takenSince;
 
   private long flushingSince;
-  private long timer = -1;
+  private Timer timer = Timer.NONE;
   private long armedUntil = Long.MAX_VALUE;
   private boolean cancelled;
 
@@ -56,8 +57,8 @@ final class DeadlineTimer {
    * @param missed hears, once, whose deadline has passed
    */
   DeadlineTimer(
-      Vertx vertx, DeadlinesConfig limits, int moveMs, Flight flight, Consumer<Phase> missed) {
-    this.vertx = vertx;
+      Timers timers, DeadlinesConfig limits, int moveMs, Flight flight, Consumer<Phase> missed) {
+    this.timers = timers;
     this.limits = limits;
     this.moveMs = moveMs;
     this.flight = flight;
@@ -107,14 +108,14 @@ final class DeadlineTimer {
   /** The request entered a phase whose deadline may be nearer than the one it waits for. */
   void moved() {
     if (!cancelled && next() < armedUntil) {
-      vertx.cancelTimer(timer);
+      timer.cancel();
       arm();
     }
   }
 
   void cancel() {
     cancelled = true;
-    vertx.cancelTimer(timer);
+    timer.cancel();
   }
 
   private void arm() {
@@ -123,7 +124,7 @@ final class DeadlineTimer {
       return;
     }
     long waitMs = Math.max(1, (armedUntil - flight.now()) / 1_000_000 + 1);
-    timer = vertx.setTimer(waitMs, fired -> look());
+    timer = timers.after(waitMs, this::look);
   }
 
   private void look() {

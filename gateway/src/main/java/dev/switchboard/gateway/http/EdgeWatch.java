@@ -7,6 +7,7 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.timers.Timers.Timer;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -20,9 +21,7 @@ final class EdgeWatch {
   private final EdgeLink link;
   private final String region;
   private final String local;
-
-  /** −1 while nobody looks. */
-  private long timer = -1;
+  private Timer timer = Timer.NONE;
 
   private boolean told;
 
@@ -57,11 +56,11 @@ final class EdgeWatch {
     cancel();
     long allowedMs = link.config().lateAfterMs(call.streams());
     long leftMs = allowedMs - (flight.now() - flight.at(Mark.ACCEPTED)) / 1_000_000;
-    timer = call.loop().vertx().setTimer(Math.max(1, leftMs), fired -> late.accept(begun));
+    timer = call.loop().timers().after(Math.max(1, leftMs), () -> late.accept(begun));
   }
 
   void cancel() {
-    call.loop().vertx().cancelTimer(timer);
+    timer.cancel();
   }
 
   /** The region answered nothing in time. */

@@ -13,8 +13,9 @@ import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.TimelineJson;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.Future;
-import io.vertx.core.Vertx;
+import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -45,13 +46,13 @@ public final class EngineDetail {
 
   private static final int MOST_TRIES = 5;
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final UpstreamClient client;
   private final Fleet fleet;
   private final FlightRecorder recorder;
 
-  public EngineDetail(Vertx vertx, UpstreamClient client, Fleet fleet, FlightRecorder recorder) {
-    this.vertx = vertx;
+  public EngineDetail(Timers timers, UpstreamClient client, Fleet fleet, FlightRecorder recorder) {
+    this.timers = timers;
     this.client = client;
     this.fleet = fleet;
     this.recorder = recorder;
@@ -186,9 +187,15 @@ public final class EngineDetail {
                 return Future.succeededFuture(told);
               }
               return tries > 1
-                  ? vertx.timer(AGAIN_MS).compose(again -> ask(address, id, tries - 1))
+                  ? later().compose(again -> ask(address, id, tries - 1))
                   : Future.failedFuture(new NothingTold(EngineAnswer.Why.NOT_ENDED));
             });
+  }
+
+  private Future<Void> later() {
+    Promise<Void> come = Promise.promise();
+    timers.after(AGAIN_MS, come::complete);
+    return come.future();
   }
 
   private static JsonNode read(Buffer body) {

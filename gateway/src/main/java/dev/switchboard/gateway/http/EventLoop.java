@@ -5,6 +5,7 @@ import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.telemetry.LoopLateness;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.RequestParser;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
@@ -26,6 +27,7 @@ import java.util.concurrent.Callable;
  */
 record EventLoop(
     Vertx vertx,
+    Timers timers,
     UpstreamClient client,
     AnswerMemory answers,
     RequestParser parser,

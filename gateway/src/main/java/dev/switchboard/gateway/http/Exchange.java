@@ -75,7 +75,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     this.flight = call.flight();
     this.deadline =
         new DeadlineTimer(
-            call.loop().vertx(),
+            call.loop().timers(),
             gateway.deadlines(),
             gateway.migration().waitMs(),
             flight,
@@ -130,7 +130,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     BodyReader.Limit limit =
         new BodyReader.Limit(gateway.deadlines().bodyMs(), () -> flight.lateNanosSince(begun));
     BodyReader.read(
-            call.loop().vertx(), call.request(), gateway.http().maxBodyBytes(), limit, memory)
+            call.loop().timers(), call.request(), gateway.http().maxBodyBytes(), limit, memory)
         .compose(this::parse)
         .onComplete(this::parsed, this::unreadable);
   }

@@ -7,6 +7,7 @@ import dev.switchboard.gateway.flight.HedgeResult;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.HedgePolicy;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.timers.Timers.Timer;
 import org.jspecify.annotations.Nullable;
 
 /** Looks whether a stream's first token is late, and has it sent to a second replica then. */
@@ -25,9 +26,7 @@ final class HedgeWatch {
   private final ReplicaChoice choice;
   private final ClientAnswer answer;
   private final Sender sender;
-
-  /** −1 while nobody looks. */
-  private long timer = -1;
+  private Timer timer = Timer.NONE;
 
   private boolean hedged;
 
@@ -56,14 +55,12 @@ final class HedgeWatch {
     if (!Double.isNaN(lateMs)) {
       cancel();
       timer =
-          call.loop()
-              .vertx()
-              .setTimer((long) Math.ceil(lateMs), fired -> firstTokenLate(begun, lateMs));
+          call.loop().timers().after((long) Math.ceil(lateMs), () -> firstTokenLate(begun, lateMs));
     }
   }
 
   void cancel() {
-    call.loop().vertx().cancelTimer(timer);
+    timer.cancel();
   }
 
   private void firstTokenLate(Attempt current, double lateMs) {

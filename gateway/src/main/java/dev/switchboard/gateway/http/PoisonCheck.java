@@ -83,10 +83,10 @@ final class PoisonCheck {
   private void watch(Attempt attempt) {
     if (attempt.alone()) {
       call.loop()
-          .vertx()
-          .setTimer(
+          .timers()
+          .after(
               WATCH_MS,
-              later -> {
+              () -> {
                 if (attempt.processGone()) {
                   died(attempt);
                 }
@@ -116,7 +116,7 @@ final class PoisonCheck {
     } else if (leftMs <= 0) {
       verdict.accept(false);
     } else {
-      call.loop().vertx().setTimer(POLL_MS, later -> await(attempt, leftMs - POLL_MS, verdict));
+      call.loop().timers().after(POLL_MS, () -> await(attempt, leftMs - POLL_MS, verdict));
     }
   }
 

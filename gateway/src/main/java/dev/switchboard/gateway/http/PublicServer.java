@@ -19,6 +19,8 @@ import dev.switchboard.openai.ModelCard;
 import dev.switchboard.openai.NearPath;
 import dev.switchboard.openai.RequestLimits;
 import dev.switchboard.openai.RequestParser;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.VertxTimers;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.context.Context;
@@ -121,17 +123,18 @@ public final class PublicServer extends VerticleBase {
   @Override
   public Future<?> start() {
     RequestFaults.watch(context);
+    Timers timers = new VertxTimers(vertx);
     ConnectionWatch watch =
         new ConnectionWatch(
-            vertx,
+            timers,
             gateway.deadlines(),
             gateway.clock(),
             new ConnectionWatch.Limit(maxConnections, "total"),
             new ConnectionWatch.Limit(gateway.http().maxConnectionsPerClient(), "client"),
             gateway.metrics()::connectionRefused);
     connections = watch;
-    LoopLag.watch(vertx, gateway.clock(), gateway.metrics(), "api");
-    EventLoop loop = loop(LoopLateness.watch(vertx, gateway.clock()));
+    LoopLag.watch(timers, gateway.clock(), gateway.metrics(), "api");
+    EventLoop loop = loop(LoopLateness.watch(timers, gateway.clock()));
     HttpServer created = vertx.createHttpServer(options(gateway.http()));
     created.connectionHandler(
         connection -> {
@@ -165,7 +168,7 @@ public final class PublicServer extends VerticleBase {
           }
         });
     server = created;
-    vertx.setPeriodic(RUNNING_LOOK_MS, tick -> eachRunning(Exchange::runs, () -> {}));
+    timers.every(RUNNING_LOOK_MS, () -> eachRunning(Exchange::runs, () -> {}));
     return created.listen();
   }
 
@@ -229,6 +232,7 @@ public final class PublicServer extends VerticleBase {
   private EventLoop loop(LoopLateness lateness) {
     return new EventLoop(
         vertx,
+        new VertxTimers(vertx),
         new UpstreamClient(
             vertx, gateway.deadlines().connectMs(), gateway.http().maxUpstreamConnections()),
         answers,

@@ -149,7 +149,7 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
       return Future.succeededFuture(Map.of());
     }
     return new EngineDetail(
-            call.loop().vertx(), call.loop().client(), gateway.fleet(), gateway.recorder())
+            call.loop().timers(), call.loop().client(), gateway.fleet(), gateway.recorder())
         .of(record, telling.steps());
   }
 

@@ -10,6 +10,8 @@ import dev.switchboard.gateway.fleet.DiscoveredServer;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClientResponse;
@@ -60,6 +62,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
       KubernetesConfig config, Cluster cluster, List<EndpointReconciler.Source> sources) {}
 
   private final Vertx vertx;
+  private final Timers timers;
   private final Context loop;
   private final Consumer<List<DiscoveredServer>> taker;
   private final Supplier<List<Replica>> replicas;
@@ -81,7 +84,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private boolean again;
   private boolean closed;
   private long takenNanos;
-  private long dueTimer = -1;
+  private Timer dueTimer = Timer.NONE;
   private long patched;
   private long patchesFailed;
   private long costedNanos;
@@ -94,12 +97,14 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
    */
   public KubernetesDiscovery(
       Vertx vertx,
+      Timers timers,
       Wanted wanted,
       Consumer<List<DiscoveredServer>> taker,
       Supplier<List<Replica>> replicas,
       NanoClock clock,
       DoubleSupplier chance) {
     this.vertx = vertx;
+    this.timers = timers;
     this.loop = vertx.getOrCreateContext();
     this.taker = taker;
     this.replicas = replicas;
@@ -123,7 +128,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private <T extends ApiObjects.Watched> Watch<T> watch(Watch.Target<T> target) {
     KubernetesConfig config = wanted.config();
     return new Watch<>(
-        vertx,
+        timers,
         server,
         target,
         new Watch.Patience(config.idleMs(), config.resyncSeconds() * 1000L),
@@ -137,7 +142,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     loop.runOnContext(
         begin -> {
           watches.want(wanted);
-          vertx.setPeriodic(TICK_MS, tick -> tick());
+          timers.every(TICK_MS, this::tick);
           tell();
         });
   }
@@ -192,7 +197,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     }
     planned = true;
     long sinceMs = (clock.epochNanos() - takenNanos) / 1_000_000;
-    vertx.setTimer(Math.max(GATHER_MS, apartMs() - sinceMs), due -> take());
+    timers.after(Math.max(GATHER_MS, apartMs() - sinceMs), this::take);
   }
 
   private long apartMs() {
@@ -258,7 +263,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
                 inForce = found;
               } else {
                 LOG.error("discovered_not_taken", done.cause());
-                vertx.setTimer(AGAIN_MS, retry -> changed());
+                timers.after(AGAIN_MS, this::changed);
               }
               if (again) {
                 again = false;
@@ -268,13 +273,10 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   }
 
   private void due(long atNanos) {
-    if (dueTimer >= 0) {
-      vertx.cancelTimer(dueTimer);
-      dueTimer = -1;
-    }
+    dueTimer.cancel();
     if (atNanos != Long.MAX_VALUE) {
       long waitMs = Math.max(1, (atNanos - clock.epochNanos()) / 1_000_000 + 1);
-      dueTimer = vertx.setTimer(waitMs, due -> changed());
+      dueTimer = timers.after(waitMs, this::changed);
     }
   }
 

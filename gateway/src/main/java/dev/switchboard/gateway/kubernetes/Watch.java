@@ -7,8 +7,8 @@ import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.kubernetes.WatchPlan.Next;
 import dev.switchboard.gateway.kubernetes.WatchPlan.Step;
 import dev.switchboard.gateway.upstream.UpstreamClient;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.Future;
-import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import java.io.IOException;
@@ -77,7 +77,7 @@ final class Watch<T extends ApiObjects.Watched> {
    */
   record Patience(long idleMs, long resyncMs) {}
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final ApiServer server;
   private final Target<T> target;
   private final Patience patience;
@@ -109,14 +109,14 @@ final class Watch<T extends ApiObjects.Watched> {
    * @param changed run when anything is otherwise than before
    */
   Watch(
-      Vertx vertx,
+      Timers timers,
       ApiServer server,
       Target<T> target,
       Patience patience,
       NanoClock clock,
       DoubleSupplier chance,
       Runnable changed) {
-    this.vertx = vertx;
+    this.timers = timers;
     this.server = server;
     this.target = target;
     this.patience = patience;
@@ -197,7 +197,7 @@ final class Watch<T extends ApiObjects.Watched> {
     int mine = turn;
     if (next.waitMs() > 0) {
       state = State.WAITING;
-      vertx.setTimer(next.waitMs(), due -> begin(next.step(), mine));
+      timers.after(next.waitMs(), () -> begin(next.step(), mine));
     } else {
       begin(next.step(), mine);
     }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.shared;
 
 import dev.switchboard.gateway.routing.Affinity;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -46,7 +47,7 @@ public final class ValkeyAffinity implements AutoCloseable {
   /** Who, model, URL, tenant, session, tokens of a block, hashes. */
   private static final int PARTS = 7;
 
-  private final Vertx vertx;
+  private final Timers timers;
   private final SharedConfig config;
   private final Affinity affinity;
   private final Function<String, @Nullable URI> addresses;
@@ -63,11 +64,12 @@ public final class ValkeyAffinity implements AutoCloseable {
    */
   public ValkeyAffinity(
       Vertx vertx,
+      Timers timers,
       SharedConfig config,
       Affinity affinity,
       Function<String, @Nullable URI> addresses,
       BiFunction<String, URI, @Nullable String> replicas) {
-    this.vertx = vertx;
+    this.timers = timers;
     this.config = config;
     this.affinity = affinity;
     this.addresses = addresses;
@@ -110,7 +112,7 @@ public final class ValkeyAffinity implements AutoCloseable {
 
   private void again(byte[] key, Consumer<byte[]> agreed) {
     if (!closed) {
-      vertx.setTimer(config.retryMs(), late -> connect(key, agreed));
+      timers.after(config.retryMs(), () -> connect(key, agreed));
     }
   }
 

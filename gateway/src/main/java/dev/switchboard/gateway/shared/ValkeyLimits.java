@@ -6,6 +6,8 @@ import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
 import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.admission.TenantUse;
+import dev.switchboard.timers.Timers;
+import dev.switchboard.timers.Timers.Timer;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -104,11 +106,10 @@ public final class ValkeyLimits implements SharedLimits {
   private final IntSupplier leastRetrySeconds;
   private final LongSupplier nowNanos;
   private final Runnable failed;
-  private final Vertx vertx;
   private final Redis redis;
   private final String self = UUID.randomUUID().toString();
   private final SharedLeases tickets = new SharedLeases();
-  private final long timer;
+  private final Timer renewals;
   private final Future<Void> ready;
   private final Silence silence;
   private boolean renewing;
@@ -121,12 +122,12 @@ public final class ValkeyLimits implements SharedLimits {
    */
   public ValkeyLimits(
       Vertx vertx,
+      Timers timers,
       SharedConfig config,
       TenantLimits limits,
       IntSupplier leastRetrySeconds,
       LongSupplier nowNanos,
       Runnable failed) {
-    this.vertx = vertx;
     this.config = config;
     this.limits = limits;
     this.leastRetrySeconds = leastRetrySeconds;
@@ -141,7 +142,7 @@ public final class ValkeyLimits implements SharedLimits {
                 .setMaxPoolSize(4)
                 .setMaxPoolWaiting(4096)
                 .setMaxWaitingHandlers(4096));
-    this.timer = vertx.setPeriodic(config.leaseMs() / RENEWALS, late -> renew());
+    this.renewals = timers.every(config.leaseMs() / RENEWALS, this::renew);
     this.ready = warmUp();
   }
 
@@ -491,7 +492,7 @@ public final class ValkeyLimits implements SharedLimits {
 
   @Override
   public Future<?> close() {
-    vertx.cancelTimer(timer);
+    renewals.cancel();
     List<Future<Void>> told = new ArrayList<>();
     for (String tenant : tickets.tenants()) {
       told.add(tell(tenant, true));

@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.flight.NanoClock;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
 import java.util.function.DoubleConsumer;
 
 /**
@@ -25,20 +25,20 @@ public final class LoopLag {
   }
 
   /** Watches the event loop that this is called on, until its verticle ends. */
-  public static void watch(Vertx vertx, NanoClock clock, Metrics metrics, String listener) {
+  public static void watch(Timers timers, NanoClock clock, Metrics metrics, String listener) {
     LoopLag lag = new LoopLag(clock, metrics.eventLoopLag(listener));
     metrics.eventLoop(listener, lag::overdueSeconds);
-    lag.next(vertx);
+    lag.next(timers);
   }
 
   /** Armed anew each time, since a periodic timer would catch up and hide what it missed. */
-  private void next(Vertx vertx) {
+  private void next(Timers timers) {
     due();
-    vertx.setTimer(
+    timers.after(
         EVERY_MS,
-        timer -> {
+        () -> {
           came();
-          next(vertx);
+          next(timers);
         });
   }
 

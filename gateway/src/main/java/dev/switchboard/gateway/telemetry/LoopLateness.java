@@ -3,7 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.FlightRecord.Interval;
 import dev.switchboard.gateway.flight.NanoClock;
-import io.vertx.core.Vertx;
+import dev.switchboard.timers.Timers;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -36,20 +36,20 @@ public final class LoopLateness implements Flight.Lateness {
   }
 
   /** Watches the event loop that this is called on, until its verticle ends. */
-  public static LoopLateness watch(Vertx vertx, NanoClock clock) {
+  public static LoopLateness watch(Timers timers, NanoClock clock) {
     LoopLateness made = new LoopLateness(clock);
-    made.next(vertx);
+    made.next(timers);
     return made;
   }
 
   /** Armed anew each time, since a periodic timer would catch up and hide what it missed. */
-  private void next(Vertx vertx) {
+  private void next(Timers timers) {
     due();
-    vertx.setTimer(
+    timers.after(
         EVERY_MS,
-        timer -> {
+        () -> {
           tick();
-          next(vertx);
+          next(timers);
         });
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.timers.Timers;
 import io.vertx.core.Vertx;
 import java.util.Locale;
 import java.util.function.BiConsumer;
@@ -48,25 +49,26 @@ public final class TelemetryWatch implements AutoCloseable {
    */
   public static TelemetryWatch start(
       Vertx vertx,
+      Timers timers,
       Metrics metrics,
       TraceLevels levels,
       int cores,
       NanoClock clock,
       BiConsumer<Governor.State, Governor.State> steps) {
     TelemetryWatch watch = new TelemetryWatch(metrics, levels, cores, clock, steps);
-    watch.next(vertx);
+    watch.next(vertx, timers);
     return watch;
   }
 
-  private void next(Vertx vertx) {
+  private void next(Vertx vertx, Timers timers) {
     if (!closed) {
-      vertx.setTimer(levels.governing().windowMs(), timer -> ended(vertx));
+      timers.after(levels.governing().windowMs(), () -> ended(vertx, timers));
     }
   }
 
-  private void ended(Vertx vertx) {
+  private void ended(Vertx vertx, Timers timers) {
     if (!closed) {
-      vertx.executeBlocking(this::look, false).onComplete(looked -> next(vertx));
+      vertx.executeBlocking(this::look, false).onComplete(looked -> next(vertx, timers));
     }
   }
 

@@ -197,6 +197,11 @@ public final class FleetByHand implements FleetListener {
     return replica(id);
   }
 
+  /** The process of a worker ends by itself. */
+  public void dies(String id) {
+    process(id).exit(137);
+  }
+
   /** Its requests fail until it takes none. */
   public void failUntilEjected(Replica replica) {
     for (int i = 0; replica.state() == ReplicaState.READY; i++) {
@@ -255,7 +260,7 @@ public final class FleetByHand implements FleetListener {
     return UpstreamSpec.of(URI.create("http://10.0.0.1:" + port), List.of(models), null, weight);
   }
 
-  static ModelSpec model(String file, int workers, int standby) {
+  public static ModelSpec model(String file, int workers, int standby) {
     return new ModelSpec(Path.of(file), "m", workers, standby);
   }
 

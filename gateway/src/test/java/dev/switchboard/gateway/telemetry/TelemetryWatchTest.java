@@ -1,19 +1,19 @@
 package dev.switchboard.gateway.telemetry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.switchboard.gateway.slo.SloMeter;
-import io.vertx.core.Handler;
+import dev.switchboard.testing.HandTimers;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -75,29 +75,40 @@ class TelemetryWatchTest {
 
   /** Its worker threads are gone by then, and what throws on an event loop is in the log. */
   @Test
-  @SuppressWarnings("unchecked") // the timer's handler has one type
   void afterItsEndItAsksNothingOfVertxThatCloses() {
-    AtomicReference<Handler<Long>> timer = new AtomicReference<>();
-    Vertx closing =
+    HandTimers time = new HandTimers();
+    AtomicInteger looks = new AtomicInteger();
+    TelemetryWatch running = start(time, looks);
+    int windowMs = levels.governing().windowMs();
+
+    time.advance(windowMs - 1);
+    assertEquals(0, looks.get());
+    time.advance(1);
+    assertEquals(1, looks.get());
+    time.advance(windowMs);
+    assertEquals(2, looks.get());
+
+    running.close();
+    time.advance(10L * windowMs);
+
+    assertEquals(2, looks.get());
+    assertEquals(0, time.waiting());
+  }
+
+  /** With a Vert.x that counts what it is asked to do beside the event loop, and has done it. */
+  private TelemetryWatch start(HandTimers time, AtomicInteger looks) {
+    Vertx counting =
         (Vertx)
             Proxy.newProxyInstance(
                 getClass().getClassLoader(),
                 new Class<?>[] {Vertx.class},
                 (proxy, method, arguments) -> {
-                  if (!method.getName().equals("setTimer")) {
-                    throw new RejectedExecutionException(method.getName());
-                  }
-                  timer.set((Handler<Long>) arguments[1]);
-                  return 1L;
+                  assertEquals("executeBlocking", method.getName());
+                  looks.incrementAndGet();
+                  return Future.succeededFuture(((Callable<?>) arguments[0]).call());
                 });
-    TelemetryWatch running =
-        TelemetryWatch.start(closing, metrics, levels, CORES, () -> now, (before, after) -> {});
-    Handler<Long> first = timer.get();
-    assertThrows(RejectedExecutionException.class, () -> first.handle(1L));
-
-    running.close();
-
-    first.handle(1L);
+    return TelemetryWatch.start(
+        counting, time, metrics, levels, CORES, time::nanos, (before, after) -> {});
   }
 
   @Test
