@@ -56,6 +56,8 @@ class SharedStoreIT {
       Stopwatch created = Stopwatch.start();
       awaitStatus(401, other);
       long createdMs = created.millis();
+      // With none left nobody would need one.
+      assertEquals(201, one.admin("POST", "/admin/v1/keys", "{\"name\":\"b\"}").statusCode());
 
       one.admin("DELETE", "/admin/v1/keys/" + made.path("id").asText(), "");
       Stopwatch revoked = Stopwatch.start();
