@@ -94,7 +94,7 @@ note_failure() { printf '%s\t%s\t%s\n' "$1" "$2" "${3//$'\t'/ }" >>"$failures"; 
 failed_parts() { # failed_parts PART...: those with a failure
   local part
   [[ -e $failures ]] || return 0
-  for part; do ! cut -f 1 "$failures" | grep -qx "$part" || say "$part"; done
+  for part; do ! one_of "$part" "$(cut -f 1 "$failures")" || say "$part"; done
 }
 note_failed_cases() { # note_failed_cases PART
   local name what

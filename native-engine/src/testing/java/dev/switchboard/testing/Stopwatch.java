@@ -2,7 +2,10 @@ package dev.switchboard.testing;
 
 import java.util.concurrent.TimeUnit;
 
-/** How long something took, for tests tagged {@code timing}: no other may judge it. */
+/**
+ * How long something took. Only a test tagged {@code timing} may say that it took too long; others
+ * may say that it took long enough.
+ */
 public final class Stopwatch {
   private final long begun = System.nanoTime();
 

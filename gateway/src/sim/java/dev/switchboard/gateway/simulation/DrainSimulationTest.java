@@ -104,7 +104,9 @@ class DrainSimulationTest {
             .mapToInt(drained -> drained.report.moved() + drained.report.restarted())
             .sum();
     assertTrue(forecast > SEEDS, () -> "too few to say anything: " + forecast);
-    assertEquals(forecast, moved, 0.15 * forecast, "requests that were to move, and did");
+    // Of 200 seeds; of fewer the sum is less certain.
+    double tolerance = 0.15 * forecast * Math.sqrt(200.0 / SEEDS);
+    assertEquals(forecast, moved, tolerance, "requests that were to move, and did");
   }
 
   private static Drained drain(long seed, long graceMs) {
