@@ -110,7 +110,10 @@ class EngineEndpointsIT {
   @Test
   void theCanaryAnswersForEveryRank() {
     ScriptedEngine engine = WorkerFixture.answering("ok");
-    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+    try (WorkerFixture worker =
+        new WorkerFixture(
+                engine, settings -> Settings.canaryTimeout(settings, Duration.ofSeconds(5)))
+            .serve()) {
       HttpResponse<String> good = worker.post("/engine/v1/canary", "");
       engine.silenceRank();
       HttpResponse<String> bad = worker.post("/engine/v1/canary", "");
@@ -127,7 +130,10 @@ class EngineEndpointsIT {
   @Test
   void readinessMayAskForEveryRank() {
     ScriptedEngine engine = WorkerFixture.answering("ok");
-    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+    try (WorkerFixture worker =
+        new WorkerFixture(
+                engine, settings -> Settings.canaryTimeout(settings, Duration.ofSeconds(5)))
+            .serve()) {
       assertEquals(200, worker.get("/readyz?canary=true").statusCode());
       engine.silenceRank();
 
