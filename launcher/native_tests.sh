@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The tests of native code. They cost minutes and few commits touch what they depend on, so what was green once with the same sources, compilers
+# The tests of native code, and of the engine's numbers. They cost minutes and few commits touch what they depend on, so what was green once with the same sources, compilers
 # and processor is not run again by a commit's tests.
 
 # native_build PRESET TARGET...: all targets where none is named.
@@ -25,9 +25,11 @@ cuda_kernels() {
 green_folder=${XDG_CACHE_HOME:-${HOME:-$state}/.cache}/switchboard/green
 # green_sum PART: of all that the part's result depends on.
 green_sum() {
+  local more=()
+  [[ $1 != numbers ]] || more=(native-engine/src/{main,test}/java)
   {
     say "$1"
-    cd "$home" && find native-engine/CMakeLists.txt native-engine/CMakePresets.json native-engine/src/{main,test,bench}/cpp native-engine/gpu \
+    cd "$home" && find native-engine/CMakeLists.txt native-engine/CMakePresets.json native-engine/src/{main,test,bench}/cpp native-engine/gpu ${more[@]+"${more[@]}"} \
       launcher/native_tests.sh .ci/compile-test .ci/mutation-test -type f -print0 | sort -z | xargs -0 sha256sum
     c++ --version
     cmake --version

@@ -30,11 +30,11 @@ run_tests() {
 # ---------------------------------------------------------------- the tiers
 
 commit_tests() {
-  breadth=("${short[@]}")
+  breadth=("${short[@]}") tier=(--exclude-tag night)
   untimed=("${judges_no_time[@]}")
   begin_tests
   build_for_tests gates
-  mapfile -t native < <(not_green native asan tsan)
+  mapfile -t native < <(not_green numbers native asan tsan)
   stage 4 gateway-c gateway-b gateway-a simulations gateway-unit engine console
   stage 1 readme ${native[@]+"${native[@]}"} # alone: some of the native tests count what threads do at the same time
 }
@@ -44,7 +44,7 @@ nightly_tests() {
   build_for_tests gates
   stage 4 gateway-a gateway-b gateway-c simulations gateway-unit engine console
   stage 1 timing-1 timing-2 timing-3 native-timing browser readme-whole docs-whole
-  stage 1 native asan tsan compilers mutations kernels
+  stage 1 numbers native asan tsan compilers mutations kernels
 }
 judges_no_time=(-E '^faults$') # those compare how long ranks compute
 untimed=()
@@ -129,7 +129,8 @@ describe() {
     engine) say 1800 "engine: gates, unit, fuzz and integration tests" ;;
     gateway-unit) say 1800 "gateway: gates, unit and fuzz tests" ;;
     gateway-[abc]) say 1800 "gateway: integration tests, share ${1#gateway-}" ;;
-    simulations) say 3600 "simulations, the longest fuzz tests, the same tokens in any batch" ;;
+    simulations) say 3600 "simulations, the longest fuzz tests" ;;
+    numbers) say 3600 "the same tokens in any batch and layout, and on an emulated device" ;;
     console) say 1800 "console: gates, unit and integration tests" ;;
     classes) say 3600 "${classes[*]}" ;;
     browser) say 1800 "the console in Chromium, before a real system" ;;
@@ -156,9 +157,10 @@ run_part() {
     gateway-unit) java_tests gateway unit '.*Test' --exclude-tag computation --exclude-tag timing ;;
     gateway-[abc]) java_tests gateway "${1#gateway-}" "$(gateway_share "${1#gateway-}")" --exclude-tag timing ;;
     simulations)
-      java_tests native-engine computations '.*Test' --include-tag computation &&
+      java_tests native-engine computations '.*(Simulation|Fuzz)Test' --include-tag computation &&
         java_tests gateway simulations '.*Test' --include-tag computation
       ;;
+    numbers) java_tests native-engine numbers '.*\.(GoldenModel|NativeDeterminism)Test' --include-tag computation && remember_green numbers ;;
     console) java_tests console all '.*(Test|IT)' --exclude-tag browser --exclude-tag timing ;;
     classes) chosen_classes ;;
     browser) java_tests console browser '.*IT' --include-tag browser ;;
@@ -199,6 +201,7 @@ check_cpp_format() {
 short=(-Dswitchboard.simulation.seeds=40 -Dswitchboard.simulation.long-seeds=8 -Dswitchboard.fuzz.schemas=2000 -Dswitchboard.fuzz.formats=2000
   -Dswitchboard.fuzz.count=20000)
 breadth=()
+tier=()
 classes=()
 # None of these lives long enough for the second compiler to pay: it took a third of the processor time.
 test_java=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+EnableDynamicAgentLoading --enable-native-access=ALL-UNNAMED)
@@ -211,7 +214,7 @@ java_tests() {
   env ${device[@]+"${device[@]}"} "$JAVA_HOME/bin/java" "${test_java[@]}" ${breadth[@]+"${breadth[@]}"} "-Dswitchboard.home=$home" \
     "-Dswitchboard.library=$engine_library" "-Djqwik.database=$reports/jqwik" -cp "target/test-classes:$compiled:$(<target/test.classpath)" \
     org.junit.platform.console.ConsoleLauncher execute --disable-banner --disable-ansi-colors --details=testfeed --scan-class-path target/test-classes \
-    --include-classname "$pattern" "${@:4}" --reports-dir "$reports"
+    --include-classname "$pattern" "${@:4}" ${tier[@]+"${tier[@]}"} --reports-dir "$reports"
 }
 # In three shares that take about as long as each other.
 gateway_share() {

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * docs/benchmarks is held to what comes out.
  */
 @Tag("computation")
+@Tag("night")
 @ExtendWith(QuietFleet.class)
 class PolicyComparisonTest {
   private static final List<String> POLICIES =

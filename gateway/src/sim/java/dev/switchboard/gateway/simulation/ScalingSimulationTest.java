@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
  * the table of docs/benchmarks is held to what comes out.
  */
 @Tag("computation")
+@Tag("night")
 class ScalingSimulationTest {
   private static final int DAYS = 6;
 
