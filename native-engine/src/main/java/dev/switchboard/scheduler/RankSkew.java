@@ -4,6 +4,7 @@ import dev.switchboard.scheduler.EngineHealth.RankScore;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntToDoubleFunction;
 
 /**
  * Finds ranks that hold up the others of their stage.
@@ -20,6 +21,9 @@ import java.util.List;
  * rank is named a straggler only when several windows in a row are against it. It is cleared when
  * some in a row are not, or when there has been no step for a while: what was true of it before may
  * not be now, and holds up nobody.
+ *
+ * <p>What disturbs a rank leaves some of its steps alone, and slowness none. So its quickest steps
+ * in these windows must be slower than those of the others as well.
  *
  * <p>A rank that lost its core, or gave it up to wait, comes back to caches that others have used,
  * and a short step takes longer then. So to name a rank, its votes in those windows must also be
@@ -48,6 +52,12 @@ final class RankSkew {
 
   /** And where a rank gave up its core to wait for others: that costs a short step so much. */
   private static final double MATTERS_AFTER_WAITING = 1.15;
+
+  /** How many times as long as the others' quickest steps those of a rank are that is named. */
+  private static final double QUICKEST_NAME = 1.1;
+
+  /** And that stays named. */
+  private static final double QUICKEST_KEEP = 1.05;
 
   /** A rank that has no core for more than this part of its steps is among others. */
   private static final int AMONG_OTHERS_PART = 20;
@@ -97,8 +107,8 @@ final class RankSkew {
   private final int stages;
   private final int ranks;
   private final Lane[] lanes;
-  private final long[] others;
-  private final long[] sorted = new long[SCORED];
+  private final double[] others;
+  private final double[] sorted = new double[SCORED];
   private int at;
 
   /** Of the window that is being counted. */
@@ -135,6 +145,9 @@ final class RankSkew {
 
     boolean named;
 
+    /** How long its steps took, in as many windows as name it. */
+    final QuickSteps steps = new QuickSteps(NAMES);
+
     /** Votes in this window. */
     final Tally all = new Tally();
 
@@ -144,17 +157,22 @@ final class RankSkew {
     /** And those in which it lost no core. */
     final Tally[] kept = Tally.some();
 
-    /** Whether it is called something else now that a window is over. */
-    boolean judge(long stepNanos) {
+    /**
+     * Whether it is called something else now that a window is over.
+     *
+     * @param quickest of its quickest steps, how many times as long as the others'
+     */
+    boolean judge(long stepNanos, double quickest) {
       boolean slow = all.majority() > SIGNIFICANT;
       all.clear();
       Tally sum = Tally.sum(undisturbed);
       boolean few = sum.votes < FEWEST_UNEXCUSED;
       double unexcused = (few ? Tally.sum(kept) : sum).unexcusedMajority();
       int names = few && isAmongOthers(stepNanos) ? NAMES_AMONG_OTHERS : NAMES;
-      contrary = (slow && (!named || unexcused > -SIGNIFICANT)) == named ? 0 : contrary + 1;
-      boolean changes =
-          named ? contrary >= CLEARS : contrary >= names && unexcused > UNEXCUSED_SIGNIFICANT;
+      boolean keeps = unexcused > -SIGNIFICANT && quickest > QUICKEST_KEEP;
+      contrary = (slow && (!named || keeps)) == named ? 0 : contrary + 1;
+      boolean confirmed = unexcused > UNEXCUSED_SIGNIFICANT && quickest > QUICKEST_NAME;
+      boolean changes = named ? contrary >= CLEARS : contrary >= names && confirmed;
       if (changes) {
         named = !named;
         contrary = 0;
@@ -167,6 +185,7 @@ final class RankSkew {
     }
 
     void begin(int window) {
+      steps.begin(window);
       undisturbed[window].clear();
       kept[window].clear();
       lostNanos[window] = 0;
@@ -228,7 +247,7 @@ final class RankSkew {
     this.ranks = ranks;
     lanes = new Lane[stages * ranks];
     Arrays.setAll(lanes, lane -> new Lane());
-    others = new long[ranks - 1];
+    others = new double[ranks - 1];
     publish();
   }
 
@@ -272,10 +291,14 @@ final class RankSkew {
   private void judge() {
     boolean changed = false;
     long steps = Arrays.stream(stepNanos).sum();
+    double[] quickest = new double[lanes.length];
+    Arrays.setAll(quickest, lane -> lanes[lane].steps.quickest());
     window = (window + 1) % NAMES;
-    for (Lane lane : lanes) {
-      changed |= lane.judge(steps);
-      lane.begin(window);
+    for (int lane = 0; lane < lanes.length; lane++) {
+      int rank = lane % ranks;
+      double others = others(lane - rank, rank, other -> quickest[other]);
+      changed |= lanes[lane].judge(steps, quickest[lane] / others);
+      lanes[lane].begin(window);
     }
     stepNanos[window] = 0;
     votes = 0;
@@ -305,7 +328,8 @@ final class RankSkew {
     long start = start(values, first);
     for (int rank = 0; rank < ranks; rank++) {
       int base = (first + rank) * StepTrace.FIELDS;
-      vote(lanes[first + rank], others(first, rank), values, base, start);
+      double others = others(first, rank, lane -> lanes[lane].compute[at]);
+      vote(lanes[first + rank], others, values, base, start);
     }
   }
 
@@ -313,6 +337,7 @@ final class RankSkew {
     long took = lane.compute[at];
     long lost = values[base + StepTrace.OFF_CPU];
     lane.all.add(took > MATTERS * others);
+    lane.steps.add(window, took);
     if (!excuses(lost, took)) {
       lane.kept[window].add(took > MATTERS_AFTER_WAITING * others);
       if (!excuses(lost + waited(lane, values, base, stageStart), took)) {
@@ -345,11 +370,11 @@ final class RankSkew {
     return Math.min(away, COLD_NANOS) * COLD_PART > took;
   }
 
-  /** What the other ranks of the stage took for the last step: their median. */
-  private double others(int first, int rank) {
+  /** What the other ranks of the stage took: their median. */
+  private double others(int first, int rank, IntToDoubleFunction took) {
     for (int other = 0, i = 0; other < ranks; other++) {
       if (other != rank) {
-        others[i++] = lanes[first + other].compute[at];
+        others[i++] = took.applyAsDouble(first + other);
       }
     }
     Arrays.sort(others);
@@ -360,7 +385,8 @@ final class RankSkew {
     for (int first = 0; first < lanes.length; first += ranks) {
       double fastest = Double.MAX_VALUE;
       for (int lane = first; lane < first + ranks; lane++) {
-        System.arraycopy(lanes[lane].compute, 0, sorted, 0, SCORED);
+        long[] compute = lanes[lane].compute;
+        Arrays.setAll(sorted, step -> compute[step]);
         Arrays.sort(sorted);
         lanes[lane].score = median(sorted);
         fastest = Math.min(fastest, lanes[lane].score);
@@ -371,8 +397,8 @@ final class RankSkew {
     }
   }
 
-  private static double median(long[] sorted) {
-    return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2.0;
+  private static double median(double[] sorted) {
+    return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
   }
 
   private void publish() {

@@ -370,6 +370,30 @@ class RankSkewTest {
     assertEquals(List.of(false, false, false), names(now()));
   }
 
+  /** As recorded beside a loop that keeps the second core busy: the first rank shares its own. */
+  @Test
+  void aRankThatIsSlowerInMostStepsButNotInItsQuickestIsNotNamed() {
+    oneInSixAsQuick(10 * LONG);
+
+    assertEquals(List.of(false, false, false), names(now()));
+  }
+
+  @Test
+  void aNameGoesWhenTheQuickestStepsAreAsQuickAsTheOthers() {
+    slowly(LONG);
+    assertEquals(List.of(false, false, true), names(now()));
+
+    oneInSixAsQuick(LONG);
+
+    assertEquals(List.of(false, false, false), names(now()));
+  }
+
+  private void oneInSixAsQuick(int count) {
+    for (int i = 0; i < count; i++) {
+      steps(1, i % 6 == 0 ? 1000 : 1200, 0);
+    }
+  }
+
   /** All lose their cores, for several times as long as the others compute. */
   private void longStep(long compute) {
     long usual = 4 * STEP_NANOS;
